@@ -1,0 +1,47 @@
+# demo and test are all that a newcomer needs: python3 (3.10 or newer), a C++ compiler and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROJECT := pyproject.toml setup.py $(shell find csrc -type f)
+NATIVE := $(shell find csrc tests/native -name '*.h' -o -name '*.cpp')
+
+.PHONY: demo test test-native lint bench clean
+
+demo: $(VENV)/.run
+	mkdir -p out
+	$(BIN)/restore-rt video examples/panels.mp4 -o out/panels_x2.mp4 --overwrite
+	$(BIN)/python examples/compare.py examples/panels.mp4 out/panels_x2.mp4 -o out/compare.png
+	@echo "Watch out/panels_x2.mp4; see input, bicubic and ours side by side in out/compare.png"
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+test-native: $(VENV)/.dev
+	$(MAKE) -C tests/native run PYTHON=$(abspath $(BIN))/python
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(NATIVE)
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/frame.py
+	$(BIN)/python benchmarks/clip.py
+	@if [ -n "$$RESTORE_RT_DATA" ]; then $(BIN)/python benchmarks/quality.py; \
+	else echo "quality: skipped, RESTORE_RT_DATA names no folder of test images"; fi
+
+clean:
+	rm -rf $(VENV) build dist out *.egg-info restore_rt/*.so
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "restore_rt needs Python 3.10 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(PROJECT) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -e '.[cpu,video]'
+	touch $@
+
+$(VENV)/.dev: $(PROJECT) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@ $(VENV)/.run

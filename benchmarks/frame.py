@@ -1,0 +1,109 @@
+"""One 640x360 luma frame through video-x2: split, network, merge and chroma, and the oracle.
+
+Everything runs in one process, interleaved, after the output was verified.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+from results_file import milliseconds, write
+from rich.console import Console
+from rich.table import Table
+
+import restore_rt
+from restore_rt import _ext, reference, zoo
+from restore_rt.backends import open_backend
+from restore_rt.loading import available_threads
+
+HEIGHT, WIDTH = 360, 640
+
+
+def main() -> None:
+    """Measure, print a table, write ``results/frame.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--threads", type=int, default=available_threads())
+    options = parser.parse_args()
+    steps = _steps(options.threads)
+    timings: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        step()
+    for run in range(options.runs):
+        for name, step in steps.items():
+            if name.startswith("oracle") and run % 8:
+                continue
+            begin = time.perf_counter()
+            step()
+            timings[name].append(time.perf_counter() - begin)
+    stages = {name: milliseconds(values) for name, values in timings.items()}
+    kernels = stages["split"]["median"] + stages["merge"]["median"]
+    oracle = stages["oracle split"]["median"] + stages["oracle merge"]["median"]
+    ratios = {
+        "split_and_merge_over_network": round(kernels / stages["network"]["median"], 4),
+        "oracle_over_split_and_merge": round(oracle / kernels, 1),
+    }
+    _print(stages, ratios)
+    path = write(
+        "frame",
+        {
+            "what": "video-x2, 640x360 8-bit luma to 1280x720, whole frame as one tile",
+            "threads": options.threads,
+            "milliseconds": stages,
+            "ratios": ratios,
+        },
+    )
+    print(f"written: {path}")
+
+
+def _steps(threads: int) -> dict[str, Callable[[], object]]:
+    """The steps by name, each on buffers of its own; verified against the oracle."""
+    import onnx
+
+    rng = np.random.default_rng(0)
+    luma = rng.integers(16, 236, (HEIGHT, WIDTH), np.uint8)
+    chroma = rng.integers(16, 241, (HEIGHT // 2, WIDTH // 2), np.uint8)
+    backend = open_backend(onnx.load(zoo.path_of("video-x2")), provider="cpu", threads=threads)
+    restorer = restore_rt.load("video-x2", threads=threads)
+    grid = _ext.TileGrid(HEIGHT, WIDTH, (HEIGHT, WIDTH), overlap=24, halo=8, scale=2)
+    tiles = np.empty((1, 1, HEIGHT, WIDTH), np.float32)
+    results = np.empty((1, 1, 2 * HEIGHT, 2 * WIDTH), np.float32)
+    out = np.empty((2 * HEIGHT, 2 * WIDTH), np.uint8)
+    enlarged = np.empty((HEIGHT, WIDTH), np.uint8)
+
+    oracle_tiles = np.empty_like(tiles)
+    oracle_out = np.empty_like(out)
+    steps: dict[str, Callable[[], object]] = {
+        "split": lambda: _ext.split_into(tiles, luma, grid, threads=threads),
+        "network": lambda: backend.run(tiles, results),
+        "merge": lambda: _ext.merge_into(out, results, grid, threads=threads),
+        "chroma": lambda: [
+            _ext.upsample_plane_into(enlarged, chroma, scale=2, phase=(0.5, 0.25), threads=threads)
+            for _ in range(2)
+        ],
+        "whole call": lambda: restorer(luma),
+        "oracle split": lambda: reference.split_into(oracle_tiles, luma, grid),
+        "oracle merge": lambda: reference.merge_into(oracle_out, results, grid),
+    }
+    for step in steps.values():
+        step()
+    np.testing.assert_array_equal(tiles, oracle_tiles)
+    np.testing.assert_array_equal(out, oracle_out)
+    np.testing.assert_array_equal(out, restorer(luma))
+    return steps
+
+
+def _print(stages: dict[str, dict[str, float]], ratios: dict[str, float]) -> None:
+    table = Table("step", "median ms", "p10", "p90", title="640x360 luma, video-x2")
+    for name, figures in stages.items():
+        table.add_row(name, *(f"{figures[key]:.2f}" for key in ("median", "p10", "p90")))
+    Console().print(table)
+    print(f"split + merge over network: {ratios['split_and_merge_over_network']:.1%}")
+    print(f"oracle over split + merge: {ratios['oracle_over_split_and_merge']} times")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Results as JSON that name the machine and the libraries they were measured with."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import restore_rt
+from restore_rt import _ext
+from restore_rt.loading import available_threads
+
+__all__ = ["milliseconds", "write"]
+
+_FOLDER = Path(__file__).parent / "results"
+_LIBRARIES = ("numpy", "onnx", "onnxruntime", "av", "pillow")
+
+
+def write(name: str, measured: dict[str, Any]) -> Path:
+    """Write ``measured`` with a description of this machine to ``results/<name>.json``."""
+    path = _FOLDER / f"{name}.json"
+    record = {"benchmark": name, "date": _today(), "machine": _machine(), **measured}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def milliseconds(seconds: Sequence[float]) -> dict[str, float]:
+    """Median and spread of repeated timings."""
+    ordered = sorted(value * 1e3 for value in seconds)
+    return {
+        "median": round(statistics.median(ordered), 3),
+        "p10": round(ordered[len(ordered) // 10], 3),
+        "p90": round(ordered[-1 - len(ordered) // 10], 3),
+        "runs": len(ordered),
+    }
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cpu": _cpu_name(),
+        "threads": available_threads(),
+        "load_at_end": round(os.getloadavg()[0], 2),
+        "system": f"{platform.system()} {platform.machine()}",
+        "isa": _ext.isa(),
+        "gpu": None,
+        "python": platform.python_version(),
+        "restore_rt": restore_rt.__version__,
+        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or "unknown"
+    for line in text.splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown"

@@ -1,0 +1,25 @@
+"""Restoration and upscaling of images and video at frame rate.
+
+>>> import restore_rt
+>>> restorer = restore_rt.load("video-x2")
+>>> out = restorer(frame)  # (H, W[, C]) in, (2H, 2W[, C]) out
+"""
+
+try:
+    import restore_rt._ext  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f"restore_rt's compiled part cannot be loaded ({error}); build it with `pip install -e .` "
+        "in the project's folder"
+    ) from error
+
+from restore_rt.errors import RestoreError
+from restore_rt.frames import Planes
+from restore_rt.loading import load
+from restore_rt.manifest import Manifest
+from restore_rt.restorer import Restorer
+from restore_rt.zoo import models
+
+__all__ = ["Manifest", "Planes", "RestoreError", "Restorer", "__version__", "load", "models"]
+
+__version__ = "0.1.0"

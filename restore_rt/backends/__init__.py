@@ -1,0 +1,87 @@
+"""What can run a network: one module for each library, behind one protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import NDArray
+
+from restore_rt.errors import BackendError, InputError
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["PROVIDERS", "Backend", "OutOfMemoryError", "open_backend"]
+
+PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
+
+
+class OutOfMemoryError(BackendError):
+    """The device has too little memory for the tile; a smaller one may fit."""
+
+
+class Backend(Protocol):
+    """Runs a network over batches of tiles."""
+
+    provider: str
+    """The device that runs the network: ``"cpu"``."""
+
+    description: str
+    """Library, version and settings, for people."""
+
+    def run(self, tiles: NDArray[Any], out: NDArray[Any]) -> None:
+        """Run the network.
+
+        Parameters
+        ----------
+        tiles
+            (N, C, h, w) float32, C-contiguous; not changed.
+        out
+            (N, C, s*h, s*w) float32, C-contiguous; written in place.
+
+        Raises
+        ------
+        OutOfMemoryError
+            Too little memory for this shape.
+        BackendError
+            The library failed.
+
+        Notes
+        -----
+        Repeated calls with the same two buffers are the fast path. Not safe to call from two
+        threads at once.
+        """
+
+    def close(self) -> None:
+        """Release what the backend holds; it cannot run afterwards."""
+
+
+def open_backend(model: onnx.ModelProto, *, provider: str, threads: int) -> Backend:
+    """Open a network on a provider.
+
+    Parameters
+    ----------
+    model
+        The network, with one input ``(N, C, h, w)`` and one output ``(N, C, s*h, s*w)``.
+    provider
+        One of ``PROVIDERS``. ``"auto"`` is the fastest that this version has on this machine.
+    threads
+        CPU threads that the network may use.
+
+    Raises
+    ------
+    InputError
+        No such provider.
+    BackendError
+        The provider cannot run here; the message says what is missing.
+    """
+    if provider not in PROVIDERS:
+        raise InputError(f"provider is {provider!r}; allowed are {', '.join(PROVIDERS)}")
+    if provider in ("cuda", "tensorrt"):
+        raise BackendError(
+            f"provider {provider!r} is not part of this version of restore_rt, which runs "
+            "networks on the CPU only; use provider='cpu'"
+        )
+    from restore_rt.backends.onnxruntime import OnnxRuntimeBackend
+
+    return OnnxRuntimeBackend(model, threads=threads)

@@ -1,0 +1,193 @@
+"""Frames: arrays of pixels, and Y'CbCr planes, the form in which video arrives and leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_rt.errors import InputError
+
+__all__ = ["ChromaSiting", "Planes", "as_frame", "bleed_colour"]
+
+ChromaSiting = Literal["left", "center", "topleft"]
+
+_PHASES: dict[str, tuple[float, float]] = {
+    "left": (0.5, 0.25),
+    "center": (0.5, 0.5),
+    "topleft": (0.25, 0.25),
+}
+
+
+@dataclass(frozen=True)
+class Planes:
+    """One Y'CbCr frame; the arrays may be views into a decoder's buffer and are never changed.
+
+    Attributes
+    ----------
+    y
+        Luma, shape (H, W), uint8 (``bit_depth`` 8) or uint16 (``bit_depth`` 9 to 16, low bits).
+    cb, cr
+        Chroma, both (H, W) for 4:4:4, (H, ceil(W/2)) for 4:2:2 or (ceil(H/2), ceil(W/2)) for
+        4:2:0; same dtype as ``y``. Both ``None`` for a grey frame.
+    bit_depth
+        Bits of a sample; its peak is ``2**bit_depth - 1``.
+    siting
+        Where a 4:2:0 or 4:2:2 chroma sample lies among its luma samples.
+    """
+
+    y: NDArray[Any]
+    cb: NDArray[Any] | None = None
+    cr: NDArray[Any] | None = None
+    bit_depth: int = 8
+    siting: ChromaSiting = "left"
+
+    def __post_init__(self) -> None:
+        """Check that the planes belong together."""
+        if not 8 <= self.bit_depth <= 16:
+            raise InputError(f"bit_depth is {self.bit_depth}; allowed are 8 to 16")
+        if self.siting not in _PHASES:
+            raise InputError(f"siting is {self.siting!r}; allowed are {', '.join(_PHASES)}")
+        dtype = np.uint8 if self.bit_depth == 8 else np.uint16
+        if self.y.ndim != 2 or 0 in self.y.shape:
+            raise InputError(f"y has shape {self.y.shape}; it must be (H, W), neither of them 0")
+        if (self.cb is None) != (self.cr is None):
+            raise InputError("one of cb and cr is None; give both or neither")
+        for name, plane in (("y", self.y), ("cb", self.cb), ("cr", self.cr)):
+            if plane is not None and plane.dtype != dtype:
+                raise InputError(
+                    f"{name} is {plane.dtype}; at bit_depth {self.bit_depth} it must be "
+                    f"{np.dtype(dtype)}"
+                )
+        if self.cb is not None and self.cr is not None:
+            height, width = self.y.shape
+            half = (-(-height // 2), -(-width // 2))
+            allowed = {(height, width): "4:4:4", (height, half[1]): "4:2:2", half: "4:2:0"}
+            if self.cb.shape != self.cr.shape or self.cb.shape not in allowed:
+                raise InputError(
+                    f"cb {self.cb.shape} and cr {self.cr.shape} do not fit y {self.y.shape}; "
+                    f"allowed are {', '.join(f'{s} ({n})' for s, n in allowed.items())}"
+                )
+
+    @property
+    def peak(self) -> int:
+        """The largest sample value."""
+        return (1 << self.bit_depth) - 1
+
+    @property
+    def chroma_phase(self) -> tuple[float, float]:
+        """Vertical and horizontal phase of chroma: 0.5 centred or not subsampled, 0.25 co-sited.
+
+        A chroma sample ``j`` of a plane that is enlarged by ``s`` comes from position
+        ``(j + phase) / s - phase`` of the source plane.
+        """
+        vertical, horizontal = _PHASES[self.siting]
+        if self.cb is None:
+            return 0.5, 0.5
+        return (
+            vertical if self.cb.shape[0] != self.y.shape[0] else 0.5,
+            horizontal if self.cb.shape[1] != self.y.shape[1] else 0.5,
+        )
+
+    def empty_like(self, scale: int) -> Planes:
+        """Return uninitialised planes for this frame enlarged ``scale`` times."""
+        luma, chroma = self._enlarged(scale)
+        y = np.empty(luma, self.y.dtype)
+        if chroma is None:
+            return Planes(y, bit_depth=self.bit_depth, siting=self.siting)
+        cb, cr = np.empty(chroma, y.dtype), np.empty(chroma, y.dtype)
+        return Planes(y, cb, cr, bit_depth=self.bit_depth, siting=self.siting)
+
+    def check_output(self, out: object, scale: int) -> None:
+        """Raise ``InputError`` unless ``out`` can hold this frame enlarged ``scale`` times."""
+        if not isinstance(out, Planes):
+            raise InputError(f"out is {type(out).__name__}; for Planes it must be Planes")
+        if out.bit_depth != self.bit_depth:
+            raise InputError(f"out has bit_depth {out.bit_depth}; it must be {self.bit_depth}")
+        luma, chroma = self._enlarged(scale)
+        for name, plane, shape in (
+            ("y", out.y, luma),
+            ("cb", out.cb, chroma),
+            ("cr", out.cr, chroma),
+        ):
+            if (None if plane is None else plane.shape) != shape:
+                got = None if plane is None else plane.shape
+                raise InputError(f"out.{name} is {got}; for this frame it must be {shape}")
+            if plane is not None and not plane.flags.writeable:
+                raise InputError(f"out.{name} is read-only; give a writeable array")
+
+    def _enlarged(self, scale: int) -> tuple[tuple[int, int], tuple[int, int] | None]:
+        """Shapes of luma and chroma after enlargement."""
+        height, width = (side * scale for side in self.y.shape)
+        if self.cb is None:
+            return (height, width), None
+        return (height, width), (
+            height if self.cb.shape[0] == self.y.shape[0] else -(-height // 2),
+            width if self.cb.shape[1] == self.y.shape[1] else -(-width // 2),
+        )
+
+
+def as_frame(frame: object) -> NDArray[Any]:
+    """Return ``frame`` as an array that a Restorer takes; shares memory where it can.
+
+    Raises
+    ------
+    InputError
+        It is not an array on the CPU, or its shape or dtype is not allowed.
+    """
+    if not isinstance(frame, np.ndarray):
+        if not hasattr(frame, "__dlpack__"):
+            raise InputError(
+                f"frame is {type(frame).__name__}; give a NumPy array, Planes, or what speaks "
+                "__dlpack__ on the CPU"
+            )
+        try:
+            frame = np.from_dlpack(frame)
+        except (BufferError, RuntimeError, TypeError, ValueError) as error:
+            raise InputError(
+                f"frame is not an array in CPU memory that NumPy can share ({error}); copy it there"
+            ) from error
+    if frame.dtype not in (np.uint8, np.uint16, np.float32):
+        raise InputError(f"frame is {frame.dtype}; allowed are uint8, uint16 and float32")
+    if frame.ndim not in (2, 3) or 0 in frame.shape or (frame.ndim == 3 and frame.shape[2] > 4):
+        raise InputError(
+            f"frame has shape {frame.shape}; allowed are (H, W) and (H, W, C) with C from 1 to 4, "
+            "none of them 0"
+        )
+    return frame
+
+
+def bleed_colour(frame: NDArray[Any]) -> NDArray[Any]:
+    """Return the colour channels of a frame whose last channel is alpha.
+
+    Where a pixel is wholly transparent its colour is arbitrary; it is replaced by a mean of the
+    opaque colours around it (pull-push over a pyramid), lest it shows as a fringe in the output.
+    """
+    colour = frame[..., :-1]
+    known = frame[..., -1] > 0
+    if known.all() or not known.any():
+        return colour
+    spread = _pull_push(colour.astype(np.float32), known)
+    if colour.dtype != np.float32:
+        spread = np.rint(spread)
+    return np.where(known[..., None], colour, spread.astype(colour.dtype))
+
+
+def _pull_push(colour: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Fill unknown pixels of (H, W, C) with the mean of the known ones in the smallest block."""
+    if known.all():
+        return colour
+    height, width = known.shape
+    even = (height + height % 2, width + width % 2)
+    weights = np.zeros(even, np.float32)
+    weights[:height, :width] = known
+    sums = np.zeros((*even, colour.shape[2]), np.float32)
+    sums[:height, :width] = colour * known[..., None]
+    blocks = (even[0] // 2, 2, even[1] // 2, 2)
+    total = weights.reshape(blocks).sum(axis=(1, 3))
+    means = sums.reshape(*blocks, -1).sum(axis=(1, 3)) / np.maximum(total, 1)[..., None]
+    coarse = _pull_push(means, total > 0)
+    fine = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+    return np.where(known[..., None], colour, fine)

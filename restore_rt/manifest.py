@@ -1,0 +1,212 @@
+"""What a model says of itself: the schema of ``metadata_props``, defined here and nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from restore_rt.errors import ModelError
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = [
+    "COLOURS",
+    "CONTENTS",
+    "PRECISIONS",
+    "SCHEMA",
+    "TASKS",
+    "Manifest",
+    "read_manifest",
+    "weights_sha256",
+    "write_manifest",
+]
+
+SCHEMA = 1
+TASKS = ("upscale", "repair", "inpaint", "enhance")
+CONTENTS = ("photo", "comic", "video")
+COLOURS = ("rgb", "luma")
+PRECISIONS = ("fp32", "fp16", "int8")
+
+_PREFIX = "restore_rt."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The description that travels in a model file.
+
+    Attributes
+    ----------
+    schema
+        Version of this schema.
+    name, version
+        The model's name, as ``restore_rt.load`` takes it, and its version.
+    task
+        One of ``TASKS``.
+    content
+        What it was trained for, one of ``CONTENTS``.
+    scale
+        Output size over input size, 1 to 8.
+    colour
+        ``"rgb"`` (three channels in and out) or ``"luma"`` (one).
+    value_range
+        Sample values that stand for black and white at the network's input and output.
+    halo
+        Distance in input pixels over which the network looks, measured on export.
+    multiple
+        Height and width of its input must be multiples of this.
+    tile
+        Recommended height and width of a tile, in input pixels.
+    precision
+        One of ``PRECISIONS``: the type of the weights.
+    sha256
+        Checksum of the weights, see ``weights_sha256``.
+    trained_on, licence
+        Training material with its credits, and the licence of the model.
+    recipe
+        The training recipe (TOML).
+    metrics
+        Figures measured on validation images, by name.
+    """
+
+    name: str
+    version: str
+    task: str
+    content: str
+    scale: int
+    colour: str
+    halo: int
+    tile: tuple[int, int]
+    sha256: str
+    trained_on: str
+    licence: str
+    recipe: str
+    schema: int = SCHEMA
+    value_range: tuple[float, float] = (0.0, 1.0)
+    multiple: int = 1
+    precision: str = "fp32"
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a description that the runtime could not honour."""
+        if self.schema != SCHEMA:
+            raise ModelError(
+                f"manifest schema is {self.schema}; this version of restore_rt reads {SCHEMA}: "
+                f"{'upgrade restore_rt' if self.schema > SCHEMA else 'export the model again'}"
+            )
+        for key, allowed in (
+            ("task", TASKS),
+            ("content", CONTENTS),
+            ("colour", COLOURS),
+            ("precision", PRECISIONS),
+        ):
+            if getattr(self, key) not in allowed:
+                raise ModelError(
+                    f"manifest {key} is {getattr(self, key)!r}; allowed are {', '.join(allowed)}"
+                )
+        for key, low, high in (
+            ("scale", 1, 8),
+            ("halo", 0, 4096),
+            ("multiple", 1, 1024),
+        ):
+            if not low <= getattr(self, key) <= high:
+                raise ModelError(
+                    f"manifest {key} is {getattr(self, key)}; allowed are {low} to {high}"
+                )
+        if any(side < 1 or side % self.multiple for side in self.tile):
+            raise ModelError(
+                f"manifest tile is {self.tile}; both sides must be positive multiples of "
+                f"{self.multiple}"
+            )
+        black, white = self.value_range
+        if not (math.isfinite(black) and math.isfinite(white) and black < white):
+            raise ModelError(
+                f"manifest value_range is {self.value_range}; it must be two finite numbers, "
+                "black below white"
+            )
+
+    @property
+    def channels(self) -> int:
+        """Channels of the network's input and output."""
+        return 3 if self.colour == "rgb" else 1
+
+
+def weights_sha256(model: onnx.ModelProto) -> str:
+    """Return the SHA-256 of a model's weights: names, types, shapes and values, ordered by name."""
+    from onnx import numpy_helper
+
+    digest = hashlib.sha256()
+    for tensor in sorted(model.graph.initializer, key=lambda tensor: tensor.name):
+        values = numpy_helper.to_array(tensor)
+        digest.update(f"{tensor.name}:{values.dtype.str}:{values.shape}:".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def write_manifest(model: onnx.ModelProto, manifest: Manifest) -> None:
+    """Write ``manifest`` into ``model.metadata_props``, in place of one that was there."""
+    kept = [prop for prop in model.metadata_props if not prop.key.startswith(_PREFIX)]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    for key, value in dataclasses.asdict(manifest).items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        model.metadata_props.add(key=_PREFIX + key, value=text)
+
+
+def read_manifest(model: onnx.ModelProto) -> Manifest | None:
+    """Read a model's manifest.
+
+    Returns
+    -------
+    Manifest or None
+        ``None`` when the model carries none.
+
+    Raises
+    ------
+    ModelError
+        The manifest lacks a field, or a field has a wrong type or value.
+    """
+    texts = {
+        prop.key[len(_PREFIX) :]: prop.value
+        for prop in model.metadata_props
+        if prop.key.startswith(_PREFIX)
+    }
+    if not texts:
+        return None
+    hints = get_type_hints(Manifest)
+    required = {
+        item.name
+        for item in dataclasses.fields(Manifest)
+        if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+    }
+    missing = sorted(required - texts.keys())
+    if missing:
+        raise ModelError(f"the manifest lacks {', '.join(missing)}; export the model again")
+    values = {key: _parse(key, texts[key], hints[key]) for key in hints if key in texts}
+    return Manifest(**values)
+
+
+def _parse(key: str, text: str, hint: Any) -> Any:
+    if hint is str:
+        return text
+    try:
+        value = json.loads(text)
+        if hint is int:
+            if type(value) is not int:
+                raise ValueError
+            return value
+        if hint == dict[str, float]:
+            return {str(name): float(figure) for name, figure in value.items()}
+        kinds = get_args(hint)
+        if len(value) != len(kinds):
+            raise ValueError
+        return tuple(kind(item) for kind, item in zip(kinds, value, strict=True))
+    except (ValueError, TypeError, AttributeError):
+        raise ModelError(
+            f"manifest {key} is {text!r}, which is not {getattr(hint, '__name__', hint)}; "
+            "export the model again"
+        ) from None

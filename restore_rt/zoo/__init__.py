@@ -1,0 +1,75 @@
+"""The shipped models: an ONNX file and a card (Markdown) for each."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from restore_rt.errors import ModelError
+from restore_rt.manifest import Manifest, read_manifest
+
+__all__ = ["choose", "models", "path_of"]
+
+_FOLDER = Path(__file__).parent
+
+
+@functools.cache
+def _shipped() -> tuple[tuple[Path, Manifest], ...]:
+    import onnx
+
+    found = []
+    for path in sorted(_FOLDER.glob("*.onnx")):
+        manifest = read_manifest(onnx.load(path))
+        if manifest is None:
+            raise ModelError(f"the shipped model {path} has no manifest; reinstall restore-rt")
+        found.append((path, manifest))
+    return tuple(found)
+
+
+def models() -> list[Manifest]:
+    """Return the manifests of all shipped models, ordered by name."""
+    return [manifest for _, manifest in _shipped()]
+
+
+def path_of(name: str) -> Path:
+    """Return the file of a shipped model.
+
+    Raises
+    ------
+    ModelError
+        No shipped model has this name.
+    """
+    for path, manifest in _shipped():
+        if manifest.name == name:
+            return path
+    names = ", ".join(manifest.name for manifest in models())
+    raise ModelError(
+        f"{name!r} is neither a shipped model ({names}) nor an existing .onnx file; "
+        "`restore-rt models` lists what is shipped"
+    )
+
+
+def choose(content: str, scale: int) -> str:
+    """Return the name of the shipped model for a kind of content and a scale.
+
+    Parameters
+    ----------
+    content
+        One of ``restore_rt.manifest.CONTENTS``. Where nothing is shipped for it at this scale, a
+        model for other content at the same scale serves.
+    scale
+        Output size over input size.
+
+    Raises
+    ------
+    ModelError
+        No shipped model has this scale.
+    """
+    fitting = [manifest for manifest in models() if manifest.scale == scale]
+    if not fitting:
+        scales = sorted({manifest.scale for manifest in models()})
+        raise ModelError(
+            f"no shipped model enlarges {scale} times; allowed are "
+            f"{', '.join(map(str, scales))}, or give a model file with --model"
+        )
+    return min(fitting, key=lambda manifest: (manifest.content != content, manifest.name)).name

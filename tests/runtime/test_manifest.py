@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+import restore_rt
+from restore_rt.errors import InputError, ModelError
+from restore_rt.manifest import read_manifest, weights_sha256, write_manifest
+from tests.networks import nearest
+from tests.runtime.conftest import MakeModel
+
+
+def test_round_trip(make_model: MakeModel) -> None:
+    path = make_model(nearest(3, 2), scale=2, metrics={"psnr": 33.25}, value_range=(0.0, 255.0))
+    manifest = read_manifest(onnx.load(path))
+    assert manifest is not None
+    assert (manifest.scale, manifest.colour, manifest.channels) == (2, "rgb", 3)
+    assert manifest.metrics == {"psnr": 33.25}
+    assert manifest.value_range == (0.0, 255.0)
+    assert manifest.tile == (64, 64)
+    again = onnx.load(path)
+    again.metadata_props.add(key="author", value="somebody")
+    write_manifest(again, manifest)
+    write_manifest(again, manifest)
+    assert read_manifest(again) == manifest
+    assert [prop.key for prop in again.metadata_props].count("author") == 1
+
+
+def test_checksum_depends_on_the_weights_alone(make_model: MakeModel) -> None:
+    model = onnx.load(make_model(nearest(1, 2), scale=2))
+    before = weights_sha256(model)
+    model.metadata_props.add(key="author", value="somebody")
+    assert weights_sha256(model) == before
+    weights = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    weights[0] = np.nextafter(weights[0], np.float32(2))
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, "w0"))
+    assert weights_sha256(model) != before
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("scale", 0),
+        ("scale", 9),
+        ("task", "dream"),
+        ("content", "music"),
+        ("colour", "cmyk"),
+        ("precision", "fp64"),
+        ("halo", -1),
+        ("multiple", 0),
+        ("tile", (0, 64)),
+        ("value_range", (1.0, 0.0)),
+        ("schema", 99),
+    ],
+)
+def test_values_out_of_range_are_refused(make_model: MakeModel, field: str, value: Any) -> None:
+    with pytest.raises(ModelError, match=field):
+        make_model(nearest(1, 1), **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("scale", "two"), ("scale", "2.5"), ("tile", "[64]"), ("metrics", "[1]"), ("halo", "true")],
+)
+def test_damaged_text_is_refused(make_model: MakeModel, key: str, text: str) -> None:
+    model = onnx.load(make_model(nearest(1, 1)))
+    for prop in model.metadata_props:
+        if prop.key == f"restore_rt.{key}":
+            prop.value = text
+    with pytest.raises(ModelError, match=key):
+        read_manifest(model)
+
+
+def test_missing_field_is_named(make_model: MakeModel) -> None:
+    model = onnx.load(make_model(nearest(1, 1)))
+    kept = [prop for prop in model.metadata_props if prop.key != "restore_rt.halo"]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    with pytest.raises(ModelError, match="halo"):
+        read_manifest(model)
+
+
+def test_changed_weights_are_refused(make_model: MakeModel) -> None:
+    path = make_model(nearest(1, 1))
+    model = onnx.load(path)
+    model.graph.initializer[0].CopyFrom(
+        numpy_helper.from_array(np.full((1, 1, 1, 1), 2, np.float32), "w0")
+    )
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match="manifest"):
+        restore_rt.load(path)
+
+
+def test_file_without_manifest_needs_scale_and_colour(make_model: MakeModel) -> None:
+    path = make_model(nearest(1, 2), scale=2, manifest=False)
+    with pytest.raises(ModelError, match="scale="):
+        restore_rt.load(path)
+    frame = np.arange(35, dtype=np.uint8).reshape(5, 7)
+    with restore_rt.load(path, scale=2, colour="luma") as restorer:
+        np.testing.assert_array_equal(restorer(frame), frame.repeat(2, 0).repeat(2, 1))
+
+
+def test_contradicting_the_manifest_is_refused(make_model: MakeModel) -> None:
+    path = make_model(nearest(1, 2), scale=2)
+    with pytest.raises(InputError, match="scale"):
+        restore_rt.load(path, scale=4)

@@ -1,0 +1,102 @@
+"""What the shipped models promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from PIL import Image
+
+import restore_rt
+from restore_rt import zoo
+from restore_rt.colour import luma_of
+from restore_rt.errors import ModelError
+from restore_rt.manifest import read_manifest
+
+
+def test_models_have_cards_and_complete_manifests() -> None:
+    assert "video-x2" in [manifest.name for manifest in restore_rt.models()]
+    for manifest in restore_rt.models():
+        path = zoo.path_of(manifest.name)
+        assert path.stem == manifest.name
+        card = path.with_suffix(".md").read_text(encoding="utf-8")
+        assert manifest.name in card
+        assert manifest.licence in card
+        assert manifest.trained_on
+        assert manifest.recipe
+        assert manifest.metrics
+
+
+def test_choose() -> None:
+    assert zoo.choose("video", 2) == "video-x2"
+    with pytest.raises(ModelError, match="7 times"):
+        zoo.choose("photo", 7)
+
+
+@pytest.mark.parametrize("name", ["video-x3", "none/video-x2", "video-x2.onnx"])
+def test_unknown_names_list_the_valid_ones(name: str) -> None:
+    with pytest.raises(ModelError, match="video-x2"):
+        restore_rt.load(name)
+
+
+def test_files_that_are_no_models(tmp_path: Path) -> None:
+    for name, content in (("text.onnx", b"hello"), ("empty.onnx", b""), ("weights.pth", b"PK")):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=name):
+            restore_rt.load(path)
+
+
+def test_video_x2_is_small_and_luma_only() -> None:
+    model = onnx.load(zoo.path_of("video-x2"))
+    manifest = read_manifest(model)
+    assert manifest is not None
+    assert (manifest.scale, manifest.colour) == (2, "luma")
+    weights = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer]
+    assert sum(values.size for values in weights if values.dtype == np.float32) <= 16_000
+
+
+def luma_images(folder: Path) -> list[tuple[str, NDArray[np.float32]]]:
+    """Every test image as luma, small enough to run whole in a moment."""
+    images = []
+    for path in sorted([*folder.glob("test/sr/*/*.png"), *folder.glob("test/comic/*.png")]):
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        images.append((path.stem, luma_of(pixels)))
+    assert len(images) > 30
+    return images
+
+
+@pytest.mark.data
+def test_video_x2_tiled_equals_whole(data_dir: Path) -> None:
+    whole = restore_rt.load("video-x2", tile=4096)
+    tiled = {tile: restore_rt.load("video-x2", tile=tile) for tile in (64, 96, 128)}
+    for name, luma in luma_images(data_dir):
+        frame = np.rint(luma[:360, :480] * 255).astype(np.uint8)
+        expected: NDArray[Any] = whole(frame).astype(int)
+        for tile, restorer in tiled.items():
+            worst = np.abs(restorer(frame).astype(int) - expected).max()
+            assert worst <= 1, f"{name} differs by {worst} of 255 with tiles of {tile}"
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("folder", "bar"), [("Set5", 36.4), ("Set14", 32.2)])
+def test_video_x2_quality(data_dir: Path, folder: str, bar: float) -> None:
+    figures = []
+    with restore_rt.load("video-x2") as restorer:
+        for path in sorted((data_dir / "test" / "sr" / folder).glob("*.png")):
+            with Image.open(path) as opened:
+                image = opened.convert("RGB")
+            width, height = (side - side % 2 for side in image.size)
+            image = image.crop((0, 0, width, height))
+            small = image.resize((width // 2, height // 2), Image.Resampling.BICUBIC)
+            restored = restorer(luma_of(np.asarray(small)))
+            error = (restored.clip(0, 1) - luma_of(np.asarray(image)))[2:-2, 2:-2]
+            figures.append(-10 * np.log10(np.mean(error.astype(np.float64) ** 2)))
+    assert figures
+    assert np.mean(figures) >= bar
