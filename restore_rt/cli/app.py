@@ -1,0 +1,49 @@
+"""The verbs of the command; what a verb needs is imported when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from restore_rt.cli.doctor import doctor
+from restore_rt.cli.image import image
+from restore_rt.cli.models import models
+from restore_rt.cli.video import video
+
+__all__ = ["app"]
+
+_EXIT_CODES = (
+    "Exit codes: 0 done; 1 failed, nothing was left at the output path (image with several inputs: "
+    "at least one failed, the others were written); 2 wrong use, nothing was done; 3 the input was "
+    "damaged, what could be decoded was written; 130 interrupted. Results go to standard output, "
+    "everything else to standard error. RESTORE_RT_TRACEBACK=1 shows where an error came from."
+)
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from restore_rt import __version__
+
+        typer.echo(f"restore-rt {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=_EXIT_CODES)
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Restore and upscale images and video."""
+
+
+for _verb in (image, video, models, doctor):
+    app.command()(_verb)

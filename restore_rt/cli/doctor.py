@@ -1,0 +1,214 @@
+"""``restore-rt doctor``: what this machine can run, and why not."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from restore_rt.cli import options
+from restore_rt.cli.console import emit
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["doctor"]
+
+# Import name, distributions that bring it, what it is for, what to install.
+_LIBRARIES = (
+    ("numpy", ("numpy",), "arrays", "numpy"),
+    ("onnx", ("onnx",), "reading models", "onnx"),
+    ("PIL", ("pillow",), "pictures", "pillow"),
+    ("imagecodecs", ("imagecodecs",), "16-bit pictures", "imagecodecs"),
+    ("onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "networks", "restore-rt[cpu]"),
+    ("av", ("av",), "video", "restore-rt[video]"),
+    ("onnxscript", ("onnxscript",), "exporting models", "restore-rt[export]"),
+    ("torch", ("torch",), "training and exporting models", "restore-rt[train]"),
+)
+# Heavy to import and not needed to run a model: being installed is enough.
+_NOT_IMPORTED = ("torch", "onnxscript")
+
+_ENCODERS = (
+    ("h264", ("libx264",)),
+    ("h265", ("libx265",)),
+    ("av1", ("libsvtav1", "libaom-av1")),
+    ("ffv1", ("ffv1",)),
+)
+_TEST_SHAPE = (48, 64, 3)
+
+
+def doctor(as_json: options.JsonOption = False) -> int:
+    """Tell what this machine can run, and what is missing for the rest.
+
+    Restores a tiny picture with each shipped model. The exit code is 1 when none of them runs.
+    """
+    libraries = [_library(*entry) for entry in _LIBRARIES]
+    tests = _self_test()
+    report: dict[str, Any] = {
+        "system": _system(),
+        "libraries": libraries,
+        "warnings": _conflicts(),
+        "providers": _providers(libraries),
+        "encoders": _encoders(),
+        "self_test": tests,
+        "ok": any("error" not in test for test in tests),
+    }
+    emit(report, _table(report), as_json=as_json)
+    return 0 if report["ok"] else 1
+
+
+def _system() -> dict[str, str]:
+    from restore_rt import __version__, _ext
+    from restore_rt.loading import available_threads
+
+    return {
+        "restore_rt": f"{__version__} in {Path(__file__).parents[1]}",
+        "Python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "system": platform.platform(),
+        "processor": _processor(),
+        "threads": f"{available_threads()} for this process, {os.cpu_count()} in the machine",
+        "kernels": f"{_ext.isa()} (RESTORE_RT_ISA chooses another)",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _library(name: str, distributions: tuple[str, ...], use: str, package: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": distributions[0], "for": use}
+    versions = [(dist, version) for dist in distributions if (version := _version(dist))]
+    if not versions:
+        return {**entry, "fix": f"pip install '{package}'"}
+    entry["name"], entry["version"] = versions[0]
+    if name not in _NOT_IMPORTED:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a broken binary raises anything
+            return {**entry, "error": f"cannot be imported: {error}"}
+    return entry
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _conflicts() -> list[str]:
+    if not (_version("onnxruntime") and _version("onnxruntime-gpu")):
+        return []
+    both = "onnxruntime and onnxruntime-gpu overwrite each other's files"
+    return [f"{both}: pip uninstall both, then install one"]
+
+
+def _providers(libraries: list[dict[str, Any]]) -> dict[str, str]:
+    runtime = next(entry for entry in libraries if entry["for"] == "networks")
+    missing = runtime.get("fix") or runtime.get("error")
+    absent = "no: not part of this version of restore_rt"
+    return {
+        "cpu": f"no: {missing}" if missing else f"yes, {runtime['name']} {runtime['version']}",
+        "cuda": absent,
+        "tensorrt": absent,
+    }
+
+
+def _encoders() -> dict[str, str]:
+    try:
+        from av.codec import Codec
+    except ImportError:
+        return {codec: "no: pip install 'restore-rt[video]'" for codec, _ in _ENCODERS}
+    found = {}
+    for codec, encoders in _ENCODERS:
+        there = []
+        for encoder in encoders:
+            try:
+                Codec(encoder, "w")
+            except ValueError:
+                continue
+            there.append(encoder)
+        absent = f"no: this build of av lacks {' and '.join(encoders)}"
+        found[codec] = f"yes, {there[0]}" if there else absent
+    return found
+
+
+def _self_test() -> list[dict[str, Any]]:
+    import numpy as np
+
+    from restore_rt import load, zoo
+
+    frame = np.arange(np.prod(_TEST_SHAPE)).reshape(_TEST_SHAPE).astype(np.uint8)
+    try:
+        names = [manifest.name for manifest in zoo.models()]
+    except Exception as error:
+        return [{"model": "", "error": f"the shipped models cannot be read: {error}"}]
+    if not names:
+        return [{"model": "", "error": "no model is shipped: reinstall restore-rt"}]
+    tests: list[dict[str, Any]] = []
+    for name in names:
+        try:
+            begin = time.perf_counter()
+            with load(name) as restorer:
+                loaded = time.perf_counter()
+                restorer(frame)
+                done = time.perf_counter()
+        except Exception as error:  # whatever it is, it is the diagnosis
+            tests.append({"model": name, "error": f"{type(error).__name__}: {error}"})
+        else:
+            times = {"load_ms": 1e3 * (loaded - begin), "first_frame_ms": 1e3 * (done - loaded)}
+            tests.append({"model": name, **{key: round(ms, 1) for key, ms in times.items()}})
+    return tests
+
+
+def _table(report: dict[str, Any]) -> Table:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+
+    def part(title: str, rows: list[tuple[str, str]]) -> None:
+        table.add_row(f"[bold]{title}[/]", "")
+        for name, text in rows:
+            table.add_row(f"  {name}", escape(text))
+        table.add_row("", "")
+
+    part("This machine", list(report["system"].items()))
+    part("Libraries", [(entry["name"], _state(entry)) for entry in report["libraries"]])
+    if report["warnings"]:
+        part("Warnings", [("", text) for text in report["warnings"]])
+    part("Providers", list(report["providers"].items()))
+    part("Video encoders", list(report["encoders"].items()))
+    height, width, _ = _TEST_SHAPE
+    rows = [
+        (
+            test["model"],
+            f"failed: {test['error']}"
+            if "error" in test
+            else f"works: loaded in {test['load_ms']} ms, first {width}x{height} picture in "
+            f"{test['first_frame_ms']} ms",
+        )
+        for test in report["self_test"]
+    ]
+    part("Self-test", rows)
+    table.add_row("[bold]Verdict[/]", "ready" if report["ok"] else "no model runs here, see above")
+    return table
+
+
+def _state(entry: dict[str, Any]) -> str:
+    if "version" not in entry:
+        return f"missing, for {entry['for']}: {entry['fix']}"
+    state = f"{entry['version']}, for {entry['for']}"
+    return f"{state}; {entry['error']}" if "error" in entry else state

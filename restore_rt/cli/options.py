@@ -1,0 +1,140 @@
+"""Options that several verbs share, and the model that they choose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from restore_rt.errors import InputError, ModelError
+
+if TYPE_CHECKING:
+    from restore_rt.restorer import Restorer
+
+__all__ = [
+    "Content",
+    "JsonOption",
+    "ModelOption",
+    "OverwriteOption",
+    "Provider",
+    "ProviderOption",
+    "ThreadsOption",
+    "TileOption",
+    "TypeOption",
+    "ZoomOption",
+    "load_model",
+    "parse_tile",
+]
+
+Content = Literal["photo", "comic", "video"]
+Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
+
+_DEFAULT_ZOOM = 2
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="A shipped model's name or an .onnx file; goes before --type and --zoom.",
+        show_default="chosen by --type and --zoom",
+    ),
+]
+TypeOption = Annotated[Content, typer.Option("--type", help="What the material is.")]
+ZoomOption = Annotated[
+    int | None,
+    typer.Option(
+        "--zoom",
+        metavar="1|2|4",
+        help=f"How many times as wide and high the result is; {_DEFAULT_ZOOM} if not given.",
+        show_default=False,
+    ),
+]
+TileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tile",
+        metavar="N|HxW",
+        help="Largest tile in pixels of the input; smaller ones take less memory.",
+        show_default="the model's own",
+    ),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", metavar="N", help="CPU threads to use.", show_default="all that are available"
+    ),
+]
+ProviderOption = Annotated[
+    Provider, typer.Option("--provider", help="Where the network runs; never replaced in silence.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace output files that exist.")
+]
+
+
+def parse_tile(text: str | None) -> int | tuple[int, int] | None:
+    """Return the tile that ``--tile`` names, one side or (height, width).
+
+    Raises
+    ------
+    InputError
+        It is neither ``N`` nor ``HxW``.
+    """
+    if text is None:
+        return None
+    try:
+        sides = [int(side) for side in text.lower().split("x")]
+    except ValueError:
+        sides = []
+    if len(sides) == 1:
+        return sides[0]
+    if len(sides) == 2:
+        return sides[0], sides[1]
+    raise InputError(
+        f"--tile is {text!r}; give one side like 256, or height and width like 270x480"
+    )
+
+
+def load_model(
+    model: str | None,
+    content: str,
+    zoom: int | None,
+    *,
+    provider: Provider = "auto",
+    tile: str | None = None,
+    threads: int | None = None,
+) -> Restorer:
+    """Load the model that a verb's options ask for.
+
+    Parameters
+    ----------
+    model
+        ``--model``; when given, ``content`` and ``zoom`` do not matter.
+    content, zoom
+        ``--type`` and ``--zoom`` (``None``: not given).
+    provider, tile, threads
+        ``--provider``, ``--tile`` and ``--threads`` as they were given.
+
+    Raises
+    ------
+    InputError
+        A value is not allowed.
+    ModelError, BackendError
+        The model cannot be loaded, or not run on this machine.
+    """
+    from restore_rt import load, zoo
+    from restore_rt.cli.console import note
+
+    sides = parse_tile(tile)
+    name = model
+    if name is None:
+        wanted = _DEFAULT_ZOOM if zoom is None else zoom
+        try:
+            name = zoo.choose(content, wanted)
+        except ModelError as error:
+            raise InputError(f"--zoom is {wanted}: {error}") from error
+    restorer = load(name, provider=provider, tile=sides, threads=threads)
+    if zoom not in (None, restorer.scale):
+        note(f"--zoom {zoom} is not used: {restorer.manifest.name} enlarges {restorer.scale} times")
+    return restorer

@@ -1,0 +1,173 @@
+"""Which picture goes where: inputs, folders and patterns to pairs of files, before any work."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from restore_rt.errors import InputError, OutputError
+from restore_rt.files import check_target, output_error
+from restore_rt.images import FORMATS, READABLE, Format, format_of
+
+__all__ = ["Job", "plan"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture: where it is read, where it is written, and as what."""
+
+    source: Path
+    target: Path
+    format: Format
+
+
+def plan(
+    inputs: Sequence[str],
+    output: str,
+    *,
+    format_name: str | None = None,
+    recursive: bool = False,
+    overwrite: bool = False,
+) -> list[Job]:
+    """Pair every input picture with its output, and make the folders that are missing.
+
+    Parameters
+    ----------
+    inputs
+        Files, folders and patterns (``*``, ``?``, ``[...]``, ``**``).
+    output
+        A file when the input is one file that was named; else, or when it is a folder, ends in a
+        slash or has no suffix, a folder.
+    format_name
+        The format to write; by default the suffix of ``output``, or for a folder that of each
+        input (PNG for those that are read only).
+    recursive
+        Take the pictures of all folders below a folder, and keep its structure.
+    overwrite
+        Existing files may be replaced, though never an input.
+
+    Raises
+    ------
+    InputError
+        Nothing fits a pattern or lies in a folder, two pictures would get one name, an output
+        exists or is an input, or a file is to be written for many inputs.
+    OutputError
+        The output's folder cannot be made or written to.
+    """
+    wanted = None if format_name is None else FORMATS[format_name]
+    folder = Path(output)
+    to_folder = folder.is_dir() or output.endswith(os.sep) or not folder.suffix
+    found = _find(inputs, recursive=recursive, avoid=folder)
+    if to_folder:
+        jobs = [_into(folder, source, relative, wanted) for source, relative in found]
+    else:
+        one_file = len(inputs) == 1 and not Path(inputs[0]).is_dir()
+        if not one_file or len(found) != 1:
+            raise InputError(
+                f"the output {output} is a file, and there are {len(found)} pictures or a folder "
+                "to restore; give a folder"
+            )
+        target = format_of(folder)
+        if wanted not in (None, target):
+            raise InputError(
+                f"--format is {format_name}, but {output} has the suffix of {target.name}; leave "
+                "--format out or change the suffix"
+            )
+        jobs = [Job(found[0][0], folder, target)]
+    _check(jobs, overwrite=overwrite)
+    if to_folder:
+        for parent in sorted({job.target.parent for job in jobs}):
+            _make(parent)
+    for job in jobs:
+        check_target(job.target, overwrite=overwrite)
+    return jobs
+
+
+def _find(inputs: Sequence[str], *, recursive: bool, avoid: Path) -> list[tuple[Path, Path]]:
+    """Return each picture with its path below the output folder; a file counts once."""
+    found: dict[Path, tuple[Path, Path]] = {}
+
+    def add(source: Path, relative: Path) -> None:
+        found.setdefault(source.resolve(), (source, relative))
+
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            _add_folder(path, recursive, avoid, add)
+        elif glob.has_magic(text) and not path.exists():
+            matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207
+            if not matches:
+                raise InputError(f"nothing fits the pattern {text}")
+            for match in map(Path, matches):
+                if match.is_dir():
+                    if recursive:
+                        _add_folder(match, recursive, avoid, add)
+                elif match.suffix.lower() in READABLE:
+                    add(match, Path(match.name))
+        else:
+            # A file that is missing fails in its turn, after which the others are done.
+            add(path, Path(path.name))
+    if not found:
+        raise InputError(
+            f"{' '.join(inputs)}: no pictures found; looked for {', '.join(READABLE)}"
+            f"{'' if recursive else ' (add --recursive for folders in folders)'}"
+        )
+    return list(found.values())
+
+
+def _add_folder(
+    path: Path, recursive: bool, avoid: Path, add: Callable[[Path, Path], None]
+) -> None:
+    for root, folders, names in os.walk(path):
+        here = Path(root)
+        visible = sorted(name for name in folders if not name.startswith("."))
+        # What an earlier run wrote into a folder below is not an input of this one.
+        folders[:] = [
+            name for name in visible if recursive and (here / name).resolve() != avoid.resolve()
+        ]
+        for name in sorted(names):
+            file = here / name
+            if file.suffix.lower() in READABLE and not name.startswith("."):
+                add(file, file.relative_to(path))
+
+
+def _into(folder: Path, source: Path, relative: Path, wanted: Format | None) -> Job:
+    if wanted is None:
+        own = [item for item in FORMATS.values() if source.suffix.lower() in item.suffixes]
+        wanted = own[0] if own else FORMATS["png"]
+    if source.suffix.lower() not in wanted.suffixes:
+        relative = relative.with_suffix(wanted.suffixes[0])
+    return Job(source, folder / relative, wanted)
+
+
+def _check(jobs: Sequence[Job], *, overwrite: bool) -> None:
+    sources = {job.source.resolve() for job in jobs}
+    targets: dict[Path, Path] = {}
+    for job in jobs:
+        target = job.target.resolve()
+        if target in sources:
+            raise InputError(f"{job.target} is an input; give another output")
+        if target in targets:
+            raise InputError(
+                f"{targets[target]} and {job.source} would both be written to {job.target}; give "
+                "them to two runs with two folders, or --recursive for one folder"
+            )
+        targets[target] = job.source
+    existing = [job.target for job in jobs if os.path.lexists(job.target)]
+    if existing and not overwrite:
+        others = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise InputError(
+            f"{existing[0]} exists{others}; give another name, or --overwrite to replace it"
+        )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OutputError(f"{folder} is a file, not a folder; give another name") from error
+    except OSError as error:
+        raise output_error(error, folder) from error

@@ -1,0 +1,125 @@
+"""Output files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from restore_rt.errors import InputError, OutputError, RestoreError
+
+__all__ = ["check_target", "output_error", "whole_file"]
+
+_FIXES = {
+    errno.ENOSPC: "the disk is full; free some space or write elsewhere",
+    errno.EDQUOT: "the disk quota is used up; free some space or write elsewhere",
+    errno.EFBIG: "it grew beyond the largest file allowed here; raise the limit or write elsewhere",
+    errno.EROFS: "the file system is read-only; write elsewhere",
+    errno.EACCES: "permission denied; write elsewhere or change the folder's permissions",
+    errno.EPERM: "permission denied; write elsewhere or change the folder's permissions",
+    errno.ENOENT: "its folder does not exist; create it first",
+    errno.ENOTDIR: "a part of its path is a file, not a folder; write elsewhere",
+    errno.EISDIR: "it is a folder; give the name of a file",
+    errno.ENAMETOOLONG: "the name is too long; give a shorter one",
+    errno.EIO: "the disk reports an error; write elsewhere",
+}
+
+
+def output_error(error: OSError, path: Path) -> OutputError:
+    """Return the error to raise when ``error`` kept ``path`` from being written."""
+    code = error.errno or 0
+    return OutputError(f"cannot write {path}: {_FIXES.get(code, error.strerror or str(error))}")
+
+
+def check_target(path: Path, *, overwrite: bool = False) -> None:
+    """Refuse, before any work, a path that could not become an output file.
+
+    Parameters
+    ----------
+    path
+        The file to be written.
+    overwrite
+        An existing file may be replaced.
+
+    Raises
+    ------
+    InputError
+        The file exists and may not be replaced, or what exists is not a regular file.
+    OutputError
+        Its folder does not exist or cannot be written to.
+    """
+    try:
+        exists = path.exists()
+        if exists and not path.is_file():
+            kind = "a folder" if path.is_dir() else "not a regular file"
+            raise InputError(f"cannot write {path}: it is {kind}; give the name of a file")
+        if exists and not overwrite:
+            raise InputError(f"{path} exists; give another name, or --overwrite to replace it")
+        path.parent.stat()
+    except OSError as error:
+        if isinstance(error, RestoreError):
+            raise
+        raise output_error(error, path) from error
+    if not path.parent.is_dir():
+        raise output_error(NotADirectoryError(errno.ENOTDIR, ""), path)
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise output_error(PermissionError(errno.EACCES, ""), path)
+
+
+@contextmanager
+def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary path to write to, which becomes ``path`` when the block succeeds.
+
+    The temporary file lies in the folder of ``path`` and has its suffix. It is flushed to the
+    disk and renamed at the end, and removed on any error, Ctrl-C included.
+
+    Parameters
+    ----------
+    path
+        The file to be written; a symbolic link is followed.
+    overwrite
+        An existing file may be replaced.
+
+    Yields
+    ------
+    Path
+        An existing, empty file; write to it and close it.
+
+    Raises
+    ------
+    InputError
+        ``path`` exists and may not be replaced, or is not a regular file.
+    OutputError
+        It cannot be written: no folder, no permission, a full disk. ``OSError`` from the block
+        that concerns the file or the disk becomes this.
+    """
+    check_target(path, overwrite=overwrite)
+    target = path.resolve()
+    temporary = target.with_name(f".restore-rt-{secrets.token_hex(6)}{target.suffix}")
+    try:
+        temporary.open("xb").close()
+    except OSError as error:
+        raise output_error(error, path) from error
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        # A file that another program made meanwhile is not ours to replace.
+        check_target(path, overwrite=overwrite)
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, RestoreError) or not _concerns(error, temporary):
+            raise
+        raise output_error(error, path) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _concerns(error: OSError, temporary: Path) -> bool:
+    disk = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+    return error.errno in disk or str(error.filename) == str(temporary)

@@ -1,0 +1,249 @@
+"""The command in a process of its own: exit codes, what is said, what is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore_rt import __version__, models
+from restore_rt.cli import run
+from tests.cli.command import START, names_in, only_line, restore_rt
+
+
+def picture(path: Path, size: tuple[int, int] = (32, 24)) -> Path:
+    rng = np.random.default_rng(3)
+    Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def test_help_is_quick_to_start() -> None:
+    heavy = ["onnx", "onnxruntime", "PIL", "imagecodecs", "av", "torch"]
+    check = (
+        "import atexit, sys\n"
+        f"loaded = lambda: [name for name in {heavy!r} if name in sys.modules]\n"
+        "atexit.register(lambda: print('LOADED', loaded()))"
+    )
+    for arguments in (["--help"], ["image", "--help"], ["--version"]):
+        done = restore_rt(*arguments, before=check)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], []])
+def test_help_names_verbs_and_exit_codes(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert run(arguments) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for wanted in ("image", "video", "models", "doctor", "Exit codes: 0 done; 1 failed"):
+        assert wanted in text
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"restore-rt {__version__}\n"
+
+
+def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
+    picture(tmp_path / "in.png")
+    (tmp_path / "text.png").write_text("just text")
+    for arguments, code, message in (
+        (["in.png", "-o", "out.png", "--zoom", "7"], 2, "--zoom is 7"),
+        (["in.png", "-o", "out.png", "--frobnicate"], 2, "No such option: --frobnicate"),
+        (["text.png", "-o", "out.png"], 1, "text.png is not a picture"),
+    ):
+        done = restore_rt("image", *arguments, folder=tmp_path)
+        assert done.returncode == code
+        assert only_line(done.stderr).startswith(f"restore-rt: error: {message}")
+        assert names_in(tmp_path) == ["in.png", "text.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--frobnicate"], "--frobnicate"),
+        (["enhance"], "enhance"),
+        (["image", "in.png"], "--output"),
+        (["image", "in.png", "-o", "out.png", "--zoom", "seven"], "--zoom"),
+        (["image", "in.png", "-o", "out.png", "--zoom", "7"], "--zoom is 7.*allowed are"),
+        (["image", "in.png", "-o", "out.png", "--type", "song"], "song.*photo.*comic"),
+        (["image", "in.png", "-o", "out.png", "--tile", "1x2x3"], "--tile is '1x2x3'; give"),
+        (["image", "in.png", "-o", "out.png", "--tile", "0"], "tile is 0"),
+        (["image", "in.png", "-o", "out.png", "--threads", "0"], "threads is 0; allowed are 1"),
+        (["image", "in.png", "-o", "out.gif"], r"suffix '\.gif'"),
+        (["image", "in.png", "-o", "in.png", "--overwrite"], "is an input"),
+        (["image", "in.png", "-o", "old.png"], "old.png exists.*--overwrite"),
+    ],
+)
+def test_wrong_use(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    picture(tmp_path / "in.png")
+    (tmp_path / "old.png").write_bytes(b"old")
+    assert run(arguments) == 2
+    said = capsys.readouterr()
+    line = only_line(said.err)
+    assert line.startswith("restore-rt: error: ")
+    assert re.search(message, line), line
+    assert said.out == ""
+    assert names_in(tmp_path) == ["in.png", "old.png"]
+    assert (tmp_path / "old.png").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["text.png", "-o", "out.png"], "text.png is not a picture"),
+        (["no.png", "-o", "out.png"], "cannot read no.png: there is no such file"),
+        (["cut.png", "-o", "out.png"], "cut.png cannot be decoded"),
+        (["in.png", "-o", "no/out.png"], "folder does not exist"),
+        (["in.png", "-o", "text.png/out.png"], "text.png/out.png: a part of its path is a file"),
+        (["in.png", "-o", "out.png", "--model", "song-x9"], "'song-x9' is neither"),
+        (["in.png", "-o", "out.png", "--model", "no.onnx"], "no model file 'no.onnx'"),
+        (["in.png", "-o", "out.png", "--provider", "cuda"], "provider 'cuda' is not part"),
+    ],
+)
+def test_failures(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = picture(tmp_path / "in.png").read_bytes()
+    (tmp_path / "text.png").write_text("just text")
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    before = names_in(tmp_path)
+    assert run(["image", *arguments]) == 1
+    said = capsys.readouterr()
+    line = only_line(said.err)
+    assert line.startswith("restore-rt: error: ")
+    assert message in line
+    assert said.out == ""
+    assert names_in(tmp_path) == before
+
+
+def test_one_picture(tmp_path: Path) -> None:
+    picture(tmp_path / "in.png")
+    done = restore_rt("image", "in.png", "-o", "out.png", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert only_line(done.stdout).startswith("out.png: 64x48, ")
+    with Image.open(tmp_path / "out.png") as image:
+        assert (image.size, image.mode) == ((64, 48), "RGB")
+
+
+def test_disk_full(tmp_path: Path, nearest_model: Path) -> None:
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / name)
+    picture(tmp_path / "big.png", (256, 256))
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))"
+    line = ["image", "big.png", "-o", "out.png", "--model", str(nearest_model)]
+    done = restore_rt(*line, before=limit, folder=tmp_path)
+    assert done.returncode == 1
+    assert "error: cannot write out.png: it grew beyond the largest file" in only_line(done.stderr)
+    assert not (tmp_path / "out.png").exists()
+    done = restore_rt(
+        "image", "*.png", "-o", "out", "--model", nearest_model, before=limit, folder=tmp_path
+    )
+    assert done.returncode == 1
+    assert "cannot write out/big.png" in only_line(done.stderr)
+    assert names_in(tmp_path / "out") == ["a.png", "b.png"]
+    assert "2 of 3 pictures restored" in done.stdout
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    picture(tmp_path / "0.png", (64, 48))
+    for index in range(1, 2000):
+        (tmp_path / f"{index}.png").hardlink_to(tmp_path / "0.png")
+    line = [sys.executable, "-c", START, "image", str(tmp_path / "*.png"), "-o", "out"]
+    # Whoever runs the tests may ignore the signal, which a child would inherit.
+    line[2] = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {START}"
+    with subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "out").is_dir() or not names_in(tmp_path / "out"):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(number)
+        said = process.communicate(timeout=30)[1]
+    assert process.returncode == code
+    assert "Traceback" not in said
+    for path in (tmp_path / "out").iterdir():
+        assert not path.name.startswith(".")
+        with Image.open(path) as image:
+            image.load()
+
+
+def test_unexpected_errors_ask_for_a_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def plan(*arguments: object, **options: object) -> None:
+        raise KeyError("oops")
+
+    monkeypatch.setattr("restore_rt.cli.paths.plan", plan)
+    assert run(["image", "a.png", "-o", "b.png"]) == 1
+    line = only_line(capsys.readouterr().err)
+    assert "unexpected KeyError: 'oops'; please report it" in line
+    assert "RESTORE_RT_TRACEBACK=1" in line
+    monkeypatch.setenv("RESTORE_RT_TRACEBACK", "1")
+    assert run(["image", "a.png", "-o", "b.png"]) == 1
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    picture(tmp_path / name)
+    done = restore_rt("image", name, "-o", "out/", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert names_in(tmp_path / "out") == [name]
+
+
+def test_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["models"]
+    assert [entry["name"] for entry in listed] == [manifest.name for manifest in models()]
+    assert run(["models"]) == 0
+    table = capsys.readouterr().out
+    for entry in listed:
+        assert entry["parameters"] > 1000
+        assert Path(entry["file"]).is_file()
+        assert entry["name"] in table
+        assert f"{entry['parameters']:,}" in table
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is True
+    assert report["providers"]["cpu"].startswith("yes")
+    assert report["providers"]["cuda"].startswith("no")
+    assert {"h264", "h265", "av1", "ffv1"} == set(report["encoders"])
+    assert all(test["first_frame_ms"] > 0 for test in report["self_test"])
+    assert run(["doctor"]) == 0
+    assert "ready" in capsys.readouterr().out
+
+
+def test_doctor_where_nothing_runs() -> None:
+    hide = "import sys; sys.modules['onnxruntime'] = None; sys.modules['av'] = None"
+    done = restore_rt("doctor", before=hide)
+    assert done.returncode == 1
+    assert "no model runs here" in done.stdout
+    assert "restore-rt[cpu]" in done.stdout
+    assert "pip install 'restore-rt[video]'" in done.stdout

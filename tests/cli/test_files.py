@@ -1,0 +1,104 @@
+"""Output files appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from restore_rt.errors import InputError, OutputError
+from restore_rt.files import check_target, whole_file
+
+
+def test_appears_at_the_end_only(tmp_path: Path) -> None:
+    path = tmp_path / "out.png"
+    with whole_file(path) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".png"
+        temporary.write_bytes(b"data")
+        assert not path.exists()
+    assert path.read_bytes() == b"data"
+    assert list(tmp_path.iterdir()) == [path]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, MemoryError])
+def test_an_error_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    def write() -> None:
+        with whole_file(tmp_path / "out.png") as temporary:
+            temporary.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "out.png"
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with whole_file(path, overwrite=True) as temporary:
+            temporary.write_bytes(b"half")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    assert path.read_bytes() == b"old"
+    with whole_file(path, overwrite=True) as temporary:
+        temporary.write_bytes(b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_existing_is_refused_even_if_it_came_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "out.png"
+    with pytest.raises(InputError, match="--overwrite"), whole_file(path):
+        path.write_bytes(b"theirs")
+    assert path.read_bytes() == b"theirs"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("code", "fix"),
+    [(errno.ENOSPC, "disk is full"), (errno.EDQUOT, "quota"), (errno.EFBIG, "limit")],
+)
+def test_a_full_disk(tmp_path: Path, code: int, fix: str) -> None:
+    with pytest.raises(OutputError, match=rf"out\.png.*{fix}"), whole_file(tmp_path / "out.png"):
+        raise OSError(code, os.strerror(code))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_that_are_not_about_the_output_pass(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "out.png"):
+        Path(tmp_path / "input.png").read_bytes()
+
+
+def test_paths_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="folder does not exist"):
+        check_target(tmp_path / "no" / "out.png")
+    with pytest.raises(OutputError, match="is a file, not a folder"):
+        check_target(tmp_path / "file" / "out.png")
+    with pytest.raises(OutputError, match="name is too long"):
+        check_target(tmp_path / ("x" * 300))
+    with pytest.raises(InputError, match="a folder"):
+        check_target(tmp_path, overwrite=True)
+    with pytest.raises(InputError, match="not a regular file"):
+        check_target(Path("/dev/null"), overwrite=True)
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "out.png"
+    link.symlink_to(tmp_path / "there" / "real.png")
+    with whole_file(link) as temporary:
+        temporary.write_bytes(b"data")
+    assert link.is_symlink()
+    assert (tmp_path / "there" / "real.png").read_bytes() == b"data"

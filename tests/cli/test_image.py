@@ -1,0 +1,171 @@
+"""The verb ``image``, in this process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore_rt.cli import run
+from restore_rt.cli.image import restore_pictures
+from restore_rt.cli.paths import plan
+from restore_rt.errors import NonFiniteError
+from restore_rt.images import FORMATS, Picture, read_picture, write_picture
+from tests.cli.command import names_in
+from tests.images.pictures import CHANNELS, camera_exif, noise, srgb
+
+LIMIT = 1 << 24
+
+
+def twice(pixels: Any) -> Any:
+    return pixels.repeat(2, axis=0).repeat(2, axis=1)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("kind", CHANNELS)
+@pytest.mark.parametrize("name", ["png", "tiff"])
+def test_every_kind_comes_through(
+    tmp_path: Path, nearest_model: Path, kind: str, bits: int, name: str
+) -> None:
+    pixels = noise(CHANNELS[kind], bits)
+    if "alpha" in kind:
+        pixels[..., -1] |= 1  # hidden colours are replaced, which is another test's matter
+    picture = Picture(pixels, exif=camera_exif(), dpi=(72, 72))
+    if "rgb" in kind:
+        picture = Picture(pixels, srgb(), camera_exif(), dpi=(72, 72))
+    source, target = tmp_path / f"in.{name}", tmp_path / f"out.{name}"
+    write_picture(source, picture, FORMATS[name])
+    assert run(["image", str(source), "-o", str(target), "--model", str(nearest_model)]) == 0
+    result = read_picture(target)
+    np.testing.assert_array_equal(result.pixels, twice(pixels))
+    assert result.icc == picture.icc
+    assert result.dpi == pytest.approx((72, 72), abs=0.02)
+    assert b"Tester" in result.exif
+
+
+def make(folder: Path, names: list[str]) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise(3, 8)).save(path)
+
+
+def test_one_bad_file_among_many(
+    tmp_path: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, ["in/a.png", "in/c.png", "in/d.jpg"])
+    (tmp_path / "in" / "b.png").write_text("not a picture")
+    line = ["image", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--json"]
+    assert run([*line, "--model", str(nearest_model)]) == 1
+    said = capsys.readouterr()
+    (error,) = said.err.splitlines()
+    assert error.startswith("restore-rt: error: ")
+    assert str(tmp_path / "in" / "b.png") in error
+    report = json.loads(said.out)
+    assert report["failed"] == 1
+    assert [Path(entry["input"]).name for entry in report["pictures"]] == [
+        "a.png",
+        "b.png",
+        "c.png",
+        "d.jpg",
+    ]
+    assert "not a picture" in report["pictures"][1]["error"]
+    assert (report["pictures"][0]["width"], report["pictures"][0]["height"]) == (44, 26)
+    assert names_in(tmp_path / "out") == ["a.png", "c.png", "d.jpg"]
+
+
+def test_a_missing_file_among_many(
+    tmp_path: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, ["a.png"])
+    line = ["image", str(tmp_path / "no.png"), str(tmp_path / "a.png"), "-o", str(tmp_path / "o")]
+    assert run([*line, "--model", str(nearest_model)]) == 1
+    said = capsys.readouterr()
+    assert "no such file" in said.err
+    assert "1 of 2 pictures" in said.out
+    assert names_in(tmp_path / "o") == ["a.png"]
+
+
+def test_formats_are_checked_before_work(tmp_path: Path) -> None:
+    write_picture(tmp_path / "deep.png", Picture(noise(3, 16)), FORMATS["png"])
+    write_picture(tmp_path / "clear.png", Picture(noise(4, 8)), FORMATS["png"])
+    calls = []
+
+    def restore(pixels: Any) -> Any:
+        calls.append(pixels.shape)
+        return twice(pixels)
+
+    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out"), format_name="jpeg")
+    outcomes = restore_pictures(jobs, restore, scale=2, max_pixels=LIMIT)
+    assert [type(outcome.error).__name__ for outcome in outcomes] == ["InputError", "InputError"]
+    assert "clear.png: jpeg cannot hold transparency" in str(outcomes[0].error)
+    assert "deep.png: jpeg cannot hold 16-bit samples" in str(outcomes[1].error)
+    assert calls == []
+    assert names_in(tmp_path / "out") == []
+
+
+def test_an_error_of_the_network_concerns_one_picture(tmp_path: Path) -> None:
+    make(tmp_path, ["a.png", "b.png", "c.png"])
+
+    def restore(pixels: Any) -> Any:
+        calls.append(None)
+        if len(calls) == 2:
+            raise NonFiniteError("NaN")
+        return twice(pixels)
+
+    calls: list[None] = []
+    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out"))
+    outcomes = restore_pictures(jobs, restore, scale=2, max_pixels=LIMIT)
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
+    assert names_in(tmp_path / "out") == ["a.png", "c.png"]
+
+
+def test_structure_is_kept(tmp_path: Path, nearest_model: Path) -> None:
+    make(tmp_path, ["in/a.png", "in/x/a.png", "in/x/y/b.jpg"])
+    line = ["image", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "-r", "--format", "webp"]
+    assert run([*line, "--model", str(nearest_model)]) == 0
+    found = sorted(str(path.relative_to(tmp_path / "out")) for path in tmp_path.glob("out/**/*.*"))
+    assert found == ["a.webp", "x/a.webp", "x/y/b.webp"]
+    with Image.open(tmp_path / "out" / "a.webp") as image:
+        np.testing.assert_array_equal(np.asarray(image), twice(noise(3, 8)))
+
+
+def test_quality(tmp_path: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(tmp_path, ["a.png"])
+    line = ["image", str(tmp_path / "a.png"), "--model", str(nearest_model), "-o"]
+    assert run([*line, str(tmp_path / "x.png"), "--quality", "50"]) == 2
+    assert "--quality is 50" in capsys.readouterr().err
+    assert run([*line, str(tmp_path / "high.jpg")]) == 0
+    assert run([*line, str(tmp_path / "low.jpg"), "--quality", "30"]) == 0
+    assert (tmp_path / "low.jpg").stat().st_size < (tmp_path / "high.jpg").stat().st_size / 2
+
+
+def test_notes_name_the_picture(
+    tmp_path: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("CMYK", (8, 8)).save(tmp_path / "a.jpg")
+    line = ["image", str(tmp_path / "a.jpg"), "-o", str(tmp_path / "b.jpg")]
+    assert run([*line, "--model", str(nearest_model)]) == 0
+    assert f"restore-rt: {tmp_path / 'a.jpg'}: CMYK" in capsys.readouterr().err
+
+
+def test_model_goes_before_zoom(
+    tmp_path: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, ["a.png"])
+    line = ["image", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), "--zoom", "4"]
+    assert run([*line, "--model", str(nearest_model)]) == 0
+    assert "--zoom 4 is not used: nearest-x2 enlarges 2 times" in capsys.readouterr().err
+
+
+def test_tile(tmp_path: Path, nearest_model: Path) -> None:
+    make(tmp_path, ["a.png"])
+    for index, tile in enumerate(("26", "26x32")):
+        line = ["image", str(tmp_path / "a.png"), "-o", str(tmp_path / f"{index}.png")]
+        assert run([*line, "--model", str(nearest_model), "--tile", tile]) == 0
+        with Image.open(tmp_path / f"{index}.png") as image:
+            np.testing.assert_array_equal(np.asarray(image), twice(noise(3, 8)))

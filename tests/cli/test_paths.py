@@ -1,0 +1,114 @@
+"""Inputs and outputs are paired before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from restore_rt.cli.paths import plan
+from restore_rt.errors import InputError, OutputError
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with pictures, in which the test runs."""
+    for name in (
+        "a.png",
+        "b.JPG",
+        "c.gif",
+        "in/a.png",
+        "in/note.txt",
+        "in/.hidden.png",
+        "in/deep/a.png",
+        "in/deep/d.tif",
+        "empty/note.txt",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def pairs(*inputs: str, output: str = "out", **options: object) -> list[tuple[str, str]]:
+    jobs = plan(inputs, output, **options)  # type: ignore[arg-type]
+    return [(str(job.source), str(job.target)) for job in jobs]
+
+
+@pytest.mark.usefixtures("here")
+class TestPairs:
+    def test_one_file(self) -> None:
+        assert pairs("a.png", output="x.webp") == [("a.png", "x.webp")]
+        assert plan(["a.png"], "x.webp")[0].format.name == "webp"
+
+    def test_a_file_into_a_folder(self, here: Path) -> None:
+        assert pairs("a.png", output="new/sub") == [("a.png", "new/sub/a.png")]
+        assert (here / "new" / "sub").is_dir()
+        assert pairs("a.png", output="v1.0/") == [("a.png", "v1.0/a.png")]
+
+    def test_formats(self) -> None:
+        assert pairs("a.png", "b.JPG", "c.gif") == [
+            ("a.png", "out/a.png"),
+            ("b.JPG", "out/b.JPG"),
+            ("c.gif", "out/c.png"),
+        ]
+        assert pairs("a.png", "b.JPG", format_name="tiff") == [
+            ("a.png", "out/a.tiff"),
+            ("b.JPG", "out/b.tiff"),
+        ]
+
+    def test_folder(self) -> None:
+        assert pairs("in") == [("in/a.png", "out/a.png")]
+        assert pairs("in", recursive=True) == [
+            ("in/a.png", "out/a.png"),
+            ("in/deep/a.png", "out/deep/a.png"),
+            ("in/deep/d.tif", "out/deep/d.tif"),
+        ]
+
+    def test_patterns(self) -> None:
+        assert pairs("*.png") == [("a.png", "out/a.png")]
+        assert pairs("in/**/*.tif") == [("in/deep/d.tif", "out/d.tif")]
+
+    def test_a_name_with_brackets_is_a_name(self, here: Path) -> None:
+        (here / "a[1].png").write_bytes(b"x")
+        assert pairs("a[1].png") == [("a[1].png", "out/a[1].png")]
+
+    def test_a_file_counts_once(self) -> None:
+        assert pairs("a.png", "./a.png", "*.png") == [("a.png", "out/a.png")]
+
+    def test_outputs_of_an_earlier_run_are_no_inputs(self, here: Path) -> None:
+        (here / "in" / "out").mkdir()
+        (here / "in" / "out" / "z.png").write_bytes(b"x")
+        found = pairs("in", output="in/out", recursive=True)
+        assert ("in/deep/d.tif", "in/out/deep/d.tif") in found
+        assert not any("z.png" in source for source, _ in found)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("inputs", "output", "options", "message"),
+    [
+        (["a.png", "in/a.png"], "out", {}, "a.png and in/a.png would both be written to out/a.png"),
+        (["a.png", "b.JPG"], "x.png", {}, "2 pictures.*give a folder"),
+        (["in"], "x.png", {}, "give a folder"),
+        (["*.webp"], "out", {}, "nothing fits"),
+        (["empty"], "out", {}, "no pictures found.*--recursive"),
+        (["a.png"], "x.bmp", {}, r"'\.bmp'; pictures can be written as \.png"),
+        (["a.png"], "x.png", {"format_name": "jpeg"}, "--format is jpeg"),
+        (["a.png"], "b.JPG", {}, "b.JPG exists.*--overwrite"),
+        (["a.png"], "a.png", {"overwrite": True}, "is an input"),
+        (["in"], "in", {"overwrite": True}, "is an input"),
+        (["a.png", "b.JPG"], ".", {"overwrite": True}, "is an input"),
+    ],
+)
+def test_refused(inputs: list[str], output: str, options: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        plan(inputs, output, **options)  # type: ignore[arg-type]
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_folder_that_cannot_be_made() -> None:
+    with pytest.raises(OutputError, match="not a folder"):
+        plan(["a.png", "b.JPG"], "in/a.png/sub")
