@@ -1,0 +1,1 @@
+"""Drawing, music and encoding of the demonstration clip."""
