@@ -7,6 +7,7 @@ bit. Arguments are taken to be valid.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class AxisTiles:
         """Output pixels of the ramp between tile i and i + 1, centred in what they share."""
         size = self.feather * self.scale
         ramps = []
-        for before, after in zip(self.starts, self.starts[1:], strict=False):
+        for before, after in pairwise(self.starts):
             shared_begin, shared_end = after * self.scale, (before + self.tile) * self.scale
             begin = (shared_begin + shared_end - size) // 2
             ramps.append((begin, begin + size))

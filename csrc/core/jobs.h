@@ -1,0 +1,73 @@
+// What a kernel is asked to do: plain structs, strides in elements, every field checked before.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/geometry.h"
+
+namespace rrt {
+
+enum class Sample { u8, u16, f32 };
+enum class Real { f32, f16 };
+
+inline constexpr int kMaxChannels = 4;
+
+/// A frame of any strides. `data` is its first element (not its lowest address).
+struct FrameView {
+    void* data;
+    Sample sample;
+    Index height;
+    Index width;
+    int channels;
+    std::ptrdiff_t row;
+    std::ptrdiff_t column;
+    std::ptrdiff_t channel;
+};
+
+/// Tiles one after another, each channels x height x width without gaps.
+struct TilesView {
+    void* data;
+    Real real;
+    Index count;
+    int channels;
+    Index height;
+    Index width;
+
+    constexpr Index offset(Index tile, int channel, Index y) const {
+        return ((tile * channels + channel) * height + y) * width;
+    }
+};
+
+/// tiles[k] = tile first + k of the frame, each sample divided by peak.
+struct SplitJob {
+    Grid grid;
+    FrameView frame;
+    TilesView tiles;
+    Index first;
+    float peak;
+
+    /// Rows of all the tiles.
+    constexpr Index units() const { return tiles.count * tiles.height; }
+};
+
+/// Output rows of the frame from tiles, where tile t lies in slot t % tiles.count.
+struct MergeJob {
+    Grid grid;
+    FrameView frame;
+    TilesView tiles;
+    Span rows;
+    float peak;
+};
+
+/// Bicubic enlargement of one plane; sample j comes from (j + phase) / scale - phase.
+struct UpsampleJob {
+    FrameView target;
+    FrameView source;
+    int scale;
+    double phase_y;
+    double phase_x;
+    float peak;
+};
+
+}  // namespace rrt

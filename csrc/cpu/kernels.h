@@ -1,0 +1,33 @@
+// The CPU kernels, compiled once for each instruction set, and which of them is in use.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/jobs.h"
+
+namespace rrt::cpu {
+
+/// One instruction set's kernels; `band` is a range of the job's units, for one thread.
+struct Kernels {
+    const char* name;
+    void (*split)(const SplitJob& job, Span band);
+    bool (*merge)(const MergeJob& job, Span band);  // false: NaN or infinity was read
+    void (*upsample)(const UpsampleJob& job, Span band);
+};
+
+extern const Kernels kPortable;
+#ifdef __x86_64__
+extern const Kernels kAvx2;
+extern const Kernels kAvx512;
+#endif
+
+/// What this CPU can run, the best last.
+std::vector<const Kernels*> available_kernels();
+
+const Kernels& kernels();
+
+/// False, and nothing changes, if this CPU does not have it.
+bool select_kernels(const std::string& name);
+
+}  // namespace rrt::cpu

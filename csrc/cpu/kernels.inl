@@ -1,0 +1,8 @@
+// Included once for each instruction set, which RRT_ISA names; see includes.h.
+#include "cpu/half.inl"
+#include "cpu/rows.inl"
+
+// The operations, which use those two.
+#include "cpu/merge.inl"
+#include "cpu/split.inl"
+#include "cpu/upsample.inl"

@@ -1,0 +1,17 @@
+// The operations on the CPU: the kernels in use, over horizontal bands, one for each thread.
+#pragma once
+
+#include "core/jobs.h"
+
+namespace rrt::cpu {
+
+inline constexpr int kMaxThreads = 256;
+
+void split(const SplitJob& job, int threads);
+
+/// False if NaN or infinity was read; the frame then holds something, but nothing to rely on.
+bool merge(const MergeJob& job, int threads);
+
+void upsample(const UpsampleJob& job, int threads);
+
+}  // namespace rrt::cpu

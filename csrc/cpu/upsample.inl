@@ -1,0 +1,136 @@
+// Bicubic enlargement of a plane by a whole number, for subsampled chroma.
+namespace rrt::cpu::RRT_ISA {
+namespace {
+
+constexpr int kMaxUpsample = 8;
+
+/// Four neighbours, the first at `first` from the sample that the output sample belongs to.
+struct Taps {
+    Index first;
+    float weight[4];
+};
+
+/// Catmull-Rom (Keys 1981, a = -0.5) at the position of the r-th of `scale` output samples.
+inline Taps taps_at(int r, int scale, double phase) {
+    const double position = (r + phase) / scale - phase;
+    const Index whole = position < 0.0 ? -1 : 0;
+    const double t = position - static_cast<double>(whole);
+    return {whole - 1,
+            {static_cast<float>(((-0.5 * t + 1.0) * t - 0.5) * t),
+             static_cast<float>((1.5 * t - 2.5) * t * t + 1.0),
+             static_cast<float>(((-1.5 * t + 2.0) * t + 0.5) * t),
+             static_cast<float>((0.5 * t - 0.5) * t * t)}};
+}
+
+inline Index clamp_index(Index i, Index length) {
+    return i < 0 ? 0 : (i < length ? i : length - 1);
+}
+
+inline float weigh(const Taps& taps, float a, float b, float c, float d) {
+    return taps.weight[0] * a + taps.weight[1] * b + taps.weight[2] * c + taps.weight[3] * d;
+}
+
+template <class S>
+inline S to_sample(float value, float peak) {
+    if constexpr (sizeof(S) == sizeof(float)) {
+        return value;
+    } else {
+        return quantise<S>(value, peak);
+    }
+}
+
+template <class S>
+void weigh_rows(float* __restrict target, const S* const rows[4], std::ptrdiff_t column, Index n,
+                const Taps& taps) {
+    const S *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
+    if (column == 1) {
+        for (Index i = 0; i < n; ++i) target[i] = weigh(taps, a[i], b[i], c[i], d[i]);
+        return;
+    }
+    for (Index i = 0; i < n; ++i) {
+        const std::ptrdiff_t at = i * column;
+        target[i] = weigh(taps, a[at], b[at], c[at], d[at]);
+    }
+}
+
+/// Every scale-th output sample, beginning at the r-th: line[i] is a tap's first neighbour.
+template <class S>
+void weigh_line(S* __restrict target, const float* __restrict line, Index n, const Taps& taps,
+                float peak) {
+    for (Index i = 0; i < n; ++i) {
+        target[i] = to_sample<S>(weigh(taps, line[i], line[i + 1], line[i + 2], line[i + 3]), peak);
+    }
+}
+
+template <class S>
+void upsample_row(const UpsampleJob& job, const Taps* across, const S* const rows[4],
+                  const Taps& down, S* target) {
+    constexpr Index margin = 2;
+    const FrameView& source = job.source;
+    const Index scale = job.scale;
+    for (Index begin = 0; begin < source.width; begin += kChunk) {
+        const Index n = smaller(kChunk, source.width - begin);
+        // line[i] is column begin - margin + i, the frame's edges repeated.
+        float line[kChunk + 2 * margin];
+        const Index first = clamp_index(begin - margin, source.width);
+        const Index last = clamp_index(begin + n - 1 + margin, source.width);
+        const S* shifted[4];
+        for (int k = 0; k < 4; ++k) shifted[k] = rows[k] + first * source.column;
+        const Index lead = first - (begin - margin);
+        const Index length = last - first + 1;
+        weigh_rows(line + lead, shifted, source.column, length, down);
+        for (Index i = 0; i < lead; ++i) line[i] = line[lead];
+        for (Index i = lead + length; i < n + 2 * margin; ++i) line[i] = line[lead + length - 1];
+
+        S samples[2][kChunk];
+        Index done = 0;
+        if (scale == 2 && job.target.column == 1 && 2 * (begin + n) <= job.target.width) {
+            for (int r = 0; r < 2; ++r) {
+                weigh_line(samples[r], line + margin + across[r].first, n, across[r], job.peak);
+            }
+            interleave<S, 2>(target + 2 * begin, samples, n);
+            done = scale;
+        }
+        for (Index r = done; r < scale; ++r) {
+            weigh_line(samples[0], line + margin + across[r].first, n, across[r], job.peak);
+            for (Index i = 0; i < n; ++i) {
+                const Index at = (begin + i) * scale + r;
+                if (at < job.target.width) target[at * job.target.column] = samples[0][i];
+            }
+        }
+    }
+}
+
+template <class S>
+void upsample_as(const UpsampleJob& job, Span band) {
+    const FrameView& source = job.source;
+    const FrameView& target = job.target;
+    Taps across[kMaxUpsample];
+    for (int r = 0; r < job.scale; ++r) across[r] = taps_at(r, job.scale, job.phase_x);
+    for (Index y = band.begin; y < band.end; ++y) {
+        S* const target_row = static_cast<S*>(target.data) + y * target.row;
+        const S* const origin = static_cast<const S*>(source.data);
+        if (job.scale == 1) {
+            for (Index x = 0; x < target.width; ++x) {
+                target_row[x * target.column] = origin[y * source.row + x * source.column];
+            }
+            continue;
+        }
+        const Taps down = taps_at(static_cast<int>(y % job.scale), job.scale, job.phase_y);
+        const S* rows[4];
+        for (int k = 0; k < 4; ++k) {
+            rows[k] =
+                origin + clamp_index(y / job.scale + down.first + k, source.height) * source.row;
+        }
+        upsample_row<S>(job, across, rows, down, target_row);
+    }
+}
+
+void upsample(const UpsampleJob& job, Span band) {
+    if (job.source.sample == Sample::u8) return upsample_as<std::uint8_t>(job, band);
+    if (job.source.sample == Sample::u16) return upsample_as<std::uint16_t>(job, band);
+    return upsample_as<float>(job, band);
+}
+
+}  // namespace
+}  // namespace rrt::cpu::RRT_ISA

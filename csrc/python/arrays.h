@@ -1,0 +1,43 @@
+// From Python objects to the kernels' structs: every check that stands before memory is touched.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <string>
+
+#include "core/jobs.h"
+
+namespace rrt::python {
+
+namespace py = pybind11;
+
+enum class Access { read, write };
+
+/// Raises restore_rt.errors.InputError.
+[[noreturn]] void refuse(const std::string& message);
+
+/// A whole number within [low, high], which may be of NumPy.
+Index to_index(py::handle value, const std::string& name, Index low, Index high);
+
+int to_threads(py::handle value);
+
+/// "(3, 4)"
+std::string shape_text(const py::array& array);
+
+/// An aligned array in native byte order; writable and without overlaps of its own for `write`.
+py::array to_array(py::handle value, const std::string& name, Access access);
+
+/// (H, W), and (H, W, C) with C 1, 3 or 4 if it may have channels; uint8, uint16 or float32.
+FrameView to_frame(const py::array& array, const std::string& name, bool may_have_channels);
+
+/// (n, C, h, w), float32 or float16, C-contiguous.
+TilesView to_tiles(const py::array& array, const std::string& name);
+
+/// The default for None; a whole number up to the type's largest for integers.
+float to_peak(py::handle value, Sample sample);
+
+void refuse_shared_memory(const py::array& a, const std::string& a_name, const py::array& b,
+                          const std::string& b_name);
+
+}  // namespace rrt::python

@@ -1,0 +1,16 @@
+// The parts of the extension module, one file for each.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include "core/geometry.h"
+
+namespace rrt::python {
+
+void bind_grid(pybind11::module_& module);
+void bind_split(pybind11::module_& module);
+void bind_merge(pybind11::module_& module);
+void bind_upsample(pybind11::module_& module);
+void bind_isa(pybind11::module_& module);
+
+}  // namespace rrt::python

@@ -1,0 +1,10 @@
+#include "python/bindings.h"
+
+PYBIND11_MODULE(_ext, module) {
+    module.doc() = "The kernels of restore_rt: tile geometry, split, merge, upsampling.";
+    rrt::python::bind_isa(module);
+    rrt::python::bind_grid(module);
+    rrt::python::bind_split(module);
+    rrt::python::bind_merge(module);
+    rrt::python::bind_upsample(module);
+}

@@ -1,0 +1,194 @@
+"""The compiled kernels; ``restore_rt.reference`` says in NumPy what each of them computes.
+
+Errors: ``restore_rt.errors.InputError`` (a ``ValueError``) for a value, shape, dtype or layout
+that is not allowed, ``TypeError`` for what is not an array or a number at all. All arguments are
+checked before any array is touched, and the GIL is released while a kernel runs. Results do not
+depend on the instruction set or on ``threads``.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, SupportsIndex
+
+from numpy.typing import NDArray
+
+class TileGrid:
+    """Where tiles lie on a frame, and over which pixels they are joined.
+
+    Along each axis the length is rounded up to ``multiple``. If that fits in the tile there is
+    one tile; else the fewest whose neighbours share at least ``overlap``, spread evenly from the
+    frame's begin to its end. What lies outside the frame is its reflection, or its edge repeated
+    where it is too small to reflect.
+
+    Parameters
+    ----------
+    height, width
+        The frame, in input pixels, each 1 to 2**20.
+    tile
+        The network's input window, or (height, width) of it; multiples of ``multiple``.
+    overlap
+        Input pixels that neighbours share at least: 0 to tile - 1, a multiple of ``multiple``.
+    halo
+        Input pixels that are discarded on each inner side.
+    feather
+        Input pixels over which one tile takes over from the other, at most ``overlap - 2 * halo``,
+        which is the default; 0 is a hard cut.
+    scale
+        Output pixels for each input pixel along an axis, 1 to 16.
+    multiple
+        The network's size rule.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or if some pixel would need three tiles along an axis.
+    """
+
+    def __init__(
+        self,
+        height: SupportsIndex,
+        width: SupportsIndex,
+        tile: SupportsIndex | Sequence[SupportsIndex],
+        *,
+        overlap: SupportsIndex,
+        halo: SupportsIndex,
+        feather: SupportsIndex | None = None,
+        scale: SupportsIndex = 1,
+        multiple: SupportsIndex = 1,
+    ) -> None: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def tile(self) -> tuple[int, int]: ...
+    @property
+    def overlap(self) -> int: ...
+    @property
+    def halo(self) -> int: ...
+    @property
+    def feather(self) -> int: ...
+    @property
+    def scale(self) -> int: ...
+    @property
+    def multiple(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def cols(self) -> int: ...
+    @property
+    def count(self) -> int:
+        """Tiles in all; tile ``t`` is in row ``t // cols`` and column ``t % cols``."""
+
+    @property
+    def output_shape(self) -> tuple[int, int]:
+        """(height, width) in output pixels."""
+
+    def starts_y(self) -> list[int]:
+        """First input row of each row of tiles."""
+
+    def starts_x(self) -> list[int]:
+        """First input column of each column of tiles."""
+
+def split_into(
+    tiles: NDArray[Any],
+    frame: NDArray[Any],
+    grid: TileGrid,
+    *,
+    first: SupportsIndex = 0,
+    peak: float | None = None,
+    threads: SupportsIndex = 1,
+) -> None:
+    """Fill ``tiles[k]`` from tile ``first + k`` of a frame, each sample divided by ``peak``.
+
+    Parameters
+    ----------
+    tiles
+        (n, C, tile height, tile width), float32 or float16, C-contiguous; written.
+    frame
+        (H, W) or (H, W, C) with C 1, 3 or 4; uint8, uint16 or float32, any strides.
+    grid
+        For this height and width.
+    first
+        The first tile, 0 to ``grid.count - n``.
+    peak
+        The sample value that becomes 1; by default 255, 65535 or 1.0.
+    threads
+        At most so many threads, 1 to 256; small work takes fewer.
+    """
+
+def merge_into(
+    frame: NDArray[Any],
+    tiles: NDArray[Any],
+    grid: TileGrid,
+    *,
+    rows: Sequence[SupportsIndex] | None = None,
+    peak: float | None = None,
+    threads: SupportsIndex = 1,
+) -> bool:
+    """Write the part of a frame that some rows of tiles complete.
+
+    Values are multiplied by ``peak``; for integer frames then clamped to 0..peak and rounded,
+    halves to even.
+
+    Parameters
+    ----------
+    frame
+        (H * scale, W * scale) or the same with C channels, 1, 3 or 4; uint8, uint16 or float32,
+        any strides of elements that do not overlap; written.
+    tiles
+        (K, C, tile height * scale, tile width * scale), float32 or float16, C-contiguous. Tile
+        ``t`` is in slot ``t % K``: two rows of tiles are enough for a frame merged row by row.
+    grid
+        For the frame's input height and width.
+    rows
+        Rows of tiles, (begin, end): what is written begins with the ramp that row ``begin`` shares
+        with the row before, which is read too if ``feather`` is not 0, and ends where the next
+        ramp begins. By default all.
+    peak
+        By default 255, 65535 or 1.0.
+    threads
+        At most so many threads, 1 to 256; small work takes fewer.
+
+    Returns
+    -------
+    bool
+        False if a value that went into the frame was NaN or infinite: do not use the frame then.
+    """
+
+def upsample_plane_into(
+    dst: NDArray[Any],
+    src: NDArray[Any],
+    *,
+    scale: SupportsIndex,
+    phase: Sequence[float] = (0.5, 0.5),
+    peak: float | None = None,
+    threads: SupportsIndex = 1,
+) -> None:
+    """Enlarge a plane by a whole number: bicubic (Catmull-Rom, Keys 1981 with a = -0.5).
+
+    Sample ``j`` along an axis comes from position ``(j + phase) / scale - phase`` of the source,
+    whose edges are repeated. Integers are clamped to 0..peak and rounded, halves to even.
+
+    Parameters
+    ----------
+    dst
+        (h, w), uint8, uint16 or float32, any strides of elements that do not overlap; written.
+        Each side is that of ``src`` times ``scale``, or less by less than ``scale``.
+    src
+        2-D, the same dtype, any strides.
+    scale
+        1 to 8; 1 copies.
+    phase
+        (vertical, horizontal), each 0 to 1: 0.5 for centred samples, 0.25 for chroma that lies on
+        the first of its two luma samples.
+    peak
+        By default 255 or 65535; without effect on float32.
+    threads
+        At most so many threads, 1 to 256; small work takes fewer.
+    """
+
+def isa() -> Literal["portable", "avx2", "avx512"]:
+    """Name the instruction set in use: the best that the CPU has, or RESTORE_RT_ISA."""
+
+def set_isa(name: str) -> None:
+    """Use another instruction set, for tests; an error names what the CPU has."""

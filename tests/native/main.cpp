@@ -1,0 +1,9 @@
+#include "check.h"
+
+int main() {
+    test_geometry();
+    test_kernels();
+    test_pool();
+    std::printf("%d checks, %d failed\n", check::checks, check::failures);
+    return check::failures == 0 ? 0 : 1;
+}
