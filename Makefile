@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECT := pyproject.toml setup.py $(shell find csrc -type f)
-NATIVE := $(shell find csrc tests/native -name '*.h' -o -name '*.cpp')
+NATIVE := $(shell find csrc tests/native -name '*.h' -o -name '*.inl' -o -name '*.cpp')
 
 .PHONY: demo test test-native lint bench clean
 
@@ -22,7 +22,12 @@ test-native: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	rm -rf build/typed && mkdir -p build/typed/restore_rt
+	ln -s $(CURDIR)/restore_rt/* $(CURDIR)/training $(CURDIR)/export build/typed/restore_rt
+	$(BIN)/mypy -p restore_rt
+	$(BIN)/mypy tests
+	cd benchmarks && ../$(BIN)/mypy --config-file ../pyproject.toml *.py
+	cd examples && ../$(BIN)/mypy --config-file ../pyproject.toml *.py
 	$(BIN)/clang-format --dry-run --Werror $(NATIVE)
 
 bench: $(VENV)/.dev

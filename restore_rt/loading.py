@@ -22,6 +22,9 @@ __all__ = ["available_threads", "load"]
 _ASSUMED_HALO = 32
 _ASSUMED_TILE = (256, 256)
 
+# What the kernels take.
+_MOST_THREADS = 256
+
 
 def load(
     model: str | os.PathLike[str],
@@ -70,9 +73,9 @@ def load(
         An option has a value that is not allowed.
     """
     if threads is None:
-        threads = available_threads()
-    elif not 1 <= threads <= 1024:
-        raise InputError(f"threads is {threads}; allowed are 1 to 1024")
+        threads = min(available_threads(), _MOST_THREADS)
+    elif not 1 <= threads <= _MOST_THREADS:
+        raise InputError(f"threads is {threads}; allowed are 1 to {_MOST_THREADS}")
     path = _find(model)
     network = _read(path)
     manifest = _describe(network, path, scale=scale, colour=colour)

@@ -135,6 +135,11 @@ def load_model(
         except ModelError as error:
             raise InputError(f"--zoom is {wanted}: {error}") from error
     restorer = load(name, provider=provider, tile=sides, threads=threads)
+    if model is None and restorer.manifest.content != content:
+        note(
+            f"no model for {content} is shipped yet that enlarges {restorer.scale} times; "
+            f"{name}, made for {restorer.manifest.content}, is used"
+        )
     if zoom not in (None, restorer.scale):
         note(f"--zoom {zoom} is not used: {restorer.manifest.name} enlarges {restorer.scale} times")
     return restorer

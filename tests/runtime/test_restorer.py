@@ -35,7 +35,7 @@ def test_identity_is_exact(
 ) -> None:
     colour = 1 if channels in (None, 1, 2) else 3
     with restore_rt.load(make_model(nearest(colour, 2), scale=2), tile=32, batch=batch) as restorer:
-        for height, width in [(1, 1), (1, 70), (33, 5), (64, 64), (97, 131)]:
+        for height, width in [(1, 1), (1, 70), (33, 5), (64, 64), (97, 131), (311, 98)]:
             shape = (height, width) if channels is None else (height, width, channels)
             frame = random_frame(rng, shape, dtype)
             if channels in (2, 4):
@@ -112,8 +112,8 @@ def test_planes(
     half = {"4:2:0": (19, 26), "4:2:2": (37, 26), "4:4:4": (37, 51), "grey": None}[chroma]
     peak = 2**depth - 1
     y = rng.integers(0, peak, (height, width), dtype, endpoint=True)
-    planes = [None, None] if half is None else [np.full(half, value, dtype) for value in (90, 3)]
-    frame = Planes(y, *planes, bit_depth=depth)
+    cb, cr = (None if half is None else np.full(half, value, dtype) for value in (90, 3))
+    frame = Planes(y, cb, cr, bit_depth=depth)
     with restore_rt.load(make_model(nearest(1, 2), scale=2), tile=32) as restorer:
         result = restorer(frame)
         np.testing.assert_array_equal(result.y, enlarged(y, 2))
@@ -183,9 +183,8 @@ def test_stream_keeps_order_and_reads_ahead_no_more_than_a_few(
             yield frame
 
     with restore_rt.load(make_model(nearest(1, 2), scale=2)) as restorer:
-        taken = 0
-        for frame, result in zip(frames, restorer.stream(source()), strict=True):
-            taken += 1
+        results = restorer.stream(source())
+        for taken, (frame, result) in enumerate(zip(frames, results, strict=True), start=1):
             np.testing.assert_array_equal(result, enlarged(frame, 2))
             assert read <= taken + 8
 
@@ -319,7 +318,7 @@ def test_outputs_that_are_refused(make_model: MakeModel) -> None:
             with pytest.raises(InputError, match=message):
                 restorer(frame, out=out)  # type: ignore[arg-type]
         with pytest.raises(InputError, match="Planes"):
-            restorer(Planes(frame), out=frame)  # type: ignore[call-overload]
+            restorer(Planes(frame), out=frame)
 
 
 @pytest.mark.parametrize(
