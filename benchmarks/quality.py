@@ -1,0 +1,109 @@
+"""How good the shipped video-x2 is: PSNR against bicubic, clean and after H.264."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from results_file import write
+from rich.console import Console
+from rich.table import Table
+
+from restore_rt import zoo
+from restore_rt.manifest import read_manifest
+from restore_rt.training.evaluate import bicubic, evaluate
+
+MODEL = "video-x2"
+SETS = ("Set5", "Set14", "BSD100")
+CRF = 28
+FRAMES = 16
+INPUTS = {"clean": (None, 1), "h264_clip": (CRF, FRAMES), "h264_frame": (CRF, 1)}
+Plane = NDArray[np.float32]
+
+
+def main() -> None:
+    """Measure, print a table, write ``results/quality_video-x2.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("RESTORE_RT_DATA"),
+        help="the folder that holds test/sr/Set5 and so on; default: RESTORE_RT_DATA",
+    )
+    parser.add_argument("--model", type=Path, help="an ONNX file; default: the shipped one")
+    parser.add_argument("--dry-run", action="store_true", help="print the table, write nothing")
+    options = parser.parse_args()
+    if options.data is None:
+        parser.error("no test images; give --data or set RESTORE_RT_DATA")
+    path = options.model or zoo.path_of(MODEL)
+    model = onnx.load(path)
+    manifest = read_manifest(model)
+    if manifest is None or manifest.colour != "luma":
+        parser.error(f"{path} is no luma model with a manifest")
+    scale = manifest.scale
+    candidates: dict[str, Callable[[Plane], Plane]] = {
+        "bicubic": lambda plane: bicubic(plane, scale),
+        manifest.name: _network(path),
+    }
+    sets = {}
+    for name in SETS:
+        folder = options.data / "test" / "sr" / name
+        rows = {
+            label: {
+                who: _mean(evaluate(restore, folder, scale=scale, crf=crf, frames=frames))
+                for who, restore in candidates.items()
+            }
+            for label, (crf, frames) in INPUTS.items()
+        }
+        sets[name] = {"images": len(list(folder.glob("*.png"))), **rows}
+    _print(sets, manifest.name)
+    parameters = sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer)
+    if not options.dry_run:
+        record = {
+            "what": (
+                f"PSNR in dB on BT.601 luma, x{scale}, {scale} pixels shaved, inputs by Pillow's "
+                f"bicubic in RGB; through x264 medium at CRF {CRF}: h264_clip as {FRAMES} frames "
+                "of a camera that drifts over the still, h264_frame as a single frame"
+            ),
+            "model": {"name": manifest.name, "version": manifest.version},
+            "weights_sha256": manifest.sha256,
+            "parameters": parameters,
+            "sets": sets,
+        }
+        print(f"written: {write(f'quality_{MODEL}', record)}")
+
+
+def _network(path: Path) -> Callable[[Plane], Plane]:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def restore(plane: Plane) -> Plane:
+        (out,) = session.run(["y"], {"x": plane[None, None] / np.float32(255)})
+        return np.asarray(out, np.float32)[0, 0] * np.float32(255)
+
+    return restore
+
+
+def _mean(psnr: dict[str, float]) -> float:
+    return round(statistics.fmean(psnr.values()), 3)
+
+
+def _print(sets: dict[str, dict[str, object]], name: str) -> None:
+    table = Table("set", "images", "input", "bicubic", name, title="PSNR on luma, dB")
+    for label, rows in sets.items():
+        for kind in INPUTS:
+            figures = rows[kind]
+            assert isinstance(figures, dict)
+            cells = (f"{value:.2f}" for value in figures.values())
+            table.add_row(label, str(rows["images"]), kind, *cells)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Inputs on which an exported network is compared with the trained one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_rt.errors import InputError
+from restore_rt.training.colour import luma
+from restore_rt.training.data import read_rgb
+
+__all__ = ["picture_samples", "synthetic_samples"]
+
+SIZE = (97, 131)
+PICTURES = 4
+PICTURE_SIZE = 320
+
+
+def synthetic_samples(channels: int, *, seed: int = 0) -> list[NDArray[np.float32]]:
+    """Make noise, a gradient with waves, hard edges, and black and white; (1, C, H, W) each."""
+    rng = np.random.default_rng(seed)
+    height, width = SIZE
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    waves = 0.5 + x / width / 4 + 0.2 * np.sin(x * x / 700 + y / 5)
+    edges = ((x // 7 + y // 5) % 2 * 0.6 + (x > y) * 0.3).astype(np.float32)
+    steps = (x > width / 2).astype(np.float32)
+    noise = rng.random((1, channels, height, width), dtype=np.float32)
+    mixed = 0.7 * edges + 0.3 * noise[0, 0]
+    planes = [waves, edges, mixed, steps]
+    repeated = [np.repeat(p[None, None], channels, axis=1).astype(np.float32) for p in planes]
+    return [noise, *repeated]
+
+
+def picture_samples(folder: Path, colour: str) -> list[NDArray[np.float32]]:
+    """Read the first few pictures of a folder, their middles, (1, C, H, W) of 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one cannot be read.
+    """
+    suffixes = (".bmp", ".jpg", ".jpeg", ".png", ".webp")
+    files = sorted(p for p in folder.glob("*") if p.suffix.lower() in suffixes)[:PICTURES]
+    if not files:
+        raise InputError(f"no pictures in {folder}; it should hold {', '.join(suffixes)} files")
+    samples = []
+    for file in files:
+        rgb = read_rgb(file)
+        top, left = (max(0, size - PICTURE_SIZE) // 2 for size in rgb.shape[:2])
+        # One row fewer than columns, and odd, so that axes cannot be confused.
+        rgb = rgb[top : top + PICTURE_SIZE - 1, left : left + PICTURE_SIZE]
+        planes = luma(rgb)[None] if colour == "luma" else rgb.transpose(2, 0, 1)
+        samples.append(np.ascontiguousarray(planes[None], dtype=np.float32) / np.float32(255))
+    return samples

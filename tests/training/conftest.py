@@ -1,0 +1,108 @@
+"""A recipe and pictures small enough to train on in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore_rt.training.recipe import Recipe, parse_recipe
+
+TEXT = """
+seed = 7
+
+[model]
+name = "tiny-x2"
+version = "1"
+task = "upscale"
+content = "video"
+tile = [32, 48]
+trained_on = "patterns"
+licence = "CC0-1.0"
+
+[network]
+name = "compact"
+scale = 2
+colour = "luma"
+params = { width = 4, depth = 3 }
+
+[data]
+holdout = 3
+batch = 3
+patch = 12
+full_range = 0.5
+
+[data.folders]
+patterns = 1
+
+[[data.variants]]
+kind = "clean"
+share = 2
+copies = 2
+
+[[data.variants]]
+kind = "h264"
+share = 1
+copies = 1
+low = 20
+high = 30
+
+[[data.variants]]
+kind = "jpeg"
+share = 1
+copies = 1
+low = 40
+high = 90
+
+[optim]
+loss = "l1"
+steps = 12
+epoch = 4
+rate = 1e-2
+rate_end = 1e-4
+warmup = 2
+clip = 1.0
+ema = 0.9
+"""
+
+
+@pytest.fixture
+def text() -> str:
+    return TEXT
+
+
+@pytest.fixture
+def recipe_of() -> Callable[..., Recipe]:
+    """Return a function that reads the tiny recipe with some of its text replaced."""
+
+    def make(*replacements: tuple[str, str]) -> Recipe:
+        text = TEXT
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        return parse_recipe(text)
+
+    return make
+
+
+def picture(seed: int, height: int = 60, width: int = 64) -> np.ndarray:
+    """Return smooth colour with edges, (height, width, 3) 8-bit."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width]
+    angles = rng.uniform(0.1, 0.5, (3, 2))
+    waves = [127 + 90 * np.sin(a * x + b * y) for a, b in angles]
+    image = np.stack(waves, axis=2) + 30 * ((x // 9 + y // 7) % 2)[..., None]
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Return a folder whose folder ``patterns`` has pictures to train on and to hold out."""
+    folder = tmp_path / "data" / "patterns"
+    folder.mkdir(parents=True)
+    for number in range(8):
+        Image.fromarray(picture(number)).save(folder / f"{number}.png")
+    return folder.parent

@@ -1,0 +1,31 @@
+"""The networks that a recipe can name, and how to build one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from restore_rt.errors import ModelError
+from restore_rt.training.networks.compact import CompactNet
+
+__all__ = ["NETWORKS", "CompactNet", "build"]
+
+NETWORKS: Mapping[str, Callable[..., nn.Module]] = {"compact": CompactNet}
+
+
+def build(name: str, **params: Any) -> nn.Module:
+    """Build the network called `name` with its parameters.
+
+    Raises
+    ------
+    ModelError
+        If the name is unknown or a parameter is not one that the network takes.
+    """
+    if name not in NETWORKS:
+        raise ModelError(f"unknown network {name!r}; there are: {', '.join(sorted(NETWORKS))}")
+    try:
+        return NETWORKS[name](**params)
+    except TypeError as error:
+        raise ModelError(f"network {name!r} cannot be built from {params}: {error}") from None
