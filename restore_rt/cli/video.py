@@ -1,0 +1,136 @@
+"""``restore-rt video``: a video file through a model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from restore_rt.cli.console import emit, note, progress
+from restore_rt.cli.options import (
+    JsonOption,
+    ModelOption,
+    OverwriteOption,
+    ProviderOption,
+    ThreadsOption,
+    TileOption,
+    TypeOption,
+    ZoomOption,
+    load_model,
+)
+from restore_rt.errors import MediaError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from restore_rt.video import VideoReport
+
+__all__ = ["video"]
+
+SourceArgument = Annotated[Path, typer.Argument(metavar="IN", help="The video to restore.")]
+TargetOption = Annotated[
+    Path,
+    typer.Option("-o", "--output", metavar="OUT", help="What to write: .mp4, .mov, .mkv or .webm."),
+]
+CodecOption = Annotated[
+    str | None,
+    typer.Option(
+        "--codec", metavar="h264|h265|av1|ffv1", show_default="h264; av1 for .webm",
+        help="How the result is encoded; ffv1 is lossless.",
+    ),
+]  # fmt: skip
+QualityOption = Annotated[
+    int | None,
+    typer.Option(
+        "--quality", metavar="N", show_default="h264 18, h265 20, av1 28",
+        help="The encoder's constant quality (CRF); lower is better and larger.",
+    ),
+]  # fmt: skip
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset", metavar="NAME", show_default="h264 veryfast, h265 fast, av1 8",
+        help="The encoder's effort; slower ones make smaller files.",
+    ),
+]  # fmt: skip
+
+
+def video(
+    source: SourceArgument,
+    target: TargetOption,
+    model: ModelOption = None,
+    content: TypeOption = "video",
+    zoom: ZoomOption = None,
+    codec: CodecOption = None,
+    quality: QualityOption = None,
+    preset: PresetOption = None,
+    tile: TileOption = None,
+    threads: ThreadsOption = None,
+    provider: ProviderOption = "auto",
+    as_json: JsonOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Restore a video; sound, subtitles, chapters, timing and colour tags are kept."""
+    try:
+        from restore_rt.video import TruncatedVideoError, restore_video
+    except ImportError as error:
+        if error.name != "av":
+            raise
+        raise MediaError(str(error)) from error
+    with (
+        load_model(model, content, zoom, provider=provider, tile=tile, threads=threads) as restorer,
+        contextlib.ExitStack() as stack,
+    ):
+        advance: Callable[[int], None] = lambda count: None  # noqa: E731
+
+        def start(total: int | None) -> None:
+            nonlocal advance
+            advance = stack.enter_context(progress(source.name, total, "frames"))
+
+        try:
+            report = restore_video(
+                source,
+                target,
+                restorer,
+                codec=codec,
+                quality=quality,
+                preset=preset,
+                threads=threads,
+                overwrite=overwrite,
+                on_start=start,
+                on_frame=lambda: advance(1),
+                on_note=note,
+            )
+        except TruncatedVideoError as error:
+            stack.close()
+            _show(error.report, source, target, as_json=as_json)
+            raise
+    _show(report, source, target, as_json=as_json)
+
+
+def _show(report: VideoReport, source: Path, target: Path, *, as_json: bool) -> None:
+    data = {"source": source, "target": target, **report.as_dict()}
+    emit(data, _table(report, target), as_json=as_json)
+
+
+def _table(report: VideoReport, target: Path) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("stage", box=None, pad_edge=False)
+    table.add_column("ms per frame", justify="right")
+    table.add_column("share of wall time", justify="right")
+    for row in report.table:
+        table.add_row(row.stage, f"{row.milliseconds:.2f}", f"{row.share:.0%}")
+    return Group(
+        Text(
+            f"{target}: {report.frames} frames, {report.width}x{report.height}, {report.codec}, "
+            f"{report.seconds:.1f} s, {report.fps:.1f} frames/s"
+        ),
+        table,
+        Text(f"bottleneck: {report.bottleneck}"),
+    )

@@ -1,0 +1,168 @@
+"""What the sample values of a clip mean, and conversion to and from RGB by it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_rt.errors import MediaError
+from restore_rt.frames import ChromaSiting
+from restore_rt.video.pixels import PixelLayout
+
+__all__ = ["BT709", "ColourTags", "Converter", "matrix_name"]
+
+# Numbers of ITU-T H.273, which FFmpeg uses too.
+_UNSPECIFIED = 2
+BT709 = 1
+_BT601 = 6
+_FULL = 2
+
+# What libavfilter calls the matrices.
+_FILTER_NAMES = {
+    1: "bt709",
+    4: "fcc",
+    5: "bt601",
+    6: "bt601",
+    7: "smpte240m",
+    9: "bt2020",
+    10: "bt2020",
+}
+_NAMES = {1: "BT.709", 4: "FCC", 5: "BT.601", 6: "BT.601", 7: "SMPTE 240M", 9: "BT.2020"}
+
+_ANY_TIME_BASE = Fraction(1, 1000)
+
+# Nothing is resized but chroma; what matters is exact rounding and unsubsampled arithmetic.
+_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+
+
+@dataclass(frozen=True)
+class ColourTags:
+    """Colour description of a clip.
+
+    Attributes
+    ----------
+    range, primaries, transfer, matrix
+        Code points of ITU-T H.273 as FFmpeg numbers them; range is 0 unspecified, 1 limited,
+        2 full.
+    location
+        FFmpeg's name of the chroma location, ``""`` when unspecified.
+    """
+
+    range: int = 0
+    primaries: int = _UNSPECIFIED
+    transfer: int = _UNSPECIFIED
+    matrix: int = _UNSPECIFIED
+    location: str = ""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether samples span their whole range."""
+        return self.range == _FULL
+
+    def siting(self, *, centred: bool) -> ChromaSiting:
+        """Where chroma lies; ``centred`` says what an unspecified location means."""
+        if self.location == "center" or (not self.location and centred):
+            return "center"
+        return "topleft" if self.location == "topleft" else "left"
+
+    def matrix_for(self, width: int, height: int) -> int:
+        """Return the matrix, or what players assume for this size when it is unspecified."""
+        if self.matrix != _UNSPECIFIED:
+            return self.matrix
+        return BT709 if width >= 1280 or height > 576 else _BT601
+
+    def enlarged(self, width: int, height: int, scale: int) -> ColourTags:
+        """Return the tags for a clip of this size after enlargement.
+
+        They are the same, except that an unspecified matrix is named where players would guess
+        another one for the new size than for the old.
+        """
+        meant = self.matrix_for(width, height)
+        if meant == self.matrix_for(width * scale, height * scale):
+            return self
+        return dataclasses.replace(self, matrix=meant)
+
+
+def matrix_name(matrix: int) -> str:
+    """Return a matrix's name for people."""
+    return _NAMES.get(matrix, f"matrix {matrix}")
+
+
+class Converter:
+    """Converts frames between pixel formats by a clip's own matrix and range.
+
+    Parameters
+    ----------
+    matrix
+        ITU-T H.273 number of the Y'CbCr side's matrix.
+    full
+        Whether Y'CbCr samples span their whole range.
+
+    Raises
+    ------
+    MediaError
+        The matrix is not one that can be converted by.
+    """
+
+    def __init__(self, matrix: int, *, full: bool) -> None:
+        if matrix not in _FILTER_NAMES:
+            allowed = ", ".join(dict.fromkeys(_NAMES.values()))
+            raise MediaError(
+                f"the clip's colour matrix is number {matrix}; RGB can be made by {allowed}: "
+                "convert the clip first, or use a luma model"
+            )
+        self._matrix = _FILTER_NAMES[matrix]
+        self._range = "full" if full else "limited"
+        self._graphs: dict[tuple[str, str], av.filter.Graph] = {}
+
+    def to_rgb(self, frame: av.VideoFrame, layout: PixelLayout) -> NDArray[Any]:
+        """Return a frame as RGB, (H, W, 3): uint8 for 8 bits, else uint16 over its whole span."""
+        name = "rgb24" if layout.bit_depth == 8 else "rgb48le"
+        return self._convert(frame, name, "full").to_ndarray()
+
+    def from_rgb(self, array: NDArray[Any], layout: PixelLayout) -> av.VideoFrame:
+        """Return an (H, W, 3) RGB array as a frame of ``layout``."""
+        name = "rgb24" if array.dtype == np.uint8 else "rgb48le"
+        return self.to_layout(av.VideoFrame.from_ndarray(array, format=name), layout)
+
+    def to_layout(self, frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFrame:
+        """Return an RGB frame, or Y'CbCr in an unusual format, as a frame of ``layout``."""
+        return self._convert(frame, layout.name, self._range)
+
+    def _convert(self, frame: av.VideoFrame, name: str, sample_range: str) -> av.VideoFrame:
+        key = (frame.format.name, name)
+        graph = self._graphs.get(key)
+        if graph is None:
+            graph = self._graphs[key] = self._graph(frame, name, sample_range)
+        graph.vpush(frame)
+        return graph.vpull()
+
+    def _graph(self, frame: av.VideoFrame, name: str, sample_range: str) -> av.filter.Graph:
+        """Make a filter graph; it takes matrix and range as it is told, not as frames are tagged.
+
+        PyAV's own conversion heeds matrix and range in some of its versions only.
+        """
+        source_range = "full" if frame.format.is_rgb else self._range
+        graph = av.filter.Graph()
+        graph.link_nodes(
+            graph.add_buffer(
+                width=frame.width,
+                height=frame.height,
+                format=frame.format,
+                time_base=_ANY_TIME_BASE,
+            ),
+            graph.add(
+                "scale",
+                f"in_color_matrix={self._matrix}:out_color_matrix={self._matrix}:"
+                f"in_range={source_range}:out_range={sample_range}:flags={_EXACT}",
+            ),
+            graph.add("format", name),
+            graph.add("buffersink"),
+        ).configure()
+        return graph

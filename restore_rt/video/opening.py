@@ -1,0 +1,70 @@
+"""Opens what may or may not be a video file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from restore_rt.errors import MediaError
+from restore_rt.video.containers import is_cover
+
+__all__ = ["choose_stream", "open_video"]
+
+# A playlist must not make us open an address.
+_PROTOCOLS = {"protocol_whitelist": "file,crypto,data"}
+
+
+def open_video(path: Path) -> av.container.InputContainer:
+    """Open a file.
+
+    Raises
+    ------
+    MediaError
+        It is missing, cannot be read, or is no video file.
+    """
+    try:
+        if path.is_dir():
+            raise MediaError(f"{path} is a folder; give a video file")
+        if path.exists() and not path.is_file():
+            raise MediaError(f"{path} is not a regular file; give a video file")
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise MediaError(f"there is no file {path}; check its name") from None
+    except OSError as error:
+        raise MediaError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        # Absolute, so that no name can be taken for an address.
+        container = av.open(str(path.absolute()), container_options=_PROTOCOLS)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(
+            f"{path} is not a video that can be read, or its beginning or index is missing "
+            f"({getattr(error, 'strerror', None) or error})"
+        ) from error
+    if container.format.name == "image2" or container.format.name.endswith("_pipe"):
+        container.close()
+        raise MediaError(f"{path} is a picture; use `restore-rt image`")
+    return container
+
+
+def choose_stream(container: av.container.InputContainer, path: Path) -> VideoStream:
+    """Return the first video stream that is no cover picture.
+
+    Raises
+    ------
+    MediaError
+        There is none, or it cannot be decoded.
+    """
+    for stream in container.streams.video:
+        if not is_cover(stream):
+            if stream.codec_context is None:
+                raise MediaError(f"{path} holds video in a codec that this PyAV cannot decode")
+            return stream
+    held = ", ".join(sorted({_kind(stream) for stream in container.streams})) or "nothing"
+    raise MediaError(f"{path} has no video stream; it holds {held}")
+
+
+def _kind(stream: Stream) -> str:
+    return "a cover picture" if stream.type == "video" else stream.type

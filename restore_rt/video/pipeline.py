@@ -1,0 +1,310 @@
+"""A video through a model: decode, restore and encode, side by side."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, overload
+
+import av
+from numpy.typing import NDArray
+
+from restore_rt.errors import InputError, TruncatedInputError
+from restore_rt.files import check_target, whole_file
+from restore_rt.frames import Planes
+from restore_rt.manifest import Manifest
+from restore_rt.streaming import overlapped
+from restore_rt.timing import StageTimes
+from restore_rt.video.codecs import EncoderSettings, default_codec, settings_for
+from restore_rt.video.colour import ColourTags, Converter, matrix_name
+from restore_rt.video.containers import check_codec, copied_streams, format_for
+from restore_rt.video.hdr import StaticHdr
+from restore_rt.video.pixels import new_frame, planes_of
+from restore_rt.video.reader import Frame, Step, VideoReader
+from restore_rt.video.report import VideoReport
+from restore_rt.video.writer import VideoWriter
+
+__all__ = ["FrameRestorer", "TruncatedVideoError", "restore_video"]
+
+# Decoders and encoders gain little beyond this, and take memory for each thread.
+_MOST_CODEC_THREADS = 16
+
+
+class FrameRestorer(Protocol):
+    """What ``restore_video`` needs of a ``Restorer``."""
+
+    manifest: Manifest
+    stages: StageTimes
+
+    @property
+    def scale(self) -> int:
+        """Output size over input size."""
+
+    @overload
+    def __call__(self, frame: Planes, *, out: Planes | None = None) -> Planes: ...
+
+    @overload
+    def __call__(self, frame: Any, *, out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+
+
+class TruncatedVideoError(TruncatedInputError):
+    """The source ended or broke early; what could be decoded was restored and written.
+
+    Attributes
+    ----------
+    report
+        On what was written.
+    """
+
+    def __init__(self, message: str, report: VideoReport) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+def restore_video(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    restorer: FrameRestorer,
+    *,
+    codec: str | None = None,
+    quality: int | None = None,
+    preset: str | None = None,
+    threads: int | None = None,
+    overwrite: bool = False,
+    on_start: Callable[[int | None], None] | None = None,
+    on_frame: Callable[[], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> VideoReport:
+    """Restore a video file, frame by frame.
+
+    Timestamps, bit depth, chroma format, colour tags, rotation, pixel aspect ratio, chapters and
+    metadata stay as they are; packets of audio, subtitles, data and attachments are copied. The
+    target appears when it is whole, or not at all.
+
+    Parameters
+    ----------
+    source
+        The file to read.
+    target
+        The file to write: .mp4, .mov, .mkv or .webm.
+    restorer
+        Restores the frames. A luma model gets ``Planes``; for an rgb model frames are converted
+        by the clip's matrix and range, both ways.
+    codec
+        h264, h265, av1 or ffv1; h264 by default, av1 for .webm.
+    quality
+        Constant quality, lower is better and larger; the codec's good default when ``None``.
+    preset
+        The encoder's effort; the codec's default when ``None``.
+    threads
+        CPU threads for the decoder, and for the encoder; those of the machine by default.
+    overwrite
+        Replace ``target`` if it exists.
+    on_start
+        Called with the number of frames, ``None`` when unknown, before the first is restored.
+    on_frame
+        Called for every frame written.
+    on_note
+        Called with what the user should know, as soon as it is known.
+
+    Returns
+    -------
+    VideoReport
+
+    Raises
+    ------
+    MediaError
+        The source cannot be read, or its frames change their size midway.
+    TruncatedVideoError
+        The source ended or broke early. The target was written, with what could be decoded.
+    InputError
+        An option has a value that is not allowed, or the container cannot hold what it should.
+    OutputError
+        The target cannot be written.
+    """
+    begin = time.perf_counter()
+    source, target = Path(source), Path(target)
+    job = _Job(restorer, on_start, on_frame, on_note)
+    format_for(target)
+    _check_paths(source, target, overwrite=overwrite)
+    name = default_codec(target.suffix.lower()) if codec is None else codec
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}; it must be at least 1")
+    workers = min(threads or _available_threads(), _MOST_CODEC_THREADS)
+    before = restorer.stages.seconds
+    truncated: TruncatedInputError | None = None
+    with VideoReader(source, threads=workers, stages=job.stages) as reader:
+        settings = _settings(reader, name, quality, preset, restorer.scale)
+        check_codec(settings.codec, target)
+        copied, notes = copied_streams(reader.container, reader.others, target)
+        tags = reader.tags.enlarged(reader.width, reader.height, restorer.scale)
+        for text in [*reader.notes, *notes, *_tag_notes(reader, tags, settings)]:
+            job.note(text)
+        reader.notes.clear()
+        with whole_file(target, overwrite=overwrite) as temporary:
+            writer = VideoWriter(
+                temporary,
+                target=target,
+                source=reader,
+                copied=copied,
+                settings=settings,
+                width=reader.width * restorer.scale,
+                height=reader.height * restorer.scale,
+                pixel_format=reader.layout.name,
+                tags=tags,
+                threads=workers,
+            )
+            try:
+                job.run(reader, writer)
+                writer.close()
+            except TruncatedInputError as error:
+                truncated = error
+                writer.close()
+            except BaseException:
+                writer.abort()
+                raise
+            for text in (*writer.notes, *reader.notes):
+                job.note(text)
+        report = VideoReport(
+            frames=job.frames,
+            seconds=time.perf_counter() - begin,
+            width=reader.width * restorer.scale,
+            height=reader.height * restorer.scale,
+            codec=settings.codec,
+            stages=_stage_seconds(job.stages, restorer.stages, before),
+            notes=job.notes,
+        )
+    if truncated is not None:
+        raise TruncatedVideoError(f"{truncated}; they were written to {target}", report)
+    return report
+
+
+@dataclass(frozen=True)
+class _Restored:
+    """A step with its frame restored."""
+
+    packets: list[av.Packet[Any]]
+    picture: av.VideoFrame | None
+    frame: Frame | None
+
+
+class _Job:
+    """One run: what it does to each step, and what it tells whom."""
+
+    def __init__(
+        self,
+        restorer: FrameRestorer,
+        on_start: Callable[[int | None], None] | None,
+        on_frame: Callable[[], None] | None,
+        on_note: Callable[[str], None] | None,
+    ) -> None:
+        self.stages = StageTimes()
+        self.frames = 0
+        self.notes: list[str] = []
+        self._restorer = restorer
+        self._on_start = on_start
+        self._on_frame = on_frame
+        self._on_note = on_note
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        if self._on_note is not None:
+            self._on_note(text)
+
+    def run(self, reader: VideoReader, writer: VideoWriter) -> None:
+        """Take all steps: reading and restoring run on threads of their own, writing on this."""
+        if self._on_start is not None:
+            self._on_start(reader.total)
+        restore = self._restore_function(reader)
+
+        def work(step: Step) -> _Restored:
+            frame = step.frame
+            return _Restored(step.packets, restore(frame.picture) if frame else None, frame)
+
+        for done in overlapped(work, reader.steps()):
+            with self.stages.measure("encode"):
+                writer.copy(done.packets)
+                if done.picture is not None and done.frame is not None:
+                    writer.encode(done.picture, pts=done.frame.pts, duration=done.frame.duration)
+            if done.picture is not None:
+                self.frames += 1
+                if self._on_frame is not None:
+                    self._on_frame()
+
+    def _restore_function(self, reader: VideoReader) -> Callable[[av.VideoFrame], av.VideoFrame]:
+        restorer, layout = self._restorer, reader.layout
+        width, height = reader.width * restorer.scale, reader.height * restorer.scale
+        siting = reader.tags.siting(centred=reader.centred_chroma)
+        rgb = restorer.manifest.colour == "rgb"
+        converter: Converter | None = None
+        if rgb or layout.reading == "convert":
+            matrix = reader.tags.matrix_for(reader.width, reader.height)
+            converter = Converter(matrix, full=reader.tags.is_full)
+
+        def restore_rgb(picture: av.VideoFrame) -> av.VideoFrame:
+            assert converter is not None
+            with self.stages.measure("convert"):
+                frame = converter.to_rgb(picture, layout)
+            restored = restorer(frame)
+            with self.stages.measure("convert"):
+                return converter.from_rgb(restored, layout)
+
+        def restore_planes(picture: av.VideoFrame) -> av.VideoFrame:
+            if converter is not None:
+                with self.stages.measure("convert"):
+                    picture = converter.to_layout(picture, layout)
+            result, out = new_frame(width, height, layout, siting)
+            restorer(planes_of(picture, layout, siting), out=out)
+            return result
+
+        return restore_rgb if rgb else restore_planes
+
+
+def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
+    check_target(target, overwrite=overwrite)
+    if target.exists() and source.exists() and source.samefile(target):
+        raise InputError(f"{target} is the source itself; give another name for the result")
+
+
+def _settings(
+    reader: VideoReader, codec: str, quality: int | None, preset: str | None, scale: int
+) -> EncoderSettings:
+    return settings_for(
+        codec,
+        quality=quality,
+        preset=preset,
+        layout=reader.layout,
+        size=(reader.width * scale, reader.height * scale),
+        hdr=StaticHdr.of(reader.extras),
+    )
+
+
+def _tag_notes(reader: VideoReader, tags: ColourTags, settings: EncoderSettings) -> list[str]:
+    notes = []
+    if tags.matrix != reader.tags.matrix:
+        notes.append(
+            f"no colour matrix is named; the result names {matrix_name(tags.matrix)}, "
+            "as players assume for the clip's size: for the new size they would assume another"
+        )
+    if StaticHdr.of(reader.extras) and not settings.keeps_hdr:
+        notes.append(f"static HDR metadata cannot be kept in {settings.codec}")
+    return notes
+
+
+def _stage_seconds(
+    own: StageTimes, restorer: StageTimes, before: dict[str, float]
+) -> dict[str, float]:
+    """Return this run's part of the restorer's times, together with our own."""
+    theirs = {
+        stage: seconds - before.get(stage, 0.0) for stage, seconds in restorer.seconds.items()
+    }
+    return {**theirs, **own.seconds}
+
+
+def _available_threads() -> int:
+    from restore_rt.loading import available_threads
+
+    return available_threads()

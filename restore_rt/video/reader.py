@@ -1,0 +1,363 @@
+"""Reads a video file: decoded frames, and the packets of everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+from av.codec.context import Flags
+
+from restore_rt.errors import MediaError, TruncatedInputError
+from restore_rt.timing import StageTimes
+from restore_rt.video import ending
+from restore_rt.video.colour import BT709, ColourTags, matrix_name
+from restore_rt.video.description import chroma_location
+from restore_rt.video.hdr import side_data
+from restore_rt.video.opening import choose_stream, open_video
+from restore_rt.video.pixels import layout_of
+
+__all__ = ["Frame", "Step", "VideoReader"]
+
+# Packets of other streams that are handed on without waiting for a frame.
+_MANY_PACKETS = 64
+# Formats whose clock starts anywhere, and not at the beginning of the recording.
+_FREE_CLOCKS = ("mpegts", "mpeg")
+_DEFAULT_RATE = Fraction(25)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A decoded frame.
+
+    Attributes
+    ----------
+    picture
+        As the decoder gave it.
+    pts
+        When it is shown, in ``VideoReader.time_base``.
+    duration
+        How long, in the same unit; 0 when not known.
+    """
+
+    picture: av.VideoFrame
+    pts: int
+    duration: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came next in the file: packets of other streams, then perhaps a frame."""
+
+    packets: list[av.Packet[Any]] = field(default_factory=list)
+    frame: Frame | None = None
+
+
+class VideoReader:
+    """An open video file whose first frame has been decoded. A context manager.
+
+    Attributes
+    ----------
+    path
+        The file.
+    stream
+        The video stream that is decoded.
+    others
+        All other streams; their packets come in the steps.
+    time_base
+        Unit of the frames' timestamps, in seconds.
+    rate
+        Average frame rate.
+    total
+        Number of frames by the file's index or duration, ``None`` when not known.
+    width, height
+        Of every frame.
+    layout
+        Pixel format of every frame, see ``PixelLayout``.
+    tags
+        Colour description.
+    centred_chroma
+        Whether the lack of a chroma location means centred.
+    sample_aspect_ratio
+        Width over height of a pixel, ``None`` when not known.
+    extras
+        Side data of the first frame (display matrix, HDR metadata), by FFmpeg's name.
+    notes
+        What the user should know.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 2, stages: StageTimes | None = None) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self.frames = 0
+        self._stages = StageTimes() if stages is None else stages
+        self._container = open_video(path)
+        try:
+            self.stream = choose_stream(self._container, path)
+            self._prepare(threads)
+            self._take_first_frame()
+        except BaseException:
+            self._container.close()
+            raise
+
+    @property
+    def container(self) -> av.container.InputContainer:
+        """The open file."""
+        return self._container
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; no steps can be taken after this."""
+        self._steps.close()
+        self._container.close()
+
+    def steps(self) -> Iterator[Step]:
+        """Return everything in the file, in its order; can be gone through once.
+
+        Raises
+        ------
+        TruncatedInputError
+            At the end: the file ended early, or parts of it could not be decoded.
+        MediaError
+            The size or the pixel format changes midway.
+        """
+        yield self._first
+        for step in self._steps:
+            if step.frame is not None:
+                self._check(step.frame.picture)
+            yield step
+        self._raise_if_damaged()
+
+    def packet_before_frames(self, index: int) -> bytes:
+        """Return the first packet of a stream that came before the first frame, or nothing."""
+        found = (packet for packet in self._first.packets if packet.stream.index == index)
+        return next(map(bytes, found), b"")
+
+    def shift(self, time_base: Fraction) -> int:
+        """Return what to take from timestamps in ``time_base`` so that the clip begins near 0.
+
+        It is 0 except for transport and program streams, whose clock starts anywhere.
+        """
+        start = self._container.start_time
+        if self._container.format.name not in _FREE_CLOCKS or start is None:
+            return 0
+        return round(Fraction(start, 1_000_000) / time_base)
+
+    def _prepare(self, threads: int) -> None:
+        stream, context = self.stream, self.stream.codec_context
+        self.others = [other for other in self._container.streams if other is not stream]
+        self._location = chroma_location(self._container, stream)
+        self.time_base = stream.time_base or Fraction(1, 1000)
+        self.rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
+        self.sample_aspect_ratio = stream.sample_aspect_ratio or None
+        self.total = stream.frames or self._estimated_total()
+        stream.thread_type = "AUTO"
+        stream.thread_count = threads
+        # Frames with damaged parts are worth more than gaps; they are counted.
+        context.flags |= Flags.output_corrupt
+        self._clock = _Clock(self.rate, self.time_base)
+        self._damage = _Damage()
+        self._ending = ending.Ending(self._container, stream)
+        self._steps = self._read()
+
+    def _estimated_total(self) -> int | None:
+        seconds = ending.stated_seconds(self._container, self.stream)
+        return None if not seconds else max(1, round(seconds * self.rate))
+
+    def _take_first_frame(self) -> None:
+        packets: list[av.Packet[Any]] = []
+        for step in self._steps:
+            packets += step.packets
+            if step.frame is not None:
+                self._first = Step(packets, step.frame)
+                break
+        else:
+            raise MediaError(
+                f"{self.path} has no frame that can be decoded"
+                + (f": {self._damage}" if self._damage else "; it may be damaged")
+            )
+        picture = self._first.frame.picture  # type: ignore[union-attr]
+        self.width, self.height = picture.width, picture.height
+        self._format = picture.format.name
+        self.layout = layout_of(picture.format)
+        self.extras = side_data(picture)
+        self.tags = self._read_tags(picture)
+        self.centred_chroma = (
+            self._format.startswith("yuvj")
+            or picture.format.is_rgb
+            or self.stream.codec_context.name in ("mjpeg", "mpeg1video")
+        )
+        self._note_losses(picture)
+
+    def _read_tags(self, picture: av.VideoFrame) -> ColourTags:
+        context = self.stream.codec_context
+        if picture.format.is_rgb or picture.format.has_palette:
+            self.notes.append(
+                f"{self._format} becomes {self.layout.name} by the {matrix_name(BT709)} matrix, "
+                "limited range"
+            )
+            return ColourTags(range=1, primaries=BT709, transfer=BT709, matrix=BT709)
+        full = self._format.startswith("yuvj")
+        return ColourTags(
+            range=2 if full else int(picture.color_range) or int(context.color_range),
+            # Frames say these two only from PyAV 17 on.
+            primaries=_stated(getattr(picture, "color_primaries", 2), context.color_primaries),
+            transfer=_stated(getattr(picture, "color_trc", 2), context.color_trc),
+            matrix=_stated(picture.colorspace, context.colorspace),
+            location=self._location,
+        )
+
+    def _note_losses(self, picture: av.VideoFrame) -> None:
+        if self.layout.has_alpha or self.stream.metadata.get("alpha_mode") == "1":
+            self.notes.append("alpha is dropped: video is restored without transparency")
+        if picture.interlaced_frame:
+            self.notes.append("the clip is interlaced; its frames are restored as they are, woven")
+        if self.layout.reading == "convert" and not picture.format.is_rgb:
+            self.notes.append(f"{self._format} becomes {self.layout.name}")
+        if self.tags.location not in ("", "left", "center", "topleft"):
+            self.notes.append(f"chroma at {self.tags.location!r} is enlarged as if it were left")
+        for kind, name in (
+            ("DYNAMIC_HDR_PLUS", "HDR10+ metadata"),
+            ("DYNAMIC_HDR_VIVID", "HDR Vivid metadata"),
+            ("DOVI_METADATA", "Dolby Vision metadata"),
+            ("A53_CC", "captions inside the video stream"),
+        ):
+            if kind in self.extras:
+                self.notes.append(f"{name} cannot be kept")
+
+    def _check(self, picture: av.VideoFrame) -> None:
+        size = (picture.width, picture.height)
+        if size != (self.width, self.height) or picture.format.name != self._format:
+            seconds = float((picture.pts or 0) * self.time_base)
+            raise MediaError(
+                f"{self.path} changes from {self.width}x{self.height} {self._format} to "
+                f"{size[0]}x{size[1]} {picture.format.name} at {seconds:.2f} s; a file must keep "
+                "one size and format: cut it there and restore the parts"
+            )
+
+    def _read(self) -> Generator[Step]:
+        packets: list[av.Packet[Any]] = []
+        demuxer = self._container.demux(self.stream, *self.others)
+        going = True
+        while going:
+            frames: list[Frame] = []
+            with self._stages.measure("decode"):
+                try:
+                    packet = next(demuxer, None)
+                except (av.FFmpegError, OSError) as error:
+                    self._damage.reading = str(error)
+                    packet = None
+                if packet is None:
+                    going = False
+                    frames = self._decode(None)
+                elif packet.stream is self.stream:
+                    frames = self._decode(packet)
+                elif packet.size or packet.dts is not None:
+                    self._ending.saw(packet)
+                    packets.append(packet)
+            for frame in frames:
+                yield Step(packets, frame)
+                packets = []
+            if len(packets) >= _MANY_PACKETS:
+                yield Step(packets)
+                packets = []
+        if packets:
+            yield Step(packets)
+
+    def _decode(self, packet: av.Packet[Any] | None) -> list[Frame]:
+        if packet is not None and packet.size:
+            self._ending.saw(packet)
+            if packet.is_corrupt:
+                # The demuxer knows that a part is missing.
+                self._damage.packets += 1
+                return []
+        try:
+            pictures = self.stream.decode(packet)
+        except av.error.EOFError:
+            return []  # flushed before
+        except av.FFmpegError:
+            self._damage.packets += 1
+            return []
+        frames = []
+        for picture in pictures:
+            if picture.is_corrupt:
+                self._damage.frames += 1
+                if not self.frames:
+                    continue  # nothing whole has come yet: it shows only debris
+            self.frames += 1
+            frames.append(self._clock.frame(picture))
+        return frames
+
+    def _raise_if_damaged(self) -> None:
+        if self._clock.moved:
+            self.notes.append(
+                f"{self._clock.moved} timestamps were missing or not later than the one before; "
+                "they were moved"
+            )
+        self._damage.ending = self._ending.early()
+        if self._damage:
+            raise TruncatedInputError(
+                f"{self.path} is damaged: {self._damage}; {self.frames} frames could be decoded"
+            )
+
+
+class _Clock:
+    """Timestamps that are there and grow, which encoders need; counts those it had to move."""
+
+    def __init__(self, rate: Fraction, time_base: Fraction) -> None:
+        self._usual = max(1, round(1 / rate / time_base))
+        self._last: int | None = None
+        self._last_duration = 0
+        self.moved = 0
+
+    def frame(self, picture: av.VideoFrame) -> Frame:
+        pts, duration = picture.pts, max(0, getattr(picture, "duration", None) or 0)
+        if self._last is None:
+            pts = 0 if pts is None else pts
+        elif pts is None:
+            pts = self._last + (self._last_duration or self._usual)
+            self.moved += 1
+        elif pts <= self._last:
+            pts = self._last + 1
+            self.moved += 1
+        self._last, self._last_duration = pts, duration
+        return Frame(picture, pts, duration)
+
+
+@dataclass
+class _Damage:
+    packets: int = 0
+    frames: int = 0
+    reading: str = ""
+    ending: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.packets or self.frames or self.reading or self.ending)
+
+    def __str__(self) -> str:
+        parts = [
+            self.ending,
+            f"{self.packets} packets could not be decoded" if self.packets else "",
+            f"{self.frames} frames are damaged" if self.frames else "",
+            f"reading stopped ({self.reading})" if self.reading else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+def _stated(*values: int) -> int:
+    """Return the first code point that says something; 0 and 3 are reserved, 2 unspecified."""
+    return next((int(value) for value in values if int(value) not in (0, 2, 3)), 2)

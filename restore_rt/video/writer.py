@@ -1,0 +1,258 @@
+"""Writes a video file: encoded frames, and packets copied from the source."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import struct
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.codec.context import Flags
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from restore_rt.errors import OutputError
+from restore_rt.files import output_error
+from restore_rt.video.codecs import EncoderSettings
+from restore_rt.video.colour import ColourTags
+from restore_rt.video.containers import (
+    FORMATS,
+    add_copy,
+    add_cover,
+    copy_disposition,
+    is_cover,
+    kept_metadata,
+)
+from restore_rt.video.reader import VideoReader
+
+__all__ = ["VideoWriter"]
+
+_DISPLAY_MATRIX = struct.Struct("=9i")
+# Encoders plan by the rate and refuse absurd ones; timestamps do not depend on it.
+_HIGHEST_RATE = Fraction(240)
+_FINEST_CLOCK = 10_000_000
+# Apple's players open HEVC only under this name.
+_APPLE_HEVC = "hvc1"
+
+
+class VideoWriter:
+    """A video file being written.
+
+    Parameters
+    ----------
+    path
+        Where to write.
+    target
+        What that file will be called in the end: its suffix decides the container, and errors
+        name it.
+    source
+        The file whose clock, tags, chapters and other streams are kept.
+    copied
+        Those of its streams whose packets will come.
+    settings
+        The encoder.
+    width, height, pixel_format
+        Of the frames to come.
+    tags
+        Colour description.
+    threads
+        For the encoder.
+
+    Attributes
+    ----------
+    notes
+        What could not be kept.
+
+    Raises
+    ------
+    OutputError
+        The file or the encoder cannot be opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        target: Path,
+        source: VideoReader,
+        copied: Iterable[Stream],
+        settings: EncoderSettings,
+        width: int,
+        height: int,
+        pixel_format: str,
+        tags: ColourTags,
+        threads: int,
+    ) -> None:
+        self.notes: list[str] = []
+        self._target = target
+        self._source = source
+        self._settings = settings
+        self._format = FORMATS[target.suffix.lower()]
+        copied = list(copied)
+        try:
+            options = self._container_options(copied)
+            self._file = av.open(str(path), "w", format=self._format, container_options=options)
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+        try:
+            self._copies: dict[int, Stream] = {}
+            self._last: dict[int, int] = {}
+            wanted = {stream.index for stream in copied}
+            for stream in source.container.streams:
+                if stream is source.stream:
+                    self._video = self._add_video(width, height, pixel_format, tags, threads)
+                elif stream.index in wanted and is_cover(stream) and self._format == "matroska":
+                    add_cover(self._file, stream, source.packet_before_frames(stream.index))
+                elif stream.index in wanted:
+                    self._copies[stream.index] = add_copy(self._file, stream)
+            self._file.metadata.update(kept_metadata(source.container.metadata))
+            self._add_chapters()
+            self._video.codec_context.open()
+            self._file.start_encoding()
+        except (av.FFmpegError, ValueError, OSError) as error:
+            self.abort()
+            raise self._failure(error) from error
+        except BaseException:
+            self.abort()
+            raise
+
+    def copy(self, packets: Iterable[av.Packet[Any]]) -> None:
+        """Write packets of the source's other streams."""
+        for packet in packets:
+            copy = self._copies.get(packet.stream.index)
+            if copy is not None:
+                self._put_in_time(packet)
+                packet.stream = copy
+                self._mux(packet)
+
+    def encode(self, frame: av.VideoFrame, *, pts: int, duration: int) -> None:
+        """Encode a frame; times are in the source's ``time_base``."""
+        frame.pts = pts - self._source.shift(self._source.time_base)
+        frame.time_base = self._source.time_base
+        frame.duration = duration
+        self._encode(frame)
+
+    def close(self) -> None:
+        """Encode what is left and finish the file."""
+        self._encode(None)
+        try:
+            self._file.close()
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+
+    def abort(self) -> None:
+        """Close the file as it is."""
+        with contextlib.suppress(av.FFmpegError, ValueError, OSError):
+            self._file.close()
+
+    def _container_options(self, copied: Iterable[Stream]) -> dict[str, str]:
+        """Make MP4 note late starts exactly; it rounds them to milliseconds unless told."""
+        if self._format not in ("mp4", "mov"):
+            return {}
+        clocks = [
+            (stream.start_time or 0, stream.time_base)
+            for stream in (self._source.stream, *copied)
+            if stream.time_base is not None
+        ]
+        late = any(start > self._source.shift(time_base) for start, time_base in clocks)
+        exact = math.lcm(*(time_base.denominator for _, time_base in clocks))
+        return {"movie_timescale": str(exact)} if late and exact <= _FINEST_CLOCK else {}
+
+    def _add_video(
+        self, width: int, height: int, pixel_format: str, tags: ColourTags, threads: int
+    ) -> VideoStream:
+        source = self._source
+        options = dict(self._settings.options)
+        if tags.location:
+            options["chroma_sample_location"] = tags.location
+        rate = min(source.rate, _HIGHEST_RATE)
+        stream: VideoStream = self._file.add_stream(  # type: ignore[assignment]
+            self._settings.encoder, rate=rate, options=options
+        )
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = width, height, pixel_format
+        context.time_base = source.time_base
+        stream.time_base = source.time_base
+        context.color_range = tags.range
+        context.color_primaries = tags.primaries
+        context.color_trc = tags.transfer
+        context.colorspace = tags.matrix
+        if source.sample_aspect_ratio is not None:
+            context.sample_aspect_ratio = source.sample_aspect_ratio
+            self._note_lost_aspect(source.sample_aspect_ratio)
+        context.thread_count = threads
+        # Packets then last as long as their frames, also where the frame rate varies.
+        context.flags |= Flags.frame_duration
+        if self._settings.codec == "h265" and self._format in ("mp4", "mov"):
+            context.codec_tag = _APPLE_HEVC
+        stream.metadata.update(kept_metadata(source.stream.metadata))
+        copy_disposition(stream, source.stream)
+        self._turn(stream)
+        return stream
+
+    def _turn(self, stream: VideoStream) -> None:
+        data = self._source.extras.get("DISPLAYMATRIX", b"")
+        if len(data) != _DISPLAY_MATRIX.size:
+            return
+        if hasattr(stream, "set_display_matrix"):
+            stream.set_display_matrix(_DISPLAY_MATRIX.unpack(data))
+        else:
+            self.notes.append("the clip's rotation cannot be kept by this PyAV; upgrade av")
+
+    def _note_lost_aspect(self, ratio: Fraction) -> None:
+        """PyAV cannot set it in Matroska, and not every codec carries it."""
+        codec, suffix = self._settings.codec, self._target.suffix
+        if ratio != 1 and self._format in ("matroska", "webm") and codec in ("av1", "ffv1"):
+            self.notes.append(
+                f"the pixel aspect ratio {ratio} cannot be kept with {codec} in {suffix}; "
+                "use --codec h264 or h265, or .mp4 for av1"
+            )
+
+    def _add_chapters(self) -> None:
+        chapters = self._source.container.chapters()
+        if chapters:
+            self._file.set_chapters(chapters)
+
+    def _put_in_time(self, packet: av.Packet[Any]) -> None:
+        """Move a packet by the source's start, and past the one before where a muxer insists."""
+        if packet.dts is None:
+            packet.dts = packet.pts
+        if packet.pts is None:
+            packet.pts = packet.dts
+        if packet.dts is None or packet.pts is None or packet.time_base is None:
+            # A cover picture has no time.
+            packet.pts = packet.dts = 0
+            return
+        shift = self._source.shift(packet.time_base)
+        packet.pts -= shift
+        packet.dts -= shift
+        index = packet.stream.index
+        strict = self._format in ("mp4", "mov")
+        lowest = self._last.get(index, packet.dts - 1) + (1 if strict else 0)
+        if packet.dts < lowest:
+            packet.pts = max(packet.pts, lowest)
+            packet.dts = lowest
+        self._last[index] = packet.dts
+
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        try:
+            packets = self._video.encode(frame)
+        except (av.FFmpegError, OSError) as error:
+            raise OutputError(f"{self._settings.codec} could not encode: {error}") from error
+        for packet in packets:
+            self._mux(packet)
+
+    def _mux(self, packet: av.Packet[Any]) -> None:
+        try:
+            self._file.mux_one(packet)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> OutputError:
+        if isinstance(error, OSError):
+            return output_error(error, self._target)
+        return OutputError(f"cannot write {self._target}: {error}; try another --codec or .mkv")

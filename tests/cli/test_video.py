@@ -1,0 +1,215 @@
+"""The verb ``video``."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import onnx
+import pytest
+
+from restore_rt.cli import run
+from restore_rt.manifest import Manifest, weights_sha256, write_manifest
+from tests.networks import nearest, network
+from tests.video.clips import make_clip, moving_picture, read_clip, samples
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def luma_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an .onnx file that enlarges luma twice by repeating pixels."""
+    model = network(nearest(1, 2), 2)
+    manifest = Manifest(
+        name="nearest-luma-x2",
+        version="1",
+        task="upscale",
+        content="video",
+        scale=2,
+        colour="luma",
+        halo=0,
+        tile=(64, 64),
+        sha256=weights_sha256(model),
+        trained_on="nothing",
+        licence="Apache-2.0",
+        recipe="",
+    )
+    write_manifest(model, manifest)
+    path = tmp_path_factory.mktemp("model") / "nearest-luma-x2.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def command(source: Path, target: Path, model: Path, *more: str) -> list[str]:
+    return ["video", str(source), "-o", str(target), "--model", str(model), *more]
+
+
+def test_a_video_with_sound(
+    tmp_path: Path, luma_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = make_clip(tmp_path / "in.mkv", sound="flac"), tmp_path / "out.mkv"
+    assert run(command(source, target, luma_model, "--codec", "ffv1")) == 0
+    before, after = read_clip(source), read_clip(target)
+    assert after.pts == before.pts
+    assert after.others == before.others
+    for old, new in zip(before.pictures, after.pictures, strict=True):
+        luma = samples(old)[0].repeat(2, axis=0).repeat(2, axis=1)
+        np.testing.assert_array_equal(samples(new)[0], luma)
+    said = capsys.readouterr().out
+    assert "10 frames, 128x96, ffv1" in said
+    for stage in ("decode", "split", "network", "merge", "chroma", "encode", "bottleneck: "):
+        assert stage in said
+
+
+def test_an_rgb_model(tmp_path: Path, nearest_model: Path) -> None:
+    source, target = make_clip(tmp_path / "in.mp4", draw=_grey), tmp_path / "out.mp4"
+    assert run(command(source, target, nearest_model)) == 0
+    before, after = read_clip(source), read_clip(target)
+    assert after.video["format"] == "yuv420p"
+    old, new = samples(before.pictures[3])[0], samples(after.pictures[3])[0]
+    assert abs(new[::2, ::2].astype(float) - old).mean() < 4
+
+
+def _grey(index: int) -> av.VideoFrame:
+    picture = moving_picture(64, 48, "yuv420p", index)
+    for plane in picture.planes[1:]:
+        plane.update(bytes([128]) * plane.buffer_size)
+    return picture
+
+
+def test_json(tmp_path: Path, luma_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target = make_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    assert run(command(source, target, luma_model, "--json")) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["frames"] == 10
+    assert (data["width"], data["height"], data["codec"]) == (128, 96, "h264")
+    assert data["target"] == str(target)
+    assert data["stages"]["encode"]["ms_per_frame"] > 0
+    assert data["bottleneck"] in data["stages"]
+
+
+def test_a_cut_file_is_written_as_far_as_it_goes(
+    tmp_path: Path, luma_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = make_clip(tmp_path / "in.mkv", frames=50)
+    source, target = tmp_path / "cut.mkv", tmp_path / "out.mkv"
+    source.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    assert run(command(source, target, luma_model, "--json")) == 3
+    out, err = capsys.readouterr()
+    assert json.loads(out)["frames"] == len(read_clip(target).pts)
+    assert f"{source} is damaged: it ends at" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--codec", "vp8"], 2, "codec is 'vp8'; allowed are h264, h265, av1, ffv1"),
+        (["--quality", "99"], 2, "quality is 99"),
+        (["--quality", "good"], 2, "Invalid value for '--quality'"),
+        (["--preset", "best"], 2, "preset is 'best'"),
+        (["--tile", "0"], 2, "tile"),
+        (["--threads", "0"], 2, "threads is 0; allowed are 1 to"),
+    ],
+)
+def test_options_that_are_not_allowed(
+    tmp_path: Path,
+    luma_model: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    code: int,
+    message: str,
+) -> None:
+    source = make_clip(tmp_path / "in.mp4", frames=2)
+    assert run(command(source, tmp_path / "out.mp4", luma_model, *options)) == code
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_zoom_that_no_model_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = make_clip(tmp_path / "in.mp4", frames=2)
+    assert run(["video", str(source), "-o", str(tmp_path / "out.mp4"), "--zoom", "7"]) == 2
+    assert "--zoom is 7: no shipped model enlarges 7 times" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "code", "message"),
+    [
+        ("missing.mp4", "out.mp4", 1, "there is no file"),
+        ("text.mp4", "out.mp4", 1, "is not a video that can be read"),
+        ("in.mp4", "in.mp4/out.mp4", 1, "a part of its path is a file, not a folder"),
+        ("in.mp4", "no/out.mp4", 1, "its folder does not exist; create it first"),
+        ("in.mp4", "there.mp4", 2, "there.mp4 exists; give another name, or --overwrite"),
+        ("in.mp4", "out.webp", 2, "allowed are .mp4, .mov, .mkv, .webm"),
+    ],
+)
+def test_paths_that_cannot_be(
+    tmp_path: Path,
+    luma_model: Path,
+    capsys: pytest.CaptureFixture[str],
+    source: str,
+    target: str,
+    code: int,
+    message: str,
+) -> None:
+    make_clip(tmp_path / "in.mp4", frames=2)
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "there.mp4").write_text("precious")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert run(command(tmp_path / source, tmp_path / target, luma_model)) == code
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert "Traceback" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert (tmp_path / "there.mp4").read_text() == "precious"
+
+
+def test_notes_are_told(
+    tmp_path: Path, luma_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_clip(tmp_path / "in.mp4", frames=2, size=(640, 16))
+    assert run(command(source, tmp_path / "out.mp4", luma_model)) == 0
+    assert "restore-rt: no colour matrix is named" in capsys.readouterr().err
+
+
+def test_without_pyav(
+    tmp_path: Path,
+    luma_model: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("restore_rt.video")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert run(command(tmp_path / "in.mp4", tmp_path / "out.mp4", luma_model)) == 1
+    assert "pip install 'restore-rt[video]'" in capsys.readouterr().err
+
+
+def test_interrupted(tmp_path: Path, luma_model: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=150, size=(320, 240))
+    target = tmp_path / "out.mkv"
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from restore_rt.cli import main; main()",
+         *command(source, target, luma_model, "--codec", "h265", "--preset", "veryslow")],
+        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not list(tmp_path.glob(".restore-rt*")):
+        time.sleep(0.02)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert said == "restore-rt: interrupted\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv"]
