@@ -66,7 +66,7 @@ class Manifest:
     sha256
         Checksum of the weights, see ``weights_sha256``.
     trained_on, licence
-        Training material with its credits, and the licence of the model.
+        Training material with its credits, and the licences of that material.
     recipe
         The training recipe (TOML).
     metrics

@@ -103,11 +103,12 @@ class TileSizes:
         return round_up(self.overlap + 2 * self.feather + 2 * self.multiple, self.multiple)
 
     def grid(self, height: int, width: int, scale: int) -> _ext.TileGrid:
-        """Lay the tiles over a frame."""
-        fitted = tuple(
-            min(side, round_up(length, self.multiple))
-            for side, length in zip(self.tile, (height, width), strict=True)
-        )
+        """Lay the tiles over a frame: as few as the largest tile allows, and no larger than that.
+
+        A number of tiles fits a whole range of frames; the smallest tile that keeps the number
+        spares the network what neighbours would share beyond the overlap.
+        """
+        fitted = (self._fitted(self.tile[0], height), self._fitted(self.tile[1], width))
         return _ext.TileGrid(
             height,
             width,
@@ -118,6 +119,14 @@ class TileSizes:
             scale=scale,
             multiple=self.multiple,
         )
+
+    def _fitted(self, side: int, length: int) -> int:
+        padded = round_up(length, self.multiple)
+        if padded <= side:
+            return padded
+        count = -(-(padded - self.overlap) // (side - self.overlap))
+        needed = -(-(padded + (count - 1) * self.overlap) // count)
+        return max(round_up(needed, self.multiple), self.smallest)
 
     def halved(self, frame: tuple[int, ...]) -> TileSizes | None:
         """Return the sizes with the longer side halved, or a smaller batch; ``None`` at the end.

@@ -37,7 +37,7 @@ def image(
             "missing.",
         ),
     ],
-    content: options.TypeOption = "photo",
+    content: options.TypeOption = None,
     zoom: options.ZoomOption = None,
     model: options.ModelOption = None,
     format_name: Annotated[
@@ -90,7 +90,13 @@ def image(
     Image.MAX_IMAGE_PIXELS = None
     begin = time.perf_counter()
     with options.load_model(
-        model, content, zoom, provider=provider, tile=tile, threads=threads
+        model,
+        content,
+        zoom,
+        usual="photo",
+        provider=provider,
+        tile=tile,
+        threads=threads,
     ) as restorer:
         outcomes = restore_pictures(
             jobs,

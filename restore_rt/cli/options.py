@@ -39,7 +39,7 @@ ModelOption = Annotated[
         show_default="chosen by --type and --zoom",
     ),
 ]
-TypeOption = Annotated[Content, typer.Option("--type", help="What the material is.")]
+TypeOption = Annotated[Content | None, typer.Option("--type", help="What the material is.")]
 ZoomOption = Annotated[
     int | None,
     typer.Option(
@@ -98,9 +98,10 @@ def parse_tile(text: str | None) -> int | tuple[int, int] | None:
 
 def load_model(
     model: str | None,
-    content: str,
+    content: Content | None,
     zoom: int | None,
     *,
+    usual: Content,
     provider: Provider = "auto",
     tile: str | None = None,
     threads: int | None = None,
@@ -113,6 +114,8 @@ def load_model(
         ``--model``; when given, ``content`` and ``zoom`` do not matter.
     content, zoom
         ``--type`` and ``--zoom`` (``None``: not given).
+    usual
+        The content when ``--type`` is not given.
     provider, tile, threads
         ``--provider``, ``--tile`` and ``--threads`` as they were given.
 
@@ -131,11 +134,11 @@ def load_model(
     if name is None:
         wanted = _DEFAULT_ZOOM if zoom is None else zoom
         try:
-            name = zoo.choose(content, wanted)
+            name = zoo.choose(content or usual, wanted)
         except ModelError as error:
             raise InputError(f"--zoom is {wanted}: {error}") from error
     restorer = load(name, provider=provider, tile=sides, threads=threads)
-    if model is None and restorer.manifest.content != content:
+    if model is None and content not in (None, restorer.manifest.content):
         note(
             f"no model for {content} is shipped yet that enlarges {restorer.scale} times; "
             f"{name}, made for {restorer.manifest.content}, is used"

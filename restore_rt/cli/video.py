@@ -62,7 +62,7 @@ def video(
     source: SourceArgument,
     target: TargetOption,
     model: ModelOption = None,
-    content: TypeOption = "video",
+    content: TypeOption = None,
     zoom: ZoomOption = None,
     codec: CodecOption = None,
     quality: QualityOption = None,
@@ -81,7 +81,15 @@ def video(
             raise
         raise MediaError(str(error)) from error
     with (
-        load_model(model, content, zoom, provider=provider, tile=tile, threads=threads) as restorer,
+        load_model(
+            model,
+            content,
+            zoom,
+            usual="video",
+            provider=provider,
+            tile=tile,
+            threads=threads,
+        ) as restorer,
         contextlib.ExitStack() as stack,
     ):
         advance: Callable[[int], None] = lambda count: None  # noqa: E731
