@@ -9,8 +9,8 @@ try:
     import restore_rt._ext  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        f"restore_rt's compiled part cannot be loaded ({error}); build it with `pip install -e .` "
-        "in the project's folder"
+        f"restore_rt's compiled part cannot be loaded ({error.__cause__ or error}); where it is "
+        "missing, build it with `pip install -e .` in the project's folder"
     ) from error
 
 from restore_rt.errors import RestoreError

@@ -55,6 +55,29 @@ class TileGrid:
         scale: SupportsIndex = 1,
         multiple: SupportsIndex = 1,
     ) -> None: ...
+    @staticmethod
+    def fit(
+        length: SupportsIndex,
+        tile: SupportsIndex,
+        *,
+        overlap: SupportsIndex,
+        halo: SupportsIndex,
+        feather: SupportsIndex,
+        multiple: SupportsIndex = 1,
+        step: SupportsIndex = 1,
+    ) -> int:
+        """Return the smallest side that needs no more tiles along an axis than ``tile`` does.
+
+        A multiple of ``step`` (itself one of ``multiple``) unless that is more than ``tile``; where
+        one tile is enough, ``length`` rounded up to ``multiple``.
+        """
+
+    @staticmethod
+    def least(
+        *, overlap: SupportsIndex, feather: SupportsIndex, multiple: SupportsIndex = 1
+    ) -> int:
+        """Return a side from which on no frame needs three tiles for one pixel."""
+
     @property
     def height(self) -> int: ...
     @property

@@ -16,6 +16,11 @@ _WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
 _BLACK = np.float32(16 / 255)
 _SPAN = np.float32(219 / 255)
 
+# Input rows that are worked on at once, lest large pictures need many times their size; and the
+# rows beyond them that bicubic interpolation reaches.
+_BAND = 128
+_REACH = 2
+
 
 def luma_of(frame: NDArray[Any]) -> NDArray[np.float32]:
     """Return the limited-range BT.601 luma, 16/255 to 235/255, of an (H, W, 3) RGB frame."""
@@ -50,23 +55,39 @@ def add_luma_detail(
     threads
         CPU threads for the enlargement.
     """
+    height = frame.shape[0]
+    for first in range(0, height, _BAND):
+        last = min(first + _BAND, height)
+        above, below = max(0, first - _REACH), min(height, last + _REACH)
+        rows = slice((first - above) * scale, (last - above) * scale)
+        enlarged = _enlarged(frame[above:below], scale, threads)[:, rows]
+        target = slice(first * scale, last * scale)
+        detail = (luma[target] - _BLACK) / _SPAN
+        detail -= np.tensordot(_WEIGHTS, enlarged, axes=1)
+        enlarged += detail
+        out[target] = np.moveaxis(_samples(enlarged, out.dtype), 0, 2)
+
+
+def _enlarged(frame: NDArray[Any], scale: int, threads: int) -> NDArray[np.float32]:
+    """Return a frame's channels, (3, s*H, s*W), enlarged by bicubic interpolation."""
+    height, width = frame.shape[:2]
     samples = frame.astype(np.float32) / _peak(frame)
-    enlarged = np.empty((3, *out.shape[:2]), np.float32)
+    enlarged = np.empty((3, height * scale, width * scale), np.float32)
     for channel in range(3):
         _ext.upsample_plane_into(
             enlarged[channel], samples[..., channel], scale=scale, threads=threads
         )
-    detail = (luma - _BLACK) / _SPAN
-    detail -= np.tensordot(_WEIGHTS, enlarged, axes=1)
-    enlarged += detail
-    if out.dtype == np.float32:
-        out[...] = np.moveaxis(enlarged, 0, 2)
-        return
-    peak = _peak(frame)
-    enlarged *= peak
-    np.rint(enlarged, out=enlarged)
-    np.clip(enlarged, 0, peak, out=enlarged)
-    out[...] = np.moveaxis(enlarged, 0, 2)
+    return enlarged
+
+
+def _samples(values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[np.float32]:
+    """Scale, round and clamp in place for an integer dtype; leave floats as they are."""
+    if dtype != np.float32:
+        peak = np.float32(np.iinfo(dtype).max)
+        values *= peak
+        np.rint(values, out=values)
+        np.clip(values, 0, peak, out=values)
+    return values
 
 
 def mean_grey(frame: NDArray[Any]) -> NDArray[Any]:

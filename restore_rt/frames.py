@@ -115,8 +115,15 @@ class Planes:
             if (None if plane is None else plane.shape) != shape:
                 got = None if plane is None else plane.shape
                 raise InputError(f"out.{name} is {got}; for this frame it must be {shape}")
-            if plane is not None and not plane.flags.writeable:
+            if plane is None:
+                continue
+            if not plane.flags.writeable:
                 raise InputError(f"out.{name} is read-only; give a writeable array")
+            for own in (self.y, self.cb, self.cr):
+                if own is not None and np.may_share_memory(plane, own):
+                    raise InputError(
+                        f"out.{name} shares memory with the frame; give planes of their own"
+                    )
 
     def _enlarged(self, scale: int) -> tuple[tuple[int, int], tuple[int, int] | None]:
         """Shapes of luma and chroma after enlargement."""
@@ -184,7 +191,7 @@ def _pull_push(colour: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray
     weights = np.zeros(even, np.float32)
     weights[:height, :width] = known
     sums = np.zeros((*even, colour.shape[2]), np.float32)
-    sums[:height, :width] = colour * known[..., None]
+    sums[:height, :width] = np.where(known[..., None], colour, 0)
     blocks = (even[0] // 2, 2, even[1] // 2, 2)
     total = weights.reshape(blocks).sum(axis=(1, 3))
     means = sums.reshape(*blocks, -1).sum(axis=(1, 3)) / np.maximum(total, 1)[..., None]

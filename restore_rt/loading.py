@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from restore_rt import zoo
-from restore_rt.backends import open_backend
-from restore_rt.errors import InputError, ModelError
-from restore_rt.manifest import Manifest, read_manifest, weights_sha256
+from restore_rt.backends import dimensions, inputs_of, open_backend
+from restore_rt.errors import BackendError, InputError, ModelError
+from restore_rt.manifest import COLOURS, MOST_SCALE, Manifest, read_manifest, weights_sha256
 from restore_rt.restorer import Restorer
-from restore_rt.tiling import TileSizes
+from restore_rt.tiled import TiledNetwork
+from restore_rt.tiling import SharedSizes, TileSizes
 
 if TYPE_CHECKING:
     import onnx
@@ -24,6 +25,11 @@ _ASSUMED_TILE = (256, 256)
 
 # What the kernels take.
 _MOST_THREADS = 256
+
+_UNDESCRIBED = "unknown"
+
+# onnx.TensorProto.FLOAT, known before onnx is imported.
+_FLOAT = 1
 
 
 def load(
@@ -74,14 +80,29 @@ def load(
     """
     if threads is None:
         threads = min(available_threads(), _MOST_THREADS)
-    elif not 1 <= threads <= _MOST_THREADS:
-        raise InputError(f"threads is {threads}; allowed are 1 to {_MOST_THREADS}")
+    elif not isinstance(threads, int) or not 1 <= threads <= _MOST_THREADS:
+        raise InputError(
+            f"threads is {threads!r}; it must be a whole number from 1 to {_MOST_THREADS}"
+        )
     path = _find(model)
     network = _read(path)
     manifest = _describe(network, path, scale=scale, colour=colour)
-    sizes = TileSizes.of(manifest, tile=tile, overlap=overlap, feather=feather, batch=batch)
-    backend = open_backend(network, provider=provider, threads=threads)
-    return Restorer(backend, manifest, sizes=sizes, threads=threads)
+    count, _, height, width = _checked_shape(network, path, manifest)
+    if count not in (None, batch):
+        raise InputError(f"batch is {batch}, but {path} takes batches of {count} alone")
+    sizes = TileSizes.of(
+        manifest, tile=tile, overlap=overlap, feather=feather, batch=batch, fixed=(height, width)
+    )
+    shared = SharedSizes(sizes)
+
+    def open_network(threads: int) -> TiledNetwork:
+        backend = open_backend(network, provider=provider, threads=threads)
+        return TiledNetwork(backend, manifest, sizes=shared, threads=threads)
+
+    restorer = Restorer(open_network, manifest, sizes=shared, threads=threads)
+    if manifest.version == _UNDESCRIBED:
+        _try(restorer, path)
+    return restorer
 
 
 def available_threads() -> int:
@@ -120,6 +141,10 @@ def _read(path: Path) -> onnx.ModelProto:
 def _describe(
     network: onnx.ModelProto, path: Path, *, scale: int | None, colour: str | None
 ) -> Manifest:
+    if scale is not None and (not isinstance(scale, int) or not 1 <= scale <= MOST_SCALE):
+        raise InputError(f"scale is {scale!r}; it must be a whole number from 1 to {MOST_SCALE}")
+    if colour is not None and colour not in COLOURS:
+        raise InputError(f"colour is {colour!r}; allowed are {', '.join(COLOURS)}")
     manifest = read_manifest(network)
     if manifest is None:
         if scale is None or colour is None:
@@ -129,7 +154,7 @@ def _describe(
             )
         return Manifest(
             name=path.stem,
-            version="unknown",
+            version=_UNDESCRIBED,
             task="upscale" if scale > 1 else "repair",
             content="photo",
             scale=scale,
@@ -153,3 +178,42 @@ def _describe(
             "was changed; get it again"
         )
     return manifest
+
+
+def _checked_shape(
+    network: onnx.ModelProto, path: Path, manifest: Manifest
+) -> tuple[int | None, ...]:
+    """Return the sizes of the input that are not dynamic."""
+    inputs, outputs = inputs_of(network), network.graph.output
+    shape = dimensions(inputs[0]) if inputs else ()
+    if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4:
+        raise ModelError(
+            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; a model has one of "
+            "each, of shape (N, C, H, W)"
+        )
+    for value in (inputs[0], outputs[0]):
+        if value.type.tensor_type.elem_type != _FLOAT:
+            raise ModelError(
+                f"{value.name!r} of {path} is not float32, which networks on the CPU must take and "
+                "give: export the model as fp32"
+            )
+    sizes = tuple(side if isinstance(side, int) else None for side in shape)
+    if sizes[1] not in (None, manifest.channels):
+        raise ModelError(
+            f"{path} takes {sizes[1]} channels, but is said to be {manifest.colour}, which has "
+            f"{manifest.channels}"
+        )
+    return sizes
+
+
+def _try(restorer: Restorer, path: Path) -> None:
+    """Run a network once of which only the caller's word is known."""
+    manifest = restorer.manifest
+    try:
+        restorer.warmup((16, 16, 3) if manifest.colour == "rgb" else (16, 16))
+    except BackendError as error:
+        restorer.close()
+        raise ModelError(
+            f"{path} cannot be run as a model of scale {manifest.scale} and colour "
+            f"{manifest.colour}: {error}"
+        ) from error

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COLOURS",
     "CONTENTS",
+    "MOST_SCALE",
     "PRECISIONS",
     "SCHEMA",
     "TASKS",
@@ -31,6 +32,7 @@ TASKS = ("upscale", "repair", "inpaint", "enhance")
 CONTENTS = ("photo", "comic", "video")
 COLOURS = ("rgb", "luma")
 PRECISIONS = ("fp32", "fp16", "int8")
+MOST_SCALE = 8
 
 _PREFIX = "restore_rt."
 
@@ -93,11 +95,7 @@ class Manifest:
 
     def __post_init__(self) -> None:
         """Refuse a description that the runtime could not honour."""
-        if self.schema != SCHEMA:
-            raise ModelError(
-                f"manifest schema is {self.schema}; this version of restore_rt reads {SCHEMA}: "
-                f"{'upgrade restore_rt' if self.schema > SCHEMA else 'export the model again'}"
-            )
+        _check_schema(self.schema)
         for key, allowed in (
             ("task", TASKS),
             ("content", CONTENTS),
@@ -109,7 +107,7 @@ class Manifest:
                     f"manifest {key} is {getattr(self, key)!r}; allowed are {', '.join(allowed)}"
                 )
         for key, low, high in (
-            ("scale", 1, 8),
+            ("scale", 1, MOST_SCALE),
             ("halo", 0, 4096),
             ("multiple", 1, 1024),
         ):
@@ -133,6 +131,14 @@ class Manifest:
     def channels(self) -> int:
         """Channels of the network's input and output."""
         return 3 if self.colour == "rgb" else 1
+
+
+def _check_schema(schema: int) -> None:
+    if schema != SCHEMA:
+        raise ModelError(
+            f"manifest schema is {schema}; this version of restore_rt reads {SCHEMA}: "
+            f"{'upgrade restore_rt' if schema > SCHEMA else 'export the model again'}"
+        )
 
 
 def weights_sha256(model: onnx.ModelProto) -> str:
@@ -178,6 +184,8 @@ def read_manifest(model: onnx.ModelProto) -> Manifest | None:
     if not texts:
         return None
     hints = get_type_hints(Manifest)
+    # Before all else: another schema may have other fields.
+    _check_schema(_parse("schema", texts.get("schema", "0"), int))
     required = {
         item.name
         for item in dataclasses.fields(Manifest)
@@ -202,7 +210,8 @@ def _parse(key: str, text: str, hint: Any) -> Any:
         if hint == dict[str, float]:
             return {str(name): float(figure) for name, figure in value.items()}
         kinds = get_args(hint)
-        if len(value) != len(kinds):
+        numbers = (int,) if kinds[0] is int else (int, float)
+        if len(value) != len(kinds) or not all(type(item) in numbers for item in value):
             raise ValueError
         return tuple(kind(item) for kind, item in zip(kinds, value, strict=True))
     except (ValueError, TypeError, AttributeError):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import threading
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
@@ -12,43 +13,58 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from restore_rt import _ext
-from restore_rt.backends import Backend, OutOfMemoryError
 from restore_rt.colour import add_luma_detail, luma_of, mean_grey
-from restore_rt.errors import BackendError, InputError, NonFiniteError, RestoreError
+from restore_rt.errors import BackendError, InputError, RestoreError
 from restore_rt.frames import Planes, as_frame, bleed_colour
 from restore_rt.manifest import Manifest
 from restore_rt.streaming import overlapped
-from restore_rt.tiling import TileSizes, Workspaces
+from restore_rt.tiled import TiledNetwork
+from restore_rt.tiling import SharedSizes
 from restore_rt.timing import StageTimes
 
 __all__ = ["Restorer"]
 
 Frame = TypeVar("Frame", NDArray[Any], Planes)
 
+# Each holds buffers of its own, and more than this share the memory's bandwidth.
+_MOST_WORKERS = 4
+
 
 class Restorer:
     """Restores frames with one model; made by ``restore_rt.load``.
 
-    Safe to call from several threads (calls take turns). Never changes its input. A context
-    manager.
+    Safe to call from several threads. Never changes its input. A context manager.
+
+    A call uses all threads for one frame. A stream restores several frames at once, each with its
+    share of the threads: that is faster, since frames need not wait for each other.
 
     Attributes
     ----------
     manifest
         What the model says of itself.
     stages
-        Busy time of ``split``, ``network``, ``merge`` and, for Y'CbCr, ``chroma``.
+        Busy time of ``split``, ``network``, ``merge`` and ``chroma``, of all frames so far but for
+        streams that were given ``stages`` of their own.
     """
 
     def __init__(
-        self, backend: Backend, manifest: Manifest, *, sizes: TileSizes, threads: int
+        self,
+        open_network: Callable[[int], TiledNetwork],
+        manifest: Manifest,
+        *,
+        sizes: SharedSizes,
+        threads: int,
     ) -> None:
         self.manifest = manifest
         self.stages = StageTimes()
-        self._backend: Backend | None = backend
+        self._open_network = open_network
         self._sizes = sizes
-        self._threads = threads
-        self._workspaces = Workspaces()
+        self._network = open_network(threads)
+        self._workers = min(threads, _MOST_WORKERS)
+        self._threads_each = threads // self._workers
+        self._idle: queue.SimpleQueue[TiledNetwork] = queue.SimpleQueue()
+        self._opened = 0
+        self._closed = False
         self._lock = threading.Lock()
 
     @property
@@ -59,14 +75,13 @@ class Restorer:
     @property
     def tile(self) -> tuple[int, int]:
         """The largest tile in use, height and width; memory that ran out makes it smaller."""
-        return self._sizes.tile
+        return self._sizes.current.tile
 
     @property
     def description(self) -> str:
         """Model, backend and tile, for people."""
-        backend = self._open_backend().description
         height, width = self.tile
-        return f"{self.manifest.name} on {backend}, tiles up to {width}x{height}"
+        return f"{self.manifest.name} on {self._network.description}, tiles up to {width}x{height}"
 
     @overload
     def __call__(self, frame: Planes, *, out: Planes | None = None) -> Planes: ...
@@ -85,7 +100,8 @@ class Restorer:
             alpha, 3 for RGB, 4 for RGB and alpha (not premultiplied). Integers span their type,
             floats 0 to 1. A luma model takes a grey frame as Y' and restores the luma of RGB.
         out
-            A frame of the output's kind, shape and dtype to write into.
+            A frame of the output's kind, shape and dtype to write into; after an error it is
+            worthless.
 
         Returns
         -------
@@ -99,28 +115,43 @@ class Restorer:
         NonFiniteError
             The network returned NaN or infinity.
         BackendError
-            The network cannot be run.
+            The network cannot be run, or memory ran out.
         """
-        with self._lock:
-            backend = self._open_backend()
-            if isinstance(frame, Planes):
-                return self._restore_planes(backend, frame, out)
-            return self._restore_array(backend, as_frame(frame), out)
+        return self._restore(self._network, frame, out, self.stages)
 
-    def stream(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Restore frames in order, reading ahead while the network works.
+    def stream(
+        self, frames: Iterable[Frame], *, stages: StageTimes | None = None
+    ) -> Generator[Frame, None, None]:
+        """Restore frames in order, several at once, reading ahead while they are in work.
 
         ``frames`` is consumed on another thread, at most a few frames ahead of what was taken
         from the result; an error in it, or in a frame, surfaces at that frame's place. Each
-        result is a frame of its own.
+        result is a frame of its own. ``stages`` takes the times in place of the attribute.
         """
-        restore: Callable[[Frame], Frame] = self
-        return overlapped(restore, frames)
+        return self.stream_into(((None, frame) for frame in frames), stages=stages)
+
+    def stream_into(
+        self, pairs: Iterable[tuple[Frame | None, Frame]], *, stages: StageTimes | None = None
+    ) -> Generator[Frame, None, None]:
+        """Restore as ``stream`` does, from pairs of a frame to write into and a frame.
+
+        The first of a pair is as ``out`` in a call, and comes back as the result; it is in use
+        until then.
+        """
+        times = self.stages if stages is None else stages
+
+        def work(pair: tuple[Frame | None, Frame]) -> Frame:
+            out, frame = pair
+            with self._borrowed() as network:
+                restored: Frame = self._restore(network, frame, out, times)
+            return restored
+
+        return overlapped(work, pairs, workers=self._workers)
 
     def warmup(
         self, shape: tuple[int, ...], *, dtype: DTypeLike = np.uint8, planes: bool = False
     ) -> None:
-        """Prepare for frames of a shape, so that the first one is as fast as the rest.
+        """Prepare calls for frames of a shape, so that the first one is as fast as the rest.
 
         Parameters
         ----------
@@ -132,23 +163,18 @@ class Restorer:
             Prepare for ``Planes`` with a luma of this shape.
         """
         blank = np.zeros(shape, dtype)
-        before = self.stages
-        self.stages = StageTimes()
-        try:
-            if planes:
-                self(Planes(blank, bit_depth=8 if blank.dtype == np.uint8 else 16))
-            else:
-                self(blank)
-        finally:
-            self.stages = before
+        depth = 8 if blank.dtype == np.uint8 else 16
+        frame = Planes(blank, bit_depth=depth) if planes else blank
+        self._restore(self._network, frame, None, StageTimes())
 
     def close(self) -> None:
-        """Release the network and all buffers; calls after this raise. Closing twice is fine."""
+        """Release all networks and buffers; calls after this raise. Closing twice is fine."""
         with self._lock:
-            if self._backend is not None:
-                self._backend.close()
-            self._backend = None
-            self._workspaces.clear()
+            self._closed = True
+            opened, self._opened = self._opened, 0
+        self._network.close()
+        for _ in range(opened):
+            self._idle.get().close()
 
     def __enter__(self) -> Restorer:
         return self
@@ -161,37 +187,59 @@ class Restorer:
     ) -> None:
         self.close()
 
-    def _open_backend(self) -> Backend:
-        if self._backend is None:
-            raise RestoreError("this Restorer is closed; load the model again")
-        return self._backend
+    @contextmanager
+    def _borrowed(self) -> Iterator[TiledNetwork]:
+        """Lend one of the networks that streams use; waits until one is idle."""
+        with self._lock:
+            if self._closed:
+                raise RestoreError("this Restorer is closed; load the model again")
+            if self._opened < self._workers and self._idle.empty():
+                self._idle.put(self._open_network(self._threads_each))
+                self._opened += 1
+        network = self._idle.get()
+        try:
+            yield network
+        finally:
+            self._idle.put(network)
 
-    def _restore_planes(self, backend: Backend, planes: Planes, out: Planes | None) -> Planes:
+    def _restore(self, network: TiledNetwork, frame: Any, out: Any, stages: StageTimes) -> Any:
+        try:
+            if isinstance(frame, Planes):
+                return self._restore_planes(network, frame, out, stages)
+            return self._restore_array(network, as_frame(frame), out, stages)
+        except MemoryError as error:
+            raise BackendError(
+                "out of memory for the frames themselves: close other programs, or give smaller "
+                "frames"
+            ) from error
+
+    def _restore_planes(
+        self, network: TiledNetwork, planes: Planes, out: Planes | None, stages: StageTimes
+    ) -> Planes:
         if self.manifest.colour != "luma":
             raise InputError(
                 f"{self.manifest.name} is an rgb model and cannot take Y'CbCr planes; convert the "
                 "frame to RGB"
             )
-        scale = self.scale
         if out is None:
-            out = planes.empty_like(scale)
-        planes.check_output(out, scale)
-        self._restore_channels(backend, planes.y, out.y, planes.peak)
-        with self.stages.measure("chroma"):
+            out = planes.empty_like(self.scale)
+        planes.check_output(out, self.scale)
+        network.restore_into(out.y, planes.y, stages=stages, peak=planes.peak)
+        with stages.measure("chroma"):
             for source, target in ((planes.cb, out.cb), (planes.cr, out.cr)):
                 if source is not None and target is not None:
                     _ext.upsample_plane_into(
                         target,
                         source,
-                        scale=scale,
+                        scale=self.scale,
                         phase=planes.chroma_phase,
                         peak=planes.peak,
-                        threads=self._threads,
+                        threads=network.threads,
                     )
         return out
 
     def _restore_array(
-        self, backend: Backend, frame: NDArray[Any], out: NDArray[Any] | None
+        self, network: TiledNetwork, frame: NDArray[Any], out: Any, stages: StageTimes
     ) -> NDArray[Any]:
         height, width = frame.shape[:2]
         shape = (height * self.scale, width * self.scale, *frame.shape[2:])
@@ -205,98 +253,26 @@ class Restorer:
         if np.may_share_memory(frame, out):
             raise InputError("out shares memory with the frame; give an array of its own")
         if frame.ndim == 3 and frame.shape[2] in (2, 4):
-            colour = bleed_colour(frame)
-            self._restore_colour(backend, colour, out[..., :-1])
-            self._restore_colour(backend, frame[..., -1], out[..., -1])
+            self._restore_colour(network, bleed_colour(frame), out[..., :-1], stages)
+            self._restore_colour(network, frame[..., -1], out[..., -1], stages)
         else:
-            self._restore_colour(backend, frame, out)
+            self._restore_colour(network, frame, out, stages)
         return out
 
-    def _restore_colour(self, backend: Backend, frame: NDArray[Any], out: NDArray[Any]) -> None:
+    def _restore_colour(
+        self, network: TiledNetwork, frame: NDArray[Any], out: NDArray[Any], stages: StageTimes
+    ) -> None:
         grey = frame.ndim == 2 or frame.shape[2] == 1
-        luma_model = self.manifest.colour == "luma"
-        if grey == luma_model:
-            self._restore_channels(backend, frame, out)
+        if grey == (self.manifest.colour == "luma"):
+            network.restore_into(out, frame, stages=stages)
         elif grey:
             coloured = np.empty((*out.shape[:2], 3), out.dtype)
             shape = (*frame.shape[:2], 3)
             repeated = np.broadcast_to(frame.reshape(*frame.shape[:2], 1), shape)
-            self._restore_channels(backend, repeated, coloured)
+            network.restore_into(coloured, repeated, stages=stages)
             out[...] = mean_grey(coloured).reshape(out.shape)
         else:
-            luma = luma_of(frame)
             restored = np.empty(out.shape[:2], np.float32)
-            self._restore_channels(backend, luma, restored)
-            with self.stages.measure("chroma"):
-                add_luma_detail(out, frame, restored, scale=self.scale, threads=self._threads)
-
-    def _restore_channels(
-        self,
-        backend: Backend,
-        frame: NDArray[Any],
-        out: NDArray[Any],
-        peak: float | None = None,
-    ) -> None:
-        """Split, network, merge, with smaller tiles when memory runs out."""
-        while True:
-            try:
-                self._run_tiles(backend, frame, out, peak)
-                return
-            except (OutOfMemoryError, MemoryError) as error:
-                self._workspaces.clear()
-                smaller = self._sizes.halved(frame.shape[:2])
-                if smaller is None:
-                    raise BackendError(
-                        f"out of memory even with the smallest tile, {self.tile}: close other "
-                        f"programs, or give smaller frames ({error})"
-                    ) from error
-                if not self._sizes.shrunk:
-                    warnings.warn(
-                        f"out of memory with tiles of {self.tile}; going on with smaller ones "
-                        f"(pass tile={smaller.tile} or less to avoid this)",
-                        RuntimeWarning,
-                        stacklevel=2,
-                    )
-                self._sizes = smaller
-
-    def _run_tiles(
-        self, backend: Backend, frame: NDArray[Any], out: NDArray[Any], peak: float | None
-    ) -> None:
-        manifest = self.manifest
-        space = self._workspaces.get(frame.shape, self._sizes, manifest.scale, manifest.channels)
-        grid, batch = space.grid, space.batch
-        black, white = manifest.value_range
-        merged = 0
-        for first in range(0, grid.count, batch):
-            tiles, results = space.batch_at(first)
-            with self.stages.measure("split"):
-                _ext.split_into(tiles, frame, grid, first=first, peak=peak, threads=self._threads)
-            with self.stages.measure("network"):
-                if (black, white) != (0.0, 1.0):
-                    tiles *= white - black
-                    tiles += black
-                backend.run(tiles, results)
-                if (black, white) != (0.0, 1.0):
-                    results -= black
-                    results /= white - black
-            rows = (first + len(tiles)) // grid.cols
-            if rows > merged:
-                with self.stages.measure("merge"):
-                    finite = _ext.merge_into(
-                        out,
-                        space.results,
-                        grid,
-                        rows=(merged, rows),
-                        peak=peak,
-                        threads=self._threads,
-                    )
-                if not finite:
-                    raise self._not_finite(frame)
-                merged = rows
-
-    def _not_finite(self, frame: NDArray[Any]) -> RestoreError:
-        if frame.dtype == np.float32 and not np.isfinite(frame).all():
-            return InputError("the frame holds NaN or infinity; give finite samples")
-        return NonFiniteError(
-            f"{self.manifest.name} returned NaN or infinity for this frame; nothing was delivered"
-        )
+            network.restore_into(restored, luma_of(frame), stages=stages)
+            with stages.measure("chroma"):
+                add_luma_detail(out, frame, restored, scale=self.scale, threads=network.threads)

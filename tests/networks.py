@@ -12,7 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 Kernels = list[NDArray[Any]]
 
 
-def network(kernels: Kernels, scale: int) -> onnx.ModelProto:
+def network(
+    kernels: Kernels, scale: int, size: tuple[int | str, ...] = ("n", "h", "w")
+) -> onnx.ModelProto:
     """Chain 3x3 or 1x1 convolutions, (out, in, k, k) each, and a pixel shuffle."""
     nodes, weights, name = [], [], "x"
     for index, kernel in enumerate(kernels):
@@ -24,7 +26,7 @@ def network(kernels: Kernels, scale: int) -> onnx.ModelProto:
         name = f"c{index}"
     nodes.append(helper.make_node("DepthToSpace", [name], ["y"], blocksize=scale, mode="CRD"))
     channels = kernels[0].shape[1]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", channels, "h", "w"])
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [size[0], channels, *size[1:]])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", channels, "sh", "sw"])
     graph = helper.make_graph(nodes, "network", [x], [y], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)

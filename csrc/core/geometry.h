@@ -112,9 +112,13 @@ RRT_HOST_DEVICE constexpr float blend(float earlier, float later, float weight_o
     return earlier + weight_of_later * (later - earlier);
 }
 
+RRT_HOST_DEVICE constexpr Index round_up(Index value, Index multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
+
 /// Precondition: everything but the ramps in the spec has been checked.
 RRT_HOST_DEVICE constexpr Axis make_axis(const AxisSpec& spec) {
-    const Index padded = (spec.length + spec.multiple - 1) / spec.multiple * spec.multiple;
+    const Index padded = round_up(spec.length, spec.multiple);
     const Index stride = spec.tile - spec.overlap;
     const Index count = padded <= spec.tile ? 1 : (padded - spec.overlap + stride - 1) / stride;
     return {spec, padded, count};
@@ -149,6 +153,23 @@ RRT_HOST_DEVICE constexpr Fault check_axis(const AxisSpec& spec) {
         if (axis.ramp(i - 1).end > axis.ramp(i).begin) return Fault::ramps_collide;
     }
     return Fault::none;
+}
+
+/// A side from which on no frame needs three tiles for one pixel. Precondition: as for make_axis.
+RRT_HOST_DEVICE constexpr Index least_tile(const AxisSpec& spec) {
+    return round_up(spec.overlap + 2 * spec.feather + 2 * spec.multiple, spec.multiple);
+}
+
+/// The smallest tile, a multiple of `step`, that covers the length with no more tiles than
+/// spec.tile does: a larger one would only let neighbours share more. Where one tile is enough it
+/// is the length, rounded up to the multiple alone. Precondition: as for make_axis.
+RRT_HOST_DEVICE constexpr Index fit_tile(const AxisSpec& spec, Index step) {
+    const Axis axis = make_axis(spec);
+    if (axis.count == 1) return axis.padded;
+    const Index shared = (axis.count - 1) * spec.overlap;
+    const Index even = (axis.padded + shared + axis.count - 1) / axis.count;
+    const Index wanted = round_up(even < least_tile(spec) ? least_tile(spec) : even, step);
+    return wanted < spec.tile ? wanted : spec.tile;
 }
 
 /// Tiles in row-major order: tile t is row t / x.count, column t % x.count.

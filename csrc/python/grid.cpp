@@ -93,6 +93,43 @@ Grid make_grid(const py::object& height, const py::object& width, const py::obje
     return {checked_axis(y, "height"), checked_axis(x, "width")};
 }
 
+/// A spec of which the length does not matter, or only to a tile that fits it.
+AxisSpec checked_spec(const py::object& length, const py::object& tile, const py::object& overlap,
+                      const py::object& halo, const py::object& feather,
+                      const py::object& multiple) {
+    AxisSpec spec{};
+    spec.length = any_index(length, "length");
+    spec.tile = any_index(tile, "tile");
+    spec.overlap = any_index(overlap, "overlap");
+    spec.halo = any_index(halo, "halo");
+    spec.scale = 1;
+    spec.multiple = any_index(multiple, "multiple");
+    checked_axis(spec, "length");
+    spec.feather = any_index(feather, "feather");
+    checked_axis(spec, "length");
+    return spec;
+}
+
+Index fit(const py::object& length, const py::object& tile, const py::object& overlap,
+          const py::object& halo, const py::object& feather, const py::object& multiple,
+          const py::object& step) {
+    const AxisSpec spec = checked_spec(length, tile, overlap, halo, feather, multiple);
+    const Index rounding = to_index(step, "step", 1, kMaxSide);
+    if (rounding % spec.multiple != 0) {
+        refuse("step is " + number(rounding) + "; it must be a multiple of " +
+               number(spec.multiple));
+    }
+    return fit_tile(spec, rounding);
+}
+
+Index least(const py::object& overlap, const py::object& feather, const py::object& multiple) {
+    AxisSpec spec{};
+    spec.multiple = to_index(multiple, "multiple", 1, kMaxSide);
+    spec.overlap = to_index(overlap, "overlap", 0, kMaxSide);
+    spec.feather = to_index(feather, "feather", 0, spec.overlap);
+    return least_tile(spec);
+}
+
 std::vector<Index> starts(const Axis& axis) {
     std::vector<Index> result;
     for (Index i = 0; i < axis.count; ++i) result.push_back(axis.start(i));
@@ -130,6 +167,11 @@ void bind_grid(py::module_& module) {
         .def_property_readonly(
             "output_shape",
             [](const Grid& g) { return py::make_tuple(g.y.output_length(), g.x.output_length()); })
+        .def_static("fit", &fit, py::arg("length"), py::arg("tile"), py::kw_only(),
+                    py::arg("overlap"), py::arg("halo"), py::arg("feather"),
+                    py::arg("multiple") = 1, py::arg("step") = 1)
+        .def_static("least", &least, py::kw_only(), py::arg("overlap"), py::arg("feather"),
+                    py::arg("multiple") = 1)
         .def("starts_y", [](const Grid& g) { return starts(g.y); })
         .def("starts_x", [](const Grid& g) { return starts(g.x); })
         .def("__repr__", &grid_repr);

@@ -11,7 +11,14 @@ from restore_rt.errors import BackendError, InputError
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["PROVIDERS", "Backend", "OutOfMemoryError", "open_backend"]
+__all__ = [
+    "PROVIDERS",
+    "Backend",
+    "OutOfMemoryError",
+    "dimensions",
+    "inputs_of",
+    "open_backend",
+]
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
 
@@ -52,8 +59,25 @@ class Backend(Protocol):
         threads at once.
         """
 
+    def release(self) -> None:
+        """Release memory that is kept between runs; the next run takes it again."""
+
     def close(self) -> None:
         """Release what the backend holds; it cannot run afterwards."""
+
+
+def inputs_of(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """Return a network's inputs; old files list their weights among them."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in weights]
+
+
+def dimensions(value: onnx.ValueInfoProto) -> tuple[int | str | None, ...]:
+    """Return the shape of an input: sizes, names of dynamic ones, ``None`` where unnamed."""
+    return tuple(
+        side.dim_value if side.HasField("dim_value") else side.dim_param or None
+        for side in value.type.tensor_type.shape.dim
+    )
 
 
 def open_backend(model: onnx.ModelProto, *, provider: str, threads: int) -> Backend:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.backends import OutOfMemoryError
-from restore_rt.errors import BackendError, ModelError
+from restore_rt.backends import OutOfMemoryError, dimensions, inputs_of
+from restore_rt.errors import BackendError
 
 if TYPE_CHECKING:
     import onnx
 
 __all__ = ["OnnxRuntimeBackend"]
 
-# A frame needs two shapes at most (full batches and the last one); this holds a few frame sizes.
-_SESSIONS_KEPT = 6
+# A frame needs two shapes at most, full batches and the last one; each keeps memory of its own.
+_SESSIONS_KEPT = 2
 
 _OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
 
@@ -40,8 +40,6 @@ class OnnxRuntimeBackend:
     ------
     BackendError
         ``onnxruntime`` is not installed.
-    ModelError
-        ONNX Runtime cannot run the network, or it has not one input and one output of rank 4.
     """
 
     provider = "cpu"
@@ -52,15 +50,16 @@ class OnnxRuntimeBackend:
         except ImportError as error:
             raise BackendError(
                 "running a model needs ONNX Runtime, which is not installed: "
-                "pip install 'restore-rt[cpu]' (or restore-rt[gpu] on a machine with an NVIDIA "
-                "GPU; never both)"
+                "pip install 'restore-rt[cpu]'"
             ) from error
         self._library = onnxruntime
         self._blob = model.SerializeToString()
         self._threads = threads
         self._sessions: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._bindings: dict[tuple[int, ...], tuple[tuple[int, int], Any]] = {}
-        self._input, self._output, self._dimensions = self._interface()
+        source = inputs_of(model)[0]
+        self._input, self._output = source.name, model.graph.output[0].name
+        self._dimensions = dimensions(source)
         self.description = f"ONNX Runtime {onnxruntime.__version__}, {threads} threads"
 
     def run(self, tiles: NDArray[Any], out: NDArray[Any]) -> None:
@@ -78,15 +77,20 @@ class OnnxRuntimeBackend:
         except Exception as error:
             raise self._translated(error, tiles.shape) from error
 
-    def close(self) -> None:
-        """Release all sessions."""
+    def release(self) -> None:
+        """Release all sessions, with the memory that they keep."""
         self._bindings.clear()
         self._sessions.clear()
+
+    def close(self) -> None:
+        """Release everything."""
+        self.release()
+        self._blob = b""
 
     def _session(self, shape: tuple[int, ...]) -> Any:
         session = self._sessions.get(shape)
         if session is None:
-            session = self._create(dict(zip(self._dimensions, shape, strict=True)), shape)
+            session = self._create(shape)
             self._sessions[shape] = session
             while len(self._sessions) > _SESSIONS_KEPT:
                 old, _ = self._sessions.popitem(last=False)
@@ -94,39 +98,29 @@ class OnnxRuntimeBackend:
         self._sessions.move_to_end(shape)
         return session
 
-    def _create(self, sizes: dict[Any, int], shape: tuple[int, ...] | None) -> Any:
+    def _create(self, shape: tuple[int, ...]) -> Any:
         options = self._library.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        for name, size in sizes.items():
-            if isinstance(name, str):
-                options.add_free_dimension_override_by_name(name, size)
+        for name, sizes in self._named_sizes(shape).items():
+            if len(sizes) == 1:
+                options.add_free_dimension_override_by_name(name, sizes.pop())
         try:
             return self._library.InferenceSession(
                 self._blob, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
-            if shape is not None:
-                raise self._translated(error, shape) from error
-            raise ModelError(f"ONNX Runtime cannot run this model: {error}") from error
+            raise self._translated(error, shape) from error
 
-    def _interface(self) -> tuple[str, str, list[Any]]:
-        session = self._create({}, None)
-        inputs, outputs = session.get_inputs(), session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 4:
-            raise ModelError(
-                f"the model has {len(inputs)} inputs and {len(outputs)} outputs; it must have one "
-                "of each, of shape (N, C, h, w)"
-            )
-        for value in (inputs[0], outputs[0]):
-            if value.type != "tensor(float)":
-                raise ModelError(
-                    f"the model's {value.name!r} is {value.type}; on the CPU it must be float32: "
-                    "export the model as fp32"
-                )
-        return inputs[0].name, outputs[0].name, list(inputs[0].shape)
+    def _named_sizes(self, shape: tuple[int, ...]) -> dict[str, set[int]]:
+        """Sizes by the name of their dimension; a name that stands twice may have two."""
+        named: dict[str, set[int]] = {}
+        for name, size in zip(self._dimensions, shape, strict=True):
+            if isinstance(name, str):
+                named.setdefault(name, set()).add(size)
+        return named
 
     def _translated(self, error: Exception, shape: tuple[int, ...]) -> BackendError:
         text = str(error)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Any, Protocol
 
 import av
-from numpy.typing import NDArray
+import numpy as np
 
 from restore_rt.errors import InputError, TruncatedInputError
 from restore_rt.files import check_target, whole_file
-from restore_rt.frames import Planes
 from restore_rt.manifest import Manifest
-from restore_rt.streaming import overlapped
 from restore_rt.timing import StageTimes
 from restore_rt.video.codecs import EncoderSettings, default_codec, settings_for
 from restore_rt.video.colour import ColourTags, Converter, matrix_name
@@ -37,17 +37,15 @@ class FrameRestorer(Protocol):
     """What ``restore_video`` needs of a ``Restorer``."""
 
     manifest: Manifest
-    stages: StageTimes
 
     @property
     def scale(self) -> int:
         """Output size over input size."""
 
-    @overload
-    def __call__(self, frame: Planes, *, out: Planes | None = None) -> Planes: ...
-
-    @overload
-    def __call__(self, frame: Any, *, out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+    def stream_into(
+        self, pairs: Iterable[tuple[Any, Any]], *, stages: StageTimes | None = None
+    ) -> Generator[Any, None, None]:
+        """Restore frames in order, from pairs of a frame to write into and a frame."""
 
 
 class TruncatedVideoError(TruncatedInputError):
@@ -134,7 +132,6 @@ def restore_video(
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; it must be at least 1")
     workers = min(threads or _available_threads(), _MOST_CODEC_THREADS)
-    before = restorer.stages.seconds
     truncated: TruncatedInputError | None = None
     with VideoReader(source, threads=workers, stages=job.stages) as reader:
         settings = _settings(reader, name, quality, preset, restorer.scale)
@@ -174,21 +171,12 @@ def restore_video(
             width=reader.width * restorer.scale,
             height=reader.height * restorer.scale,
             codec=settings.codec,
-            stages=_stage_seconds(job.stages, restorer.stages, before),
+            stages=job.stages.seconds,
             notes=job.notes,
         )
     if truncated is not None:
         raise TruncatedVideoError(f"{truncated}; they were written to {target}", report)
     return report
-
-
-@dataclass(frozen=True)
-class _Restored:
-    """A step with its frame restored."""
-
-    packets: list[av.Packet[Any]]
-    picture: av.VideoFrame | None
-    frame: Frame | None
 
 
 class _Job:
@@ -218,23 +206,61 @@ class _Job:
         """Take all steps: reading and restoring run on threads of their own, writing on this."""
         if self._on_start is not None:
             self._on_start(reader.total)
-        restore = self._restore_function(reader)
+        prepare, finish = self._converters(reader)
+        ahead: deque[Step] = deque()
 
-        def work(step: Step) -> _Restored:
-            frame = step.frame
-            return _Restored(step.packets, restore(frame.picture) if frame else None, frame)
+        reading = threading.Lock()
+        stopped = False
 
-        for done in overlapped(work, reader.steps()):
-            with self.stages.measure("encode"):
-                writer.copy(done.packets)
-                if done.picture is not None and done.frame is not None:
-                    writer.encode(done.picture, pts=done.frame.pts, duration=done.frame.duration)
-            if done.picture is not None:
-                self.frames += 1
-                if self._on_frame is not None:
-                    self._on_frame()
+        def pairs() -> Iterator[tuple[Any, Any]]:
+            steps = reader.steps()
+            while True:
+                with reading:
+                    step = None if stopped else next(steps, None)
+                    if step is None:
+                        return
+                    prepared = prepare(step.frame.picture) if step.frame else None
+                ahead.append(step)
+                if prepared is not None:
+                    yield prepared
 
-    def _restore_function(self, reader: VideoReader) -> Callable[[av.VideoFrame], av.VideoFrame]:
+        truncated: TruncatedInputError | None = None
+        try:
+            with closing(self._restorer.stream_into(pairs(), stages=self.stages)) as restored:
+                for result in restored:
+                    picture = finish(result)
+                    while self._write(writer, ahead.popleft(), picture) is None:
+                        pass
+        except TruncatedInputError as error:
+            truncated = error
+        finally:
+            # The file must not be closed while it is still being read.
+            with reading:
+                stopped = True
+        for step in ahead:
+            self._write(writer, step, None)
+        if truncated is not None:
+            raise truncated
+
+    def _write(
+        self, writer: VideoWriter, step: Step, picture: av.VideoFrame | None
+    ) -> Frame | None:
+        """Write a step, with the restored picture of its frame if it has one."""
+        frame = step.frame
+        with self.stages.measure("encode"):
+            writer.copy(step.packets)
+            if frame is not None and picture is not None:
+                writer.encode(picture, pts=frame.pts, duration=frame.duration)
+        if frame is not None:
+            self.frames += 1
+            if self._on_frame is not None:
+                self._on_frame()
+        return frame
+
+    def _converters(
+        self, reader: VideoReader
+    ) -> tuple[Callable[[av.VideoFrame], tuple[Any, Any]], Callable[[Any], av.VideoFrame]]:
+        """Return what makes a pair for the restorer of a picture, and a picture of its result."""
         restorer, layout = self._restorer, reader.layout
         width, height = reader.width * restorer.scale, reader.height * restorer.scale
         siting = reader.tags.siting(centred=reader.centred_chroma)
@@ -244,23 +270,31 @@ class _Job:
             matrix = reader.tags.matrix_for(reader.width, reader.height)
             converter = Converter(matrix, full=reader.tags.is_full)
 
-        def restore_rgb(picture: av.VideoFrame) -> av.VideoFrame:
+        def to_rgb(picture: av.VideoFrame) -> tuple[Any, Any]:
             assert converter is not None
             with self.stages.measure("convert"):
                 frame = converter.to_rgb(picture, layout)
-            restored = restorer(frame)
-            with self.stages.measure("convert"):
-                return converter.from_rgb(restored, layout)
+            return np.empty((height, width, 3), frame.dtype), frame
 
-        def restore_planes(picture: av.VideoFrame) -> av.VideoFrame:
+        def from_rgb(result: Any) -> av.VideoFrame:
+            assert converter is not None
+            with self.stages.measure("convert"):
+                return converter.from_rgb(result, layout)
+
+        targets: deque[av.VideoFrame] = deque()
+
+        def to_planes(picture: av.VideoFrame) -> tuple[Any, Any]:
             if converter is not None:
                 with self.stages.measure("convert"):
                     picture = converter.to_layout(picture, layout)
-            result, out = new_frame(width, height, layout, siting)
-            restorer(planes_of(picture, layout, siting), out=out)
-            return result
+            target, out = new_frame(width, height, layout, siting)
+            targets.append(target)
+            return out, planes_of(picture, layout, siting)
 
-        return restore_rgb if rgb else restore_planes
+        def from_planes(result: Any) -> av.VideoFrame:
+            return targets.popleft()
+
+        return (to_rgb, from_rgb) if rgb else (to_planes, from_planes)
 
 
 def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
@@ -292,16 +326,6 @@ def _tag_notes(reader: VideoReader, tags: ColourTags, settings: EncoderSettings)
     if StaticHdr.of(reader.extras) and not settings.keeps_hdr:
         notes.append(f"static HDR metadata cannot be kept in {settings.codec}")
     return notes
-
-
-def _stage_seconds(
-    own: StageTimes, restorer: StageTimes, before: dict[str, float]
-) -> dict[str, float]:
-    """Return this run's part of the restorer's times, together with our own."""
-    theirs = {
-        stage: seconds - before.get(stage, 0.0) for stage, seconds in restorer.seconds.items()
-    }
-    return {**theirs, **own.seconds}
 
 
 def _available_threads() -> int:

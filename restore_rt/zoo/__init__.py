@@ -14,7 +14,7 @@ _FOLDER = Path(__file__).parent
 
 
 @functools.cache
-def _shipped() -> tuple[tuple[Path, Manifest], ...]:
+def _shipped() -> tuple[Manifest, ...]:
     import onnx
 
     found = []
@@ -22,13 +22,13 @@ def _shipped() -> tuple[tuple[Path, Manifest], ...]:
         manifest = read_manifest(onnx.load(path))
         if manifest is None:
             raise ModelError(f"the shipped model {path} has no manifest; reinstall restore-rt")
-        found.append((path, manifest))
+        found.append(manifest)
     return tuple(found)
 
 
 def models() -> list[Manifest]:
     """Return the manifests of all shipped models, ordered by name."""
-    return [manifest for _, manifest in _shipped()]
+    return list(_shipped())
 
 
 def path_of(name: str) -> Path:
@@ -39,10 +39,10 @@ def path_of(name: str) -> Path:
     ModelError
         No shipped model has this name.
     """
-    for path, manifest in _shipped():
-        if manifest.name == name:
-            return path
-    names = ", ".join(manifest.name for manifest in models())
+    path = _FOLDER / f"{name}.onnx"
+    if path.is_file():
+        return path
+    names = ", ".join(path.stem for path in sorted(_FOLDER.glob("*.onnx")))
     raise ModelError(
         f"{name!r} is neither a shipped model ({names}) nor an existing .onnx file; "
         "`restore-rt models` lists what is shipped"

@@ -42,6 +42,15 @@ static_assert(axis(spec(4, 7, 0)).source(6) == 0);
 static_assert(axis(spec(4, 8, 0)).source(4) == 3 && axis(spec(4, 8, 0)).source(7) == 3);
 static_assert(axis(spec(1, 2, 0)).source(1) == 0);
 
+// 19 in three tiles that share 2: (19 + 4) / 3, rounded up; two would need 11. 20 stays in two.
+static_assert(rrt::least_tile(spec(1, 1, 2)) == 4);
+static_assert(rrt::least_tile(spec(1, 1, 8, 0, 3, 1, 4)) == 24);
+static_assert(rrt::fit_tile(spec(19, 10, 2), 1) == 8);
+static_assert(rrt::fit_tile(spec(19, 10, 2), 32) == 10);
+static_assert(rrt::fit_tile(spec(20, 14, 2), 1) == 11 && rrt::fit_tile(spec(20, 14, 2), 4) == 12);
+static_assert(rrt::fit_tile(spec(9, 10, 2), 4) == 9);
+static_assert(rrt::fit_tile(spec(9, 12, 4, 0, 0, 1, 4), 8) == 12);
+
 // Tiles 0..9 and 8..17 share 8 and 9; the halo leaves nothing to feather: a cut at 9.
 static_assert(same(axis(spec(18, 10, 2, 1)).ramp(1), {9, 9}));
 // Without halo the ramp is all they share, in output pixels.

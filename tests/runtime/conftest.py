@@ -26,9 +26,10 @@ def make_model(tmp_path: Path) -> MakeModel:
         scale: int = 1,
         manifest: bool = True,
         file: str = "model",
+        size: tuple[int | str, ...] = ("n", "h", "w"),
         **fields: Any,
     ) -> Path:
-        model = network(kernels, scale)
+        model = network(kernels, scale, size)
         if manifest:
             described: dict[str, Any] = {
                 "name": file,

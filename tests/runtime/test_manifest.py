@@ -64,7 +64,14 @@ def test_values_out_of_range_are_refused(make_model: MakeModel, field: str, valu
 
 @pytest.mark.parametrize(
     ("key", "text"),
-    [("scale", "two"), ("scale", "2.5"), ("tile", "[64]"), ("metrics", "[1]"), ("halo", "true")],
+    [
+        ("scale", "two"),
+        ("scale", "2.5"),
+        ("tile", "[64]"),
+        ("tile", '[64.5, "64"]'),
+        ("metrics", "[1]"),
+        ("halo", "true"),
+    ],
 )
 def test_damaged_text_is_refused(make_model: MakeModel, key: str, text: str) -> None:
     model = onnx.load(make_model(nearest(1, 1)))
@@ -81,6 +88,18 @@ def test_missing_field_is_named(make_model: MakeModel) -> None:
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
     with pytest.raises(ModelError, match="halo"):
+        read_manifest(model)
+
+
+def test_newer_schema_asks_for_an_upgrade(make_model: MakeModel) -> None:
+    model = onnx.load(make_model(nearest(1, 1)))
+    kept = [prop for prop in model.metadata_props if prop.key != "restore_rt.recipe"]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    for prop in model.metadata_props:
+        if prop.key == "restore_rt.schema":
+            prop.value = "2"
+    with pytest.raises(ModelError, match=r"schema is 2.*upgrade restore_rt"):
         read_manifest(model)
 
 
@@ -102,6 +121,33 @@ def test_file_without_manifest_needs_scale_and_colour(make_model: MakeModel) -> 
     frame = np.arange(35, dtype=np.uint8).reshape(5, 7)
     with restore_rt.load(path, scale=2, colour="luma") as restorer:
         np.testing.assert_array_equal(restorer(frame), frame.repeat(2, 0).repeat(2, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": 4, "colour": "luma"}, "scale 4"),
+        ({"scale": 2, "colour": "rgb"}, "takes 1 channels"),
+    ],
+)
+def test_wrong_word_of_the_caller_is_found_at_once(
+    make_model: MakeModel, options: dict[str, Any], message: str
+) -> None:
+    path = make_model(nearest(1, 2), scale=2, manifest=False)
+    with pytest.raises(ModelError, match=message):
+        restore_rt.load(path, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"scale": 9, "colour": "luma"}, "scale is 9"), ({"scale": 2, "colour": "cmyk"}, "cmyk")],
+)
+def test_impossible_word_of_the_caller(
+    make_model: MakeModel, options: dict[str, Any], message: str
+) -> None:
+    path = make_model(nearest(1, 2), scale=2, manifest=False)
+    with pytest.raises(InputError, match=message):
+        restore_rt.load(path, **options)
 
 
 def test_contradicting_the_manifest_is_refused(make_model: MakeModel) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +13,14 @@ import restore_rt
 from restore_rt import Planes
 from restore_rt.backends import OutOfMemoryError
 from restore_rt.backends.onnxruntime import OnnxRuntimeBackend
-from restore_rt.errors import BackendError, InputError, NonFiniteError, RestoreError
+from restore_rt.errors import (
+    BackendError,
+    InputError,
+    ModelError,
+    NonFiniteError,
+    RestoreError,
+)
+from restore_rt.timing import StageTimes
 from tests.networks import blur, nearest, shift
 from tests.runtime.conftest import MakeModel
 
@@ -147,6 +155,16 @@ def test_luma_model_on_rgb_restores_luma(make_model: MakeModel, rng: np.random.G
         np.testing.assert_allclose(restorer(grey), enlarged(grey, 2), atol=1e-5)
 
 
+def test_luma_model_on_rgb_works_in_bands(make_model: MakeModel, rng: np.random.Generator) -> None:
+    frame = random_frame(rng, (300, 40, 3), np.uint8)
+    with restore_rt.load(make_model(nearest(1, 2), scale=2)) as restorer:
+        whole = restorer(frame)
+        for first in (0, 100, 200):
+            part = slice(first, first + 100)
+            rows = slice(2 * first + 8, 2 * first + 192)
+            np.testing.assert_array_equal(restorer(frame[part])[8:192], whole[rows])
+
+
 def test_rgb_model_on_grey(make_model: MakeModel, rng: np.random.Generator) -> None:
     frame = random_frame(rng, (20, 30), np.uint8)
     with restore_rt.load(make_model(nearest(3, 2), scale=2)) as restorer:
@@ -170,6 +188,33 @@ def test_colour_under_transparent_pixels_does_not_fringe(make_model: MakeModel) 
     assert 0 < result[16, 15, 3] < 255
 
 
+def test_arbitrary_values_under_transparent_pixels_do_no_harm(make_model: MakeModel) -> None:
+    frame = np.ones((16, 16, 4), np.float32)
+    frame[:4, :4] = (np.nan, np.inf, -np.inf, 0)
+    with restore_rt.load(make_model(nearest(3, 2), scale=2)) as restorer:
+        result = restorer(frame)
+    np.testing.assert_array_equal(result[..., :3], np.ones((32, 32, 3)))
+
+
+@pytest.mark.parametrize("size", [(1, 48, 48), ("n", 48, 48), (1, "h", 48), ("n", "s", "s")])
+def test_networks_of_fixed_size(
+    make_model: MakeModel, rng: np.random.Generator, size: tuple[int | str, ...]
+) -> None:
+    path = make_model(nearest(3, 2), scale=2, size=size)
+    with restore_rt.load(path) as restorer:
+        for height, width in [(48, 48), (20, 30), (100, 130), (1, 1)]:
+            frame = random_frame(rng, (height, width, 3), np.uint8)
+            np.testing.assert_array_equal(restorer(frame), enlarged(frame, 2))
+    if size[1] == 48:
+        with pytest.raises(InputError, match="48x48 alone"):
+            restore_rt.load(path, tile=32)
+    if size[0] == 1:
+        with pytest.raises(InputError, match="batches of 1 alone"):
+            restore_rt.load(path, batch=2)
+    with pytest.raises(ModelError, match="at least"):
+        restore_rt.load(make_model(nearest(3, 2), scale=2, size=(1, 8, 8)))
+
+
 def test_stream_keeps_order_and_reads_ahead_no_more_than_a_few(
     make_model: MakeModel, rng: np.random.Generator
 ) -> None:
@@ -187,6 +232,39 @@ def test_stream_keeps_order_and_reads_ahead_no_more_than_a_few(
         for taken, (frame, result) in enumerate(zip(frames, results, strict=True), start=1):
             np.testing.assert_array_equal(result, enlarged(frame, 2))
             assert read <= taken + 8
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_stream_gives_what_calls_give(
+    make_model: MakeModel, rng: np.random.Generator, threads: int
+) -> None:
+    frames = [Planes(random_frame(rng, (40, 50 + i), np.uint8)) for i in range(12)]
+    outs = [frame.empty_like(1) for frame in frames]
+    with restore_rt.load(make_model(blur(3)), threads=threads) as restorer:
+        times = StageTimes()
+        pairs = zip(outs, frames, strict=True)
+        for out, frame, result in zip(
+            outs, frames, restorer.stream_into(pairs, stages=times), strict=True
+        ):
+            assert result is out
+            np.testing.assert_array_equal(result.y, restorer(frame).y)
+        assert times.counts["network"] == len(frames)
+        assert restorer.stages.counts["network"] == len(frames)
+
+
+def test_leaving_a_stream_whose_source_blocks(make_model: MakeModel) -> None:
+    frames: queue.Queue[NDArray[Any]] = queue.Queue()
+    frames.put(np.zeros((4, 4), np.uint8))
+
+    def camera() -> Any:
+        while True:
+            yield frames.get()
+
+    with restore_rt.load(make_model(nearest(1, 1))) as restorer:
+        results: Any = restorer.stream(camera())
+        assert next(results).shape == (4, 4)
+        results.close()
+    frames.put(np.zeros((4, 4), np.uint8))
 
 
 def test_errors_in_a_stream_surface_at_their_place(make_model: MakeModel) -> None:
@@ -259,6 +337,30 @@ def test_out_of_memory_halves_the_tile_and_warns_once(
         np.testing.assert_array_equal(restorer(frame), enlarged(frame, 2))
 
 
+def test_out_of_memory_first_releases_what_other_sizes_left(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    frame = random_frame(rng, (100, 200), np.uint8)
+    run, release = OnnxRuntimeBackend.run, OnnxRuntimeBackend.release
+    full = True
+
+    def scarce(self: OnnxRuntimeBackend, tiles: NDArray[Any], out: NDArray[Any]) -> None:
+        if full:
+            raise MemoryError
+        run(self, tiles, out)
+
+    def freed(self: OnnxRuntimeBackend) -> None:
+        nonlocal full
+        full = False
+        release(self)
+
+    monkeypatch.setattr(OnnxRuntimeBackend, "run", scarce)
+    monkeypatch.setattr(OnnxRuntimeBackend, "release", freed)
+    with restore_rt.load(make_model(nearest(1, 2), scale=2), tile=256) as restorer:
+        np.testing.assert_array_equal(restorer(frame), enlarged(frame, 2))
+        assert restorer.tile == (256, 256)
+
+
 def test_out_of_memory_at_the_smallest_tile_is_an_error(
     make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +421,11 @@ def test_outputs_that_are_refused(make_model: MakeModel) -> None:
                 restorer(frame, out=out)  # type: ignore[arg-type]
         with pytest.raises(InputError, match="Planes"):
             restorer(Planes(frame), out=frame)
+        planes = Planes(frame, frame[:4, :4].copy(), frame[:4, :4].copy())
+        assert planes.cb is not None
+        for out_planes in (planes, Planes(frame.copy(), planes.cb, planes.cb.copy())):
+            with pytest.raises(InputError, match="shares memory"):
+                restorer(planes, out=out_planes)
 
 
 @pytest.mark.parametrize(
@@ -331,6 +438,10 @@ def test_outputs_that_are_refused(make_model: MakeModel) -> None:
         ({"overlap": 3, "feather": 8}, "overlap is 3"),
         ({"feather": -1}, "feather"),
         ({"batch": 0}, "batch is 0"),
+        ({"batch": 1.5}, "batch is 1.5"),
+        ({"tile": "64"}, "tile is '64'"),
+        ({"tile": 64.0}, "tile is 64.0"),
+        ({"threads": 1.5}, "threads is 1.5"),
         ({"threads": 0}, "threads is 0"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from restore_rt.frames import Planes
 from restore_rt.manifest import Manifest
+from restore_rt.streaming import overlapped
 from restore_rt.timing import StageTimes
 from restore_rt.video.pixels import layout_of, new_frame, planes_of
 
@@ -45,7 +46,6 @@ class Enlarger:
             licence="",
             recipe="",
         )
-        self.stages = StageTimes()
         self.seen: list[Any] = []
         self._hook = hook
 
@@ -53,13 +53,18 @@ class Enlarger:
     def scale(self) -> int:
         return self.manifest.scale
 
-    def __call__(self, frame: Any, *, out: Any = None) -> Any:
-        with self.stages.measure("network"):
+    def stream_into(
+        self, pairs: Iterable[tuple[Any, Any]], *, stages: StageTimes | None = None
+    ) -> Generator[Any, None, None]:
+        times = StageTimes() if stages is None else stages
+        return overlapped(lambda pair: self._restore(*pair, times), pairs)
+
+    def _restore(self, out: Any, frame: Any, times: StageTimes) -> Any:
+        with times.measure("network"):
             self._hook(len(self.seen))
             self.seen.append(frame if not isinstance(frame, Planes) else frame.y.shape)
             if not isinstance(frame, Planes):
                 return self._repeat(frame)
-            out = frame.empty_like(self.scale) if out is None else out
             frame.check_output(out, self.scale)
             for source, target in ((frame.y, out.y), (frame.cb, out.cb), (frame.cr, out.cr)):
                 if target is not None:

@@ -1,0 +1,188 @@
+"""A network over frames of any size: split, network, merge, on the CPU."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_rt import _ext
+from restore_rt.backends import Backend, OutOfMemoryError
+from restore_rt.errors import BackendError, InputError, NonFiniteError, RestoreError
+from restore_rt.manifest import Manifest
+from restore_rt.tiling import SharedSizes, TileSizes, round_up
+from restore_rt.timing import StageTimes
+
+__all__ = ["TiledNetwork", "Workspace"]
+
+# A picture's colour and alpha, or two sizes that take turns.
+_WORKSPACES_KEPT = 2
+
+
+class Workspace:
+    """The grid and the buffers of one frame size, reused for every frame.
+
+    The results are a ring that holds two rows of tiles and a batch: a row is merged as soon as
+    the one above it and itself are there, so memory grows with a frame's width, not its area.
+    """
+
+    def __init__(self, shape: tuple[int, ...], sizes: TileSizes, scale: int, channels: int) -> None:
+        self.grid = sizes.grid(shape[0], shape[1], scale)
+        self.batch = min(sizes.batch, self.grid.count)
+        height, width = self.grid.tile
+        slots = min(self.grid.count, 2 * self.grid.cols + self.batch - 1)
+        slots = round_up(slots, self.batch)
+        self._tiles = np.empty((self.batch, channels, height, width), np.float32)
+        self.results = np.empty((slots, channels, height * scale, width * scale), np.float32)
+
+    def batch_at(self, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the buffers for the batch that begins with tile ``first``."""
+        count = min(self.batch, self.grid.count - first)
+        slot = first % len(self.results)
+        return self._tiles[:count], self.results[slot : slot + count]
+
+
+class TiledNetwork:
+    """One instance of a network with its buffers; works on one frame at a time.
+
+    Parameters
+    ----------
+    backend
+        Runs the network; closed with this.
+    manifest
+        What the network is.
+    sizes
+        Shared with the other instances of the same model.
+    threads
+        CPU threads for the kernels.
+    """
+
+    def __init__(
+        self, backend: Backend, manifest: Manifest, *, sizes: SharedSizes, threads: int
+    ) -> None:
+        self.threads = threads
+        self.description = backend.description
+        self._backend: Backend | None = backend
+        self._manifest = manifest
+        self._sizes = sizes
+        self._spaces: OrderedDict[tuple[Any, ...], Workspace] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def restore_into(
+        self,
+        out: NDArray[Any],
+        frame: NDArray[Any],
+        *,
+        stages: StageTimes,
+        peak: float | None = None,
+    ) -> None:
+        """Restore all channels of a frame.
+
+        Parameters
+        ----------
+        out
+            (s*H, s*W) or (s*H, s*W, C), the frame's dtype; written.
+        frame
+            (H, W) or (H, W, C) with the network's number of channels; shares no memory with out.
+        stages
+            Takes the times of split, network and merge.
+        peak
+            The sample value that stands for white; by default 255, 65535 or 1.
+
+        Raises
+        ------
+        BackendError
+            The network failed, or memory runs out even with the smallest tile.
+        NonFiniteError
+            The network returned NaN or infinity; ``out`` is then worthless.
+        """
+        with self._lock:
+            released = False
+            while True:
+                sizes = self._sizes.current
+                try:
+                    self._run(out, frame, sizes, stages, peak)
+                    return
+                except (OutOfMemoryError, MemoryError) as error:
+                    failure = error
+                # What other frame sizes left behind may be all that stands in the way.
+                self._release()
+                if released and not self._sizes.shrink(sizes, frame.shape[:2]):
+                    raise BackendError(
+                        f"out of memory even with the smallest tile, {sizes.tile}: close other "
+                        f"programs, or give smaller frames ({failure})"
+                    ) from failure
+                released = True
+
+    def close(self) -> None:
+        """Release the network and all buffers, after the frame in work; closing twice is fine."""
+        with self._lock:
+            self._spaces.clear()
+            if self._backend is not None:
+                self._backend.close()
+            self._backend = None
+
+    def _release(self) -> None:
+        self._spaces.clear()
+        if self._backend is not None:
+            self._backend.release()
+
+    def _run(
+        self,
+        out: NDArray[Any],
+        frame: NDArray[Any],
+        sizes: TileSizes,
+        stages: StageTimes,
+        peak: float | None,
+    ) -> None:
+        if self._backend is None:
+            raise RestoreError("this Restorer is closed; load the model again")
+        space = self._space(frame.shape, sizes)
+        grid, threads = space.grid, self.threads
+        black, white = self._manifest.value_range
+        plain = (black, white) == (0.0, 1.0)
+        merged = 0
+        for first in range(0, grid.count, space.batch):
+            tiles, results = space.batch_at(first)
+            with stages.measure("split"):
+                _ext.split_into(tiles, frame, grid, first=first, peak=peak, threads=threads)
+            with stages.measure("network"):
+                if not plain:
+                    tiles *= white - black
+                    tiles += black
+                self._backend.run(tiles, results)
+                if not plain:
+                    results -= black
+                    results /= white - black
+            rows = (first + len(tiles)) // grid.cols
+            if rows == merged:
+                continue
+            with stages.measure("merge"):
+                finite = _ext.merge_into(
+                    out, space.results, grid, rows=(merged, rows), peak=peak, threads=threads
+                )
+            if not finite:
+                raise self._not_finite(frame)
+            merged = rows
+
+    def _space(self, shape: tuple[int, ...], sizes: TileSizes) -> Workspace:
+        key = (shape[:2], sizes)
+        space = self._spaces.get(key)
+        if space is None:
+            while len(self._spaces) >= _WORKSPACES_KEPT:
+                self._spaces.popitem(last=False)
+            manifest = self._manifest
+            space = Workspace(shape, sizes, manifest.scale, manifest.channels)
+            self._spaces[key] = space
+        self._spaces.move_to_end(key)
+        return space
+
+    def _not_finite(self, frame: NDArray[Any]) -> RestoreError:
+        if frame.dtype == np.float32 and not np.isfinite(frame).all():
+            return InputError("the frame holds NaN or infinity; give finite samples")
+        return NonFiniteError(
+            f"{self._manifest.name} returned NaN or infinity for this frame; nothing was delivered"
+        )
