@@ -10,7 +10,8 @@ NATIVE := $(shell find csrc tests/native -name '*.h' -o -name '*.inl' -o -name '
 demo: $(VENV)/.run
 	mkdir -p out
 	$(BIN)/restore-rt video examples/panels.mp4 -o out/panels_x2.mp4 --overwrite
-	$(BIN)/python examples/compare.py examples/panels.mp4 out/panels_x2.mp4 -o out/compare.png
+	$(BIN)/python examples/compare.py examples/panels.mp4 out/panels_x2.mp4 -o out/compare.png \
+		--time 2.6 --time 5.5 --time 8.2 --zoom 2
 	@echo "Watch out/panels_x2.mp4; see input, bicubic and ours side by side in out/compare.png"
 
 test: $(VENV)/.dev

@@ -1,4 +1,4 @@
-"""The whole `restore-rt video` command on the demo clip: decode, restore, encode.
+"""The whole `restore-rt video` command on a clip: decode, restore, encode.
 
 A control loop of plain arithmetic runs before, between and after: where it varies, the machine
 was busy with something else, and the figures say so.
@@ -23,7 +23,7 @@ CLIP = Path(__file__).parent.parent / "examples" / "panels.mp4"
 
 
 def main() -> None:
-    """Measure, print, write ``results/clip.json``."""
+    """Measure, print, write ``results/clip.json`` (``clip_NAME.json`` for another clip)."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--clip", type=Path, default=CLIP)
@@ -38,9 +38,12 @@ def main() -> None:
     print(f"frames/s: median {statistics.median(rates):.1f}, from {min(rates)} to {max(rates)}")
     print(f"control loop: slowest over fastest {noise:.2f}")
     path = write(
-        "clip",
+        "clip" if options.clip == CLIP else f"clip_{options.clip.stem}",
         {
-            "what": f"restore-rt video {options.clip.name}, x264 veryfast, 640x360 to 1280x720",
+            "what": (
+                f"restore-rt video {options.clip.name} with its default options: decode, restore, "
+                f"encode as {middle['codec']} at {middle['width']}x{middle['height']}"
+            ),
             "frames_per_second": {
                 "median": statistics.median(rates),
                 "min": min(rates),

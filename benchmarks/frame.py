@@ -92,6 +92,9 @@ def _steps(threads: int) -> dict[str, Callable[[], object]]:
     np.testing.assert_array_equal(tiles, reference.split(luma, grid))
     np.testing.assert_array_equal(out[..., None], reference.merge(results, grid)[0])
     np.testing.assert_array_equal(out, restorer(luma))
+    expected = reference.upsample_plane(chroma, (HEIGHT, WIDTH), scale=2, phase=(0.5, 0.25))
+    for plane in enlarged:
+        np.testing.assert_array_equal(plane, expected)
     return steps
 
 

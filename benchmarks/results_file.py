@@ -53,7 +53,7 @@ def _machine() -> dict[str, Any]:
         "load_at_end": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.machine()}",
         "isa": _ext.isa(),
-        "gpu": None,
+        "provider": "cpu",
         "python": platform.python_version(),
         "restore_rt": restore_rt.__version__,
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},

@@ -210,7 +210,7 @@ def restore_pictures(
     outcomes = []
     # Closed here, not when it is collected: its threads must end before Ctrl-C ends the program.
     with (
-        closing(overlapped(work, read())) as restored,  # type: ignore[type-var]
+        closing(overlapped(work, read())) as restored,
         progress("restoring", len(jobs), "pictures") as advance,
     ):
         for job, picture in restored:

@@ -79,7 +79,7 @@ def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
         (["image", "in.png", "-o", "out.png", "--type", "song"], "song.*photo.*comic"),
         (["image", "in.png", "-o", "out.png", "--tile", "1x2x3"], "--tile is '1x2x3'; give"),
         (["image", "in.png", "-o", "out.png", "--tile", "0"], "tile is 0"),
-        (["image", "in.png", "-o", "out.png", "--threads", "0"], "threads is 0; allowed are 1"),
+        (["image", "in.png", "-o", "out.png", "--threads", "0"], "threads is 0; it must be a whole number from 1"),
         (["image", "in.png", "-o", "out.gif"], r"suffix '\.gif'"),
         (["image", "in.png", "-o", "in.png", "--overwrite"], "is an input"),
         (["image", "in.png", "-o", "old.png"], "old.png exists.*--overwrite"),

@@ -116,7 +116,7 @@ def test_a_cut_file_is_written_as_far_as_it_goes(
         (["--quality", "good"], 2, "Invalid value for '--quality'"),
         (["--preset", "best"], 2, "preset is 'best'"),
         (["--tile", "0"], 2, "tile"),
-        (["--threads", "0"], 2, "threads is 0; allowed are 1 to"),
+        (["--threads", "0"], 2, "threads is 0; it must be a whole number from 1 to"),
     ],
 )
 def test_options_that_are_not_allowed(
