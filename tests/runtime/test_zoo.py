@@ -62,27 +62,35 @@ def test_video_x2_is_small_and_luma_only() -> None:
     assert sum(values.size for values in weights if values.dtype == np.float32) <= 16_000
 
 
-def luma_images(folder: Path) -> list[tuple[str, NDArray[np.float32]]]:
-    """Every test image as luma, small enough to run whole in a moment."""
-    images = []
-    for path in sorted([*folder.glob("test/sr/*/*.png"), *folder.glob("test/comic/*.png")]):
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-        images.append((path.stem, luma_of(pixels)))
-    assert len(images) > 30
-    return images
+def test_video_x2_tiled_equals_whole_on_noise() -> None:
+    frame = np.random.default_rng(3).integers(0, 255, (211, 303), np.uint8, endpoint=True)
+    whole = restore_rt.load("video-x2", tile=512)(frame).astype(int)
+    for tile in (64, 96, 128):
+        tiled = restore_rt.load("video-x2", tile=tile)(frame).astype(int)
+        assert np.abs(tiled - whole).max() <= 1
+
+
+def halved(path: Path) -> tuple[Image.Image, Image.Image]:
+    """Return a test image, cut to even sides, and its reduction to half of them."""
+    with Image.open(path) as opened:
+        image = opened.convert("RGB")
+    width, height = (side // 2 for side in image.size)
+    image = image.crop((0, 0, 2 * width, 2 * height))
+    return image, image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 @pytest.mark.data
 def test_video_x2_tiled_equals_whole(data_dir: Path) -> None:
+    paths = sorted([*data_dir.glob("test/sr/*/*.png"), *data_dir.glob("test/comic/*.png")])
+    assert len(paths) > 30
     whole = restore_rt.load("video-x2", tile=4096)
     tiled = {tile: restore_rt.load("video-x2", tile=tile) for tile in (64, 96, 128)}
-    for name, luma in luma_images(data_dir):
-        frame = np.rint(luma[:360, :480] * 255).astype(np.uint8)
+    for path in paths:
+        frame = np.rint(luma_of(np.asarray(halved(path)[1])) * 255).astype(np.uint8)
         expected: NDArray[Any] = whole(frame).astype(int)
         for tile, restorer in tiled.items():
             worst = np.abs(restorer(frame).astype(int) - expected).max()
-            assert worst <= 1, f"{name} differs by {worst} of 255 with tiles of {tile}"
+            assert worst <= 1, f"{path.stem} differs by {worst} of 255 with tiles of {tile}"
 
 
 @pytest.mark.data
@@ -91,11 +99,7 @@ def test_video_x2_quality(data_dir: Path, folder: str, bar: float) -> None:
     figures = []
     with restore_rt.load("video-x2") as restorer:
         for path in sorted((data_dir / "test" / "sr" / folder).glob("*.png")):
-            with Image.open(path) as opened:
-                image = opened.convert("RGB")
-            width, height = (side - side % 2 for side in image.size)
-            image = image.crop((0, 0, width, height))
-            small = image.resize((width // 2, height // 2), Image.Resampling.BICUBIC)
+            image, small = halved(path)
             restored = restorer(luma_of(np.asarray(small)))
             error = (restored.clip(0, 1) - luma_of(np.asarray(image)))[2:-2, 2:-2]
             figures.append(-10 * np.log10(np.mean(error.astype(np.float64) ** 2)))
