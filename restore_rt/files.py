@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +75,8 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary path to write to, which becomes ``path`` when the block succeeds.
 
     The temporary file lies in the folder of ``path`` and has its suffix. It is flushed to the
-    disk and renamed at the end, and removed on any error, Ctrl-C included.
+    disk and renamed at the end, and removed on any error, Ctrl-C included. Who may read and write
+    a file that is replaced stays as it was.
 
     Parameters
     ----------
@@ -104,11 +106,16 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     except OSError as error:
         raise output_error(error, path) from error
     try:
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        if mode is not None:
+            temporary.chmod(mode | stat.S_IRUSR | stat.S_IWUSR)  # ours to write until it is done
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         # A file that another program made meanwhile is not ours to replace.
         check_target(path, overwrite=overwrite)
+        if mode is not None:
+            temporary.chmod(mode)
         temporary.replace(target)
     except OSError as error:
         temporary.unlink(missing_ok=True)

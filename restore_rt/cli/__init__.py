@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 import warnings
 from collections.abc import Sequence
 from types import FrameType
 from typing import TextIO
 
-from restore_rt.cli.console import fail, note
-from restore_rt.errors import InputError, RestoreError, TruncatedInputError
+from restore_rt.cli.console import explain, fail, note, show_traceback
+from restore_rt.errors import InputError, TruncatedInputError
 
 __all__ = ["main", "run"]
 
-_TRACEBACK = "RESTORE_RT_TRACEBACK"
 _INTERRUPTED = 130
 
 
@@ -39,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     -------
     int
         The exit code: 0 done, 1 failed, 2 wrong use, 3 the input was damaged and what could be
-        decoded was written, 130 interrupted.
+        decoded was written, 130 interrupted. (A SIGTERM ends it with 143.)
     """
     import typer
 
@@ -59,28 +57,16 @@ def run(arguments: Sequence[str]) -> int:
         # Who read our output has gone; there is nobody to tell.
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
         return 1
-    except RestoreError as error:
-        if os.environ.get(_TRACEBACK):
-            traceback.print_exc()
-        fail(str(error))
-        return _exit_code(error)
-    except MemoryError:
-        fail("out of memory: close other programs, or give --tile a smaller size")
-        return 1
     except Exception as error:
-        if os.environ.get(_TRACEBACK):
-            traceback.print_exc()
-        fail(
-            f"unexpected {type(error).__name__}: {error}; please report it with the traceback that "
-            f"{_TRACEBACK}=1 shows"
-        )
-        return 1
+        show_traceback(error)
+        fail(explain(error))
+        return _exit_code(error)
     if code == _INTERRUPTED:
         note("interrupted")
     return code if isinstance(code, int) else 0
 
 
-def _exit_code(error: RestoreError) -> int:
+def _exit_code(error: Exception) -> int:
     if isinstance(error, InputError):
         return 2
     return 3 if isinstance(error, TruncatedInputError) else 1

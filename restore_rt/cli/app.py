@@ -16,8 +16,9 @@ __all__ = ["app"]
 _EXIT_CODES = (
     "Exit codes: 0 done; 1 failed, nothing was left at the output path (image with several inputs: "
     "at least one failed, the others were written); 2 wrong use, nothing was done; 3 the input was "
-    "damaged, what could be decoded was written; 130 interrupted. Results go to standard output, "
-    "everything else to standard error. RESTORE_RT_TRACEBACK=1 shows where an error came from."
+    "damaged, what could be decoded was written; 130 interrupted; 143 terminated. Results go to "
+    "standard output, everything else to standard error. RESTORE_RT_TRACEBACK=1 shows where an "
+    "error came from."
 )
 
 app = typer.Typer(

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from restore_rt.errors import RestoreError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.progress import ProgressColumn, Task
     from rich.text import Text
 
-__all__ = ["emit", "fail", "note", "progress"]
+__all__ = ["emit", "explain", "fail", "note", "progress", "show_traceback"]
 
+_TRACEBACK = "RESTORE_RT_TRACEBACK"
 _SECONDS_BETWEEN_LINES = 5.0
 _WIDTH_WITHOUT_TERMINAL = 160
 
@@ -29,6 +34,24 @@ def note(message: str) -> None:
 def fail(message: str) -> None:
     """Report an error on one line of standard error."""
     note("error: " + " ".join(message.split()))
+
+
+def explain(error: Exception) -> str:
+    """Return what to tell the user of an error, and what can be done about it."""
+    if isinstance(error, RestoreError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory: close other programs, give smaller pictures, or a smaller --tile"
+    return (
+        f"unexpected {type(error).__name__}: {error}; please report it with the traceback that "
+        f"{_TRACEBACK}=1 shows"
+    )
+
+
+def show_traceback(error: Exception) -> None:
+    """Write where an error came from to standard error, if the user asked for that."""
+    if os.environ.get(_TRACEBACK):
+        traceback.print_exception(error)
 
 
 def emit(data: Mapping[str, Any], text: RenderableType, *, as_json: bool) -> None:

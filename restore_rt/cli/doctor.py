@@ -31,13 +31,6 @@ _LIBRARIES = (
 )
 # Heavy to import and not needed to run a model: being installed is enough.
 _NOT_IMPORTED = ("torch", "onnxscript")
-
-_ENCODERS = (
-    ("h264", ("libx264",)),
-    ("h265", ("libx265",)),
-    ("av1", ("libsvtav1", "libaom-av1")),
-    ("ffv1", ("ffv1",)),
-)
 _TEST_SHAPE = (48, 64, 3)
 
 
@@ -125,20 +118,19 @@ def _providers(libraries: list[dict[str, Any]]) -> dict[str, str]:
 
 def _encoders() -> dict[str, str]:
     try:
-        from av.codec import Codec
-    except ImportError:
-        return {codec: "no: pip install 'restore-rt[video]'" for codec, _ in _ENCODERS}
-    found = {}
-    for codec, encoders in _ENCODERS:
-        there = []
-        for encoder in encoders:
-            try:
-                Codec(encoder, "w")
-            except ValueError:
-                continue
-            there.append(encoder)
-        absent = f"no: this build of av lacks {' and '.join(encoders)}"
-        found[codec] = f"yes, {there[0]}" if there else absent
+        from restore_rt.video.codecs import CODECS
+    except Exception as error:  # a broken binary raises anything
+        return {"all": f"no: {error}"}
+    from av.codec import Codec
+
+    found: dict[str, str] = {}
+    for name, codec in CODECS.items():
+        try:
+            Codec(codec.encoder, "w")
+        except ValueError:
+            found[name] = f"no: this build of av lacks {codec.encoder}"
+        else:
+            found[name] = f"yes, {codec.encoder}"
     return found
 
 

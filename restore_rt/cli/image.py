@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from restore_rt.cli import options
-from restore_rt.cli.console import emit, fail, note, progress
-from restore_rt.errors import InputError, RestoreError
+from restore_rt.cli.console import emit, explain, fail, note, progress, show_traceback
+from restore_rt.errors import InputError
 from restore_rt.images import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -77,8 +77,6 @@ def image(
     camera marked as turned is turned. When one of several pictures fails, the others are done and
     the exit code is 1.
     """
-    from PIL import Image
-
     from restore_rt.cli.paths import plan
 
     jobs = plan(inputs, output, format_name=format_name, recursive=recursive, overwrite=overwrite)
@@ -86,8 +84,6 @@ def image(
         raise InputError(
             f"--quality is {quality}, but {jobs[0].format.name} has none; leave it out"
         )
-    # The pictures' sizes are checked against --max-pixels instead.
-    Image.MAX_IMAGE_PIXELS = None
     begin = time.perf_counter()
     with options.load_model(
         model,
@@ -132,7 +128,7 @@ class Outcome:
     def as_dict(self) -> dict[str, Any]:
         """Return it for ``--json``."""
         if self.error is not None:
-            return {"input": str(self.job.source), "error": str(self.error)}
+            return {"input": str(self.job.source), "error": explain(self.error)}
         height, width = self.size
         return {
             "input": str(self.job.source),
@@ -153,6 +149,9 @@ def restore_pictures(
 ) -> list[Outcome]:
     """Restore pictures; one is decoded, one restored and one encoded at a time.
 
+    The folders to write to are made when they are needed. An error, whatever it is, concerns its
+    picture only.
+
     Parameters
     ----------
     jobs
@@ -168,6 +167,7 @@ def restore_pictures(
         In the order of ``jobs``. Each failure was reported when it happened, unless it is the
         only picture.
     """
+    from restore_rt.cli.paths import make_folder
     from restore_rt.images import check_writable, read_picture, write_picture
     from restore_rt.streaming import overlapped
 
@@ -179,7 +179,7 @@ def restore_pictures(
                     check_writable(picture, job.format, scale=scale)
                 except InputError as error:
                     raise InputError(f"{job.source}: {error}") from error
-            except (RestoreError, MemoryError) as error:
+            except Exception as error:
                 yield job, error
             else:
                 yield job, picture
@@ -190,18 +190,19 @@ def restore_pictures(
             return item
         try:
             return job, replace(picture, pixels=restore(picture.pixels))
-        except (RestoreError, MemoryError) as error:
+        except Exception as error:
             return job, error
 
     def write(job: Job, picture: Picture | Exception) -> Outcome:
         if isinstance(picture, Exception):
             return Outcome(job, error=picture)
         try:
+            make_folder(job.target.parent)
             chosen = quality if job.format.quality else None
             more = write_picture(
                 job.target, picture, job.format, quality=chosen, overwrite=overwrite
             )
-        except (RestoreError, MemoryError) as error:
+        except Exception as error:
             return Outcome(job, error=error)
         for message in (*picture.notes, *more):
             note(f"{job.source}: {message}")
@@ -216,7 +217,8 @@ def restore_pictures(
         for job, picture in restored:
             outcome = write(job, picture)
             if outcome.error is not None and len(jobs) > 1:
-                message = str(outcome.error) or type(outcome.error).__name__
+                show_traceback(outcome.error)
+                message = explain(outcome.error)
                 named = str(job.source) in message or str(job.target) in message
                 fail(message if named else f"{job.source}: {message}")
             outcomes.append(outcome)

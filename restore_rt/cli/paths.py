@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from restore_rt.errors import InputError, OutputError
+from restore_rt.errors import InputError, MediaError, OutputError
 from restore_rt.files import check_target, output_error
 from restore_rt.images import FORMATS, READABLE, Format, format_of
 
-__all__ = ["Job", "plan"]
+__all__ = ["Job", "make_folder", "plan"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def plan(
     recursive: bool = False,
     overwrite: bool = False,
 ) -> list[Job]:
-    """Pair every input picture with its output, and make the folders that are missing.
+    """Pair every input picture with its output; nothing is made or written.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def plan(
         The format to write; by default the suffix of ``output``, or for a folder that of each
         input (PNG for those that are read only).
     recursive
-        Take the pictures of all folders below a folder, and keep its structure.
+        Take the pictures of all folders below a folder, linked ones too, and keep its structure.
     overwrite
         Existing files may be replaced, though never an input.
 
@@ -54,8 +54,10 @@ def plan(
     InputError
         Nothing fits a pattern or lies in a folder, two pictures would get one name, an output
         exists or is an input, or a file is to be written for many inputs.
+    MediaError
+        A folder cannot be read.
     OutputError
-        The output's folder cannot be made or written to.
+        The output's folder does not exist and cannot be made, or cannot be written to.
     """
     wanted = None if format_name is None else FORMATS[format_name]
     folder = Path(output)
@@ -78,12 +80,32 @@ def plan(
             )
         jobs = [Job(found[0][0], folder, target)]
     _check(jobs, overwrite=overwrite)
-    if to_folder:
-        for parent in sorted({job.target.parent for job in jobs}):
-            _make(parent)
-    for job in jobs:
-        check_target(job.target, overwrite=overwrite)
+    for path in {_first_missing(job.target) if to_folder else job.target: None for job in jobs}:
+        check_target(path, overwrite=overwrite)
     return jobs
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, where they are missing.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OutputError(f"{folder} is a file, not a folder; give another name") from error
+    except OSError as error:
+        raise output_error(error, folder) from error
+
+
+def _first_missing(path: Path) -> Path:
+    """Return the outermost part of a path that is to be made, else the path."""
+    while not os.path.lexists(path.parent):
+        path = path.parent
+    return path
 
 
 def _find(inputs: Sequence[str], *, recursive: bool, avoid: Path) -> list[tuple[Path, Path]]:
@@ -121,17 +143,33 @@ def _find(inputs: Sequence[str], *, recursive: bool, avoid: Path) -> list[tuple[
 def _add_folder(
     path: Path, recursive: bool, avoid: Path, add: Callable[[Path, Path], None]
 ) -> None:
-    for root, folders, names in os.walk(path):
-        here = Path(root)
-        visible = sorted(name for name in folders if not name.startswith("."))
-        # What an earlier run wrote into a folder below is not an input of this one.
-        folders[:] = [
-            name for name in visible if recursive and (here / name).resolve() != avoid.resolve()
-        ]
-        for name in sorted(names):
-            file = here / name
-            if file.suffix.lower() in READABLE and not name.startswith("."):
-                add(file, file.relative_to(path))
+    seen: set[Path] = set()
+    # Links come last: what can be reached without one is found at its own place.
+    waiting = [path]
+    while waiting:
+        for root, folders, names in os.walk(waiting.pop(0), onerror=_unreadable):
+            here = Path(root)
+            if here.resolve() in seen:  # by a link, which may lead back to where it lies
+                folders.clear()
+                continue
+            seen.add(here.resolve())
+            visible = sorted(name for name in folders if not name.startswith("."))
+            # What an earlier run wrote into a folder below is not an input of this one.
+            folders[:] = [
+                name for name in visible if recursive and (here / name).resolve() != avoid.resolve()
+            ]
+            waiting += [here / name for name in folders if (here / name).is_symlink()]
+            for name in sorted(names):
+                file = here / name
+                if file.suffix.lower() in READABLE and not name.startswith("."):
+                    add(file, file.relative_to(path))
+
+
+def _unreadable(error: OSError) -> None:
+    raise MediaError(
+        f"cannot read the folder {error.filename}: {error.strerror}; change its permissions or "
+        "give the other folders one by one"
+    ) from error
 
 
 def _into(folder: Path, source: Path, relative: Path, wanted: Format | None) -> Job:
@@ -162,12 +200,3 @@ def _check(jobs: Sequence[Job], *, overwrite: bool) -> None:
         raise InputError(
             f"{existing[0]} exists{others}; give another name, or --overwrite to replace it"
         )
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise OutputError(f"{folder} is a file, not a folder; give another name") from error
-    except OSError as error:
-        raise output_error(error, folder) from error

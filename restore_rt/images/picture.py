@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
 
-__all__ = ["FORMATS", "Format", "Picture", "format_of"]
+__all__ = ["FORMATS", "PNG_XMP", "Format", "Picture", "format_of"]
+
+# The keyword of the text in a PNG that is an XMP packet.
+PNG_XMP = "XML:com.adobe.xmp"
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class Picture:
         XMP packet, or empty.
     dpi
         Horizontal and vertical resolution, pixels per inch.
+    text
+        A PNG's text by its keywords: title, author and whatever programs put there.
     notes
         What reading changed, for the user.
     """
@@ -93,6 +99,7 @@ class Picture:
     exif: bytes = b""
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
+    text: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from restore_rt.errors import MediaError
 from restore_rt.images import deep
 from restore_rt.images.metadata import ORIENTATION, upright_xmp
-from restore_rt.images.picture import Picture
+from restore_rt.images.picture import PNG_XMP, Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Exif, Image
@@ -83,13 +84,13 @@ def _decode(data: bytes, path: Path, max_pixels: int) -> Picture:
         pixels, more = deep.decode_tiff(data, pages[0], path)
         picture = _described(_tiff_exif(data, pages[0]), dict(_tiff_info(pages[0])))
     else:
-        with _opened(data, path) as image:
+        with _UNLIMITED, _opened(data, path) as image:
             _check_size(image.width, image.height, path, max_pixels)
             notes = _check_pages(pages, path) if pages else _check_frames(image, path)
             image.load()  # before its EXIF is read, which would load it and hide an error
             exif = _exif(image)
             orientation = exif.get(ORIENTATION, 1)
-            picture = _described(exif, image.info)
+            picture = replace(_described(exif, image.info), text=_text(image))
             if deep.has_deep_png_samples(data):
                 pixels, more = deep.decode_png(data), ()
             else:
@@ -108,6 +109,34 @@ def _decode(data: bytes, path: Path, max_pixels: int) -> Picture:
     )
 
 
+class _Unlimited:
+    """Lifts Pillow's own limit on pixels while any thread decodes: ``max_pixels`` goes instead."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limit: int | None = None
+
+    def __enter__(self) -> None:
+        from PIL import Image
+
+        with self._lock:
+            if self._users == 0:
+                self._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self._users += 1
+
+    def __exit__(self, *exception: object) -> None:
+        from PIL import Image
+
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                Image.MAX_IMAGE_PIXELS = self._limit
+
+
+_UNLIMITED = _Unlimited()
+
+
 def _opened(data: bytes, path: Path) -> ImageFile:
     from PIL import Image, UnidentifiedImageError
 
@@ -117,8 +146,6 @@ def _opened(data: bytes, path: Path) -> ImageFile:
         raise MediaError(
             f"{path} is not a picture that can be read; allowed are PNG, JPEG, WebP, TIFF, BMP, GIF"
         ) from error
-    except Image.DecompressionBombError as error:
-        raise MediaError(f"{path} is refused: {error}") from error
 
 
 def _check_size(width: int, height: int, path: Path, max_pixels: int) -> None:
@@ -220,6 +247,13 @@ def _described(exif: Exif, info: Mapping[Any, Any]) -> Picture:
         xmp=upright_xmp(xmp or b""),
         dpi=dpi,
     )
+
+
+def _text(image: ImageFile) -> Mapping[str, str]:
+    """Return a PNG's text, without XMP and the blocks of metadata that old programs put there."""
+    text: Mapping[str, str] = getattr(image, "text", {})
+    blocks = (PNG_XMP, "Raw profile type ")
+    return {key: value for key, value in text.items() if not key.startswith(blocks)}
 
 
 def _exif(image: ImageFile) -> Exif:

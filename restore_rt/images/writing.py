@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from restore_rt.errors import InputError
 from restore_rt.files import whole_file
 from restore_rt.images.metadata import resized
-from restore_rt.images.picture import FORMATS, Format, Picture
+from restore_rt.images.picture import FORMATS, PNG_XMP, Format, Picture
 from restore_rt.images.tiff import tiff_file
+
+if TYPE_CHECKING:
+    from PIL.PngImagePlugin import PngInfo
 
 __all__ = ["check_writable", "write_picture"]
 
@@ -118,7 +122,10 @@ def write_picture(
     if target.name == "webp" and picture.grey and icc[16:20] == b"GRAY":
         icc = b""
         notes.append("the grey ICC profile was left out, WebP holds RGB only")
-    kept = Picture(picture.pixels, icc, exif, xmp, picture.dpi)
+    if picture.text and target.name != "png":
+        names = ", ".join(picture.text)
+        notes.append(f"the PNG's text was left out, {target.name} has no place for it: {names}")
+    kept = replace(picture, icc=icc, exif=exif, xmp=xmp)
     if target.name == "tiff":
         data = tiff_file(kept)
     elif target.name == "png" and picture.bits == 16:
@@ -137,7 +144,6 @@ def _opaque(picture: Picture) -> bool:
 
 def _by_pillow(picture: Picture, target: Format, quality: int | None) -> bytes:
     from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
 
     pixels = picture.pixels
     if picture.alpha and not target.alpha:
@@ -156,10 +162,8 @@ def _by_pillow(picture: Picture, target: Format, quality: int | None) -> bytes:
         options["exif"] = b"Exif\0\0" + picture.exif
     if picture.dpi and target.name != "webp":
         options["dpi"] = picture.dpi
-    if picture.xmp and target.name == "png":
-        options["pnginfo"] = PngInfo()
-        text = picture.xmp.decode("utf-8", "replace")
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
+    if target.name == "png":
+        options["pnginfo"] = _png_text(picture)
     elif picture.xmp:
         options["xmp"] = picture.xmp
     file = io.BytesIO()
@@ -179,9 +183,20 @@ def _deep_png(picture: Picture) -> bytes:
         chunks += _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
     if picture.exif:
         chunks += _chunk(b"eXIf", picture.exif)
-    if picture.xmp:
-        chunks += _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + picture.xmp)
+    for kind, text, *_ in _png_text(picture).chunks:
+        chunks += _chunk(kind, text)
     return data[:_PNG_HEADER] + chunks + data[_PNG_HEADER:]
+
+
+def _png_text(picture: Picture) -> PngInfo:
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    if picture.xmp:
+        info.add_itxt(PNG_XMP, picture.xmp.decode("utf-8", "replace"))
+    for key, value in picture.text.items():
+        info.add_text(key, value)
+    return info
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

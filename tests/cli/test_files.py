@@ -57,6 +57,18 @@ def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "out.png"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    with whole_file(path, overwrite=True) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) == mode | 0o600
+        temporary.write_bytes(b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
 def test_existing_is_refused_even_if_it_came_meanwhile(tmp_path: Path) -> None:
     path = tmp_path / "out.png"
     with pytest.raises(InputError, match="--overwrite"), whole_file(path):

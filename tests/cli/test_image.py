@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from restore_rt import images
 from restore_rt.cli import run
 from restore_rt.cli.image import restore_pictures
 from restore_rt.cli.paths import plan
@@ -105,7 +106,7 @@ def test_formats_are_checked_before_work(tmp_path: Path) -> None:
     assert "clear.png: jpeg cannot hold transparency" in str(outcomes[0].error)
     assert "deep.png: jpeg cannot hold 16-bit samples" in str(outcomes[1].error)
     assert calls == []
-    assert names_in(tmp_path / "out") == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_error_of_the_network_concerns_one_picture(tmp_path: Path) -> None:
@@ -122,6 +123,67 @@ def test_an_error_of_the_network_concerns_one_picture(tmp_path: Path) -> None:
     outcomes = restore_pictures(jobs, restore, scale=2, max_pixels=LIMIT)
     assert [outcome.error is None for outcome in outcomes] == [True, False, True]
     assert names_in(tmp_path / "out") == ["a.png", "c.png"]
+
+
+@pytest.mark.parametrize("broken", ["read_picture", "restore", "write_picture"])
+def test_an_unexpected_error_concerns_one_picture(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    broken: str,
+) -> None:
+    make(tmp_path, ["a.png", "b.png", "c.png"])
+    calls: list[None] = []
+
+    def breaks(work: Any) -> Any:
+        def second_time(*arguments: Any, **options: Any) -> Any:
+            calls.append(None)
+            if len(calls) == 2:
+                raise KeyError("oops")
+            return work(*arguments, **options)
+
+        return second_time
+
+    restore = breaks(twice) if broken == "restore" else twice
+    if broken != "restore":
+        monkeypatch.setattr(images, broken, breaks(getattr(images, broken)))
+    monkeypatch.setenv("RESTORE_RT_TRACEBACK", "1")
+    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out"))
+    outcomes = restore_pictures(jobs, restore, scale=2, max_pixels=LIMIT)
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
+    assert names_in(tmp_path / "out") == ["a.png", "c.png"]
+    said = capsys.readouterr().err
+    assert f"error: {tmp_path / 'b.png'}: unexpected KeyError: 'oops'; please report it" in said
+    assert "in second_time" in said
+    assert "please report it" in outcomes[1].as_dict()["error"]
+
+
+def test_running_out_of_memory_says_what_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, ["a.png", "b.png"])
+
+    def restore(pixels: Any) -> Any:
+        raise MemoryError
+
+    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out"))
+    restore_pictures(jobs, restore, scale=2, max_pixels=LIMIT)
+    said = capsys.readouterr().err
+    assert said.count("out of memory: close other programs, give smaller pictures, or") == 2
+
+
+def test_wrong_use_makes_no_folder(tmp_path: Path, nearest_model: Path) -> None:
+    make(tmp_path, ["a.png"])
+    write_picture(tmp_path / "deep.png", Picture(noise(3, 16)), FORMATS["png"])
+    for name, options in (
+        ("a.png", ["--quality", "50"]),
+        ("a.png", ["--tile", "1x2x3"]),
+        ("a.png", ["--tile", "0"]),
+        ("deep.png", ["--format", "jpeg"]),
+    ):
+        line = ["image", str(tmp_path / name), "-o", str(tmp_path / "new" / "sub"), *options]
+        assert run([*line, "--model", str(nearest_model)]) == 2
+        assert names_in(tmp_path) == ["a.png", "deep.png"]
 
 
 def test_structure_is_kept(tmp_path: Path, nearest_model: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from restore_rt.cli.paths import plan
-from restore_rt.errors import InputError, OutputError
+from restore_rt.cli.paths import make_folder, plan
+from restore_rt.errors import InputError, MediaError, OutputError
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ class TestPairs:
 
     def test_a_file_into_a_folder(self, here: Path) -> None:
         assert pairs("a.png", output="new/sub") == [("a.png", "new/sub/a.png")]
-        assert (here / "new" / "sub").is_dir()
+        assert not (here / "new").exists()
         assert pairs("a.png", output="v1.0/") == [("a.png", "v1.0/a.png")]
 
     def test_formats(self) -> None:
@@ -84,6 +86,36 @@ class TestPairs:
         assert ("in/deep/d.tif", "in/out/deep/d.tif") in found
         assert not any("z.png" in source for source, _ in found)
 
+    def test_linked_folders_are_entered_once(self, here: Path) -> None:
+        (here / "elsewhere" / "far").mkdir(parents=True)
+        (here / "elsewhere" / "far" / "e.png").write_bytes(b"x")
+        (here / "in" / "a-link").symlink_to(here / "elsewhere")
+        (here / "in" / "again").symlink_to(here / "in" / "deep")
+        (here / "in" / "deep" / "loop").symlink_to(here / "in")
+        (here / "elsewhere" / "loop").symlink_to(here / "elsewhere")
+        assert pairs("in", recursive=True) == [
+            ("in/a.png", "out/a.png"),
+            ("in/deep/a.png", "out/deep/a.png"),
+            ("in/deep/d.tif", "out/deep/d.tif"),
+            ("in/a-link/far/e.png", "out/a-link/far/e.png"),
+        ]
+        assert pairs("in") == [("in/a.png", "out/a.png")]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_folder_that_cannot_be_read_is_no_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def locked(path: Any) -> Any:
+        if os.fspath(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    with pytest.raises(MediaError, match="cannot read the folder in/deep: Permission denied"):
+        plan(["in"], "out", recursive=True)
+    assert len(plan(["in"], "out")) == 1
+
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
@@ -110,5 +142,9 @@ def test_refused(inputs: list[str], output: str, options: dict[str, object], mes
 
 @pytest.mark.usefixtures("here")
 def test_a_folder_that_cannot_be_made() -> None:
-    with pytest.raises(OutputError, match="not a folder"):
-        plan(["a.png", "b.JPG"], "in/a.png/sub")
+    for output in ("in/a.png/sub", "in/a.png/sub/below", "in/a.png/"):
+        with pytest.raises(OutputError, match="not a folder"):
+            plan(["a.png", "b.JPG"], output)
+    for folder in ("in/a.png", "in/a.png/sub"):
+        with pytest.raises(OutputError, match="a file, not a folder"):
+            make_folder(Path(folder))

@@ -225,3 +225,16 @@ def test_bombs(tmp_path: Path) -> None:
         read(tmp_path, png_header(100, 50), max_pixels=4999)
     with pytest.raises(MediaError, match="refused"):
         read(tmp_path, png_header(60000, 60000))
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "tiff", "gif"])
+def test_max_pixels_goes_before_the_limit_of_pillow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    data = encoded(noise(1, 8), kind)
+    for limit in (10, 200):  # of 286 pixels: Pillow would refuse them, or warn
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        assert read(tmp_path, data).pixels.shape[:2] == (13, 22)
+        with pytest.raises(MediaError, match="--max-pixels 286"):
+            read(tmp_path, data, max_pixels=285)
+        assert limit == Image.MAX_IMAGE_PIXELS

@@ -8,6 +8,7 @@ import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import iTXt
 
 from restore_rt.errors import InputError, OutputError
 from restore_rt.images import FORMATS, Picture, check_writable, read_picture, write_picture
@@ -95,6 +96,27 @@ def test_tiff_is_read_alike_by_libtiff(tmp_path: Path, bits: int, order: str) ->
     path = tmp_path / "x.tiff"
     write_picture(path, Picture(pixels, exif=camera_exif(order=order)), FORMATS["tiff"])
     np.testing.assert_array_equal(imagecodecs.tiff_decode(path.read_bytes()), pixels)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_png_keeps_text(tmp_path: Path, bits: int) -> None:
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    foreign = iTXt("\u5c71", "zh", "\u540d")
+    text = {"Title": "caf\xe9", "Comment": "\u5c71", "Name": foreign}
+    write_picture(first, Picture(noise(3, bits), xmp=XMP, text=text), FORMATS["png"])
+    picture = read_picture(first)
+    assert picture.text == text
+    assert write_picture(second, picture, FORMATS["png"]) == ()
+    with Image.open(second) as image:
+        assert image.text == {**text, "XML:com.adobe.xmp": XMP.decode()}  # type: ignore[attr-defined]
+        name = image.text["Name"]  # type: ignore[attr-defined]
+        assert (name.lang, name.tkey) == ("zh", "\u540d")
+
+
+def test_text_that_is_left_out_is_said(tmp_path: Path) -> None:
+    picture = Picture(noise(3, 8), text={"Title": "a hill", "Author": "me"})
+    (note,) = write_picture(tmp_path / "x.webp", picture, FORMATS["webp"])
+    assert note == "the PNG's text was left out, webp has no place for it: Title, Author"
 
 
 def test_damaged_exif_is_left_out_and_said(tmp_path: Path) -> None:
