@@ -64,7 +64,7 @@ def _run(clip: Path) -> dict[str, Any]:
         arguments = [str(command), "video", str(clip), "-o", target, "--json"]
         finished = subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True)
     report: dict[str, Any] = json.loads(finished.stdout)
-    return report
+    return {key: value for key, value in report.items() if key not in ("source", "target")}
 
 
 def _control() -> float:

@@ -73,6 +73,11 @@ class Restorer:
         return self.manifest.scale
 
     @property
+    def workers(self) -> int:
+        """Frames that a stream restores at once."""
+        return self._workers
+
+    @property
     def tile(self) -> tuple[int, int]:
         """The largest tile in use, height and width; memory that ran out makes it smaller."""
         return self._sizes.current.tile

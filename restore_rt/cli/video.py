@@ -22,6 +22,7 @@ from restore_rt.cli.options import (
     load_model,
 )
 from restore_rt.errors import MediaError
+from restore_rt.video.encoders import CODECS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from restore_rt.video import VideoReport
 
 __all__ = ["video"]
+
+_QUALITIES = ", ".join(
+    f"{name} {codec.quality[-1]}" for name, codec in CODECS.items() if codec.quality
+)
+_PRESETS = ", ".join(f"{name} {codec.preset}" for name, codec in CODECS.items() if codec.preset)
 
 SourceArgument = Annotated[Path, typer.Argument(metavar="IN", help="The video to restore.")]
 TargetOption = Annotated[
@@ -38,21 +44,21 @@ TargetOption = Annotated[
 CodecOption = Annotated[
     str | None,
     typer.Option(
-        "--codec", metavar="h264|h265|av1|ffv1", show_default="h264; av1 for .webm",
+        "--codec", metavar="|".join(CODECS), show_default="h264; av1 for .webm",
         help="How the result is encoded; ffv1 is lossless.",
     ),
 ]  # fmt: skip
 QualityOption = Annotated[
     int | None,
     typer.Option(
-        "--quality", metavar="N", show_default="h264 18, h265 20, av1 28",
+        "--quality", metavar="N", show_default=_QUALITIES,
         help="The encoder's constant quality (CRF); lower is better and larger.",
     ),
 ]  # fmt: skip
 PresetOption = Annotated[
     str | None,
     typer.Option(
-        "--preset", metavar="NAME", show_default="h264 veryfast, h265 fast, av1 8",
+        "--preset", metavar="NAME", show_default=_PRESETS,
         help="The encoder's effort; slower ones make smaller files.",
     ),
 ]  # fmt: skip

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Literal
 
-import av
+try:
+    import av
+except ImportError as error:
+    raise ImportError("video needs PyAV: pip install 'restore-rt[video]'", name="av") from error
 
 from restore_rt.errors import InputError
+from restore_rt.video.encoders import CODECS, Codec, CodecName
 from restore_rt.video.hdr import StaticHdr
 from restore_rt.video.pixels import PixelLayout
 
@@ -20,41 +23,6 @@ __all__ = [
     "open_trial",
     "settings_for",
 ]
-
-CodecName = Literal["h264", "h265", "av1", "ffv1"]
-
-_X26X_PRESETS = (
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
-)
-
-# x265 writes its statistics to standard error on its own.
-_X265_QUIET = ("log-level=error",)
-
-
-@dataclass(frozen=True)
-class _Codec:
-    encoder: str
-    quality: tuple[int, int, int] | None  # lowest allowed, highest allowed, default
-    presets: tuple[str, ...]
-    preset: str = ""
-    even: bool = False  # subsampled sides must be even
-    private: tuple[str, ...] = ()  # options in the encoder's own words
-
-
-CODECS: dict[CodecName, _Codec] = {
-    "h264": _Codec("libx264", (0, 51, 18), _X26X_PRESETS, "veryfast", even=True),
-    "h265": _Codec("libx265", (0, 51, 20), _X26X_PRESETS, "fast", even=True, private=_X265_QUIET),
-    "av1": _Codec("libsvtav1", (1, 63, 28), tuple(map(str, range(14))), "8", even=True),
-    "ffv1": _Codec("ffv1", None, ()),
-}
 
 
 @dataclass(frozen=True)
@@ -82,7 +50,7 @@ class EncoderSettings:
 def open_trial(target: av.container.OutputContainer, codec: CodecName) -> None:
     """Begin a file of small frames in ``codec``, to see whether its container can hold it."""
     known = CODECS[codec]
-    _quieten()
+    _quieten(codec)
     target.add_stream(known.encoder, rate=25, options=_private_options(known, []))
     target.start_encoding()
 
@@ -128,7 +96,7 @@ def settings_for(
     name: CodecName = codec
     known = CODECS[name]
     _check_frames(name, layout, size)
-    _quieten()
+    _quieten(name)
     options = _quality_options(name, known, quality, preset)
     keeps_hdr = bool(hdr) and name != "ffv1"
     options.update(_private_options(known, _hdr_options(name, hdr)))
@@ -137,9 +105,13 @@ def settings_for(
     return EncoderSettings(name, known.encoder, options, keeps_hdr)
 
 
-def _quieten() -> None:
-    # SVT-AV1 reports on standard error unless this says otherwise.
-    os.environ.setdefault("SVT_LOG", "1")
+def _quieten(name: CodecName) -> None:
+    """Keep SVT-AV1 from reporting on standard error.
+
+    It can be told by the process's environment only; what the user set there stays.
+    """
+    if name == "av1":
+        os.environ.setdefault("SVT_LOG", "1")
 
 
 def _check_frames(name: CodecName, layout: PixelLayout, size: tuple[int, int]) -> None:
@@ -174,7 +146,7 @@ def _formats(encoder: str) -> set[str]:
 
 
 def _quality_options(
-    name: CodecName, known: _Codec, quality: int | None, preset: str | None
+    name: CodecName, known: Codec, quality: int | None, preset: str | None
 ) -> dict[str, str]:
     if known.quality is None:
         if quality is not None:
@@ -215,6 +187,6 @@ def _hdr_options(name: CodecName, hdr: StaticHdr) -> list[str]:
     return options
 
 
-def _private_options(known: _Codec, more: list[str]) -> dict[str, str]:
+def _private_options(known: Codec, more: list[str]) -> dict[str, str]:
     texts = [*known.private, *more]
     return {f"{known.encoder.removeprefix('lib')}-params": ":".join(texts)} if texts else {}

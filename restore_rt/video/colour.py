@@ -103,6 +103,8 @@ class Converter:
         ITU-T H.273 number of the Y'CbCr side's matrix.
     full
         Whether Y'CbCr samples span their whole range.
+    siting
+        Where the Y'CbCr side's chroma lies.
 
     Raises
     ------
@@ -110,7 +112,7 @@ class Converter:
         The matrix is not one that can be converted by.
     """
 
-    def __init__(self, matrix: int, *, full: bool) -> None:
+    def __init__(self, matrix: int, *, full: bool, siting: ChromaSiting = "left") -> None:
         if matrix not in _FILTER_NAMES:
             allowed = ", ".join(dict.fromkeys(_NAMES.values()))
             raise MediaError(
@@ -119,6 +121,7 @@ class Converter:
             )
         self._matrix = _FILTER_NAMES[matrix]
         self._range = "full" if full else "limited"
+        self._siting = siting
         self._graphs: dict[tuple[str, str], av.filter.Graph] = {}
 
     def to_rgb(self, frame: av.VideoFrame, layout: PixelLayout) -> NDArray[Any]:
@@ -160,7 +163,8 @@ class Converter:
             graph.add(
                 "scale",
                 f"in_color_matrix={self._matrix}:out_color_matrix={self._matrix}:"
-                f"in_range={source_range}:out_range={sample_range}:flags={_EXACT}",
+                f"in_range={source_range}:out_range={sample_range}:"
+                f"in_chroma_loc={self._siting}:out_chroma_loc={self._siting}:flags={_EXACT}",
             ),
             graph.add("format", name),
             graph.add("buffersink"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.stream import Disposition, Stream
@@ -18,14 +20,18 @@ __all__ = [
     "add_copy",
     "add_cover",
     "check_codec",
+    "check_together",
     "copied_streams",
     "copy_disposition",
     "format_for",
     "is_cover",
     "kept_metadata",
+    "reason",
 ]
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+
+_DISCARD_ALL = 48  # FFmpeg's AVDISCARD_ALL
 
 # Tags that describe the source file's bytes, not its content; writers make their own.
 _STALE = (
@@ -78,7 +84,8 @@ def copied_streams(
     -------
     list of Stream, list of str
         The streams to copy, and notes on those that are left out: further videos, and data that
-        the container cannot hold.
+        the container cannot hold. Tracks that writers make anew are in neither: the text of
+        chapters, and the timecode of a video, which Matroska keeps as a tag.
 
     Raises
     ------
@@ -86,16 +93,21 @@ def copied_streams(
         The container cannot hold an audio or subtitle stream.
     """
     container = FORMATS[path.suffix.lower()]
-    copied, notes = [], []
-    has_chapters = bool(source.chapters())
+    copied: list[Stream] = []
+    notes = []
+    timed = any("timecode" in stream.metadata for stream in source.streams.video)
     for stream in others:
         name = _name(stream)
         if stream.type == "video" and not is_cover(stream):
             notes.append(f"{name} is left out: one video stream is restored, the first")
         elif is_cover(stream) and not _holds_cover(container):
             notes.append(f"the cover picture is left out: it is not written to {path.suffix}")
-        elif stream.type == "data" and has_chapters and "mov" in source.format.name.split(","):
-            continue  # the chapters' own text track, written again with the chapters
+        elif _is_chapter_text(stream, source):
+            continue
+        elif _is_timecode(stream):
+            # A copy has no video to count the frames of, which makes the file invalid.
+            if not timed:
+                notes.append(f"{name} is left out: it is a timecode without a video")
         elif _holds(container, stream):
             copied.append(stream)
         elif stream.type in ("audio", "subtitle"):
@@ -105,6 +117,57 @@ def copied_streams(
         else:
             notes.append(f"{name} is left out: {path.suffix} cannot hold it")
     return copied, notes
+
+
+def check_together(
+    path: Path, streams: Iterable[Stream], first_packet: Callable[[int], bytes]
+) -> None:
+    """Write a file of nothing but the streams to copy, before any work.
+
+    Muxers object to some streams only when the file is finished, and to some only beside others.
+
+    Parameters
+    ----------
+    path
+        Its suffix decides the container.
+    streams
+        To be copied.
+    first_packet
+        Returns a stream's first packet by its index, or nothing.
+
+    Raises
+    ------
+    InputError
+        The container of ``path`` cannot hold them together.
+    """
+    container = FORMATS[path.suffix.lower()]
+    streams = [stream for stream in streams if not (is_cover(stream) and container == "matroska")]
+    if not streams:
+        return
+    try:
+        with _scratch(container) as target:
+            copies = [(add_copy(target, stream), first_packet(stream.index)) for stream in streams]
+            target.start_encoding()
+            for copy, data in copies:
+                if data:
+                    packet: av.Packet[Any] = av.Packet(data)
+                    packet.stream = copy
+                    packet.pts = packet.dts = 0
+                    packet.time_base = copy.time_base or Fraction(1, 1000)
+                    target.mux_one(packet)
+            target.close()
+    except (av.FFmpegError, ValueError, OSError) as error:
+        names = ", ".join(map(_name, streams))
+        raise InputError(
+            f"{path.suffix} cannot hold together {names} ({reason(error)}); "
+            f"write {'.mp4' if container == 'matroska' else '.mkv'}, or remove one first"
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """Return why FFmpeg failed, without the name of the file, which may be a temporary one."""
+    log = getattr(error, "log", None)
+    return str(log[2] if log else getattr(error, "strerror", None) or error)
 
 
 def add_copy(target: av.container.OutputContainer, stream: Stream) -> Stream:
@@ -156,9 +219,24 @@ def _holds(container: str, stream: Stream) -> bool:
         try:
             add_copy(target, stream)
             target.start_encoding()
+            target.close()
         except (av.FFmpegError, ValueError, OSError):
             return False
         return True
+
+
+def _is_chapter_text(stream: Stream, source: av.container.InputContainer) -> bool:
+    """Whether a data stream is how MP4 and QuickTime store the titles of the file's chapters."""
+    chapters = source.chapters()
+    if stream.type != "data" or not chapters or "mov" not in source.format.name.split(","):
+        return False
+    # Demuxers discard its packets; older PyAV cannot tell, but a sample for each chapter does.
+    discard = getattr(stream, "discard", None)
+    return stream.frames == len(chapters) if discard is None else discard == _DISCARD_ALL
+
+
+def _is_timecode(stream: Stream) -> bool:
+    return stream.type == "data" and "timecode" in stream.metadata
 
 
 def _holds_codec(container: str, codec: CodecName) -> bool:
@@ -181,5 +259,6 @@ def _scratch(container: str) -> Iterator[av.container.OutputContainer]:
 
 
 def _name(stream: Stream) -> str:
-    codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
-    return f"{stream.type} stream {stream.index} ({codec})"
+    # Streams without a codec may have a name all the same.
+    codec = getattr(stream.codec_context or stream, "name", None)
+    return f"{stream.type} stream {stream.index} ({codec or 'unknown'})"

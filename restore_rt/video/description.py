@@ -23,6 +23,9 @@ def chroma_location(container: av.container.InputContainer, stream: VideoStream)
 
     To be called before anything is decoded from the file: a decoder's threads that logged now
     would wait for the interpreter.
+
+    FFmpeg's own log level (``av.logging.set_libav_level``) is info after this, its default: no
+    function tells what it was before. PyAV's level is left as it was.
     """
     with _logging:
         before = av.logging.get_level()
@@ -34,7 +37,6 @@ def chroma_location(container: av.container.InputContainer, stream: VideoStream)
             text = file.dumps_format()
         finally:
             av.logging.set_level(before)
-            # FFmpeg's own default; PyAV cannot tell what it was.
             av.logging.set_libav_level(av.logging.INFO)
     found = re.search(rf"Stream #0:{stream.index}\b.*?: Video: (.*)", text)
     if found is None:

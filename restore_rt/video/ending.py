@@ -13,6 +13,10 @@ __all__ = ["Ending", "stated_seconds"]
 
 _MICROSECOND = Fraction(1, 1_000_000)
 _GIF_TRAILER = b";"
+# The boxes that may stand at the top of an MP4 or QuickTime file.
+_BOXES = frozenset(
+    b"ftyp styp moov moof mdat sidx ssix mfra emsg prft meta udta uuid free skip wide pnot".split()
+)
 
 
 class Ending:
@@ -52,13 +56,38 @@ class Ending:
             # Both must fall short: an edit list may leave frames out, a last frame be short.
             stated = stream_seconds(self._stream)
             short = self._packets < self._stream.frames
-            return _compare(self._end, stated if short else None, frame / 2)
+            said = _compare(self._end, stated if short else None, frame / 2)
+            return said or (self._cut_box() if "mov" in names else "")
         if "matroska" in names:
             if (tagged := _tagged_seconds(self._stream)) is not None:
                 return _compare(self._end, tagged, frame / 2)
             duration = self._container.duration
             stated = None if duration is None else duration * _MICROSECOND
             return _compare(self._end_of_all, stated, max(frame, Fraction(1, 10)))
+        return ""
+
+    def _cut_box(self) -> str:
+        """Walk the top-level boxes: fragments state no duration, but each box its size."""
+        position, total = 0, self._container.size
+        with open(self._container.name, "rb") as file:  # noqa: PTH123
+            while position < total:
+                file.seek(position)
+                header = file.read(16)
+                kind = header[4:8]
+                if len(header) < 8:
+                    return "it ends within a box's header" if header.strip(b"\0") else ""
+                if kind not in _BOXES:
+                    break  # what follows is not for players
+                size = int.from_bytes(header[:4], "big")
+                if size == 0:
+                    break  # it goes to the end, wherever that is
+                if size == 1:
+                    size = int.from_bytes(header[8:], "big")
+                if size < 8:
+                    break
+                position += size
+                if position > total:
+                    return f"its last box ({kind.decode()}) lacks {position - total} bytes"
         return ""
 
     def _ends_with(self, trailer: bytes) -> bool:

@@ -42,6 +42,10 @@ class FrameRestorer(Protocol):
     def scale(self) -> int:
         """Output size over input size."""
 
+    @property
+    def workers(self) -> int:
+        """Frames that ``stream_into`` restores at once."""
+
     def stream_into(
         self, pairs: Iterable[tuple[Any, Any]], *, stages: StageTimes | None = None
     ) -> Generator[Any, None, None]:
@@ -173,6 +177,7 @@ def restore_video(
             codec=settings.codec,
             stages=job.stages.seconds,
             notes=job.notes,
+            workers=restorer.workers,
         )
     if truncated is not None:
         raise TruncatedVideoError(f"{truncated}; they were written to {target}", report)
@@ -268,7 +273,7 @@ class _Job:
         converter: Converter | None = None
         if rgb or layout.reading == "convert":
             matrix = reader.tags.matrix_for(reader.width, reader.height)
-            converter = Converter(matrix, full=reader.tags.is_full)
+            converter = Converter(matrix, full=reader.tags.is_full, siting=siting)
 
         def to_rgb(picture: av.VideoFrame) -> tuple[Any, Any]:
             assert converter is not None

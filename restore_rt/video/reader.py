@@ -15,6 +15,7 @@ from av.codec.context import Flags
 from restore_rt.errors import MediaError, TruncatedInputError
 from restore_rt.timing import StageTimes
 from restore_rt.video import ending
+from restore_rt.video.clock import Frame, FrameClock, PacketClock
 from restore_rt.video.colour import BT709, ColourTags, matrix_name
 from restore_rt.video.description import chroma_location
 from restore_rt.video.hdr import side_data
@@ -28,25 +29,8 @@ _MANY_PACKETS = 64
 # Formats whose clock starts anywhere, and not at the beginning of the recording.
 _FREE_CLOCKS = ("mpegts", "mpeg")
 _DEFAULT_RATE = Fraction(25)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A decoded frame.
-
-    Attributes
-    ----------
-    picture
-        As the decoder gave it.
-    pts
-        When it is shown, in ``VideoReader.time_base``.
-    duration
-        How long, in the same unit; 0 when not known.
-    """
-
-    picture: av.VideoFrame
-    pts: int
-    duration: int
+_NEAR_A_JUMP = Fraction(1, 2)
+_MILLISECOND = Fraction(1, 1000)
 
 
 @dataclass(frozen=True)
@@ -169,8 +153,10 @@ class VideoReader:
         stream.thread_count = threads
         # Frames with damaged parts are worth more than gaps; they are counted.
         context.flags |= Flags.output_corrupt
-        self._clock = _Clock(self.rate, self.time_base)
+        self._times = PacketClock(free=self._container.format.name in _FREE_CLOCKS)
+        self._clock = FrameClock(self.rate, self.time_base)
         self._damage = _Damage()
+        self._incomplete: list[Fraction] = []  # when packets come that lack a part
         self._ending = ending.Ending(self._container, stream)
         self._steps = self._read()
 
@@ -268,6 +254,7 @@ class VideoReader:
                     frames = self._decode(packet)
                 elif packet.size or packet.dts is not None:
                     self._ending.saw(packet)
+                    self._times.move(packet)
                     packets.append(packet)
             for frame in frames:
                 yield Step(packets, frame)
@@ -281,10 +268,9 @@ class VideoReader:
     def _decode(self, packet: av.Packet[Any] | None) -> list[Frame]:
         if packet is not None and packet.size:
             self._ending.saw(packet)
-            if packet.is_corrupt:
-                # The demuxer knows that a part is missing.
-                self._damage.packets += 1
-                return []
+            self._times.move(packet)
+            if packet.is_corrupt and packet.pts is not None:
+                self._incomplete.append(packet.pts * self.time_base)
         try:
             pictures = self.stream.decode(packet)
         except av.error.EOFError:
@@ -303,6 +289,17 @@ class VideoReader:
         return frames
 
     def _raise_if_damaged(self) -> None:
+        if jumps := self._times.jumps:
+            start = Fraction(self.shift(_MILLISECOND), 1000)
+            places = ", ".join(f"{float(time - start):.2f} s" for time in jumps)
+            self.notes.append(
+                f"the file's clock begins anew at {places}; what follows was moved behind what "
+                "came before"
+            )
+        # Where files were joined, demuxers take whole packets for incomplete ones.
+        self._damage.incomplete = sum(
+            all(abs(time - jump) > _NEAR_A_JUMP for jump in jumps) for time in self._incomplete
+        )
         if self._clock.moved:
             self.notes.append(
                 f"{self._clock.moved} timestamps were missing or not later than the one before; "
@@ -315,43 +312,22 @@ class VideoReader:
             )
 
 
-class _Clock:
-    """Timestamps that are there and grow, which encoders need; counts those it had to move."""
-
-    def __init__(self, rate: Fraction, time_base: Fraction) -> None:
-        self._usual = max(1, round(1 / rate / time_base))
-        self._last: int | None = None
-        self._last_duration = 0
-        self.moved = 0
-
-    def frame(self, picture: av.VideoFrame) -> Frame:
-        pts, duration = picture.pts, max(0, getattr(picture, "duration", None) or 0)
-        if self._last is None:
-            pts = 0 if pts is None else pts
-        elif pts is None:
-            pts = self._last + (self._last_duration or self._usual)
-            self.moved += 1
-        elif pts <= self._last:
-            pts = self._last + 1
-            self.moved += 1
-        self._last, self._last_duration = pts, duration
-        return Frame(picture, pts, duration)
-
-
 @dataclass
 class _Damage:
     packets: int = 0
+    incomplete: int = 0
     frames: int = 0
     reading: str = ""
     ending: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.packets or self.frames or self.reading or self.ending)
+        return bool(self.packets or self.incomplete or self.frames or self.reading or self.ending)
 
     def __str__(self) -> str:
         parts = [
             self.ending,
             f"{self.packets} packets could not be decoded" if self.packets else "",
+            f"{self.incomplete} packets lack a part" if self.incomplete else "",
             f"{self.frames} frames are damaged" if self.frames else "",
             f"reading stopped ({self.reading})" if self.reading else "",
         ]

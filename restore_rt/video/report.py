@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["STAGES", "StageShare", "VideoReport"]
+__all__ = ["StageShare", "VideoReport"]
 
-# Stages by the thread that they run on; a run is as fast as its busiest thread.
-_THREADS = (("decode",), ("split", "network", "merge", "chroma", "convert"), ("encode",))
-STAGES = tuple(stage for thread in _THREADS for stage in thread)
+# Decoding and encoding have a thread each, and all other stages, those of the backend among them,
+# share the one between; a run is as fast as its busiest thread.
+_FIRST, _LAST = "decode", "encode"
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,11 @@ class VideoReport:
     codec
         Of the result.
     stages
-        Busy seconds by stage, see ``STAGES``; ``encode`` includes writing.
+        Busy seconds by stage; ``encode`` includes writing.
     notes
         What could not be kept, or was changed.
+    workers
+        Frames that were restored at once: the stages between share so many threads.
     """
 
     frames: int
@@ -59,6 +61,7 @@ class VideoReport:
     codec: str
     stages: Mapping[str, float]
     notes: list[str] = field(default_factory=list)
+    workers: int = 1
 
     @property
     def fps(self) -> float:
@@ -67,20 +70,35 @@ class VideoReport:
 
     @property
     def table(self) -> list[StageShare]:
-        """Every stage that ran, in the order of a frame's way."""
+        """Every stage that ran, decoding first and encoding last."""
         frames, seconds = max(self.frames, 1), max(self.seconds, 1e-9)
         return [
             StageShare(stage, self.stages[stage] / frames * 1000, self.stages[stage] / seconds)
-            for stage in STAGES
-            if stage in self.stages
+            for thread in self._threads
+            for stage in thread
         ]
 
     @property
     def bottleneck(self) -> str:
         """The stage to make faster: the busiest one on the busiest thread."""
-        busy = {stage: self.stages.get(stage, 0.0) for stage in STAGES}
-        thread = max(_THREADS, key=lambda stages: sum(busy[stage] for stage in stages))
-        return max(thread, key=lambda stage: busy[stage])
+        busy = self.stages
+        first, middle, last = self._threads
+        load = {
+            tuple(stages): sum(busy[stage] for stage in stages) / threads
+            for stages, threads in ((first, 1), (middle, self.workers), (last, 1))
+        }
+        busiest = max(load, key=lambda stages: load[stages])
+        return max(busiest, key=lambda stage: busy[stage], default="")
+
+    @property
+    def _threads(self) -> tuple[list[str], ...]:
+        """The stages that ran, by the thread that they ran on."""
+        middle = [stage for stage in self.stages if stage not in (_FIRST, _LAST)]
+        return (
+            [_FIRST] if _FIRST in self.stages else [],
+            middle,
+            [_LAST] if _LAST in self.stages else [],
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""

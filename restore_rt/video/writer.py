@@ -23,9 +23,11 @@ from restore_rt.video.containers import (
     FORMATS,
     add_copy,
     add_cover,
+    check_together,
     copy_disposition,
     is_cover,
     kept_metadata,
+    reason,
 )
 from restore_rt.video.reader import VideoReader
 
@@ -69,6 +71,8 @@ class VideoWriter:
 
     Raises
     ------
+    InputError
+        The container cannot hold the copied streams together.
     OutputError
         The file or the encoder cannot be opened.
     """
@@ -93,6 +97,7 @@ class VideoWriter:
         self._settings = settings
         self._format = FORMATS[target.suffix.lower()]
         copied = list(copied)
+        check_together(target, copied, source.packet_before_frames)
         try:
             options = self._container_options(copied)
             self._file = av.open(str(path), "w", format=self._format, container_options=options)
@@ -101,6 +106,7 @@ class VideoWriter:
         try:
             self._copies: dict[int, Stream] = {}
             self._last: dict[int, int] = {}
+            self._earliest = Fraction(0)
             wanted = {stream.index for stream in copied}
             for stream in source.container.streams:
                 if stream is source.stream:
@@ -111,8 +117,11 @@ class VideoWriter:
                     self._copies[stream.index] = add_copy(self._file, stream)
             self._file.metadata.update(kept_metadata(source.container.metadata))
             self._add_chapters()
-            self._video.codec_context.open()
+            self._open_encoder()
             self._file.start_encoding()
+        except OutputError:
+            self.abort()
+            raise
         except (av.FFmpegError, ValueError, OSError) as error:
             self.abort()
             raise self._failure(error) from error
@@ -143,6 +152,11 @@ class VideoWriter:
             self._file.close()
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
+        if self._earliest:
+            self.notes.append(
+                f"all times are {-float(self._earliest):.3f} s later: {self._target.suffix} cannot "
+                "begin before 0, where MP4 has the encoder's delay of the sound"
+            )
 
     def abort(self) -> None:
         """Close the file as it is."""
@@ -194,6 +208,12 @@ class VideoWriter:
         self._turn(stream)
         return stream
 
+    def _open_encoder(self) -> None:
+        try:
+            self._video.codec_context.open()
+        except (av.FFmpegError, ValueError, OSError) as error:
+            raise self._encoding_failure(error) from error
+
     def _turn(self, stream: VideoStream) -> None:
         data = self._source.extras.get("DISPLAYMATRIX", b"")
         if len(data) != _DISPLAY_MATRIX.size:
@@ -237,12 +257,25 @@ class VideoWriter:
             packet.pts = max(packet.pts, lowest)
             packet.dts = lowest
         self._last[index] = packet.dts
+        if self._moves_priming(packet.stream):
+            self._earliest = min(self._earliest, packet.pts * packet.time_base)
+
+    def _moves_priming(self, stream: Stream) -> bool:
+        """Whether sound before time 0 moves all the rest: MP4 names its length for Opus only."""
+        context = stream.codec_context
+        return (
+            self._format in ("matroska", "webm")
+            and "mov" in self._source.container.format.name.split(",")
+            and stream.type == "audio"
+            and context is not None
+            and not context.name.endswith("opus")
+        )
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         try:
             packets = self._video.encode(frame)
         except (av.FFmpegError, OSError) as error:
-            raise OutputError(f"{self._settings.codec} could not encode: {error}") from error
+            raise self._encoding_failure(error) from error
         for packet in packets:
             self._mux(packet)
 
@@ -255,4 +288,9 @@ class VideoWriter:
     def _failure(self, error: Exception) -> OutputError:
         if isinstance(error, OSError):
             return output_error(error, self._target)
-        return OutputError(f"cannot write {self._target}: {error}; try another --codec or .mkv")
+        hint = "" if self._format == "matroska" else "; .mkv, which can hold most streams, may do"
+        return OutputError(f"cannot write {self._target}: {reason(error)}{hint}")
+
+    def _encoding_failure(self, error: Exception) -> OutputError:
+        codec = self._settings.codec
+        return OutputError(f"{codec} could not encode: {reason(error)}; try another --codec")

@@ -17,6 +17,7 @@ import pytest
 
 from restore_rt.cli import run
 from restore_rt.manifest import Manifest, weights_sha256, write_manifest
+from restore_rt.video.encoders import CODECS
 from tests.networks import nearest, network
 from tests.video.clips import make_clip, moving_picture, read_clip, samples
 
@@ -133,6 +134,16 @@ def test_options_that_are_not_allowed(
     assert message in said
     assert len(said.splitlines()) == 1
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_help_gives_the_codecs_own_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["video", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "|".join(CODECS) in said
+    for name, codec in CODECS.items():
+        if codec.quality is not None:
+            assert f"{name} {codec.quality[2]}" in said
+            assert f"{name} {codec.preset}" in said
 
 
 def test_a_zoom_that_no_model_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

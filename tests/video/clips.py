@@ -53,6 +53,10 @@ class Enlarger:
     def scale(self) -> int:
         return self.manifest.scale
 
+    @property
+    def workers(self) -> int:
+        return 1
+
     def stream_into(
         self, pairs: Iterable[tuple[Any, Any]], *, stages: StageTimes | None = None
     ) -> Generator[Any, None, None]:

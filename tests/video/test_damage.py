@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -59,6 +60,47 @@ def test_a_cut_mp4(tmp_path: Path, sound: str | None) -> None:
     assert f"{report.frames} frames could be decoded" in message
     before, after = read_clip(whole), read_clip(tmp_path / "out.mp4")
     assert after.pts == before.pts[: report.frames]
+
+
+def _fragmented(path: Path) -> tuple[bytes, list[tuple[int, bytes]]]:
+    """Return an MP4 in fragments of ten frames, and where its top-level boxes begin."""
+    clip = make_clip(path.with_suffix(".mkv"), frames=60, options={"g": "10"})
+    fragments = {"movflags": "frag_keyframe+empty_moov"}
+    with av.open(str(clip)) as old, av.open(str(path), "w", container_options=fragments) as new:
+        stream = new.add_stream_from_template(old.streams.video[0], opaque=True)
+        for packet in old.demux():
+            if packet.dts is not None:
+                packet.stream = stream
+                new.mux(packet)
+    data, boxes, position = path.read_bytes(), [], 0
+    while position < len(data):
+        boxes.append((position, data[position + 4 : position + 8]))
+        position += int.from_bytes(data[position : position + 4], "big")
+    return data, boxes
+
+
+@pytest.mark.parametrize(("beyond", "message"), [
+    (4, "within a box's header"),
+    (60, r"its last box \(moof\) lacks \d+ bytes"),
+])  # fmt: skip
+def test_a_fragmented_mp4_that_is_cut_between_samples(
+    tmp_path: Path, beyond: int, message: str
+) -> None:
+    data, boxes = _fragmented(tmp_path / "whole.mp4")
+    fourth = [position for position, kind in boxes if kind == b"moof"][3]
+    source = tmp_path / "in.mp4"
+    source.write_bytes(data[: fourth + beyond])
+    report, said = _restore_damaged(source, tmp_path / "out.mp4")
+    assert report.frames == 30
+    assert re.search(message, said)
+
+
+@pytest.mark.parametrize("trailing", [b"", bytes(5), b"some other program's notes"])
+def test_a_whole_fragmented_mp4(tmp_path: Path, trailing: bytes) -> None:
+    data, _ = _fragmented(tmp_path / "whole.mp4")
+    source = tmp_path / "in.mp4"
+    source.write_bytes(data + trailing)
+    assert restore_video(source, tmp_path / "out.mp4", Enlarger()).frames == 60
 
 
 @pytest.mark.parametrize("sound", [None, "libopus"])

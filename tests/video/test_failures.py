@@ -237,6 +237,24 @@ def test_a_disk_that_is_full_in_the_end(tmp_path: Path, monkeypatch: pytest.Monk
     _nothing_left(tmp_path)
 
 
+def test_a_muxer_that_fails_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said names the target, not the temporary file."""
+    source = make_clip(tmp_path / "in.mp4", frames=3)
+
+    def refuse(self: writer.VideoWriter, packet: object) -> None:
+        name = str(tmp_path / ".restore-rt-0123.mp4")
+        log = (16, "mp4", "no such track")
+        error = av.error.ArgumentError(22, "Invalid argument", name, log)  # type: ignore[arg-type]
+        raise self._failure(error)
+
+    monkeypatch.setattr(writer.VideoWriter, "_mux", refuse)
+    with pytest.raises(OutputError) as caught:
+        restore_video(source, tmp_path / "out.mp4", Enlarger())
+    said = str(caught.value)
+    assert said.startswith(f"cannot write {tmp_path / 'out.mp4'}: no such track; .mkv")
+    assert "--codec" not in said
+
+
 def _run(command: list[object]) -> list[str]:
     done = subprocess.run(
         [str(word) for word in command],

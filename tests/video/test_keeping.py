@@ -52,7 +52,7 @@ def test_sound_is_copied_between_containers(
 
 def test_priming_samples_do_not_shift_picture_against_sound(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", frames=30, sound="aac")
-    restore_video(source, tmp_path / "out.mkv", Enlarger())
+    report = restore_video(source, tmp_path / "out.mkv", Enlarger())
     before, after = read_clip(source), read_clip(tmp_path / "out.mkv")
     offsets = {
         round(float(new - old) * 1000)
@@ -61,7 +61,8 @@ def test_priming_samples_do_not_shift_picture_against_sound(tmp_path: Path) -> N
             *((new[0], old[0]) for new, old in zip(after.others[0], before.others[0], strict=True)),
         ]
     }
-    assert len(offsets) == 1
+    assert offsets == {21}
+    assert any("all times are 0.021 s later" in note for note in report.notes)
 
 
 @pytest.mark.parametrize(
@@ -241,8 +242,10 @@ def test_everything_around_the_picture(tmp_path: Path, suffix: str, subtitles: s
     assert after.kinds == before.kinds
     assert after.metadata["title"] == "A title"
     assert after.stream_metadata[0]["language"] == "fra"
+    # FFmpeg 8.0, which PyAV 17 holds, writes no stream titles to MP4.
+    can_name = suffix == ".mkv" or int(av.__version__.split(".")[0]) >= 18
     named = ["The picture" in clip.stream_metadata[0].values() for clip in (before, after)]
-    assert named[0] == named[1]
+    assert named == [can_name, can_name]
     assert _chapters(after.chapters) == _chapters(before.chapters)
     assert after.video["rotation"] == before.video["rotation"]
     assert after.video["sar"] == Fraction(4, 3)

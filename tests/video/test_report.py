@@ -34,10 +34,25 @@ def test_figures() -> None:
         ({"decode": 0.1, "network": 0.5, "merge": 0.3, "encode": 0.7}, "network"),
         ({"decode": 0.1, "network": 0.5, "merge": 0.1, "encode": 0.7}, "encode"),
         ({"decode": 0.1, "split": 0.6, "network": 0.2, "encode": 0.5}, "split"),
+        ({"decode": 0.4, "upload": 0.3, "network": 0.2, "download": 0.1, "encode": 0.5}, "upload"),
+        ({}, ""),
     ],
 )
 def test_the_bottleneck_is_on_the_busiest_thread(stages: dict[str, float], bottleneck: str) -> None:
     assert _report(**stages).bottleneck == bottleneck
+
+
+def test_stages_of_any_backend_are_shown() -> None:
+    report = _report(encode=0.4, decode=0.1, upload=0.2, network=0.5, download=0.3)
+    names = ["decode", "upload", "network", "download", "encode"]
+    assert [row.stage for row in report.table] == names
+    assert list(report.as_dict()["stages"]) == names
+
+
+def test_workers_share_the_stages_between() -> None:
+    stages = {"decode": 0.1, "network": 1.6, "encode": 1.0}
+    assert VideoReport(100, 2.0, 64, 48, "h264", stages, workers=1).bottleneck == "network"
+    assert VideoReport(100, 2.0, 64, 48, "h264", stages, workers=2).bottleneck == "encode"
 
 
 def test_a_run_is_measured(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""The table of video codecs that can be written. Needs no PyAV: the command's help reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["CODECS", "Codec", "CodecName"]
+
+CodecName = Literal["h264", "h265", "av1", "ffv1"]
+
+_X26X_PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+)
+
+# x265 writes its statistics to standard error on its own.
+_X265_QUIET = ("log-level=error",)
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A codec's encoder, and what it can be told.
+
+    Attributes
+    ----------
+    encoder
+        FFmpeg's name of it.
+    quality
+        Lowest allowed, highest allowed and default; ``None`` for a lossless codec.
+    presets
+        Those that are allowed, the fastest first where they are names.
+    preset
+        The default one.
+    even
+        Subsampled sides must be even.
+    private
+        Options in the encoder's own words.
+    """
+
+    encoder: str
+    quality: tuple[int, int, int] | None
+    presets: tuple[str, ...]
+    preset: str = ""
+    even: bool = False
+    private: tuple[str, ...] = ()
+
+
+CODECS: dict[CodecName, Codec] = {
+    "h264": Codec("libx264", (0, 51, 18), _X26X_PRESETS, "veryfast", even=True),
+    "h265": Codec("libx265", (0, 51, 20), _X26X_PRESETS, "fast", even=True, private=_X265_QUIET),
+    "av1": Codec("libsvtav1", (1, 63, 28), tuple(map(str, range(14))), "8", even=True),
+    "ffv1": Codec("ffv1", None, ()),
+}

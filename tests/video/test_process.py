@@ -1,0 +1,38 @@
+"""What a run leaves changed in the process."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import pytest
+
+from restore_rt.video import codecs, restore_video
+from tests.video.clips import Enlarger, make_clip
+
+
+@pytest.mark.parametrize("level", [None, av.logging.ERROR, av.logging.DEBUG])
+def test_pyavs_log_level_stays(tmp_path: Path, level: int | None) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=1, codec="ffv1")
+    before = av.logging.get_level()
+    logging.getLogger("libav").addHandler(logging.NullHandler())
+    av.logging.set_level(level)
+    try:
+        restore_video(source, tmp_path / "out.mkv", Enlarger(), codec="ffv1")
+        assert av.logging.get_level() == level
+    finally:
+        av.logging.set_level(before)
+
+
+@pytest.mark.parametrize(("codec", "wanted"), [("h264", None), ("ffv1", None), ("av1", "1")])
+def test_the_environment_changes_for_av1_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, wanted: str | None
+) -> None:
+    environment: dict[str, str] = {}
+    monkeypatch.setattr(codecs, "os", SimpleNamespace(environ=environment))
+    source = make_clip(tmp_path / "in.mkv", frames=1, size=(64, 64))
+    monkeypatch.setenv("SVT_LOG", "1")  # the encoder reads the real one
+    restore_video(source, tmp_path / "out.mkv", Enlarger(), codec=codec)
+    assert environment.get("SVT_LOG") == wanted
