@@ -1,4 +1,4 @@
-"""How good the shipped video-x2 is: PSNR against bicubic, clean and after H.264."""
+"""How good a luma model is: PSNR against bicubic, clean and after H.264."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from rich.table import Table
 from restore_rt import zoo
 from restore_rt.manifest import read_manifest
 from restore_rt.training.evaluate import bicubic, evaluate
+from restore_rt.training.pictures import find_pictures
 
 MODEL = "video-x2"
 SETS = ("Set5", "Set14", "BSD100")
@@ -29,7 +30,7 @@ Plane = NDArray[np.float32]
 
 
 def main() -> None:
-    """Measure, print a table, write ``results/quality_video-x2.json``."""
+    """Measure, print a table, write ``results/quality_NAME.json``, named after the model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--data",
@@ -37,7 +38,7 @@ def main() -> None:
         default=os.environ.get("RESTORE_RT_DATA"),
         help="the folder that holds test/sr/Set5 and so on; default: RESTORE_RT_DATA",
     )
-    parser.add_argument("--model", type=Path, help="an ONNX file; default: the shipped one")
+    parser.add_argument("--model", type=Path, help=f"an ONNX file; default: the shipped {MODEL}")
     parser.add_argument("--dry-run", action="store_true", help="print the table, write nothing")
     options = parser.parse_args()
     if options.data is None:
@@ -62,7 +63,7 @@ def main() -> None:
             }
             for label, (crf, frames) in INPUTS.items()
         }
-        sets[name] = {"images": len(list(folder.glob("*.png"))), **rows}
+        sets[name] = {"images": len(find_pictures(folder)), **rows}
     _print(sets, manifest.name)
     parameters = sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer)
     if not options.dry_run:
@@ -77,7 +78,7 @@ def main() -> None:
             "parameters": parameters,
             "sets": sets,
         }
-        print(f"written: {write(f'quality_{MODEL}', record)}")
+        print(f"written: {write(f'quality_{manifest.name}', record)}")
 
 
 def _network(path: Path) -> Callable[[Plane], Plane]:
@@ -85,7 +86,8 @@ def _network(path: Path) -> Callable[[Plane], Plane]:
 
     def restore(plane: Plane) -> Plane:
         (out,) = session.run(["y"], {"x": plane[None, None] / np.float32(255)})
-        return np.asarray(out, np.float32)[0, 0] * np.float32(255)
+        restored: Plane = np.asarray(out, np.float32)[0, 0] * np.float32(255)
+        return restored
 
     return restore
 

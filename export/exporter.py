@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,18 +15,19 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.export import Dim
 
-from restore_rt.errors import InputError, ModelError, OutputError
-from restore_rt.export.halo import measure_halo
+from restore_rt.errors import InputError, ModelError
+from restore_rt.export.halo import find_halo
 from restore_rt.export.samples import picture_samples, synthetic_samples
+from restore_rt.files import check_target, whole_file
 from restore_rt.manifest import Manifest, weights_sha256, write_manifest
-from restore_rt.training.checkpoint import load_checkpoint
+from restore_rt.training.checkpoint import load_checkpoint, load_weights
 from restore_rt.training.networks import build
 from restore_rt.training.recipe import Recipe, parse_recipe
 
 __all__ = ["ExportError", "export_onnx"]
 
 OPSET = 18
-# On the scale of 0 to 1: an eightieth of a step of 8-bit video.
+# On the scale of 0 to 1: about an eightieth of a step of 8-bit video.
 TOLERANCE = 5e-5
 Batch = NDArray[np.float32]
 
@@ -43,6 +43,7 @@ def export_onnx(
     images: Path | None = None,
     tile: tuple[int, int] | None = None,
     opset: int = OPSET,
+    overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Manifest:
     """Export a checkpoint's averaged weights to an ONNX file that was checked.
@@ -63,6 +64,8 @@ def export_onnx(
         Recommended height and width of a tile; None takes the recipe's.
     opset
         ONNX operator set, 18 or later.
+    overwrite
+        An existing file may be replaced.
     say
         Takes one line of progress.
 
@@ -74,7 +77,10 @@ def export_onnx(
     Raises
     ------
     InputError
-        If the checkpoint or the folder of pictures cannot be read.
+        If the checkpoint or the folder of pictures cannot be read, the tile or the operator set
+        is not allowed, or `out` exists and may not be replaced.
+    ReachError
+        If the network looks too far to run on tiles.
     ExportError
         If the outputs differ or are not finite.
     OutputError
@@ -82,30 +88,34 @@ def export_onnx(
     """
     if opset < 18:
         raise InputError(f"opset is {opset}; allowed are 18 and later")
+    check_target(out, overwrite=overwrite)
     state = load_checkpoint(checkpoint)
     recipe = parse_recipe(state["recipe"])
     net = recipe.network
     network = build(net.name, scale=net.scale, colour=net.colour, **net.params).eval()
-    network.load_state_dict(state["average"])
+    load_weights(network, state["average"], checkpoint)
     for name, values in network.state_dict().items():
         if not torch.isfinite(values).all():
             raise ExportError(f"{checkpoint}: {name} has values that are not finite; export "
                               "another checkpoint")  # fmt: skip
     channels = 3 if net.colour == "rgb" else 1
+    multiple = measure_multiple(network, channels, net.scale)
+    tile = tile or recipe.model.tile
+    if any(side < 1 or side % multiple for side in tile):
+        raise InputError(f"tile is {tile}; both sides must be positive multiples of {multiple}")
     samples = synthetic_samples(channels)
     if images is not None:
-        samples += picture_samples(images, net.colour)
-
-    multiple = measure_multiple(network, channels, net.scale)
-    halo = measure_halo(network, [torch.from_numpy(s[:1]) for s in samples[:4]], scale=net.scale)
+        samples += picture_samples(images, net.colour, smallest=multiple)
+    halo = find_halo(network, channels, scale=net.scale, multiple=multiple)
     say(f"halo {halo}, multiple {multiple}, both measured")
-    model = to_onnx(network, channels, opset)
+    model = to_onnx(network, channels, opset, multiple)
     worst = compare(network, model, _batches(samples, multiple))
     say(f"PyTorch and ONNX Runtime agree to {worst:.1e} of 1")
     manifest = _describe(recipe, state, model, halo, multiple, tile)
     write_manifest(model, manifest)
     onnx.checker.check_model(model, full_check=True)
-    _write(model, out)
+    with whole_file(out, overwrite=overwrite) as temporary:
+        temporary.write_bytes(model.SerializeToString(deterministic=True))
     say(f"wrote {out} ({out.stat().st_size} bytes)")
     return manifest
 
@@ -135,9 +145,9 @@ def _accepts(network: nn.Module, channels: int, size: tuple[int, int], scale: in
     return tuple(shape) == (1, channels, size[0] * scale, size[1] * scale)
 
 
-def to_onnx(network: nn.Module, channels: int, opset: int) -> onnx.ModelProto:
-    example = torch.zeros(2, channels, 24, 40)
-    dynamic = {"x": {0: Dim("n"), 2: Dim("h"), 3: Dim("w")}}
+def to_onnx(network: nn.Module, channels: int, opset: int, multiple: int) -> onnx.ModelProto:
+    example = torch.zeros(2, channels, 24 * multiple, 40 * multiple)
+    dynamic = {"x": {0: Dim("n"), 2: multiple * Dim("h"), 3: multiple * Dim("w")}}
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -239,7 +249,7 @@ def _describe(
     model: onnx.ModelProto,
     halo: int,
     multiple: int,
-    tile: tuple[int, int] | None,
+    tile: tuple[int, int],
 ) -> Manifest:
     info = recipe.model
     metrics = state["metrics"]
@@ -253,23 +263,10 @@ def _describe(
         colour=recipe.network.colour,
         halo=halo,
         multiple=multiple,
-        tile=tile or info.tile,
+        tile=tile,
         sha256=weights_sha256(model),
         trained_on=info.trained_on,
         licence=info.licence,
         recipe=recipe.text,
         metrics={"step": float(str(state["step"])), **metrics},
     )
-
-
-def _write(model: onnx.ModelProto, out: Path) -> None:
-    temporary = out.with_name(out.name + ".part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(model.SerializeToString(deterministic=True))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(out)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{out} cannot be written: {error}; choose another place") from None

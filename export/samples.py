@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
 from restore_rt.training.colour import luma
-from restore_rt.training.data import read_rgb
+from restore_rt.training.pictures import find_pictures, read_rgb
 
 __all__ = ["picture_samples", "synthetic_samples"]
 
@@ -18,10 +18,12 @@ PICTURES = 4
 PICTURE_SIZE = 320
 
 
-def synthetic_samples(channels: int, *, seed: int = 0) -> list[NDArray[np.float32]]:
-    """Make noise, a gradient with waves, hard edges, and black and white; (1, C, H, W) each."""
+def synthetic_samples(
+    channels: int, *, size: tuple[int, int] = SIZE, seed: int = 0
+) -> list[NDArray[np.float32]]:
+    """Make noise, a gradient with waves, hard edges, and black and white; (1, C, *size) each."""
     rng = np.random.default_rng(seed)
-    height, width = SIZE
+    height, width = size
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     waves = 0.5 + x / width / 4 + 0.2 * np.sin(x * x / 700 + y / 5)
     edges = ((x // 7 + y // 5) % 2 * 0.6 + (x > y) * 0.3).astype(np.float32)
@@ -33,21 +35,22 @@ def synthetic_samples(channels: int, *, seed: int = 0) -> list[NDArray[np.float3
     return [noise, *repeated]
 
 
-def picture_samples(folder: Path, colour: str) -> list[NDArray[np.float32]]:
+def picture_samples(folder: Path, colour: str, *, smallest: int = 1) -> list[NDArray[np.float32]]:
     """Read the first few pictures of a folder, their middles, (1, C, H, W) of 0 to 1.
 
     Raises
     ------
     InputError
-        If there is none, or one cannot be read.
+        If there is none, or one cannot be read or has a side below `smallest`.
     """
-    suffixes = (".bmp", ".jpg", ".jpeg", ".png", ".webp")
-    files = sorted(p for p in folder.glob("*") if p.suffix.lower() in suffixes)[:PICTURES]
-    if not files:
-        raise InputError(f"no pictures in {folder}; it should hold {', '.join(suffixes)} files")
     samples = []
-    for file in files:
+    for file in find_pictures(folder)[:PICTURES]:
         rgb = read_rgb(file)
+        if min(rgb.shape[:2]) < smallest:
+            raise InputError(
+                f"{file} has {rgb.shape[0]}x{rgb.shape[1]} pixels; the network takes no fewer than "
+                f"{smallest} along each side, remove it"
+            )
         top, left = (max(0, size - PICTURE_SIZE) // 2 for size in rgb.shape[:2])
         # One row fewer than columns, and odd, so that axes cannot be confused.
         rgb = rgb[top : top + PICTURE_SIZE - 1, left : left + PICTURE_SIZE]

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import os
+import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from restore_rt.errors import InputError
+from restore_rt.files import whole_file
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["load_checkpoint", "load_weights", "save_checkpoint"]
 
 FORMAT = 1
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` to a temporary file beside `path`, flush it to disk, then rename it."""
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
-        torch.save({"format": FORMAT, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Write `state` to `path`, in place of a checkpoint that was there.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; the former one is kept.
+    """
+    # In memory first, since torch hides behind a RuntimeError what kept a file from being written.
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, **state}, buffer)
+    with whole_file(path, overwrite=True) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -39,11 +47,32 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"no checkpoint at {path}; name a file that training wrote") from None
     except Exception as error:
         # torch raises many kinds, down to RuntimeError and KeyError, for a damaged file.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} cannot be read as a checkpoint: {reason}") from None
+        raise InputError(f"{path} cannot be read as a checkpoint: {_first_line(error)}") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise InputError(
             f"{path} is no checkpoint of format {FORMAT}; train again or export it "
             "with the version that wrote it"
         )
     return state
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Put `weights`, read from the checkpoint at `path`, into `network`.
+
+    Raises
+    ------
+    InputError
+        If they belong to a network with other layers.
+    """
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())
+        raise InputError(
+            f"{path} does not fit the network that its recipe describes ({detail}); train again "
+            "or use the version that wrote it"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -14,19 +14,21 @@ import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from restore_rt.errors import InputError
+from restore_rt.files import output_error, whole_file
 from restore_rt.training.colour import luma
 from restore_rt.training.degradations import h264, h264_luma, jpeg, reduce, wandering_crops
+from restore_rt.training.pictures import find_pictures, read_bytes, read_rgb
 from restore_rt.training.recipe import Data, Recipe, Variant
 
-__all__ = ["Pair", "Picture", "PictureSet", "load_pictures", "read_rgb", "whole"]
+__all__ = ["Pair", "Picture", "PictureSet", "load_pictures", "whole"]
 
 U8 = NDArray[np.uint8]
 
@@ -57,21 +59,6 @@ class Picture:
     name: str
     target: U8
     inputs: tuple[tuple[Pair, ...], ...]
-
-
-def read_rgb(path: Path) -> U8:
-    """Read an image file as (H, W, 3) 8-bit RGB.
-
-    Raises
-    ------
-    InputError
-        If Pillow cannot read it.
-    """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} cannot be read as an image: {error}; remove or mend it") from None
 
 
 def held_out(name: str, one_in: int) -> bool:
@@ -165,30 +152,34 @@ def load_pictures(
 ) -> tuple[PictureSet, list[Picture]]:
     """Read the recipe's folders under `root`: the set to train on, and the held-out pictures.
 
-    What was prepared is kept in `cache` and found again when neither file nor recipe changed.
+    What was prepared is kept in `cache`, a folder that is made if missing, and found again when
+    neither file nor recipe changed.
 
     Raises
     ------
     InputError
         If a folder is missing or has no picture large enough, or a file cannot be read.
+    OutputError
+        If the cache cannot be written.
     """
     smallest = recipe.data.patch * recipe.network.scale + REACH + recipe.network.scale
-    cache.mkdir(parents=True, exist_ok=True)
-    files: list[tuple[str, Path]] = []
-    for folder in recipe.data.folders:
-        if not (root / folder).is_dir():
-            raise InputError(
-                f"no folder {root / folder}; the recipe trains on {', '.join(recipe.data.folders)}"
-            )
-        suffixes = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-        found = sorted(p for p in (root / folder).iterdir() if p.suffix.lower() in suffixes)
-        files += [(f"{folder}/{p.name}", p) for p in found]
+    files = [
+        (f"{folder}/{path.name}", path)
+        for folder in recipe.data.folders
+        for path in find_pictures(root / folder)
+    ]
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(error, cache) from None
 
     def prepare(item: tuple[str, Path]) -> Picture | None:
         name, path = item
         validation = held_out(name, recipe.data.holdout)
-        key = hashlib.sha256(path.read_bytes())
-        what = (name, validation, recipe.seed, recipe.network.scale, recipe.network.colour)
+        key = hashlib.sha256(read_bytes(path))
+        network = recipe.network
+        # With the size that is asked for, so that what is cached is large enough.
+        what = (name, validation, recipe.seed, network.scale, network.colour, smallest)
         ways = [dataclasses.replace(variant, share=1) for variant in recipe.data.variants]
         key.update(repr((what, ways, _CONSTANTS)).encode())
         kept = cache / f"{key.hexdigest()[:32]}.npz"
@@ -223,14 +214,12 @@ def load_pictures(
 
 
 def _save(picture: Picture, path: Path) -> None:
-    arrays = {"target": picture.target}
+    arrays: dict[str, Any] = {"target": picture.target}
     for v, pairs in enumerate(picture.inputs):
         for p, pair in enumerate(pairs):
             arrays[f"{v}/{p}/{pair.y}/{pair.x}"] = pair.input
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    temporary.replace(path)
+    with whole_file(path, overwrite=True) as temporary:
+        np.savez(temporary, **arrays)
 
 
 def _load(name: str, path: Path) -> Picture | None:

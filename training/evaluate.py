@@ -13,13 +13,13 @@ from PIL import Image
 
 from restore_rt.errors import InputError
 from restore_rt.training.colour import luma
-from restore_rt.training.data import REACH, read_rgb, whole
+from restore_rt.training.data import REACH, whole
 from restore_rt.training.degradations import h264_luma, reduce, wandering_crops
+from restore_rt.training.pictures import find_pictures, read_rgb
 
 __all__ = ["bicubic", "evaluate", "psnr", "psnr_y"]
 
 Plane = NDArray[np.float32]
-SUFFIXES = (".bmp", ".jpg", ".png", ".tif", ".webp")
 
 
 def psnr(a: Plane, b: Plane, *, shave: int = 0) -> float:
@@ -88,11 +88,8 @@ def evaluate(
     """
     if frames < 1:
         raise InputError(f"frames is {frames}; must be at least 1")
-    files = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
-    if not files:
-        raise InputError(f"no images in {folder}; it should hold {', '.join(SUFFIXES)} files")
     result = {}
-    for file in files:
+    for file in find_pictures(folder):
         rgb = read_rgb(file)
         if crf is None:
             originals = [whole(rgb, scale)]

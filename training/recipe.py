@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 import types
 import typing
@@ -14,7 +15,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from restore_rt.errors import InputError
+from restore_rt.errors import InputError, RestoreError
+from restore_rt.manifest import COLOURS, CONTENTS, TASKS
 
 __all__ = [
     "Data",
@@ -149,6 +151,7 @@ def parse_recipe(text: str) -> Recipe:
         raise RecipeError("unknown key 'text'")
     recipe = _read(Recipe, {**table, "text": text}, "")
     _check(recipe)
+    _check_network(recipe)
     return recipe
 
 
@@ -157,16 +160,19 @@ def _check(recipe: Recipe) -> None:
     from restore_rt.training.losses import LOSSES
     from restore_rt.training.networks import NETWORKS
 
-    data, optim, network = recipe.data, recipe.optim, recipe.network
+    data, optim, network, model = recipe.data, recipe.optim, recipe.network, recipe.model
     rules = [
+        (0 <= recipe.seed < 2**63, f"seed is {recipe.seed}; must be at least 0, below 2**63"),
+        (model.task in TASKS, f"model.task is {model.task!r}; there are {[*TASKS]}"),
+        (model.content in CONTENTS, f"model.content is {model.content!r}; there are {[*CONTENTS]}"),
         (network.name in NETWORKS, f"network.name is {network.name!r}; there are {[*NETWORKS]}"),
         (optim.loss in LOSSES, f"optim.loss is {optim.loss!r}; there are {[*LOSSES]}"),
         (1 <= network.scale <= 4, f"network.scale is {network.scale}; allowed are 1 to 4"),
         (
-            network.colour in ("luma", "rgb"),
-            f"network.colour is {network.colour!r}; allowed are 'luma' and 'rgb'",
+            network.colour in COLOURS,
+            f"network.colour is {network.colour!r}; there are {[*COLOURS]}",
         ),
-        (min(recipe.model.tile) >= 1, f"model.tile is {recipe.model.tile}; must be positive"),
+        (min(model.tile) >= 1, f"model.tile is {model.tile}; must be positive"),
         (bool(data.folders), "data.folders is empty; name at least one folder"),
         (bool(data.variants), "data.variants is empty; describe at least one"),
         (data.holdout >= 2, f"data.holdout is {data.holdout}; must be at least 2"),
@@ -179,7 +185,10 @@ def _check(recipe: Recipe) -> None:
         ),
         (optim.steps >= 1, f"optim.steps is {optim.steps}; must be at least 1"),
         (optim.epoch >= 1, f"optim.epoch is {optim.epoch}; must be at least 1"),
-        (optim.rate > 0, f"optim.rate is {optim.rate}; must be above 0"),
+        (
+            0 < optim.rate < math.inf,
+            f"optim.rate is {optim.rate}; must be above 0, and finite",
+        ),
         (
             0 <= optim.rate_end <= optim.rate,
             f"optim.rate_end is {optim.rate_end}; must be 0 to rate, which is {optim.rate}",
@@ -189,7 +198,8 @@ def _check(recipe: Recipe) -> None:
         (0 <= optim.ema < 1, f"optim.ema is {optim.ema}; must be at least 0 and below 1"),
     ]
     for name, share in data.folders.items():
-        rules.append((share > 0, f"data.folders.{name} is {share}; must be above 0"))
+        usable = 0 < share < math.inf
+        rules.append((usable, f"data.folders.{name} is {share}; must be above 0, and finite"))
     limits = {"clean": (0, 0), "jpeg": (1, 95), "h264": (0, 51)}
     for number, variant in enumerate(data.variants):
         where = f"data.variants[{number}]"
@@ -197,13 +207,43 @@ def _check(recipe: Recipe) -> None:
         span = f"from {variant.low} to {variant.high}; allowed are {low} to {high}, low first"
         rules += [
             (variant.kind in limits, f"{where}.kind is {variant.kind!r}; there are {[*limits]}"),
-            (variant.share > 0, f"{where}.share is {variant.share}; must be above 0"),
+            (
+                0 < variant.share < math.inf,
+                f"{where}.share is {variant.share}; must be above 0, and finite",
+            ),
             (variant.copies >= 1, f"{where}.copies is {variant.copies}; must be at least 1"),
             (low <= variant.low <= variant.high <= high, f"{where} goes {span}"),
         ]
     for holds, message in rules:
         if not holds:
             raise RecipeError(message)
+
+
+def _check_network(recipe: Recipe) -> None:
+    """Build the network without memory for its weights, and send an empty tile through it."""
+    import torch
+
+    from restore_rt.training.networks import build
+
+    net, (height, width) = recipe.network, recipe.model.tile
+    try:
+        with torch.device("meta"), torch.no_grad():
+            network = build(net.name, scale=net.scale, colour=net.colour, **net.params)
+            x = torch.empty(1, 3 if net.colour == "rgb" else 1, height, width)
+    except (RestoreError, RuntimeError, ValueError) as error:
+        raise RecipeError(f"network.params is {net.params}: {error}") from None
+    try:
+        with torch.device("meta"), torch.no_grad():
+            shape = network(x).shape
+    except RuntimeError as error:
+        raise RecipeError(
+            f"model.tile is {[height, width]}, which network {net.name!r} does not take: {error}"
+        ) from None
+    if tuple(shape[2:]) != (height * net.scale, width * net.scale):
+        raise RecipeError(
+            f"model.tile is {[height, width]}, of which network {net.name!r} makes "
+            f"{[*shape[2:]]}; must be {net.scale} times the tile"
+        )
 
 
 def _read(kind: type[T], table: Any, where: str) -> T:

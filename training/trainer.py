@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import ctypes
 import math
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +14,18 @@ import torch
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError, RestoreError
-from restore_rt.training.checkpoint import load_checkpoint, save_checkpoint
+from restore_rt.files import whole_file
+from restore_rt.training.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from restore_rt.training.data import Picture, load_pictures
 from restore_rt.training.evaluate import psnr
 from restore_rt.training.losses import LOSSES
 from restore_rt.training.networks import build
 from restore_rt.training.recipe import Optim, Recipe
 
-__all__ = ["TrainingError", "learning_rate", "train"]
+__all__ = ["LAST", "TrainingError", "learning_rate", "train"]
 
+# The file in a run's folder from which it is resumed.
+LAST = "last.pt"
 LOG_SECONDS = 10.0
 
 
@@ -66,7 +67,7 @@ def train(
     resume
         Go on from ``last.pt`` in `run`; without it, a run that exists is refused.
     stop_after
-        Stop, with a checkpoint, after this step at the latest; None trains to the end.
+        Stop, with a checkpoint, after this step at the latest, 1 or more; None trains to the end.
     say
         Takes one line of progress.
 
@@ -79,42 +80,47 @@ def train(
     ------
     InputError
         If the data or the run's folder are not as they must be.
+    OutputError
+        If the run's folder cannot be written.
     TrainingError
         If the loss or a gradient is not finite.
     """
-    last, optim = run / "last.pt", recipe.optim
+    last, optim = run / LAST, recipe.optim
+    if stop_after is not None and stop_after < 1:
+        raise InputError(f"stop_after is {stop_after}; must be at least 1, or None")
     if last.exists() and not resume:
         raise InputError(f"{run} has a run already; resume it, or name another folder")
     if resume and not last.exists():
         raise InputError(f"nothing to resume in {run}; start without resuming")
-    _keep_freed_memory()
-    run.mkdir(parents=True, exist_ok=True)
+    state = load_checkpoint(last) if resume else None
+    if state is not None and state["recipe"] != recipe.text:
+        raise InputError(
+            f"{last} belongs to another recipe than the one given; use "
+            f"{run / 'recipe.toml'}, or another folder"
+        )
     say(f"{recipe.model.name}: preparing pictures from {data}")
     pictures, held_out = load_pictures(recipe, data, run / "cache", say=say)
     say(f"{len(pictures.pictures)} pictures to train on, {len(held_out)} held out")
 
     torch.manual_seed(recipe.seed)
     network = _network(recipe)
-    average = _network(recipe)
+    average = _network(recipe).eval()
     average.load_state_dict(network.state_dict())
     adam = torch.optim.Adam(network.parameters(), lr=optim.rate)
     loss_of = LOSSES[optim.loss]
     first, best = 0, -math.inf
     metrics: dict[str, float] = {}
-    if resume:
-        state = load_checkpoint(last)
-        if state["recipe"] != recipe.text:
-            raise InputError(
-                f"{last} belongs to another recipe than the one given; use "
-                f"{run / 'recipe.toml'}, or another folder"
-            )
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
+    # Since the last validation.
+    losses: list[float] = []
+    if state is not None:
+        load_weights(network, state["network"], last)
+        load_weights(average, state["average"], last)
         adam.load_state_dict(state["adam"])
-        first, best, metrics = state["step"], state["best"], state["metrics"]
+        first, best, metrics, losses = (state[k] for k in ("step", "best", "metrics", "losses"))
         say(f"resuming after step {first}")
     else:
-        (run / "recipe.toml").write_text(recipe.text, encoding="utf-8")
+        with whole_file(run / "recipe.toml", overwrite=True) as temporary:
+            temporary.write_text(recipe.text, encoding="utf-8")
     table = _Metrics(run / "metrics.csv", first)
 
     def checkpoint(step: int) -> dict[str, Any]:
@@ -123,14 +129,14 @@ def train(
             "step": step,
             "best": best,
             "metrics": metrics,
+            "losses": losses,
             "network": network.state_dict(),
             "average": average.state_dict(),
             "adam": adam.state_dict(),
         }
 
-    end = min(optim.steps, stop_after or optim.steps)
+    end = optim.steps if stop_after is None else min(optim.steps, stop_after)
     started = logged = time.monotonic()
-    losses: list[float] = []
     for step in range(first, end):
         rate = learning_rate(optim, step)
         for group in adam.param_groups:
@@ -161,13 +167,20 @@ def train(
         if done % optim.epoch == 0 or done == optim.steps:
             clean, coded = validate(average, held_out, recipe.network.scale)
             table.add(step=done, loss=float(np.mean(losses)), rate=rate, clean=clean, h264=coded)
-            metrics = {"validation_psnr_clean": clean, "validation_psnr_h264_crf28": coded}
+            # A run can stop later than this, so the figures say which step they are of.
+            metrics = {
+                "validation_step": float(done),
+                "validation_psnr_clean": clean,
+                "validation_psnr_h264_crf28": coded,
+            }
             losses.clear()
             better = (clean + coded) / 2 > best
             best = max(best, (clean + coded) / 2)
-            save_checkpoint(last, checkpoint(done))
+            # The best first: a run killed between the two is resumed before this step, and comes
+            # to it again.
             if better:
                 save_checkpoint(run / "best.pt", checkpoint(done))
+            save_checkpoint(last, checkpoint(done))
             say(
                 f"step {done}: {clean:.3f} dB clean, {coded:.3f} dB after H.264"
                 + ("  (best)" if better else "")
@@ -179,7 +192,10 @@ def train(
 
 @torch.no_grad()
 def validate(network: nn.Module, pictures: list[Picture], scale: int) -> tuple[float, float]:
-    """Mean PSNR over held-out pictures and channels, in dB: from clean inputs, and coded ones."""
+    """Mean PSNR over held-out pictures and channels, in dB: from clean inputs, and coded ones.
+
+    The network must be in evaluation mode.
+    """
     scores: tuple[list[float], list[float]] = ([], [])
     for picture in pictures:
         for pairs, into in zip(picture.inputs, scores, strict=True):
@@ -196,28 +212,16 @@ def validate(network: nn.Module, pictures: list[Picture], scale: int) -> tuple[f
 def _network(recipe: Recipe) -> nn.Module:
     net = recipe.network
     network = build(net.name, scale=net.scale, colour=net.colour, **net.params)
-    # On a CPU, channels last is about 1.2 times faster here than the default layout.
+    # Convolutions of few channels are faster so, on a CPU.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 @torch.no_grad()
 def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
-
-
-def _keep_freed_memory() -> None:
-    """Ask glibc not to give freed memory back to the system.
-
-    Each step frees and asks for the same megabytes again; fetching them anew, page by page, took
-    up to half of a step's time for batches of 64-pixel patches.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    trim_threshold, top_pad, mmap_max = -1, -2, -4
-    libc = ctypes.CDLL(None)
-    libc.mallopt(mmap_max, 0)
-    libc.mallopt(trim_threshold, 2**31 - 1)
-    libc.mallopt(top_pad, 2**28)
+    # Buffers are constants, counts, or averages already.
+    for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
+        mine.copy_(theirs)
 
 
 class _Metrics:
@@ -227,15 +231,21 @@ class _Metrics:
 
     def __init__(self, path: Path, step: int) -> None:
         self.path = path
-        rows: list[dict[str, str]] = []
+        self.rows: list[dict[str, Any]] = []
         if step and path.exists():
             with path.open(newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+                self.rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+        self._write()
 
     def add(self, **row: float) -> None:
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self.COLUMNS).writerow(row)
+        self.rows.append(row)
+        self._write()
+
+    def _write(self) -> None:
+        with (
+            whole_file(self.path, overwrite=True) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, self.COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.rows)

@@ -1,21 +1,27 @@
 from __future__ import annotations
 
+import errno
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 
 from restore_rt.errors import InputError, OutputError
 from restore_rt.export import ExportError, export_onnx
 from restore_rt.export.__main__ import main
+from restore_rt.export.samples import picture_samples
 from restore_rt.manifest import read_manifest, weights_sha256
 from restore_rt.training.checkpoint import load_checkpoint, save_checkpoint
-from restore_rt.training.networks import build
+from restore_rt.training.networks import NETWORKS, build
 
 RECIPE = """
 seed = 1
@@ -75,7 +81,7 @@ def test_the_file_does_what_the_network_does_and_says_what_it_is(
     assert manifest.metrics == {"step": 5.0, "validation_psnr_clean": 30.5}
     assert [opset.version for opset in model.opset_import if not opset.domain] == [18]
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
-    assert not list(tmp_path.glob("*.part"))
+    assert sorted(tmp_path.iterdir()) == [source, out]
 
     channels = 3 if colour == "rgb" else 1
     network = build("compact", width=4, depth=3, scale=2, colour=colour)
@@ -93,7 +99,7 @@ def test_weights_that_are_no_numbers_are_refused(
 ) -> None:
     def poison(network: nn.Module) -> None:
         with torch.no_grad():
-            network.layers[1].bias[2] = float("nan")
+            network.get_parameter("layers.1.bias")[2] = float("nan")
 
     with pytest.raises(ExportError, match=r"layers\.1\.bias has values that are not finite"):
         export_onnx(checkpoint(poison), tmp_path / "x.onnx", say=quiet)
@@ -103,8 +109,9 @@ def test_weights_that_are_no_numbers_are_refused(
 def test_outputs_that_overflow_are_refused(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     def swell(network: nn.Module) -> None:
         with torch.no_grad():
-            for layer in network.layers:
-                layer.weight.fill_(1e30)
+            for name, parameter in network.named_parameters():
+                if name.endswith(".weight"):
+                    parameter.fill_(1e30)
 
     with pytest.raises(ExportError, match="not finite"):
         export_onnx(checkpoint(swell), tmp_path / "x.onnx", say=quiet)
@@ -118,7 +125,7 @@ def test_a_difference_between_the_two_is_refused(
 
     real = stage.to_onnx
 
-    def slightly_wrong(*arguments: object) -> onnx.ModelProto:
+    def slightly_wrong(*arguments: Any) -> onnx.ModelProto:
         model = real(*arguments)
         bias = next(t for t in model.graph.initializer if t.name == "layers.2.bias")
         values = onnx.numpy_helper.to_array(bias) + np.float32(2e-4)
@@ -136,11 +143,125 @@ def test_what_cannot_be_read_or_written_is_named(
 ) -> None:
     with pytest.raises(InputError, match="opset is 12"):
         export_onnx(checkpoint(), tmp_path / "x.onnx", opset=12, say=quiet)
-    with pytest.raises(InputError, match="no pictures in"):
+    with pytest.raises(InputError, match=r"tile is \(0, 8\); both sides must be positive"):
+        export_onnx(checkpoint(), tmp_path / "x.onnx", tile=(0, 8), say=quiet)
+    with pytest.raises(InputError, match=r"cannot list the folder .*none"):
         export_onnx(checkpoint(), tmp_path / "x.onnx", images=tmp_path / "none", say=quiet)
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="its folder does not exist"):
         export_onnx(checkpoint(), tmp_path / "none" / "x.onnx", say=quiet)
-    assert main([str(tmp_path / "no.pt"), "-o", str(tmp_path / "x.onnx")]) == 1
+    assert main([str(tmp_path / "no.pt"), "-o", str(tmp_path / "x.onnx")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: no checkpoint at")
     assert error.count("\n") == 1
+
+
+def test_weights_of_another_network_are_one_error(
+    checkpoint: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = checkpoint()
+    state = load_checkpoint(source)
+    state["average"].pop("layers.0.bias")
+    save_checkpoint(source, state)
+    assert main([str(source), "-o", str(tmp_path / "x.onnx")]) == 2
+    error = capsys.readouterr().err
+    assert "does not fit the network that its recipe describes" in error
+    assert "layers.0.bias" in error
+    assert error.count("\n") == 1
+
+
+def test_the_command_replaces_a_file_only_if_told_to(
+    checkpoint: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, out = tmp_path / "images", tmp_path / "tiny.onnx"
+    images.mkdir()
+    colours = np.random.default_rng(0).integers(0, 256, (41, 50, 3), np.uint8)
+    Image.fromarray(colours).save(images / "a.png")
+    out.write_bytes(b"precious")
+    arguments = [str(tmp_path / "no.pt"), "-o", str(out), "--images", str(images)]
+    # Before any work: that there is no checkpoint is not yet known.
+    assert main(arguments) == 2
+    assert "exists; give another name, or --overwrite" in capsys.readouterr().err
+    assert out.read_bytes() == b"precious"
+
+    arguments[0] = str(checkpoint())
+    assert main([*arguments, "--tile", "16", "32", "--overwrite"]) == 0
+    manifest = read_manifest(onnx.load(out))
+    assert manifest is not None
+    assert manifest.tile == (16, 32)
+    said = capsys.readouterr().out
+    assert "halo 3, multiple 1" in said
+    assert f"wrote {out}" in said
+
+
+def test_a_full_disk_is_one_error_and_leaves_nothing(
+    checkpoint: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = checkpoint()
+
+    def full(self: Path, data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        export_onnx(source, tmp_path / "x.onnx", say=quiet)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_network_that_folds_blocks_of_pixels_is_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Folds(nn.Module):
+        def __init__(self, *, scale: int, colour: str) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(16, 64, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.pixel_shuffle(self.layer(nn.functional.pixel_unshuffle(x, 4)), 8)
+
+    monkeypatch.setitem(cast("dict[str, type]", NETWORKS), "folds", Folds)
+    torch.manual_seed(2)
+    recipe = RECIPE.replace("compact", "folds").replace("{ width = 4, depth = 3 }", "{}")
+    state = {"recipe": recipe, "step": 1, "metrics": {}}
+    network = Folds(scale=2, colour="luma")
+    save_checkpoint(tmp_path / "f.pt", {**state, "average": network.state_dict()})
+    with pytest.raises(InputError, match=r"tile is \(16, 18\).* multiples of 4"):
+        export_onnx(tmp_path / "f.pt", tmp_path / "f.onnx", tile=(16, 18), say=quiet)
+    manifest = export_onnx(tmp_path / "f.pt", tmp_path / "f.onnx", say=quiet)
+    assert (manifest.multiple, manifest.halo) == (4, 7)
+
+    session = onnxruntime.InferenceSession(tmp_path / "f.onnx", providers=["CPUExecutionProvider"])
+    x = np.random.default_rng(0).random((3, 1, 20, 36), dtype=np.float32)
+    (y,) = session.run(["y"], {"x": x})
+    with torch.no_grad():
+        assert np.allclose(y, network(torch.from_numpy(x)), atol=1e-5)
+
+
+@pytest.mark.parametrize(("colour", "channels"), [("luma", 1), ("rgb", 3)])
+def test_samples_of_pictures_are_their_middles(tmp_path: Path, colour: str, channels: int) -> None:
+    y, x = np.mgrid[0:400, 0:350]
+    picture = np.stack([y % 256, x % 256, (x + y) % 256], axis=2).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    Image.fromarray(picture[:9, :7]).save(tmp_path / "b.tiff")
+    large, small = picture_samples(tmp_path, colour)
+    assert large.dtype == np.float32
+    assert large.shape == (1, channels, 319, 320)
+    assert small.shape == (1, channels, 9, 7)
+    if colour == "rgb":
+        assert np.array_equal(np.rint(large[0] * 255), picture[40:359, 15:335].transpose(2, 0, 1))
+    else:
+        assert 16 / 255 <= small.min() < small.max() <= 235 / 255
+    with pytest.raises(InputError, match=r"b\.tiff has 9x7 pixels; .* no fewer than 8"):
+        picture_samples(tmp_path, colour, smallest=8)
+
+
+def test_exporting_needs_no_video_library(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.png")
+    code = (
+        "import sys; sys.modules['av'] = None\n"
+        "from pathlib import Path\n"
+        "from restore_rt.export.__main__ import main\n"
+        "from restore_rt.export.samples import picture_samples\n"
+        f"assert len(picture_samples(Path({str(tmp_path)!r}), 'luma')) == 1\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
 
-from restore_rt.errors import ModelError
+from restore_rt import zoo
 from restore_rt.export.exporter import measure_multiple
-from restore_rt.export.halo import measure_halo
+from restore_rt.export.halo import ReachError, find_halo, measure_halo
 from restore_rt.export.samples import synthetic_samples
+from restore_rt.manifest import read_manifest
 from restore_rt.training.networks import build
+from restore_rt.training.recipe import parse_recipe
 
 
 @pytest.mark.parametrize(("depth", "scale", "colour"), [(2, 3, "rgb"), (5, 1, "luma")])
@@ -19,11 +24,26 @@ def test_halo_of_a_stack_of_convolutions_is_its_depth(depth: int, scale: int, co
     assert measure_halo(network, samples, scale=scale) == depth
 
 
-def test_halo_of_video_x2_is_eight() -> None:
-    torch.manual_seed(0)
-    network = build("compact", width=16, depth=8, scale=2, colour="luma")
-    samples = [torch.from_numpy(s) for s in synthetic_samples(1)]
-    assert measure_halo(network, samples[:2], scale=2) == 8
+def test_the_shipped_model_looks_as_far_as_it_says() -> None:
+    path = zoo.path_of("video-x2")
+    model = onnx.load(path)
+    manifest = read_manifest(model)
+    assert manifest is not None
+    net = parse_recipe(manifest.recipe).network
+    network = build(net.name, scale=net.scale, colour=net.colour, **net.params)
+    arrays = {t.name: onnx.numpy_helper.to_array(t).copy() for t in model.graph.initializer}
+    network.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
+
+    # The network just built is the one in the file.
+    (sample, *_) = synthetic_samples(1)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (shipped,) = session.run(["y"], {"x": sample})
+    with torch.no_grad():
+        assert np.allclose(shipped, network(torch.from_numpy(sample)), atol=1e-5)
+
+    assert measure_multiple(network, 1, net.scale) == manifest.multiple
+    halo = find_halo(network, 1, scale=net.scale, multiple=manifest.multiple)
+    assert halo == manifest.halo
 
 
 def test_a_reach_along_one_axis_counts() -> None:
@@ -36,15 +56,39 @@ def test_a_reach_to_the_edge_is_an_error() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return x + x.mean(dim=(2, 3), keepdim=True)
 
-    with pytest.raises(ModelError, match="to the edge of a 40x40 sample"):
+    with pytest.raises(ReachError, match="to the edge of a 40x40 sample"):
         measure_halo(Mean(), [torch.rand(1, 1, 40, 40)], scale=1)
+    with pytest.raises(ReachError, match="776x1048; such a network cannot run on tiles"):
+        find_halo(Mean(), 1, scale=1, multiple=1)
+
+
+def test_samples_grow_until_the_halo_fits() -> None:
+    torch.manual_seed(0)
+    network = nn.Conv2d(1, 1, (1, 121), padding=(0, 60))
+    assert find_halo(network, 1, scale=1, multiple=1) == 60
+
+
+class Folds(nn.Module):
+    """A 3x3 convolution of blocks of pixels."""
+
+    def __init__(self, block: int) -> None:
+        super().__init__()
+        self.block = block
+        self.layer = nn.Conv2d(block**2, block**2, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        folded = self.layer(nn.functional.pixel_unshuffle(x, self.block))
+        return nn.functional.pixel_shuffle(folded, self.block)
 
 
 @pytest.mark.parametrize("multiple", [1, 4])
 def test_multiple_is_found_by_trying(multiple: int) -> None:
-    class Folds(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            folded = nn.functional.pixel_unshuffle(x, multiple)
-            return nn.functional.pixel_shuffle(folded, multiple)
+    assert measure_multiple(Folds(multiple), 1, 1) == multiple
 
-    assert measure_multiple(Folds(), 1, 1) == multiple
+
+@pytest.mark.parametrize("seed", range(5))
+def test_halo_counts_the_pixels_of_a_block_that_look_furthest(seed: int) -> None:
+    torch.manual_seed(0)
+    sample = torch.rand(1, 1, 64, 80)
+    # From the first pixel of a block to the last one of the next.
+    assert measure_halo(Folds(8), [sample], scale=1, multiple=8, seed=seed) == 15

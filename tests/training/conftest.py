@@ -95,7 +95,7 @@ def picture(seed: int, height: int = 60, width: int = 64) -> np.ndarray:
     angles = rng.uniform(0.1, 0.5, (3, 2))
     waves = [127 + 90 * np.sin(a * x + b * y) for a, b in angles]
     image = np.stack(waves, axis=2) + 30 * ((x // 9 + y // 7) % 2)[..., None]
-    return np.clip(image, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
 @pytest.fixture

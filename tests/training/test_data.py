@@ -2,14 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from restore_rt.errors import InputError
+from restore_rt.errors import InputError, OutputError
 from restore_rt.training.data import PictureSet, load_pictures
 from restore_rt.training.recipe import Recipe
+from tests.training.conftest import picture
 
 
 def load(recipe: Recipe, root: Path, cache: Path) -> PictureSet:
@@ -53,10 +56,10 @@ def test_validation_pictures_are_never_trained_on(
     names = {p.name for p in chosen.pictures}, {p.name for p in kept}
     assert not names[0] & names[1]
     assert names[0] | names[1] == {f"patterns/{n}.png" for n in range(8)}
-    for picture in kept:
-        for pair in picture.inputs[1]:
+    for one in kept:
+        for pair in one.inputs[1]:
             height, width = (2 * side for side in pair.input.shape[1:])
-            target = picture.target[:, pair.y : pair.y + height, pair.x : pair.x + width]
+            target = one.target[:, pair.y : pair.y + height, pair.x : pair.x + width]
             coarse = target[0].reshape(height // 2, 2, width // 2, 2).mean((1, 3))
             assert np.abs(coarse - pair.input[0]).mean() < 10
 
@@ -73,11 +76,54 @@ def test_a_damaged_cache_is_made_again(
 def test_missing_folders_and_unreadable_files_are_named(
     recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"no folder .*patterns"):
+    with pytest.raises(InputError, match=r"cannot list the folder .*patterns"):
         load(recipe_of(), tmp_path, tmp_path / "cache")
-    (pictures / "patterns" / "8.png").write_bytes(b"not a picture")
-    with pytest.raises(InputError, match=r"8\.png cannot be read"):
+    odd = pictures / "patterns" / "8.png"
+    odd.write_bytes(b"not a picture")
+    with pytest.raises(InputError, match=r"8\.png cannot be read as an image"):
         load(recipe_of(), pictures, tmp_path / "cache")
+    odd.unlink()
+    odd.symlink_to(tmp_path / "gone.png")
+    with pytest.raises(InputError, match=r"8\.png cannot be read: No such file"):
+        load(recipe_of(), pictures, tmp_path / "cache")
+
+
+def test_a_cache_that_cannot_be_written_is_named(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_bytes(b"")
+    with pytest.raises(OutputError, match=r"cannot write .*cache"):
+        load(recipe_of(), pictures, tmp_path / "cache")
+
+
+def test_the_cache_holds_pixels_and_nothing_else(
+    recipe_of: Callable[..., Recipe],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = np.savez
+
+    def savez(file: Any, **arrays: Any) -> None:
+        # Older NumPy stores whatever it is given by keyword as an array.
+        assert all(isinstance(array, np.ndarray) for array in arrays.values())
+        real(file, **arrays)
+
+    monkeypatch.setattr(np, "savez", savez)
+    load(recipe_of(), pictures, tmp_path / "cache")
+    files = list((tmp_path / "cache").iterdir())
+    assert [file.suffix for file in files] == [".npz"] * 8
+
+
+def test_a_larger_patch_leaves_out_pictures_that_were_kept(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    for number in range(100, 130):
+        Image.fromarray(picture(number, 90, 95)).save(pictures / "patterns" / f"{number}.png")
+    small = load(recipe_of(), pictures, tmp_path / "cache")
+    large = load(recipe_of(("patch = 12", "patch = 30")), pictures, tmp_path / "cache")
+    assert len(large.pictures) < len(small.pictures)
+    assert min(min(p.target.shape[1:]) for p in large.pictures) == 90
 
 
 def test_pictures_that_are_too_small_are_counted(

@@ -51,7 +51,7 @@ def test_evaluate_measures_what_the_restorer_does(tmp_path: Path) -> None:
 
 
 def test_evaluate_refuses_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no images"):
+    with pytest.raises(InputError, match="no pictures in"):
         evaluate(lambda plane: plane, tmp_path, scale=2)
 
 

@@ -2,10 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
+import onnx
 import pytest
+import torch
+from torch import Tensor, nn
 
+from restore_rt import zoo
+from restore_rt.manifest import read_manifest
 from restore_rt.training import RecipeError, load_recipe
+from restore_rt.training.networks import NETWORKS
 from restore_rt.training.recipe import Recipe, parse_recipe
 
 
@@ -36,12 +43,50 @@ def test_a_recipe_is_read_whole(recipe_of: Callable[..., Recipe], text: str) -> 
         ('colour = "luma"', 'colour = "rgb"', "data.full_range is for luma"),
         ("ema = 0.9", "ema = 1", "optim.ema is 1.0"),
         ("[optim]", "[optim", "not valid TOML"),
+        ("seed = 7", "seed = -1", "seed is -1; must be at least 0"),
+        ('task = "upscale"', 'task = "zoom"', "model.task is 'zoom'; there are"),
+        ('content = "video"', 'content = "film"', "model.content is 'film'; there are"),
+        ('colour = "luma"', 'colour = "yuv"', "network.colour is 'yuv'; there are"),
+        ("rate = 1e-2", "rate = inf", "optim.rate is inf; must be above 0, and finite"),
+        ("share = 2", "share = nan", r"data.variants\[0\].share is nan"),
+        ("width = 4", "wide = 4", "network.params is {'wide': 4.*'wide'"),
+        ("depth = 3", "depth = 1", "network.params is .*depth is 1"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, old: str, new: str, message: str) -> None:
     assert old in text
     with pytest.raises(RecipeError, match=message):
         parse_recipe(text.replace(old, new))
+
+
+@pytest.mark.parametrize(("tile", "fits"), [("[16, 24]", True), ("[16, 26]", False)])
+def test_a_tile_that_the_network_does_not_take_is_refused(
+    text: str, tile: str, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Folds(nn.Module):
+        def __init__(self, *, scale: int, colour: str) -> None:
+            super().__init__()
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = nn.functional.pixel_unshuffle(x, 4).repeat(1, 4, 1, 1)
+            return nn.functional.pixel_shuffle(x, 8)
+
+    monkeypatch.setitem(cast("dict[str, type]", NETWORKS), "folds", Folds)
+    text = text.replace("[32, 48]", tile).replace('"compact"', '"folds"')
+    text = text.replace("{ width = 4, depth = 3 }", "{}")
+    if fits:
+        assert parse_recipe(text).network.name == "folds"
+    else:
+        with pytest.raises(RecipeError, match=r"model.tile is \[16, 26\], which network 'folds'"):
+            parse_recipe(text)
+
+
+def test_checking_a_recipe_leaves_the_random_state_alone(text: str) -> None:
+    torch.manual_seed(1)
+    parse_recipe(text)
+    after = torch.rand(3)
+    torch.manual_seed(1)
+    assert torch.equal(torch.rand(3), after)
 
 
 def test_a_file_is_named_in_its_error(tmp_path: Path) -> None:
@@ -60,3 +105,9 @@ def test_shipped_recipe_is_valid() -> None:
     recipe = load_recipe("video-x2")
     assert recipe.model.name == "video-x2"
     assert "CC-BY-SA-4.0" in recipe.model.licence
+
+
+def test_the_shipped_model_carries_its_shipped_recipe() -> None:
+    manifest = read_manifest(onnx.load(zoo.path_of("video-x2")))
+    assert manifest is not None
+    assert manifest.recipe == load_recipe("video-x2").text

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import csv
+import errno
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
+from torch import Tensor, nn
 
-from restore_rt.errors import InputError
+from restore_rt.errors import InputError, OutputError
+from restore_rt.training import __main__ as stage
 from restore_rt.training import trainer
-from restore_rt.training.__main__ import main
-from restore_rt.training.checkpoint import load_checkpoint, save_checkpoint
+from restore_rt.training.checkpoint import load_checkpoint, load_weights, save_checkpoint
+from restore_rt.training.networks import NETWORKS
 from restore_rt.training.recipe import Recipe
 from restore_rt.training.trainer import TrainingError, learning_rate, train
 
@@ -42,12 +46,77 @@ def test_a_resumed_run_equals_an_unbroken_one(
     parts = train(recipe, pictures, tmp_path / "parts", resume=True, say=quiet)
     expected, actual = load_checkpoint(whole), load_checkpoint(parts)
     assert expected["step"] == actual["step"] == 12
-    for part in ("network", "average", "best", "metrics"):
+    for part in ("network", "average", "best", "metrics", "losses"):
         assert same(expected[part], actual[part]), part
     assert same(expected["adam"]["state"], actual["adam"]["state"])
     tables = [rows(tmp_path / run / "metrics.csv") for run in ("whole", "parts")]
     assert [row["step"] for row in tables[1]] == ["4", "8", "12"]
-    assert [row["clean"] for row in tables[0]] == [row["clean"] for row in tables[1]]
+    assert tables[0] == tables[1]
+
+
+def test_a_run_that_stops_between_validations_says_so(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    state = load_checkpoint(train(recipe_of(), pictures, tmp_path / "run", stop_after=6, say=quiet))
+    assert (state["step"], state["metrics"]["validation_step"]) == (6, 4)
+    assert len(state["losses"]) == 2
+    with pytest.raises(InputError, match="stop_after is 0; must be at least 1"):
+        train(recipe_of(), pictures, tmp_path / "other", stop_after=0, say=quiet)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_run_killed_between_its_checkpoints_keeps_its_best(
+    recipe_of: Callable[..., Recipe],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train(recipe_of(), pictures, tmp_path / "whole", say=quiet)
+    written = 0
+
+    def killed(path: Path, state: dict[str, Any]) -> None:
+        nonlocal written
+        written += 1
+        if written == 4:
+            raise KeyboardInterrupt
+        save_checkpoint(path, state)
+
+    monkeypatch.setattr(trainer, "save_checkpoint", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe_of(), pictures, tmp_path / "parts", say=quiet)
+    train(recipe_of(), pictures, tmp_path / "parts", resume=True, say=quiet)
+    whole, parts = (load_checkpoint(tmp_path / run / "best.pt") for run in ("whole", "parts"))
+    assert whole["step"] == parts["step"]
+    assert same(whole["average"], parts["average"])
+
+
+def test_the_average_is_validated_as_it_will_be_used(
+    recipe_of: Callable[..., Recipe],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    modes = set()
+
+    class Normed(nn.Module):
+        def __init__(self, *, scale: int, colour: str) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm2d(1)
+            self.layer = nn.Conv2d(1, scale**2, 1)
+            self.scale = scale
+
+        def forward(self, x: Tensor) -> Tensor:
+            modes.add((torch.is_grad_enabled(), self.training))
+            return nn.functional.pixel_shuffle(self.layer(self.norm(x)), self.scale)
+
+    monkeypatch.setitem(cast("dict[str, type]", NETWORKS), "normed", Normed)
+    recipe = recipe_of(('"compact"', '"normed"'), ("{ width = 4, depth = 3 }", "{}"))
+    modes.clear()
+    state = load_checkpoint(train(recipe, pictures, tmp_path / "run", say=quiet))
+    assert modes == {(True, True), (False, False)}
+    for buffer in ("norm.running_mean", "norm.running_var", "norm.num_batches_tracked"):
+        assert torch.equal(state["average"][buffer], state["network"][buffer])
+    assert state["average"]["norm.num_batches_tracked"] == 12
 
 
 def test_training_brings_the_loss_down(
@@ -87,8 +156,9 @@ def test_a_run_is_neither_overwritten_nor_invented(
     train(recipe_of(), pictures, run, stop_after=1, say=quiet)
     with pytest.raises(InputError, match="has a run already"):
         train(recipe_of(), pictures, run, say=quiet)
+    # Found out before the pictures, which are not there, are looked for.
     with pytest.raises(InputError, match="another recipe"):
-        train(recipe_of(("seed = 7", "seed = 8")), pictures, run, resume=True, say=quiet)
+        train(recipe_of(("seed = 7", "seed = 8")), tmp_path / "none", run, resume=True, say=quiet)
 
 
 def test_the_rate_warms_up_and_falls(recipe_of: Callable[..., Recipe]) -> None:
@@ -111,11 +181,83 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "none.pt")
 
 
-def test_the_command_reports_an_error_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_full_disk_is_one_error_and_leaves_the_former_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = main(["video-x2", "--data", str(tmp_path), "--run", str(tmp_path / "run")])
-    assert code == 1
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, {"step": 3})
+
+    def full(self: Path, data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match=r"cannot write .*last\.pt: the disk is full"):
+        save_checkpoint(path, {"step": 4})
+    assert load_checkpoint(path)["step"] == 3
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_weights_of_another_network_are_one_error() -> None:
+    with pytest.raises(InputError, match=r"last\.pt does not fit .*weight") as caught:
+        load_weights(nn.Conv2d(1, 1, 1), {}, Path("last.pt"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def command(
+    text: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., int]:
+    """Return the command, with the tiny recipe, but with this process's memory left alone."""
+    monkeypatch.setattr(stage, "_keep_freed_memory", lambda: None)
+    (tmp_path / "tiny.toml").write_text(text)
+
+    def run(*options: str, data: Path = pictures) -> int:
+        where = ["--data", str(data), "--run", str(tmp_path / "run")]
+        return stage.main([str(tmp_path / "tiny.toml"), *where, *options])
+
+    return run
+
+
+def test_the_command_trains_and_resumes(command: Callable[..., int], tmp_path: Path) -> None:
+    assert command() == 0
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 12
+    assert command() == 2
+    assert command("--resume") == 0
+
+
+def test_the_command_reports_an_error_in_one_line(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(data=tmp_path / "none") == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: no folder")
+    assert error.startswith("error: cannot list the folder")
     assert error.count("\n") == 1
+    (tmp_path / "run").write_bytes(b"")
+    assert command() == 1
+    assert capsys.readouterr().err.startswith("error: cannot write")
+    with pytest.raises(SystemExit, match="2"):
+        command("--threads", "-1")
+
+
+@pytest.mark.parametrize(
+    ("after", "advice"), [(3, "before the first checkpoint"), (5, "--resume goes on")]
+)
+def test_a_stopped_command_says_how_to_go_on(
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
+    advice: str,
+) -> None:
+    calls = iter(range(100))
+
+    def stops(output: Tensor, target: Tensor) -> Tensor:
+        if next(calls) == after:
+            raise KeyboardInterrupt
+        return (output - target).abs().mean()
+
+    monkeypatch.setattr(trainer, "LOSSES", {"l1": stops})
+    assert command() == 130
+    error = capsys.readouterr().err
+    assert error.startswith("stopped")
+    assert advice in error

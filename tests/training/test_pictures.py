@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore_rt.errors import InputError
+from restore_rt.training.pictures import SUFFIXES, find_pictures, read_bytes, read_rgb
+
+
+def test_every_kind_of_picture_is_found_in_order(tmp_path: Path) -> None:
+    names = [f"{index}{suffix}" for index, suffix in enumerate(SUFFIXES)] + ["9.JPG"]
+    for name in [*reversed(names), "notes.txt"]:
+        (tmp_path / name).touch()
+    assert [file.name for file in find_pictures(tmp_path)] == names
+
+
+def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no pictures in"):
+        find_pictures(tmp_path)
+    with pytest.raises(InputError, match=r"cannot list the folder .*none: No such file"):
+        find_pictures(tmp_path / "none")
+
+
+def test_what_is_read_is_rgb(tmp_path: Path) -> None:
+    Image.fromarray(np.full((2, 3), 9, np.uint8)).save(tmp_path / "grey.png")
+    assert np.array_equal(read_rgb(tmp_path / "grey.png"), np.full((2, 3, 3), 9))
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    link = tmp_path / "link.png"
+    link.symlink_to(tmp_path / "gone.png")
+    for read in (read_bytes, read_rgb):
+        with pytest.raises(InputError, match=r"link\.png cannot be read.*No such file"):
+            read(link)
+    with pytest.raises(InputError, match="Is a directory"):
+        read_bytes(tmp_path)
