@@ -1,0 +1,46 @@
+"""Every figure in the README stands in a file of benchmarks/results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+
+
+def results(name: str) -> Any:
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("images", ["Set5", "Set14", "BSD100"])
+def test_quality(images: str) -> None:
+    figures = results("quality_video-x2")["sets"][images]
+    cells = [
+        f"{figures[kind][method]:.2f}"
+        for kind in ("clean", "h264_clip", "h264_frame")
+        for method in ("bicubic", "video-x2")
+    ]
+    assert f"| {images} | {' | '.join(cells)} |" in README
+
+
+def test_parameters() -> None:
+    assert f"{results('quality_video-x2')['parameters']:,} parameters" in README
+
+
+def test_speed_of_a_frame() -> None:
+    figures = results("frame")
+    times = figures["milliseconds"]
+    for step in ("split", "network", "merge", "chroma"):
+        assert f"{step} {times[step]['median']:.2f} ms" in README
+    assert f"{figures['ratios']['split_and_merge_over_network']:.1%}" in README
+    assert f"{figures['ratios']['oracle_over_split_and_merge']:.0f} times" in README
+
+
+def test_speed_of_the_command() -> None:
+    figures = results("clip")
+    assert f"{figures['frames_per_second']['median']:.1f} frames/s" in README
+    assert f"bottleneck is the {figures['median_run']['bottleneck']}" in README
