@@ -1,13 +1,16 @@
-"""Small networks with known behaviour."""
+"""Small networks with known behaviour, and model files of them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
+from restore_rt.manifest import Manifest, weights_sha256, write_manifest
 
 Kernels = list[NDArray[Any]]
 
@@ -50,3 +53,34 @@ def shift(radius: int) -> Kernels:
     kernel = np.zeros((1, 1, 3, 3))
     kernel[0, 0, 0, 0] = 1
     return [kernel] * radius
+
+
+def save_model(
+    path: Path,
+    kernels: Kernels,
+    *,
+    scale: int = 1,
+    size: tuple[int | str, ...] = ("n", "h", "w"),
+    manifest: bool = True,
+    **fields: Any,
+) -> Path:
+    """Write a network to a file, with a manifest in which ``fields`` replace what is usual."""
+    model = network(kernels, scale, size)
+    if manifest:
+        usual: dict[str, Any] = {
+            "name": path.stem,
+            "version": "1",
+            "task": "upscale",
+            "content": "photo",
+            "scale": scale,
+            "colour": "luma" if kernels[0].shape[1] == 1 else "rgb",
+            "halo": sum(kernel.shape[2] // 2 for kernel in kernels),
+            "tile": (64, 64),
+            "sha256": weights_sha256(model),
+            "trained_on": "nothing",
+            "licence": "Apache-2.0",
+            "recipe": "",
+        }
+        write_manifest(model, Manifest(**(usual | fields)))
+    onnx.save(model, path)
+    return path

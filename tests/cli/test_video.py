@@ -12,40 +12,13 @@ from pathlib import Path
 
 import av
 import numpy as np
-import onnx
 import pytest
 
 from restore_rt.cli import run
-from restore_rt.manifest import Manifest, weights_sha256, write_manifest
 from restore_rt.video.encoders import CODECS
-from tests.networks import nearest, network
 from tests.video.clips import make_clip, moving_picture, read_clip, samples
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def luma_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an .onnx file that enlarges luma twice by repeating pixels."""
-    model = network(nearest(1, 2), 2)
-    manifest = Manifest(
-        name="nearest-luma-x2",
-        version="1",
-        task="upscale",
-        content="video",
-        scale=2,
-        colour="luma",
-        halo=0,
-        tile=(64, 64),
-        sha256=weights_sha256(model),
-        trained_on="nothing",
-        licence="Apache-2.0",
-        recipe="",
-    )
-    write_manifest(model, manifest)
-    path = tmp_path_factory.mktemp("model") / "nearest-luma-x2.onnx"
-    onnx.save(model, path)
-    return path
 
 
 def command(source: Path, target: Path, model: Path, *more: str) -> list[str]:

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-import queue
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import restore_rt
 from restore_rt import Planes
-from restore_rt.backends import OutOfMemoryError
-from restore_rt.backends.onnxruntime import OnnxRuntimeBackend
 from restore_rt.errors import (
     BackendError,
     InputError,
@@ -20,19 +15,9 @@ from restore_rt.errors import (
     NonFiniteError,
     RestoreError,
 )
-from restore_rt.timing import StageTimes
 from tests.networks import blur, nearest, shift
 from tests.runtime.conftest import MakeModel
-
-
-def enlarged(frame: NDArray[Any], scale: int) -> NDArray[Any]:
-    return frame.repeat(scale, 0).repeat(scale, 1)
-
-
-def random_frame(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    if dtype == np.float32:
-        return rng.random(shape, np.float32) * 3 - 1
-    return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+from tests.runtime.pixels import enlarged, random_frame
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -215,90 +200,6 @@ def test_networks_of_fixed_size(
         restore_rt.load(make_model(nearest(3, 2), scale=2, size=(1, 8, 8)))
 
 
-def test_stream_keeps_order_and_reads_ahead_no_more_than_a_few(
-    make_model: MakeModel, rng: np.random.Generator
-) -> None:
-    frames = [random_frame(rng, (8, 9), np.uint8) for _ in range(30)]
-    read = 0
-
-    def source() -> Any:
-        nonlocal read
-        for frame in frames:
-            read += 1
-            yield frame
-
-    with restore_rt.load(make_model(nearest(1, 2), scale=2)) as restorer:
-        results = restorer.stream(source())
-        for taken, (frame, result) in enumerate(zip(frames, results, strict=True), start=1):
-            np.testing.assert_array_equal(result, enlarged(frame, 2))
-            assert read <= taken + 8
-
-
-@pytest.mark.parametrize("threads", [1, 2, 5])
-def test_stream_gives_what_calls_give(
-    make_model: MakeModel, rng: np.random.Generator, threads: int
-) -> None:
-    frames = [Planes(random_frame(rng, (40, 50 + i), np.uint8)) for i in range(12)]
-    outs = [frame.empty_like(1) for frame in frames]
-    with restore_rt.load(make_model(blur(3)), threads=threads) as restorer:
-        times = StageTimes()
-        pairs = zip(outs, frames, strict=True)
-        for out, frame, result in zip(
-            outs, frames, restorer.stream_into(pairs, stages=times), strict=True
-        ):
-            assert result is out
-            np.testing.assert_array_equal(result.y, restorer(frame).y)
-        assert times.counts["network"] == len(frames)
-        assert restorer.stages.counts["network"] == len(frames)
-
-
-def test_leaving_a_stream_whose_source_blocks(make_model: MakeModel) -> None:
-    frames: queue.Queue[NDArray[Any]] = queue.Queue()
-    frames.put(np.zeros((4, 4), np.uint8))
-
-    def camera() -> Any:
-        while True:
-            yield frames.get()
-
-    with restore_rt.load(make_model(nearest(1, 1))) as restorer:
-        results: Any = restorer.stream(camera())
-        assert next(results).shape == (4, 4)
-        results.close()
-    frames.put(np.zeros((4, 4), np.uint8))
-
-
-def test_errors_in_a_stream_surface_at_their_place(make_model: MakeModel) -> None:
-    good = np.zeros((4, 4), np.uint8)
-
-    def source() -> Any:
-        yield good
-        yield good
-        raise OSError("the camera went away")
-
-    with restore_rt.load(make_model(nearest(1, 1))) as restorer:
-        results = restorer.stream(source())
-        assert next(results).shape == (4, 4)
-        assert next(results).shape == (4, 4)
-        with pytest.raises(OSError, match="camera"):
-            next(results)
-        results = restorer.stream([good, good.astype(np.int32)])
-        assert next(results).shape == (4, 4)
-        with pytest.raises(InputError, match="int32"):
-            next(results)
-
-
-def test_leaving_a_stream_early_stops_its_threads(make_model: MakeModel) -> None:
-    def endless() -> Any:
-        while True:
-            yield np.zeros((4, 4), np.uint8)
-
-    with restore_rt.load(make_model(nearest(1, 1))) as restorer:
-        results: Any = restorer.stream(endless())
-        next(results)
-        results.close()
-    assert not [thread for thread in threading.enumerate() if "restore_rt-" in thread.name]
-
-
 def test_several_threads(make_model: MakeModel, rng: np.random.Generator) -> None:
     frames = [random_frame(rng, (40 + i, 60 - i, 3), np.uint8) for i in range(12)]
     with (
@@ -307,73 +208,6 @@ def test_several_threads(make_model: MakeModel, rng: np.random.Generator) -> Non
     ):
         for frame, result in zip(frames, pool.map(restorer, frames), strict=True):
             np.testing.assert_array_equal(result, enlarged(frame, 2))
-
-
-@pytest.mark.parametrize("error", [MemoryError(), OutOfMemoryError("full")])
-def test_out_of_memory_halves_the_tile_and_warns_once(
-    make_model: MakeModel,
-    rng: np.random.Generator,
-    monkeypatch: pytest.MonkeyPatch,
-    error: Exception,
-) -> None:
-    frame = random_frame(rng, (100, 200), np.uint8)
-    run = OnnxRuntimeBackend.run
-    areas = []
-
-    def limited(self: OnnxRuntimeBackend, tiles: NDArray[Any], out: NDArray[Any]) -> None:
-        areas.append(tiles.size)
-        if tiles.size > 5000:
-            raise error
-        run(self, tiles, out)
-
-    monkeypatch.setattr(OnnxRuntimeBackend, "run", limited)
-    with restore_rt.load(make_model(nearest(1, 2), scale=2), tile=256) as restorer:
-        with pytest.warns(RuntimeWarning, match="out of memory") as caught:
-            result = restorer(frame)
-        assert len(caught) == 1
-        np.testing.assert_array_equal(result, enlarged(frame, 2))
-        assert areas[0] == 20000
-        assert max(restorer.tile) <= 100
-        np.testing.assert_array_equal(restorer(frame), enlarged(frame, 2))
-
-
-def test_out_of_memory_first_releases_what_other_sizes_left(
-    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
-) -> None:
-    frame = random_frame(rng, (100, 200), np.uint8)
-    run, release = OnnxRuntimeBackend.run, OnnxRuntimeBackend.release
-    full = True
-
-    def scarce(self: OnnxRuntimeBackend, tiles: NDArray[Any], out: NDArray[Any]) -> None:
-        if full:
-            raise MemoryError
-        run(self, tiles, out)
-
-    def freed(self: OnnxRuntimeBackend) -> None:
-        nonlocal full
-        full = False
-        release(self)
-
-    monkeypatch.setattr(OnnxRuntimeBackend, "run", scarce)
-    monkeypatch.setattr(OnnxRuntimeBackend, "release", freed)
-    with restore_rt.load(make_model(nearest(1, 2), scale=2), tile=256) as restorer:
-        np.testing.assert_array_equal(restorer(frame), enlarged(frame, 2))
-        assert restorer.tile == (256, 256)
-
-
-def test_out_of_memory_at_the_smallest_tile_is_an_error(
-    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(self: OnnxRuntimeBackend, tiles: NDArray[Any], out: NDArray[Any]) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(OnnxRuntimeBackend, "run", never)
-    with (
-        restore_rt.load(make_model(nearest(1, 2), scale=2)) as restorer,
-        pytest.warns(RuntimeWarning, match="out of memory"),
-        pytest.raises(BackendError, match="smallest tile"),
-    ):
-        restorer(np.zeros((100, 200), np.uint8))
 
 
 def test_not_a_number_is_never_delivered(make_model: MakeModel) -> None:
