@@ -32,6 +32,7 @@ lint: $(VENV)/.dev
 	$(BIN)/clang-format --dry-run --Werror $(NATIVE)
 
 bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/frame.py
 	$(BIN)/python benchmarks/clip.py
 	@if [ -n "$$RESTORE_RT_DATA" ]; then $(BIN)/python benchmarks/quality.py; \

@@ -44,3 +44,9 @@ def test_speed_of_the_command() -> None:
     figures = results("clip")
     assert f"{figures['frames_per_second']['median']:.1f} frames/s" in README
     assert f"bottleneck is the {figures['median_run']['bottleneck']}" in README
+
+
+def test_speed_of_the_import() -> None:
+    times = results("startup")["milliseconds"]
+    assert f"takes {times['restore_rt']['median']:.0f} ms" in README
+    assert f"NumPy takes {times['numpy']['median']:.0f} ms" in README
