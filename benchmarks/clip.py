@@ -23,7 +23,7 @@ CLIP = Path(__file__).parent.parent / "examples" / "panels.mp4"
 
 
 def main() -> None:
-    """Measure, print, write ``results/clip.json`` (``clip_NAME.json`` for another clip)."""
+    """Measure, print, write ``clip.json`` (``clip_NAME.json`` for another clip)."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--clip", type=Path, default=CLIP)

@@ -23,7 +23,7 @@ HEIGHT, WIDTH = 360, 640
 
 
 def main() -> None:
-    """Measure, print a table, write ``results/frame.json``."""
+    """Measure, print a table, write ``frame.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--threads", type=int, default=available_threads())

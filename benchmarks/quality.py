@@ -30,7 +30,7 @@ Plane = NDArray[np.float32]
 
 
 def main() -> None:
-    """Measure, print a table, write ``results/quality_NAME.json``, named after the model."""
+    """Measure, print a table, write ``quality_NAME.json``, named after the model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--data",

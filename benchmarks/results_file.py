@@ -18,15 +18,19 @@ from restore_rt.loading import available_threads
 
 __all__ = ["milliseconds", "write"]
 
-_FOLDER = Path(__file__).parent / "results"
+_FOLDER = Path(os.environ.get("RESTORE_RT_RESULTS", "out/benchmarks"))
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "av", "pillow")
 
 
 def write(name: str, measured: dict[str, Any]) -> Path:
-    """Write ``measured`` with a description of this machine to ``results/<name>.json``."""
+    """Write ``measured`` with a description of this machine to ``<name>.json``.
+
+    The folder is ``out/benchmarks``, or the one that ``RESTORE_RT_RESULTS`` names. What the README
+    claims stands in ``benchmarks/results``.
+    """
     path = _FOLDER / f"{name}.json"
     record = {"benchmark": name, "date": _today(), "machine": _machine(), **measured}
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path
 

@@ -12,7 +12,7 @@ CODE = "import time; begin = time.perf_counter(); import {}; print(time.perf_cou
 
 
 def main() -> None:
-    """Measure, print, write ``results/startup.json``."""
+    """Measure, print, write ``startup.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=15)
     options = parser.parse_args()

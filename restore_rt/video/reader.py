@@ -326,9 +326,9 @@ class _Damage:
     def __str__(self) -> str:
         parts = [
             self.ending,
-            f"{self.packets} packets could not be decoded" if self.packets else "",
-            f"{self.incomplete} packets lack a part" if self.incomplete else "",
-            f"{self.frames} frames are damaged" if self.frames else "",
+            f"packets that could not be decoded: {self.packets}" if self.packets else "",
+            f"packets that lack a part: {self.incomplete}" if self.incomplete else "",
+            f"damaged frames: {self.frames}" if self.frames else "",
             f"reading stopped ({self.reading})" if self.reading else "",
         ]
         return ", ".join(part for part in parts if part)
