@@ -43,7 +43,9 @@ setup(
     package_dir=STAGES,
     package_data={
         "restore_rt": ["py.typed", "*.pyi", "zoo/*.onnx", "zoo/*.md"],
+        "restore_rt.training": ["*.npz"],
         "restore_rt.training.recipes": ["*.toml"],
+        "restore_rt.training.weights": ["*.safetensors"],
     },
     ext_modules=extensions(),
 )

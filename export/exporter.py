@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from restore_rt.export.samples import picture_samples, synthetic_samples
 from restore_rt.files import check_target, whole_file
 from restore_rt.manifest import Manifest, weights_sha256, write_manifest
 from restore_rt.training.checkpoint import load_checkpoint, load_weights
-from restore_rt.training.networks import build
+from restore_rt.training.networks import build, fold
 from restore_rt.training.recipe import Recipe, parse_recipe
 
 __all__ = ["ExportError", "export_onnx"]
@@ -106,9 +107,11 @@ def export_onnx(
     samples = synthetic_samples(channels)
     if images is not None:
         samples += picture_samples(images, net.colour, smallest=multiple)
-    halo = find_halo(network, channels, scale=net.scale, multiple=multiple)
+    plain = fold(copy.deepcopy(network))
+    halo = find_halo(plain, channels, scale=net.scale, multiple=multiple)
     say(f"halo {halo}, multiple {multiple}, both measured")
-    model = to_onnx(network, channels, opset, multiple)
+    # What is trained is compared with what was folded and exported, so the folding is checked too.
+    model = to_onnx(plain, channels, opset, multiple)
     worst = compare(network, model, _batches(samples, multiple))
     say(f"PyTorch and ONNX Runtime agree to {worst:.1e} of 1")
     manifest = _describe(recipe, state, model, halo, multiple, tile)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Sequence
 
 import torch
@@ -58,8 +57,8 @@ def measure_halo(
 ) -> int:
     """Measure the distance in input pixels over which `network` looks.
 
-    In double precision, one pixel of one channel is changed, by little and by much and in both
-    directions, since a ReLU that is off hides what lies behind it; any output bit that differs
+    In double precision, one pixel is changed, by little and by much and in both directions, since
+    a ReLU that is off hides what lies behind it; any output bit that differs
     counts. The input must be larger than the reach that is found, or the result could be cut
     short by its edge: then this raises instead.
 
@@ -96,7 +95,7 @@ def measure_halo(
     halo = 0
     for sample in samples:
         x = sample.double()
-        _, channels, height, width = x.shape
+        height, width = x.shape[2:]
         before = precise(x)
         count = max(positions, multiple)
         # Off the middle by up to four pixels, so that grids inside the network show.
@@ -104,9 +103,9 @@ def measure_halo(
         for step in range(-(count // 2), count - count // 2):
             row, column = height // 2 + dy + step, width // 2 + dx + step
             room = min(row, column, height - 1 - row, width - 1 - column)
-            for channel, change in itertools.product(range(channels), PERTURBATIONS):
+            for change in PERTURBATIONS:
                 altered = x.clone()
-                altered[0, channel, row, column] += change
+                altered[0, :, row, column] += change
                 # Of one shape with `before`, so that what it does not reach is computed alike.
                 changed = (precise(altered) != before)[0].any(dim=0).nonzero()
                 if len(changed):

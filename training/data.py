@@ -1,20 +1,18 @@
 """Pictures in folders become batches of aligned patches, the same for the same seed and step.
 
-Each picture is decoded and degraded once, in several variants, and kept as 8-bit arrays; a step
-only cuts patches. The generator of a step is keyed by the seed and the step's number, so a resumed
-run sees exactly the batches that an unbroken one sees, and nothing has to be saved for it.
+Regions of pictures are degraded ahead of the training, on other threads, and kept; a step only cuts
+patches from those that are there at that step. Which these are follows from the step's number, and
+so does what the step draws: a resumed run sees the batches that an unbroken one sees.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import zipfile
+import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,236 +20,75 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restore_rt.errors import InputError
-from restore_rt.files import output_error, whole_file
-from restore_rt.training.colour import luma
-from restore_rt.training.degradations import h264, h264_luma, jpeg, reduce, wandering_crops
-from restore_rt.training.pictures import find_pictures, read_bytes, read_rgb
-from restore_rt.training.recipe import Data, Recipe, Variant
+from restore_rt.training.pictures import Library, PictureFile, held_out, survey
+from restore_rt.training.recipe import Cache, Recipe
+from restore_rt.training.regions import REACH, Pair, Regions, whole
 
-__all__ = ["Pair", "Picture", "PictureSet", "load_pictures", "whole"]
+__all__ = ["REACH", "Pair", "PatchSet", "RegionCache", "fingerprint", "load_data", "whole"]
 
 U8 = NDArray[np.uint8]
 
-# How far a picture is shifted before it is reduced, so that its copies differ in phase.
-REACH = 16
-CLIP_FRAMES = 8
-KEPT_FRAMES = 2
-VALIDATION_CRF = 28
-VALIDATION_SIZE = 512
-VALIDATION_FRAMES = (2, 9)
-# Whatever changes the prepared pictures, beside the recipe: part of the cache's key.
-_CONSTANTS = (REACH, CLIP_FRAMES, KEPT_FRAMES, VALIDATION_CRF, VALIDATION_SIZE, VALIDATION_FRAMES)
+# Regions that are made ahead of the step that needs them.
+AHEAD = 32
+VALIDATION_PAGES = 4
 
 
-@dataclasses.dataclass(frozen=True)
-class Pair:
-    """A degraded input (C, h, w) and where in its picture its first pixel lies, in (y, x)."""
+class RegionCache:
+    """A window over the endless row of regions, which moves on with the training.
 
-    input: U8
-    y: int
-    x: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """A target (C, H, W) and its inputs, a list for each variant of the recipe."""
-
-    name: str
-    target: U8
-    inputs: tuple[tuple[Pair, ...], ...]
-
-
-def held_out(name: str, one_in: int) -> bool:
-    """Tell whether the picture of that name is kept for validation; the same on every machine."""
-    return zlib.crc32(name.encode()) % one_in == 0
-
-
-def _planes(rgb: U8, colour: str) -> U8:
-    """(H, W, 3) to (C, H, W)."""
-    if colour == "luma":
-        return np.rint(luma(rgb))[None].astype(np.uint8)
-    return np.ascontiguousarray(rgb.transpose(2, 0, 1))
-
-
-def whole(rgb: U8, scale: int) -> U8:
-    """Cut (H, W, 3) at its end to multiples of `scale`."""
-    height, width = (size - size % scale for size in rgb.shape[:2])
-    return np.ascontiguousarray(rgb[:height, :width])
-
-
-def _stills(
-    rgb: U8, variant: Variant, scale: int, colour: str, rng: np.random.Generator
-) -> list[Pair]:
-    pairs = []
-    for _ in range(variant.copies):
-        y, x = (int(v) for v in rng.integers(0, REACH + 1, 2))
-        small = reduce(whole(rgb[y:, x:], scale), scale)
-        if variant.kind == "jpeg":
-            small = jpeg(small, int(rng.integers(variant.low, variant.high + 1)))
-        pairs.append(Pair(_planes(small, colour), y, x))
-    return pairs
-
-
-def _clips(
-    rgb: U8, variant: Variant, scale: int, colour: str, rng: np.random.Generator
-) -> list[Pair]:
-    pairs = []
-    for _ in range(variant.copies):
-        origins, clip = _drift(rgb, CLIP_FRAMES, scale, rng)
-        crf = int(rng.integers(variant.low, variant.high + 1))
-        preset = ("medium", "veryfast")[int(rng.integers(2))]
-        planes = _coded(clip, crf, preset, colour)
-        for index in rng.choice(CLIP_FRAMES, KEPT_FRAMES, replace=False):
-            pairs.append(Pair(planes[index], *origins[index]))
-    return pairs
-
-
-def _drift(
-    rgb: U8, frames: int, scale: int, rng: np.random.Generator
-) -> tuple[list[tuple[int, int]], list[U8]]:
-    """Let a camera drift over a still: where each frame begins, and the reduced frames."""
-    origins, (height, width) = wandering_crops(*rgb.shape[:2], frames=frames, reach=REACH, rng=rng)
-    crops = [rgb[y : y + height, x : x + width] for y, x in origins]
-    return origins, [reduce(whole(crop, scale), scale) for crop in crops]
-
-
-def _coded(clip: Sequence[U8], crf: float, preset: str, colour: str) -> list[U8]:
-    if colour == "luma":
-        return [plane[None] for plane in h264_luma(clip, crf=crf, preset=preset)]
-    return [_planes(frame, colour) for frame in h264(clip, crf=crf, preset=preset)]
-
-
-def degrade(name: str, rgb: U8, recipe: Recipe) -> Picture:
-    """Make all inputs of a picture; what is random depends on the seed and its name alone."""
-    scale, colour = recipe.network.scale, recipe.network.colour
-    rgb = whole(rgb, scale)
-    rng = np.random.default_rng([recipe.seed, zlib.crc32(name.encode())])
-    inputs = tuple(
-        tuple((_clips if v.kind == "h264" else _stills)(rgb, v, scale, colour, rng))
-        for v in recipe.data.variants
-    )
-    return Picture(name, _planes(rgb, colour), inputs)
-
-
-def validation_picture(name: str, rgb: U8, recipe: Recipe) -> Picture:
-    """Make a held-out picture: its middle, clean, and two frames of a clip of it at CRF 28."""
-    scale, colour = recipe.network.scale, recipe.network.colour
-    height, width = rgb.shape[:2]
-    y, x = max(0, height - VALIDATION_SIZE) // 2, max(0, width - VALIDATION_SIZE) // 2
-    rgb = whole(rgb[y : y + VALIDATION_SIZE, x : x + VALIDATION_SIZE], scale)
-    rng = np.random.default_rng([recipe.seed, zlib.crc32(name.encode())])
-    origins, clip = _drift(rgb, max(VALIDATION_FRAMES) + 3, scale, rng)
-    frames = _coded(clip, VALIDATION_CRF, "medium", colour)
-    coded = tuple(Pair(frames[index], *origins[index]) for index in VALIDATION_FRAMES)
-    clean = Pair(_planes(reduce(rgb, scale), colour), 0, 0)
-    return Picture(name, _planes(rgb, colour), ((clean,), coded))
-
-
-def load_pictures(
-    recipe: Recipe, root: Path, cache: Path, *, say: Callable[[str], None], threads: int = 2
-) -> tuple[PictureSet, list[Picture]]:
-    """Read the recipe's folders under `root`: the set to train on, and the held-out pictures.
-
-    What was prepared is kept in `cache`, a folder that is made if missing, and found again when
-    neither file nor recipe changed.
-
-    Raises
-    ------
-    InputError
-        If a folder is missing or has no picture large enough, or a file cannot be read.
-    OutputError
-        If the cache cannot be written.
+    At a step, regions ``step // renew`` to ``step // renew + count - 1`` are there. Close it after
+    use.
     """
-    smallest = recipe.data.patch * recipe.network.scale + REACH + recipe.network.scale
-    files = [
-        (f"{folder}/{path.name}", path)
-        for folder in recipe.data.folders
-        for path in find_pictures(root / folder)
-    ]
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(error, cache) from None
 
-    def prepare(item: tuple[str, Path]) -> Picture | None:
-        name, path = item
-        validation = held_out(name, recipe.data.holdout)
-        key = hashlib.sha256(read_bytes(path))
-        network = recipe.network
-        # With the size that is asked for, so that what is cached is large enough.
-        what = (name, validation, recipe.seed, network.scale, network.colour, smallest)
-        ways = [dataclasses.replace(variant, share=1) for variant in recipe.data.variants]
-        key.update(repr((what, ways, _CONSTANTS)).encode())
-        kept = cache / f"{key.hexdigest()[:32]}.npz"
-        if kept.is_file():
-            picture = _load(name, kept)
-            if picture is not None:
-                return picture
-        rgb = read_rgb(path)
-        if min(rgb.shape[:2]) < smallest:
-            return None
-        picture = (validation_picture if validation else degrade)(name, rgb, recipe)
-        _save(picture, kept)
-        return picture
+    def __init__(self, make: Callable[[int], Pair], cache: Cache, *, threads: int = 2) -> None:
+        self._make, self._cache = make, cache
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="regions")
+        self._coming: deque[Future[Pair]] = deque()
+        # Region n lies at n % count.
+        self._kept: dict[int, Pair] = {}
+        # The number of the next region to be asked for, and of the next to be kept.
+        self._asked = self._next = -1
+        self.waited = 0.0
 
-    training, validating, skipped = [], [], 0
-    with ThreadPoolExecutor(threads) as pool:
-        for (name, _), picture in zip(files, pool.map(prepare, files), strict=True):
-            if picture is None:
-                skipped += 1
-            elif held_out(name, recipe.data.holdout):
-                validating.append(picture)
-            else:
-                training.append(picture)
-    if skipped:
-        say(f"{skipped} pictures are smaller than {smallest} pixels and were left out")
-    if not validating:
-        raise InputError(
-            f"none of {len(files)} pictures falls to validation (data.holdout = "
-            f"{recipe.data.holdout}); add pictures or lower it"
-        )
-    return PictureSet(training, recipe.data, recipe.network.scale, recipe.seed), validating
+    def at(self, step: int) -> Callable[[int], Pair]:
+        """Wait for the regions of a step, and return the function that gives each of them.
+
+        It takes numbers from 0, the oldest, to ``count - 1``, and is good until the next call.
+        Steps may skip forward. `waited` sums the seconds for which this had to wait.
+        """
+        first, count = step // self._cache.renew, self._cache.count
+        if self._next < first:
+            # The very first step, or one far on: nothing of what is kept is in the window.
+            self._drop()
+            self._asked = self._next = first
+            self._kept = {}
+        while self._asked < first + count + AHEAD:
+            self._coming.append(self._pool.submit(self._make, self._asked))
+            self._asked += 1
+        while self._next < first + count:
+            started = time.perf_counter()
+            region = self._coming.popleft().result()
+            self.waited += time.perf_counter() - started
+            self._kept[self._next % count] = region
+            self._next += 1
+        return lambda number: self._kept[(first + number) % count]
+
+    def _drop(self) -> None:
+        for future in self._coming:
+            future.cancel()
+        self._coming.clear()
+
+    def close(self) -> None:
+        """Stop making regions."""
+        self._drop()
+        self._pool.shutdown(cancel_futures=True)
 
 
-def _save(picture: Picture, path: Path) -> None:
-    arrays: dict[str, Any] = {"target": picture.target}
-    for v, pairs in enumerate(picture.inputs):
-        for p, pair in enumerate(pairs):
-            arrays[f"{v}/{p}/{pair.y}/{pair.x}"] = pair.input
-    with whole_file(path, overwrite=True) as temporary:
-        np.savez(temporary, **arrays)
+class PatchSet:
+    """Cuts the patches of a step."""
 
-
-def _load(name: str, path: Path) -> Picture | None:
-    try:
-        # Opened here, since NumPy leaves open what it cannot read.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            inputs: dict[int, list[Pair]] = {}
-            for key in arrays.files:
-                if key != "target":
-                    v, _, y, x = (int(part) for part in key.split("/"))
-                    inputs.setdefault(v, []).append(Pair(arrays[key], y, x))
-            return Picture(name, arrays["target"], tuple(tuple(inputs[v]) for v in sorted(inputs)))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        # A cache that cannot be read is made again.
-        return None
-
-
-class PictureSet:
-    """Pictures to train on; `batch` cuts the patches of a step."""
-
-    def __init__(self, pictures: Sequence[Picture], data: Data, scale: int, seed: int) -> None:
-        self.pictures = tuple(pictures)
-        self.data, self.scale, self.seed = data, scale, seed
-        folders = [picture.name.rsplit("/", 1)[0] for picture in self.pictures]
-        for folder in data.folders:
-            if folder not in folders:
-                raise InputError(f"folder {folder!r} has no picture to train on; add some")
-        shares = np.array([data.folders[f] / folders.count(f) for f in folders])
-        # Cumulative shares: one uniform number then picks a picture, or a variant.
-        self._pictures = np.cumsum(shares / shares.sum())
-        kinds = np.array([variant.share for variant in data.variants])
-        self._variants = np.cumsum(kinds / kinds.sum())
+    def __init__(self, recipe: Recipe, regions: RegionCache) -> None:
+        self.recipe, self.regions = recipe, regions
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Cut the patches of a step.
@@ -261,23 +98,23 @@ class PictureSet:
         tuple
             Inputs (N, C, p, p) and targets (N, C, p*scale, p*scale), float32, values 0 to 1.
         """
-        rng = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 0, step]))
-        count, patch, scale = self.data.batch, self.data.patch, self.scale
-        channels = self.pictures[0].target.shape[0]
+        data, scale = self.recipe.data, self.recipe.network.scale
+        count, patch = data.batch, data.patch
+        region = self.regions.at(step)
+        rng = np.random.Generator(np.random.Philox(key=self.recipe.seed, counter=[0, 0, 0, step]))
+        channels = 1 if self.recipe.network.colour == "luma" else 3
         x = np.empty((count, channels, patch, patch), np.float32)
         y = np.empty((count, channels, patch * scale, patch * scale), np.float32)
         for n in range(count):
-            picture = self.pictures[_pick(self._pictures, rng.random())]
-            pairs = picture.inputs[_pick(self._variants, rng.random())]
-            pair = pairs[int(rng.integers(len(pairs)))]
+            pair = region(int(rng.integers(data.cache.count)))
             top = int(rng.integers(pair.input.shape[1] - patch + 1))
             left = int(rng.integers(pair.input.shape[2] - patch + 1))
-            down, right = pair.y + scale * top, pair.x + scale * left
+            down, right = scale * top, scale * left
             small = pair.input[:, top : top + patch, left : left + patch]
-            large = picture.target[:, down : down + patch * scale, right : right + patch * scale]
-            turn = int(rng.integers(8))
+            large = pair.target[:, down : down + patch * scale, right : right + patch * scale]
+            turn = _turn(rng, data.symmetries)
             x[n], y[n] = _turned(small, turn), _turned(large, turn)
-            if rng.random() < self.data.full_range:
+            if rng.random() < data.full_range:
                 # Full-range luma is the same picture on another scale.
                 for values in (x[n], y[n]):
                     values -= 16
@@ -287,8 +124,9 @@ class PictureSet:
         return torch.from_numpy(x), torch.from_numpy(y)
 
 
-def _pick(cumulative: NDArray[np.float64], value: float) -> int:
-    return min(int(np.searchsorted(cumulative, value, side="right")), len(cumulative) - 1)
+def _turn(rng: np.random.Generator, symmetries: int) -> int:
+    # Mirroring left and right is bit 1 of a turn.
+    return int(rng.integers(symmetries)) * (2 if symmetries == 2 else 1)
 
 
 def _turned(planes: U8, turn: int) -> U8:
@@ -298,3 +136,61 @@ def _turned(planes: U8, turn: int) -> U8:
     if turn & 2:
         planes = planes[:, :, ::-1]
     return planes.transpose(0, 2, 1) if turn & 4 else planes
+
+
+def fingerprint(files: Sequence[PictureFile]) -> int:
+    """Give a number that changes when any of the files does."""
+    return zlib.crc32(repr([(file.name, file.crc) for file in files]).encode())
+
+
+def load_data(
+    recipe: Recipe, root: Path, *, say: Callable[[str], None], threads: int = 2
+) -> tuple[PatchSet, dict[str, list[Pair]], int]:
+    """Read the recipe's folders under `root`.
+
+    Returns
+    -------
+    tuple
+        The patches to train on, the held-out pairs by variant, and a fingerprint of the pictures.
+
+    Raises
+    ------
+    InputError
+        If a folder is missing or has no picture that can be used, or none falls to validation or
+        to training.
+    """
+    data = recipe.data
+    files = survey(
+        root,
+        data.folders,
+        smallest=Regions.smallest(recipe),
+        exclude=data.exclude,
+        say=say,
+        threads=threads,
+    )
+    validating = [f for f in files if held_out(f.name, data.holdout, data.groups)]
+    training = [f for f in files if f not in validating]
+    if not validating:
+        raise InputError(
+            f"none of {len(files)} pictures falls to validation (data.holdout = "
+            f"{data.holdout}); add pictures or lower it"
+        )
+    for folder in data.folders:
+        if not any(file.folder == folder for file in training):
+            raise InputError(
+                f"folder {folder!r} has no picture to train on, all fall to validation; add some"
+            )
+    regions = Regions(recipe, training, Library())
+    pairs: dict[str, list[Pair]] = {variant.name: [] for variant in data.variants}
+    drawn = VALIDATION_PAGES if data.lettering else 0
+    made = [regions.validation(file) for file in validating]
+    made += [regions.validation_lettering(number) for number in range(drawn)]
+    for by_variant in made:
+        for name, pair in by_variant.items():
+            pairs[name].append(pair)
+    say(
+        f"{len(training)} pictures to train on, {len(validating)} held out"
+        + (f", {drawn} pages drawn for validation" if drawn else "")
+    )
+    cache = RegionCache(regions.training, data.cache, threads=threads)
+    return PatchSet(recipe, cache), pairs, fingerprint(files)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from collections.abc import Callable
@@ -14,19 +13,23 @@ import torch
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError, RestoreError
-from restore_rt.files import whole_file
+from restore_rt.files import output_error, whole_file
+from restore_rt.training.adversary import Opponent
 from restore_rt.training.checkpoint import load_checkpoint, load_weights, save_checkpoint
-from restore_rt.training.data import Picture, load_pictures
-from restore_rt.training.evaluate import psnr
-from restore_rt.training.losses import LOSSES
+from restore_rt.training.data import load_data
 from restore_rt.training.networks import build
+from restore_rt.training.objective import Objective
+from restore_rt.training.precision import Precision
 from restore_rt.training.recipe import Optim, Recipe
+from restore_rt.training.records import Records
+from restore_rt.training.validation import sample_grid, validate
 
 __all__ = ["LAST", "TrainingError", "learning_rate", "train"]
 
 # The file in a run's folder from which it is resumed.
 LAST = "last.pt"
-LOG_SECONDS = 10.0
+BEST = "best.pt"
+SECONDS_BETWEEN_LINES = 10.0
 
 
 class TrainingError(RestoreError):
@@ -47,14 +50,19 @@ def train(
     run: Path,
     *,
     resume: bool = False,
+    start: Path | None = None,
+    device: str = "auto",
     stop_after: int | None = None,
+    threads: int = 2,
     say: Callable[[str], None] = print,
+    follow: Callable[[int], None] | None = None,
 ) -> Path:
     """Train what the recipe describes.
 
-    Writes ``last.pt`` and ``best.pt`` (by PSNR on the held-out pictures), ``metrics.csv`` and
-    ``recipe.toml`` into the run's folder. A run that was broken off and resumed gives bit for bit
-    what an unbroken one gives on the same machine.
+    Writes ``last.pt`` and ``best.pt`` (by PSNR on the held-out pictures; with an adversary, which
+    PSNR does not judge, the latest), ``metrics.csv``, ``metrics.json``, ``samples/``,
+    ``tensorboard/`` and ``recipe.toml`` into the run's folder. A run that was broken off and
+    resumed gives bit for bit what an unbroken one gives on the same machine.
 
     Parameters
     ----------
@@ -66,10 +74,18 @@ def train(
         Where results go; made if missing.
     resume
         Go on from ``last.pt`` in `run`; without it, a run that exists is refused.
+    start
+        A checkpoint of the same network whose averaged weights to begin with.
+    device
+        ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if PyTorch finds one.
     stop_after
         Stop, with a checkpoint, after this step at the latest, 1 or more; None trains to the end.
+    threads
+        Threads that prepare pictures beside the training.
     say
         Takes one line of progress.
+    follow
+        Is told how many steps are done, at the start and after each; then `say` is not.
 
     Returns
     -------
@@ -85,135 +101,232 @@ def train(
     TrainingError
         If the loss or a gradient is not finite.
     """
-    last, optim = run / LAST, recipe.optim
+    last = run / LAST
     if stop_after is not None and stop_after < 1:
         raise InputError(f"stop_after is {stop_after}; must be at least 1, or None")
     if last.exists() and not resume:
         raise InputError(f"{run} has a run already; resume it, or name another folder")
     if resume and not last.exists():
         raise InputError(f"nothing to resume in {run}; start without resuming")
+    if resume and start:
+        raise InputError(f"a run that is resumed has its weights; leave out the start {start}")
     state = load_checkpoint(last) if resume else None
     if state is not None and state["recipe"] != recipe.text:
         raise InputError(
             f"{last} belongs to another recipe than the one given; use "
             f"{run / 'recipe.toml'}, or another folder"
         )
-    say(f"{recipe.model.name}: preparing pictures from {data}")
-    pictures, held_out = load_pictures(recipe, data, run / "cache", say=say)
-    say(f"{len(pictures.pictures)} pictures to train on, {len(held_out)} held out")
-
-    torch.manual_seed(recipe.seed)
-    network = _network(recipe)
-    average = _network(recipe).eval()
-    average.load_state_dict(network.state_dict())
-    adam = torch.optim.Adam(network.parameters(), lr=optim.rate)
-    loss_of = LOSSES[optim.loss]
-    first, best = 0, -math.inf
-    metrics: dict[str, float] = {}
-    # Since the last validation.
-    losses: list[float] = []
-    if state is not None:
-        load_weights(network, state["network"], last)
-        load_weights(average, state["average"], last)
-        adam.load_state_dict(state["adam"])
-        first, best, metrics, losses = (state[k] for k in ("step", "best", "metrics", "losses"))
-        say(f"resuming after step {first}")
-    else:
-        with whole_file(run / "recipe.toml", overwrite=True) as temporary:
-            temporary.write_text(recipe.text, encoding="utf-8")
-    table = _Metrics(run / "metrics.csv", first)
-
-    def checkpoint(step: int) -> dict[str, Any]:
-        return {
-            "recipe": recipe.text,
-            "step": step,
-            "best": best,
-            "metrics": metrics,
-            "losses": losses,
-            "network": network.state_dict(),
-            "average": average.state_dict(),
-            "adam": adam.state_dict(),
-        }
-
-    end = optim.steps if stop_after is None else min(optim.steps, stop_after)
-    started = logged = time.monotonic()
-    for step in range(first, end):
-        rate = learning_rate(optim, step)
-        for group in adam.param_groups:
-            group["lr"] = rate
-        x, y = pictures.batch(step)
-        adam.zero_grad()
-        loss: Tensor = loss_of(network(x.contiguous(memory_format=torch.channels_last)), y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(network.parameters(), optim.clip)
-        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
-            raise TrainingError(
-                f"step {step + 1}: loss is {loss.item()}, gradient norm {norm.item()}; the last "
-                f"good checkpoint is kept. Lower optim.rate, which was {rate:.3g} here"
-            )
-        adam.step()
-        _follow(average, network, min(optim.ema, (step + 1) / (step + 10)))
-        losses.append(loss.item())
-
-        done, now = step + 1, time.monotonic()
-        if now - logged >= LOG_SECONDS or done == end:
-            speed = (done - first) / (now - started)
-            left = (optim.steps - done) / speed
-            say(
-                f"step {done}/{optim.steps}  loss {losses[-1]:.5f}  rate {rate:.2e}  "
-                f"{speed:.1f} steps/s  {left / 60:.0f} min left"
-            )
-            logged = now
-        if done % optim.epoch == 0 or done == optim.steps:
-            clean, coded = validate(average, held_out, recipe.network.scale)
-            table.add(step=done, loss=float(np.mean(losses)), rate=rate, clean=clean, h264=coded)
-            # A run can stop later than this, so the figures say which step they are of.
-            metrics = {
-                "validation_step": float(done),
-                "validation_psnr_clean": clean,
-                "validation_psnr_h264_crf28": coded,
-            }
-            losses.clear()
-            better = (clean + coded) / 2 > best
-            best = max(best, (clean + coded) / 2)
-            # The best first: a run killed between the two is resumed before this step, and comes
-            # to it again.
-            if better:
-                save_checkpoint(run / "best.pt", checkpoint(done))
-            save_checkpoint(last, checkpoint(done))
-            say(
-                f"step {done}: {clean:.3f} dB clean, {coded:.3f} dB after H.264"
-                + ("  (best)" if better else "")
-            )
-        elif done == end:
-            save_checkpoint(last, checkpoint(done))
+    beginning = load_checkpoint(start) if start else None
+    precision = Precision(recipe.optim.precision, device)
+    say(f"{recipe.model.name}: preparing pictures from {data}; training on {precision}")
+    patches, pairs, pictures = load_data(recipe, data, say=say, threads=threads)
+    try:
+        training = _Training(recipe, run, precision, say)
+        if state is not None:
+            if state["pictures"] != pictures:
+                raise InputError(
+                    f"the pictures in {data} are not those that {last} was trained on; restore "
+                    "them, or start another run"
+                )
+            training.load(state, last)
+            say(f"resuming after step {training.done}")
+        elif beginning is not None and start is not None:
+            training.begin_with(beginning, start)
+            say(f"starting with the weights of {start}")
+        try:
+            (run / "samples").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise output_error(error, run) from None
+        training.keep_recipe()
+        training.pictures = pictures
+        end = recipe.optim.steps if stop_after is None else min(recipe.optim.steps, stop_after)
+        training.records = Records(run, training.done, say)
+        _loop(training, patches.batch, end, pairs, lambda: patches.regions.waited, say, follow)
+    finally:
+        patches.regions.close()
     return last
 
 
-@torch.no_grad()
-def validate(network: nn.Module, pictures: list[Picture], scale: int) -> tuple[float, float]:
-    """Mean PSNR over held-out pictures and channels, in dB: from clean inputs, and coded ones.
+def _loop(
+    training: _Training,
+    batch: Callable[[int], tuple[Tensor, Tensor]],
+    end: int,
+    pairs: dict[str, Any],
+    waited: Callable[[], float],
+    say: Callable[[str], None],
+    follow: Callable[[int], None] | None,
+) -> None:
+    recipe, optim = training.recipe, training.recipe.optim
+    first = training.done
+    # The first batch waits until the regions are there, which is no part of the training's pace.
+    ready = batch(first) if first < end else None
+    if follow:
+        follow(first)
+    started = logged = time.monotonic()
+    waited_before = waited()
+    for step in range(first, end):
+        x, y = ready if step == first and ready else batch(step)
+        loss = training.step(x, y)
+        done, now = training.done, time.monotonic()
+        if follow:
+            follow(done)
+        elif now - logged >= SECONDS_BETWEEN_LINES or done == end:
+            speed = (done - first) / (now - started)
+            share = (waited() - waited_before) / (now - started)
+            say(
+                f"step {done}/{optim.steps}  loss {loss:.5f}  "
+                f"rate {learning_rate(optim, step):.2e}  {speed:.1f} steps/s  "
+                f"{(optim.steps - done) / speed / 60:.0f} min left  waited {share:.1%} for data"
+            )
+            logged = now
+        if done % optim.epoch == 0 or done == optim.steps:
+            scores, better = training.validate(pairs)
+            shown = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
+            mark = "  (best)" if better and not recipe.adversary else ""
+            say(f"step {done}: PSNR in dB {shown}{mark}")
+        elif done == end:
+            save_checkpoint(training.run / LAST, training.state())
 
-    The network must be in evaluation mode.
-    """
-    scores: tuple[list[float], list[float]] = ([], [])
-    for picture in pictures:
-        for pairs, into in zip(picture.inputs, scores, strict=True):
-            for pair in pairs:
-                x = torch.from_numpy(pair.input).float().div_(255)[None]
-                restored = network(x.contiguous(memory_format=torch.channels_last))[0]
-                restored = restored.mul(255).clamp_(0, 255).numpy()
-                bottom, right = pair.y + restored.shape[1], pair.x + restored.shape[2]
-                target = picture.target[:, pair.y : bottom, pair.x : right].astype(np.float32)
-                into += [psnr(a, b, shave=scale) for a, b in zip(restored, target, strict=True)]
-    return float(np.mean(scores[0])), float(np.mean(scores[1]))
+
+class _Training:
+    """A run's networks, optimisers and figures: what a checkpoint holds."""
+
+    records: Records
+
+    def __init__(
+        self, recipe: Recipe, run: Path, precision: Precision, say: Callable[[str], None]
+    ) -> None:
+        self.recipe, self.run, self.precision = recipe, run, precision
+        torch.manual_seed(recipe.seed)
+        self.network = self._build()
+        self.average = self._build().eval()
+        self.average.load_state_dict(self.network.state_dict())
+        self.adam = torch.optim.Adam(self.network.parameters(), lr=recipe.optim.rate)
+        self.objective = Objective(recipe).to(precision.device)
+        self.opponent = Opponent(recipe, precision.device) if recipe.adversary else None
+        self.pictures = 0
+        self.done = 0
+        self.best = -math.inf
+        self.metrics: dict[str, float] = {}
+        # Since the last validation.
+        self.losses: list[float] = []
+
+    def _build(self) -> nn.Module:
+        net = self.recipe.network
+        network = build(net.name, scale=net.scale, colour=net.colour, **net.params)
+        # Convolutions of few channels are faster so, on a CPU.
+        return network.to(self.precision.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    def step(self, x: Tensor, y: Tensor) -> float:
+        """Train on a batch; returns the loss."""
+        optim, adversary = self.recipe.optim, self.recipe.adversary
+        rate = learning_rate(optim, self.done)
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        device = self.precision.device
+        x = x.to(device).contiguous(memory_format=torch.channels_last)
+        y = y.to(device).contiguous(memory_format=torch.channels_last)
+        self.adam.zero_grad()
+        with self.precision.autocast():
+            output = self.network(x)
+        output = output.float()
+        loss: Tensor = self.objective(output, y)
+        if adversary and self.opponent:
+            if self.done >= adversary.discriminator_start:
+                self._finite(self.opponent.learn(output, y, self.precision.autocast), rate)
+            if self.done >= adversary.adversarial_start:
+                loss = loss + self.opponent.judge(output, y, self.precision.autocast)
+        if adversary is None or self.done >= adversary.generator_start:
+            self.precision.backward(loss, self.adam)
+            norm = nn.utils.clip_grad_norm_(self.network.parameters(), optim.clip)
+            if not self.precision.overflowed(norm):
+                self._finite(loss.item(), rate, norm.item())
+            self.precision.step(self.adam)
+        self._finite(loss.item(), rate)
+        _follow(self.average, self.network, min(optim.ema, (self.done + 1) / (self.done + 10)))
+        self.losses.append(loss.item())
+        self.done += 1
+        return self.losses[-1]
+
+    def _finite(self, loss: float, rate: float, norm: float = 0.0) -> None:
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise TrainingError(
+                f"step {self.done + 1}: loss is {loss}, gradient norm {norm}"
+                f"{_where(self.network)}; the last good checkpoint is kept. Lower optim.rate, "
+                f"which was {rate:.3g} here"
+            )
+
+    def validate(self, pairs: dict[str, Any]) -> tuple[dict[str, float], bool]:
+        """Measure the average on the held-out pairs, and write records and checkpoints."""
+        scale, device = self.recipe.network.scale, self.precision.device
+        scores = validate(self.average, pairs, scale=scale, device=device)
+        shares = [variant.share for variant in self.recipe.data.variants]
+        overall = float(
+            np.average([scores[v.name] for v in self.recipe.data.variants], weights=shares)
+        )
+        row = {"step": float(self.done), "loss": float(np.mean(self.losses))}
+        row["rate"] = learning_rate(self.recipe.optim, self.done - 1)
+        row |= {f"psnr_{name}": value for name, value in scores.items()}
+        self.records.add(row, sample_grid(self.average, pairs, scale=scale, device=device))
+        # A run can stop later than this, so the figures say which step they are of.
+        self.metrics = {"validation_step": float(self.done)}
+        self.metrics |= {f"validation_psnr_{name}": value for name, value in scores.items()}
+        self.losses.clear()
+        better = overall > self.best or self.recipe.adversary is not None
+        self.best = max(self.best, overall)
+        # The best first: a run killed between the two is resumed before this step, and comes to it
+        # again.
+        if better:
+            save_checkpoint(self.run / BEST, self.state())
+        save_checkpoint(self.run / LAST, self.state())
+        return scores, better
+
+    def state(self) -> dict[str, Any]:
+        """Give what a checkpoint keeps."""
+        return {
+            "recipe": self.recipe.text,
+            "pictures": self.pictures,
+            "step": self.done,
+            "best": self.best,
+            "metrics": self.metrics,
+            "losses": self.losses,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "adam": self.adam.state_dict(),
+            "scaler": self.precision.state(),
+            "opponent": self.opponent.state() if self.opponent else {},
+        }
+
+    def load(self, state: dict[str, Any], path: Path) -> None:
+        """Take up a checkpoint of this run, read from `path`."""
+        load_weights(self.network, state["network"], path)
+        load_weights(self.average, state["average"], path)
+        self.adam.load_state_dict(state["adam"])
+        self.precision.load(state["scaler"])
+        if self.opponent:
+            self.opponent.load(state["opponent"])
+        self.done, self.best = state["step"], state["best"]
+        self.metrics, self.losses = state["metrics"], state["losses"]
+
+    def begin_with(self, state: dict[str, Any], path: Path) -> None:
+        """Take the averaged weights of another run's checkpoint, read from `path`."""
+        load_weights(self.network, state["average"], path)
+        load_weights(self.average, state["average"], path)
+
+    def keep_recipe(self) -> None:
+        """Write the recipe beside the checkpoints."""
+        with whole_file(self.run / "recipe.toml", overwrite=True) as temporary:
+            temporary.write_text(self.recipe.text, encoding="utf-8")
 
 
-def _network(recipe: Recipe) -> nn.Module:
-    net = recipe.network
-    network = build(net.name, scale=net.scale, colour=net.colour, **net.params)
-    # Convolutions of few channels are faster so, on a CPU.
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+def _where(network: nn.Module) -> str:
+    """Name the first layer whose weights or gradients are not finite, if there is one."""
+    for name, parameter in network.named_parameters():
+        if not torch.isfinite(parameter).all():
+            return f", weights of {name} are not finite"
+        if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+            return f", gradient of {name} is not finite"
+    return ""
 
 
 @torch.no_grad()
@@ -222,30 +335,3 @@ def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     # Buffers are constants, counts, or averages already.
     for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
         mine.copy_(theirs)
-
-
-class _Metrics:
-    """One row of metrics.csv per epoch; on resuming, rows after the checkpoint are dropped."""
-
-    COLUMNS = ("step", "loss", "rate", "clean", "h264")
-
-    def __init__(self, path: Path, step: int) -> None:
-        self.path = path
-        self.rows: list[dict[str, Any]] = []
-        if step and path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                self.rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-        self._write()
-
-    def add(self, **row: float) -> None:
-        self.rows.append(row)
-        self._write()
-
-    def _write(self) -> None:
-        with (
-            whole_file(self.path, overwrite=True) as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, self.COLUMNS)
-            writer.writeheader()
-            writer.writerows(self.rows)

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from restore_rt.cli.doctor import doctor
+from restore_rt.cli.features import train_features
 from restore_rt.cli.image import image
 from restore_rt.cli.models import models
+from restore_rt.cli.train import train
 from restore_rt.cli.video import video
 
 __all__ = ["app"]
@@ -46,5 +48,5 @@ def _root(
     """Restore and upscale images and video."""
 
 
-for _verb in (image, video, models, doctor):
+for _verb in (image, video, models, doctor, train, train_features):
     app.command()(_verb)

@@ -72,4 +72,6 @@ def choose(content: str, scale: int) -> str:
             f"no shipped model enlarges {scale} times; allowed are "
             f"{', '.join(map(str, scales))}, or give a model file with --model"
         )
-    return min(fitting, key=lambda manifest: (manifest.content != content, manifest.name)).name
+    # Photographs and video resemble each other more than either resembles a comic.
+    nearness = [content, *(kind for kind in ("photo", "video", "comic") if kind != content)]
+    return min(fitting, key=lambda model: (nearness.index(model.content), model.name)).name

@@ -28,15 +28,16 @@ seed = 1
 model = { name = "tiny", version = "2", task = "upscale", content = "video", tile = [24, 40], \
 trained_on = "nothing", licence = "CC0-1.0" }
 network = { name = "compact", scale = 2, colour = "luma", params = { width = 4, depth = 3 } }
-optim = { loss = "l1", steps = 1, epoch = 1, rate = 1e-3, rate_end = 0, warmup = 0, clip = 1, \
+loss = { l1 = 1 }
+optim = { steps = 1, epoch = 1, rate = 1e-3, rate_end = 0, warmup = 0, clip = 1, \
 ema = 0.9 }
 
 [data]
 folders = { a = 1 }
-variants = [{ kind = "clean", share = 1, copies = 1 }]
+variants = [{ name = "clean", share = 1, steps = [{ kind = "reduce" }] }]
 holdout = 2
 batch = 1
-patch = 8
+patch = 16
 """
 
 

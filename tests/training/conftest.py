@@ -38,27 +38,31 @@ full_range = 0.5
 [data.folders]
 patterns = 1
 
+[data.cache]
+region = 20
+count = 6
+renew = 2
+
 [[data.variants]]
-kind = "clean"
+name = "clean"
 share = 2
-copies = 2
+steps = [{ kind = "reduce" }]
 
 [[data.variants]]
-kind = "h264"
+name = "h264"
 share = 1
-copies = 1
-low = 20
-high = 30
+frames = 4
+steps = [{ kind = "reduce" }, { kind = "h264", crf = [20, 30], luma = true }]
 
 [[data.variants]]
-kind = "jpeg"
+name = "jpeg"
 share = 1
-copies = 1
-low = 40
-high = 90
+steps = [{ kind = "reduce" }, { kind = "jpeg", quality = [40, 90] }]
+
+[loss]
+l1 = 1
 
 [optim]
-loss = "l1"
 steps = 12
 epoch = 4
 rate = 1e-2
@@ -88,7 +92,7 @@ def recipe_of() -> Callable[..., Recipe]:
     return make
 
 
-def picture(seed: int, height: int = 60, width: int = 64) -> np.ndarray:
+def picture(seed: int, height: int = 96, width: int = 101) -> np.ndarray:
     """Return smooth colour with edges, (height, width, 3) 8-bit."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
@@ -98,11 +102,16 @@ def picture(seed: int, height: int = 60, width: int = 64) -> np.ndarray:
     return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Return a folder whose folder ``patterns`` has pictures to train on and to hold out."""
-    folder = tmp_path / "data" / "patterns"
+def write_pictures(root: Path) -> None:
+    """Write pictures to train on and to hold out into the folder ``patterns`` in `root`."""
+    folder = root / "patterns"
     folder.mkdir(parents=True)
     for number in range(8):
         Image.fromarray(picture(number)).save(folder / f"{number}.png")
-    return folder.parent
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Return a folder whose folder ``patterns`` has pictures to train on and to hold out."""
+    write_pictures(tmp_path / "data")
+    return tmp_path / "data"

@@ -2,135 +2,199 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from restore_rt.errors import InputError, OutputError
-from restore_rt.training.data import PictureSet, load_pictures
-from restore_rt.training.recipe import Recipe
+from restore_rt.errors import InputError
+from restore_rt.training.data import PatchSet, RegionCache, load_data
+from restore_rt.training.pictures import held_out
+from restore_rt.training.recipe import Cache, Recipe
+from restore_rt.training.regions import Pair
 from tests.training.conftest import picture
 
 
-def load(recipe: Recipe, root: Path, cache: Path) -> PictureSet:
-    return load_pictures(recipe, root, cache, say=lambda line: None)[0]
+def quiet(line: str) -> None:
+    pass
+
+
+def load(recipe: Recipe, root: Path) -> PatchSet:
+    return load_data(recipe, root, say=quiet)[0]
 
 
 def test_batches_depend_on_seed_and_step_alone(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: Callable[..., Recipe], pictures: Path
 ) -> None:
-    first = load(recipe_of(), pictures, tmp_path / "a")
-    second = load(recipe_of(), pictures, tmp_path / "b")
-    cached = load(recipe_of(), pictures, tmp_path / "a")
-    other = load(recipe_of(("seed = 7", "seed = 8")), pictures, tmp_path / "c")
-    for step in (5, 0, 5):
+    first, second = load(recipe_of(), pictures), load(recipe_of(), pictures)
+    other = load(recipe_of(("seed = 7", "seed = 8")), pictures)
+    seen = []
+    for step in (0, 1, 5, 6, 30):
         x, y = first.batch(step)
         assert tuple(x.shape) == (3, 1, 12, 12)
         assert tuple(y.shape) == (3, 1, 24, 24)
-        for same in (second, cached):
-            assert torch.equal(x, same.batch(step)[0])
-            assert torch.equal(y, same.batch(step)[1])
+        assert not any(torch.equal(x, before) for before in seen)
+        seen.append(x)
+        if step not in (1, 5):
+            # The window is filled at another step, and others were skipped.
+            again = second.batch(step)
+            assert torch.equal(x, again[0])
+            assert torch.equal(y, again[1])
         assert not torch.equal(x, other.batch(step)[0])
-    assert not torch.equal(first.batch(0)[0], first.batch(1)[0])
+    for patches in (first, second, other):
+        patches.regions.close()
 
 
 def test_inputs_lie_where_their_targets_lie(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: Callable[..., Recipe], pictures: Path
 ) -> None:
-    chosen = load(recipe_of(), pictures, tmp_path / "cache")
+    chosen = load(recipe_of(("full_range = 0.5", "symmetries = 8")), pictures)
     for step in range(20):
         x, y = chosen.batch(step)
         reduced = torch.nn.functional.avg_pool2d(y, 2)
         aligned = (x - reduced).abs().mean()
         shifted = (x[..., 1:] - reduced[..., :-1]).abs().mean()
         assert aligned < 0.5 * shifted
+    chosen.regions.close()
+
+
+@pytest.mark.parametrize(("symmetries", "kinds"), [(1, 1), (2, 2), (8, 8)])
+def test_patches_come_in_as_many_symmetries_as_asked_for(
+    recipe_of: Callable[..., Recipe], symmetries: int, kinds: int
+) -> None:
+    recipe = recipe_of(("full_range = 0.5", f"symmetries = {symmetries}"))
+    ramp = np.add.outer(np.arange(12), 3 * np.arange(12)).astype(np.uint8)[None]
+    pair = Pair(ramp, ramp.repeat(2, axis=1).repeat(2, axis=2))
+    regions = RegionCache(lambda number: pair, Cache(region=12, count=1, renew=1), threads=1)
+    patches = PatchSet(recipe, regions)
+    seen = {patches.batch(step)[0][0].numpy().tobytes() for step in range(60)}
+    assert len(seen) == kinds
+    if symmetries == 2:
+        mirrored = ramp[:, :, ::-1].astype(np.float32) / 255
+        assert mirrored.tobytes() in seen
+    regions.close()
+
+
+def test_the_window_moves_on_with_the_steps() -> None:
+    made = []
+
+    def make(number: int) -> Pair:
+        made.append(number)
+        return Pair(np.full((1, 2, 2), number % 256, np.uint8), np.zeros((1, 2, 2), np.uint8))
+
+    cache = RegionCache(make, Cache(region=2, count=4, renew=3), threads=1)
+    for step in (0, 2, 3, 11, 50, 53, 1000):
+        region = cache.at(step)
+        numbers = [int(region(n).input[0, 0, 0]) for n in range(4)]
+        assert numbers == [(step // 3 + n) % 256 for n in range(4)]
+    cache.close()
+    assert made[:4] == [0, 1, 2, 3]
+    # What lies between two windows far apart is not made.
+    assert not {100, 200, 300} & set(made)
+
+
+def test_an_error_in_a_region_reaches_the_training() -> None:
+    def make(number: int) -> Pair:
+        raise InputError("a file has gone")
+
+    cache = RegionCache(make, Cache(region=2, count=2, renew=1))
+    with pytest.raises(InputError, match="a file has gone"):
+        cache.at(0)
+    cache.close()
 
 
 def test_validation_pictures_are_never_trained_on(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: Callable[..., Recipe], pictures: Path
 ) -> None:
-    chosen, kept = load_pictures(recipe_of(), pictures, tmp_path / "c", say=lambda line: None)
-    names = {p.name for p in chosen.pictures}, {p.name for p in kept}
-    assert not names[0] & names[1]
-    assert names[0] | names[1] == {f"patterns/{n}.png" for n in range(8)}
-    for one in kept:
-        for pair in one.inputs[1]:
-            height, width = (2 * side for side in pair.input.shape[1:])
-            target = one.target[:, pair.y : pair.y + height, pair.x : pair.x + width]
-            coarse = target[0].reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+    recipe = recipe_of()
+    patches, pairs, _ = load_data(recipe, pictures, say=quiet)
+    names = [f"patterns/{n}.png" for n in range(8)]
+    kept = [name for name in names if held_out(name, 3)]
+    assert 0 < len(kept) < 8
+    assert {name: len(some) for name, some in pairs.items()} == dict.fromkeys(
+        ("clean", "h264", "jpeg"), len(kept)
+    )
+    reads = []
+    library = patches.regions._make.__self__.library  # type: ignore[attr-defined]
+    original = library.__class__.__call__
+
+    class Spy(library.__class__):  # type: ignore[misc, name-defined]
+        def __call__(self, file):  # type: ignore[no-untyped-def]
+            reads.append(file.name)
+            return original(self, file)
+
+    library.__class__ = Spy
+    patches.batch(0)
+    patches.regions.close()
+    assert reads
+    assert not set(reads) & set(kept)
+
+
+def test_pages_of_one_comic_stay_together() -> None:
+    pages = [f"pages/E{e:02}P{p:02}.webp" for e in range(30) for p in range(6)]
+    apart = {name[:9] for name in pages if held_out(name, 4, r"E\d\d")}
+    assert 2 < len(apart) < 20
+    for name in pages:
+        assert held_out(name, 4, r"E\d\d") == (name[:9] in apart)
+    # Without the pattern each page is for itself.
+    assert {name[:9] for name in pages if held_out(name, 4)} > apart
+
+
+def test_clean_validation_inputs_are_reduced_targets(
+    recipe_of: Callable[..., Recipe], pictures: Path
+) -> None:
+    patches, pairs, _ = load_data(recipe_of(), pictures, say=quiet)
+    patches.regions.close()
+    for some in pairs.values():
+        for pair in some:
+            height, width = pair.input.shape[1:]
+            coarse = pair.target[0].reshape(height, 2, width, 2).mean((1, 3))
             assert np.abs(coarse - pair.input[0]).mean() < 10
 
 
-def test_a_damaged_cache_is_made_again(
+def test_broken_pictures_are_named_skipped_and_counted(
     recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
 ) -> None:
-    before = load(recipe_of(), pictures, tmp_path / "cache").batch(0)[0]
-    for file in (tmp_path / "cache").iterdir():
-        file.write_bytes(file.read_bytes()[:100])
-    assert torch.equal(load(recipe_of(), pictures, tmp_path / "cache").batch(0)[0], before)
+    (pictures / "patterns" / "8.png").write_bytes(b"not a picture")
+    whole = (pictures / "patterns" / "0.png").read_bytes()
+    (pictures / "patterns" / "9.png").write_bytes(whole[: len(whole) // 2])
+    (pictures / "patterns" / "link.png").symlink_to(tmp_path / "gone.png")
+    Image.fromarray(picture(3, 20, 30)).save(pictures / "patterns" / "small.png")
+    lines: list[str] = []
+    patches, _, _ = load_data(recipe_of(), pictures, say=lines.append)
+    patches.regions.close()
+    assert sum(line.startswith("skipped: ") for line in lines) == 3
+    for name in ("8.png", "9.png", "link.png"):
+        assert any(name in line for line in lines)
+    assert "3 of 12 files could not be read and were skipped" in lines
+    assert "1 of 12 pictures are smaller than 88 pixels and were skipped" in lines
 
 
-def test_missing_folders_and_unreadable_files_are_named(
+def test_excluded_pictures_are_left_out(recipe_of: Callable[..., Recipe], pictures: Path) -> None:
+    lines: list[str] = []
+    recipe = recipe_of(("holdout = 3", 'holdout = 3\nexclude = ["patterns/[0-3].png"]'))
+    patches, _, fewer = load_data(recipe, pictures, say=lines.append)
+    patches.regions.close()
+    patches, _, all_of_them = load_data(recipe_of(), pictures, say=quiet)
+    patches.regions.close()
+    assert fewer != all_of_them
+    (said,) = lines
+    trained, held = (int(part.split()[0]) for part in said.split(", "))
+    assert trained + held == 4
+
+
+def test_folders_that_cannot_be_used_are_refused(
     recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"cannot list the folder .*patterns"):
-        load(recipe_of(), tmp_path, tmp_path / "cache")
-    odd = pictures / "patterns" / "8.png"
-    odd.write_bytes(b"not a picture")
-    with pytest.raises(InputError, match=r"8\.png cannot be read as an image"):
-        load(recipe_of(), pictures, tmp_path / "cache")
-    odd.unlink()
-    odd.symlink_to(tmp_path / "gone.png")
-    with pytest.raises(InputError, match=r"8\.png cannot be read: No such file"):
-        load(recipe_of(), pictures, tmp_path / "cache")
-
-
-def test_a_cache_that_cannot_be_written_is_named(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "cache").write_bytes(b"")
-    with pytest.raises(OutputError, match=r"cannot write .*cache"):
-        load(recipe_of(), pictures, tmp_path / "cache")
-
-
-def test_the_cache_holds_pixels_and_nothing_else(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    real = np.savez
-
-    def savez(file: Any, **arrays: Any) -> None:
-        # Older NumPy stores whatever it is given by keyword as an array.
-        assert all(isinstance(array, np.ndarray) for array in arrays.values())
-        real(file, **arrays)
-
-    monkeypatch.setattr(np, "savez", savez)
-    load(recipe_of(), pictures, tmp_path / "cache")
-    files = list((tmp_path / "cache").iterdir())
-    assert [file.suffix for file in files] == [".npz"] * 8
-
-
-def test_a_larger_patch_leaves_out_pictures_that_were_kept(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
-) -> None:
-    for number in range(100, 130):
-        Image.fromarray(picture(number, 90, 95)).save(pictures / "patterns" / f"{number}.png")
-    small = load(recipe_of(), pictures, tmp_path / "cache")
-    large = load(recipe_of(("patch = 12", "patch = 30")), pictures, tmp_path / "cache")
-    assert len(large.pictures) < len(small.pictures)
-    assert min(min(p.target.shape[1:]) for p in large.pictures) == 90
-
-
-def test_pictures_that_are_too_small_are_counted(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
-) -> None:
-    lines: list[str] = []
-    recipe = recipe_of(("patch = 12", "patch = 40"))
-    with pytest.raises(InputError, match="none of 8"):
-        load_pictures(recipe, pictures, tmp_path / "cache", say=lines.append)
-    assert lines == ["8 pictures are smaller than 98 pixels and were left out"]
+        load(recipe_of(), tmp_path)
+    (tmp_path / "patterns").mkdir()
+    with pytest.raises(InputError, match=r"no pictures in .*patterns"):
+        load(recipe_of(), tmp_path)
+    with pytest.raises(InputError, match=r"no picture that can be used; .* least 112x112"):
+        load(recipe_of(("patch = 12", "patch = 24"), ("region = 20", "region = 24")), pictures)
+    for number in (1, 2, 3, 4, 5, 6, 7):
+        (pictures / "patterns" / f"{number}.png").unlink()
+    with pytest.raises(InputError, match=r"falls to validation|all fall to validation"):
+        load(recipe_of(), pictures)

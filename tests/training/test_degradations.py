@@ -5,7 +5,17 @@ import pytest
 
 from restore_rt.errors import InputError
 from restore_rt.training.colour import luma
-from restore_rt.training.degradations import h264, h264_luma, jpeg, reduce, wandering_crops
+from restore_rt.training.degradations import (
+    STEPS,
+    Clip,
+    Step,
+    degrade,
+    parse_spec,
+    read_step,
+    wandering_crops,
+)
+from restore_rt.training.degradations.codecs import H264, Chroma, Jpeg, h264, h264_luma, jpeg
+from restore_rt.training.degradations.resizing import Reduce, Rescale
 
 
 def scene(height: int, width: int) -> np.ndarray:
@@ -19,14 +29,136 @@ def test_luma_of_black_white_and_primaries() -> None:
     assert np.allclose(luma(rgb), [[16, 235, 81.481, 40.966]], atol=1e-3)
 
 
-def test_reduce_keeps_a_constant_and_halves_the_size() -> None:
-    image = np.full((6, 10, 3), 77, np.uint8)
-    assert np.array_equal(reduce(image, 2), np.full((3, 5, 3), 77))
+def applied(text: str, clip: Clip, *, scale: int = 1, seed: int = 0) -> Clip:
+    return degrade(parse_spec(text), clip, np.random.default_rng(seed), scale=scale)
+
+
+@pytest.mark.parametrize("name", ["bicubic", "area", "lanczos", "bilinear", "nearest"])
+def test_reduce_keeps_a_constant_and_divides_the_size(name: str) -> None:
+    image = np.full((6, 9, 3), 77, np.uint8)
+    (out,) = applied(f"reduce:{name}", [image], scale=3)
+    assert np.array_equal(out, np.full((2, 3, 3), 77))
 
 
 def test_reduce_refuses_a_size_that_does_not_divide() -> None:
     with pytest.raises(InputError, match="7x10 is no multiple of 2"):
-        reduce(np.zeros((7, 10, 3), np.uint8), 2)
+        applied("reduce", [np.zeros((7, 10, 3), np.uint8)], scale=2)
+
+
+@pytest.mark.parametrize("kind", sorted(set(STEPS) - {"reduce"}))
+@pytest.mark.parametrize("size", [(1, 1), (9, 22), (33, 16)])
+def test_every_step_keeps_size_and_input_and_is_the_same_for_the_same_seed(
+    kind: str, size: tuple[int, int]
+) -> None:
+    # Every other column of a wider picture: not contiguous.
+    frame = scene(size[0], 2 * size[1])[:, ::2]
+    before = frame.copy()
+    step = read_step({"kind": kind}, "step")
+    first, again = (step.apply([frame], np.random.default_rng(5), scale=2)[0] for _ in range(2))
+    assert first.shape == frame.shape
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, again)
+    assert np.array_equal(frame, before)
+    assert not np.shares_memory(first, frame)
+
+
+@pytest.mark.parametrize("kind", sorted(set(STEPS) - {"reduce", "chroma"}))
+def test_every_step_does_something(kind: str) -> None:
+    frame = scene(40, 48)
+    (out,) = degrade([read_step({"kind": kind}, "step")], [frame], np.random.default_rng(1))
+    assert not np.array_equal(out, frame)
+
+
+def test_rescaling_keeps_a_picture_where_it_is() -> None:
+    frame = scene(60, 64)
+    (out,) = applied("rescale:factor=0.6", [frame])
+    moved = [np.abs(np.roll(out, s, 1).astype(int) - frame)[:, 4:-4].mean() for s in (-1, 0, 1)]
+    assert min(moved) == moved[1]
+
+
+def test_more_rounds_of_jpeg_do_more_harm() -> None:
+    frame = scene(64, 64)
+    errors = [
+        np.abs(applied(f"jpeg:50:rounds={n}:shift=7", [frame])[0].astype(int) - frame).mean()
+        for n in (1, 8)
+    ]
+    assert errors[0] < errors[1]
+
+
+def test_a_shift_moves_the_block_grid_and_not_the_picture() -> None:
+    frame = scene(48, 48)
+    (out,) = applied("jpeg:90:rounds=6:shift=7", [frame])
+    moved = [np.abs(luma(np.roll(out, s, 1)) - luma(frame))[:, 4:-4].mean() for s in (-1, 0, 1)]
+    assert min(moved) == moved[1] < 2
+
+
+def test_grey_pictures_go_through_jpeg_as_grey() -> None:
+    grey = scene(24, 31)[..., 0].copy()
+    (out,) = applied("jpeg:30", [grey])
+    assert out.shape == grey.shape
+    assert np.array_equal(out, jpeg(grey, 30))
+
+
+def test_chroma_is_blurred_and_luma_is_kept() -> None:
+    frame = np.zeros((16, 16, 3), np.uint8)
+    frame[:, 1::2] = (255, 0, 0)
+    frame[:, ::2] = (0, 130, 0)
+    (out,) = degrade([Chroma()], [frame], np.random.default_rng(0))
+    assert np.abs(out.astype(int) - frame).max() > 60
+    assert np.abs(luma(out) - luma(frame)).max() < 12
+
+
+def test_frames_of_a_clip_see_the_same_draws() -> None:
+    frame = scene(32, 32)
+    first, second = degrade([Jpeg(quality=(5, 95))], [frame, frame], np.random.default_rng(3))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("", ()),
+        ("reduce", (Reduce(),)),
+        (
+            "reduce:bicubic|area, jpeg:70",
+            (Reduce(filter=("bicubic", "area")), Jpeg(quality=(70, 70))),
+        ),
+        ("jpeg:quality=30-60:rounds=2:shift=7", (Jpeg(quality=(30, 60), rounds=(2, 2), shift=7),)),
+        ("rescale:0.5-1.5", (Rescale(factor=(0.5, 1.5)),)),
+        ("h264:28:preset=medium", (H264(crf=(28.0, 28.0), preset=("medium",)),)),
+        ("h264:28:luma=yes", (H264(crf=(28.0, 28.0), luma=True),)),
+    ],
+)
+def test_the_command_lines_way_of_writing_steps(text: str, steps: tuple[Step, ...]) -> None:
+    assert parse_spec(text) == steps
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("jpg:70", "degradation 'jpg' is unknown; there are .*jpeg"),
+        ("jpeg:0", r"jpeg:0: quality is \[0, 0\]; allowed is 1 to 95"),
+        ("jpeg:60-30", r"quality is \[60, 30\]"),
+        ("jpeg:high", "'jpeg:high.quality\\[0\\]' must be int, not 'high'"),
+        ("jpeg:size=3", "unknown key 'jpeg:size=3.size'; allowed here: quality"),
+        ("jpeg:subsampling=4:1:1", "subsampling"),
+        ("reduce:cubic", "filter is 'cubic'; there are bicubic"),
+        ("rescale:0", "factor is"),
+        ("h264:60", "crf is"),
+        ("h264:preset=fastest", "preset is 'fastest'; there are"),
+        ("webp:101", "quality is"),
+        ("chroma:9", "factor is"),
+    ],
+)
+def test_what_is_wrong_in_a_step_is_said(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_spec(text)
+
+
+@pytest.mark.parametrize("table", [7, {}, {"kind": 3}])
+def test_a_step_that_is_no_table_with_a_kind_is_refused(table: object) -> None:
+    with pytest.raises(InputError, match="'here' must be a table with a 'kind'"):
+        read_step(table, "here")
 
 
 def test_jpeg_is_worse_at_lower_quality() -> None:

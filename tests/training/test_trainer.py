@@ -2,21 +2,23 @@ from __future__ import annotations
 
 import csv
 import errno
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError, OutputError
-from restore_rt.training import __main__ as stage
-from restore_rt.training import trainer
+from restore_rt.training import objective, trainer
 from restore_rt.training.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from restore_rt.training.networks import NETWORKS
 from restore_rt.training.recipe import Recipe
 from restore_rt.training.trainer import TrainingError, learning_rate, train
+from tests.training.conftest import picture
 
 
 def quiet(line: str) -> None:
@@ -49,8 +51,9 @@ def test_a_resumed_run_equals_an_unbroken_one(
     for part in ("network", "average", "best", "metrics", "losses"):
         assert same(expected[part], actual[part]), part
     assert same(expected["adam"]["state"], actual["adam"]["state"])
+    assert expected["pictures"] == actual["pictures"] != 0
     tables = [rows(tmp_path / run / "metrics.csv") for run in ("whole", "parts")]
-    assert [row["step"] for row in tables[1]] == ["4", "8", "12"]
+    assert [row["step"] for row in tables[1]] == ["4.0", "8.0", "12.0"]
     assert tables[0] == tables[1]
 
 
@@ -126,7 +129,7 @@ def test_training_brings_the_loss_down(
     train(recipe, pictures, tmp_path / "run", say=quiet)
     table = rows(tmp_path / "run" / "metrics.csv")
     assert float(table[-1]["loss"]) < 0.9 * float(table[0]["loss"])
-    assert float(table[-1]["clean"]) > float(table[0]["clean"])
+    assert float(table[-1]["psnr_clean"]) > float(table[0]["psnr_clean"])
 
 
 def test_the_first_value_that_is_no_number_stops_the_run(
@@ -141,7 +144,7 @@ def test_the_first_value_that_is_no_number_stops_the_run(
         loss = (output - target).abs().mean()
         return loss * float("nan") if next(calls) == 5 else loss
 
-    monkeypatch.setattr(trainer, "LOSSES", {"l1": breaks})
+    monkeypatch.setattr(objective, "LOSSES", {"l1": breaks})
     with pytest.raises(TrainingError, match="step 6: loss is nan"):
         train(recipe_of(), pictures, tmp_path / "run", say=quiet)
     assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 4
@@ -203,61 +206,105 @@ def test_weights_of_another_network_are_one_error() -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.fixture
-def command(
-    text: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., int]:
-    """Return the command, with the tiny recipe, but with this process's memory left alone."""
-    monkeypatch.setattr(stage, "_keep_freed_memory", lambda: None)
-    (tmp_path / "tiny.toml").write_text(text)
-
-    def run(*options: str, data: Path = pictures) -> int:
-        where = ["--data", str(data), "--run", str(tmp_path / "run")]
-        return stage.main([str(tmp_path / "tiny.toml"), *where, *options])
-
-    return run
-
-
-def test_the_command_trains_and_resumes(command: Callable[..., int], tmp_path: Path) -> None:
-    assert command() == 0
-    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 12
-    assert command() == 2
-    assert command("--resume") == 0
-
-
-def test_the_command_reports_an_error_in_one_line(
-    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_samples_and_records_are_written(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
 ) -> None:
-    assert command(data=tmp_path / "none") == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: cannot list the folder")
-    assert error.count("\n") == 1
-    (tmp_path / "run").write_bytes(b"")
-    assert command() == 1
-    assert capsys.readouterr().err.startswith("error: cannot write")
-    with pytest.raises(SystemExit, match="2"):
-        command("--threads", "-1")
+    run = tmp_path / "run"
+    train(recipe_of(), pictures, run, say=quiet)
+    grids = sorted(file.name for file in (run / "samples").iterdir())
+    assert grids == ["step_0000004.png", "step_0000008.png", "step_0000012.png"]
+    # Four pictures side by side, a row for each of three variants.
+    with Image.open(run / "samples" / grids[0]) as grid:
+        assert grid.width > 3 * grid.height / 3
+    recorded = json.loads((run / "metrics.json").read_text())
+    assert [row["step"] for row in recorded] == [4, 8, 12]
+    assert {"loss", "rate", "psnr_clean", "psnr_h264", "psnr_jpeg"} < set(recorded[0])
+    assert any((run / "tensorboard").iterdir())
+    assert (run / "recipe.toml").read_text() == recipe_of().text
 
 
-@pytest.mark.parametrize(
-    ("after", "advice"), [(3, "before the first checkpoint"), (5, "--resume goes on")]
-)
-def test_a_stopped_command_says_how_to_go_on(
-    command: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    after: int,
-    advice: str,
+def test_other_pictures_than_before_are_refused(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
 ) -> None:
-    calls = iter(range(100))
+    train(recipe_of(), pictures, tmp_path / "run", stop_after=1, say=quiet)
+    Image.fromarray(picture(99)).save(pictures / "patterns" / "99.png")
+    with pytest.raises(InputError, match="the pictures in .* are not those"):
+        train(recipe_of(), pictures, tmp_path / "run", resume=True, say=quiet)
 
-    def stops(output: Tensor, target: Tensor) -> Tensor:
-        if next(calls) == after:
-            raise KeyboardInterrupt
-        return (output - target).abs().mean()
 
-    monkeypatch.setattr(trainer, "LOSSES", {"l1": stops})
-    assert command() == 130
-    error = capsys.readouterr().err
-    assert error.startswith("stopped")
-    assert advice in error
+def test_a_run_can_begin_with_the_weights_of_another(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    first = train(recipe_of(), pictures, tmp_path / "first", say=quiet)
+    slow = recipe_of(("rate = 1e-2", "rate = 1e-9"), ("rate_end = 1e-4", "rate_end = 0"))
+    second = train(slow, pictures, tmp_path / "second", start=first, stop_after=1, say=quiet)
+    before, after = load_checkpoint(first)["average"], load_checkpoint(second)["average"]
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
+    wider = recipe_of(("width = 4", "width = 5"))
+    with pytest.raises(InputError, match=r"last\.pt does not fit the network"):
+        train(wider, pictures, tmp_path / "third", start=first, say=quiet)
+    with pytest.raises(InputError, match="leave out the start"):
+        train(slow, pictures, tmp_path / "second", start=first, resume=True, say=quiet)
+
+
+ADVERSARY = """
+[adversary]
+kind = "{kind}"
+weight = 0.1
+size = 4
+rate = 1e-3
+generator_start = 2
+discriminator_start = 1
+adversarial_start = 4
+"""
+
+
+@pytest.mark.parametrize("kind", ["hinge", "relativistic"])
+def test_each_side_of_an_adversarial_run_starts_when_it_shall(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path, kind: str
+) -> None:
+    larger = (("patch = 12", "patch = 16"), ("l1 = 1\n", "l1 = 1\n" + ADVERSARY.format(kind=kind)))
+    plain = recipe_of(larger[0])
+    recipe = recipe_of(*larger)
+
+    def after(step: int, what: Recipe = recipe) -> dict[str, Any]:
+        run = tmp_path / f"{step}-{what.adversary is None}"
+        return load_checkpoint(train(what, pictures, run, stop_after=step, say=quiet))
+
+    one, two, three, five = (after(step) for step in (1, 2, 3, 5))
+    # The generator waits for two steps, the discriminator for one.
+    assert same(one["network"], two["network"])
+    assert not same(two["network"], three["network"])
+    assert one["opponent"]["adam"]["state"] == {}
+    assert two["opponent"]["adam"]["state"] != {}
+    assert not same(five["network"], after(5, plain)["network"])
+
+
+def test_an_adversarial_run_resumes_exactly(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_of(
+        ("patch = 12", "patch = 16"), ("l1 = 1\n", "l1 = 1\n" + ADVERSARY.format(kind="hinge"))
+    )
+    whole = train(recipe, pictures, tmp_path / "whole", say=quiet)
+    train(recipe, pictures, tmp_path / "parts", stop_after=6, say=quiet)
+    parts = train(recipe, pictures, tmp_path / "parts", resume=True, say=quiet)
+    expected, actual = load_checkpoint(whole), load_checkpoint(parts)
+    for part in ("network", "average", "opponent", "losses"):
+        assert same(expected[part], actual[part]), part
+    # PSNR does not judge such a run: the best is the latest.
+    assert load_checkpoint(tmp_path / "whole" / "best.pt")["step"] == 12
+
+
+def test_progress_goes_to_the_follower_instead_of_lines(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    steps: list[int] = []
+    lines: list[str] = []
+    train(
+        recipe_of(), pictures, tmp_path / "run", stop_after=5, follow=steps.append, say=lines.append
+    )
+    assert steps == [0, 1, 2, 3, 4, 5]
+    assert not any("steps/s" in line for line in lines)
+    train(recipe_of(), pictures, tmp_path / "other", stop_after=5, say=lines.append)
+    assert any("steps/s" in line for line in lines)

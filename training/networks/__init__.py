@@ -9,10 +9,26 @@ from torch import nn
 
 from restore_rt.errors import ModelError
 from restore_rt.training.networks.compact import CompactNet
+from restore_rt.training.networks.discriminator import Discriminator
+from restore_rt.training.networks.folding import fold
+from restore_rt.training.networks.restore import RestoreNet
+from restore_rt.training.networks.srgan import SrGan
 
-__all__ = ["NETWORKS", "CompactNet", "build"]
+__all__ = [
+    "NETWORKS",
+    "CompactNet",
+    "Discriminator",
+    "RestoreNet",
+    "SrGan",
+    "build",
+    "fold",
+]
 
-NETWORKS: Mapping[str, Callable[..., nn.Module]] = {"compact": CompactNet}
+NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
+    "compact": CompactNet,
+    "restore": RestoreNet,
+    "srgan": SrGan,
+}
 
 
 def build(name: str, **params: Any) -> nn.Module:

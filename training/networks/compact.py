@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from restore_rt.errors import InputError
+from restore_rt.training.networks.folding import FoldingConv, Unshuffle
 
 __all__ = ["CompactNet"]
 
@@ -19,7 +20,7 @@ class CompactNet(nn.Module):
     Nothing but convolution, ReLU, one addition and one DepthToSpace: every backend fuses these.
     The input is added before the shuffle, to each of the channels that become one channel's
     pixels, so the residual costs one addition at low resolution. The receptive radius is `depth`
-    pixels.
+    pixels, times `unshuffle`.
 
     Parameters
     ----------
@@ -31,9 +32,25 @@ class CompactNet(nn.Module):
         Output size over input size, 1 to 4.
     colour
         ``"luma"`` for one channel, ``"rgb"`` for three.
+    expand
+        0 trains plain convolutions; more trains a `FoldingConv` of this factor in place of each,
+        which the export folds into a plain one.
+    unshuffle
+        Side of the blocks of pixels that become channels before the first convolution: 1, 2 or 4.
+        At 2, a network does a quarter of the work and sees twice as far; height and width must be
+        multiples of it. After Zhang et al., "FFDNet", 2018 (arXiv 1710.04026).
     """
 
-    def __init__(self, *, width: int, depth: int, scale: int, colour: str) -> None:
+    def __init__(
+        self,
+        *,
+        width: int,
+        depth: int,
+        scale: int,
+        colour: str,
+        expand: int = 0,
+        unshuffle: int = 1,
+    ) -> None:
         super().__init__()
         if colour not in ("luma", "rgb"):
             raise InputError(f"colour is {colour!r}; allowed are 'luma' and 'rgb'")
@@ -41,43 +58,69 @@ class CompactNet(nn.Module):
             raise InputError(f"scale is {scale}; allowed are 1 to 4")
         if depth < 2 or width < 1:
             raise InputError(f"depth is {depth}, width {width}; they must be at least 2 and 1")
-        self.scale = scale
-        channels = 3 if colour == "rgb" else 1
+        if expand < 0:
+            raise InputError(f"expand is {expand}; must be 0, for plain convolutions, or more")
+        if unshuffle not in (1, 2, 4):
+            raise InputError(f"unshuffle is {unshuffle}; allowed are 1, 2 and 4")
+        self.scale, self.unshuffle = scale, unshuffle
+        channels = (3 if colour == "rgb" else 1) * unshuffle**2
         sizes = [channels] + [width] * (depth - 1) + [channels * scale * scale]
         last = depth - 1
         self.layers = nn.ModuleList(
-            _layer(inputs, outputs, first=index == 0, last=index == last)
+            _layer(inputs, outputs, expand, first=index == 0, last=index == last)
             for index, (inputs, outputs) in enumerate(pairwise(sizes))
         )
-        # Which input channel each channel before the shuffle repeats, as a 1x1 convolution.
-        repeat = torch.eye(channels).repeat_interleave(scale**2, dim=0)[:, :, None, None]
+        self.gather = (
+            Unshuffle(channels // unshuffle**2, unshuffle) if unshuffle > 1 else nn.Identity()
+        )
         self.repeat: Tensor
-        self.register_buffer("repeat", repeat, persistent=False)
+        self.register_buffer("repeat", _repeat(channels, scale, unshuffle), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Restore `x` (N, C, H, W), values 0 to 1, to (N, C, scale*H, scale*W)."""
-        features = x
+        folded = self.gather(x)
+        features = folded
         for layer in self.layers[:-1]:
             features = torch.relu(layer(features))
-        # A single channel broadcasts, and needs no repeating.
-        repeated = x if x.shape[1] == 1 else F.conv2d(x, self.repeat)
-        return F.pixel_shuffle(self.layers[-1](features) + repeated, self.scale)
+        # A single channel broadcasts, and at scale 1 each has one place: neither needs repeating.
+        difference = self.layers[-1](features)
+        repeated = folded
+        if folded.shape[1] > 1 and self.scale > 1:
+            # In mixed precision a convolution would round the picture to 8 bits of mantissa.
+            exact = difference.dtype == x.dtype
+            repeated = F.conv2d(folded, self.repeat) if exact else self._repeated(folded)
+        return F.pixel_shuffle(difference + repeated, self.scale * self.unshuffle)
+
+    def _repeated(self, folded: Tensor) -> Tensor:
+        return folded.index_select(1, self.repeat[:, :, 0, 0].argmax(1))
+
+
+def _repeat(channels: int, scale: int, unshuffle: int) -> Tensor:
+    """Make the 1x1 convolution that gives each channel before the shuffle the pixel under it."""
+    sources = torch.arange(channels).view(1, -1, unshuffle, unshuffle).float()
+    under = F.interpolate(sources, scale_factor=float(scale), mode="nearest").long().flatten()
+    return F.one_hot(under, channels).float()[:, :, None, None]
 
 
 @torch.no_grad()
-def _layer(inputs: int, outputs: int, *, first: bool, last: bool) -> nn.Conv2d:
+def _layer(
+    inputs: int, outputs: int, expand: int, *, first: bool, last: bool
+) -> nn.Conv2d | FoldingConv:
     """Make a layer that starts near the identity, or near zero when it is the last.
 
     The network then begins near the upsample.
     """
-    layer = nn.Conv2d(inputs, outputs, 3, padding=1)
-    assert layer.bias is not None
-    nn.init.kaiming_normal_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    layer = FoldingConv(inputs, outputs, expand=expand) if expand else None
+    conv = layer.direct if layer else nn.Conv2d(inputs, outputs, 3, padding=1)
+    assert conv.bias is not None
+    nn.init.kaiming_normal_(conv.weight)
+    nn.init.zeros_(conv.bias)
     if last:
-        layer.weight.mul_(0.1)
+        conv.weight.mul_(0.1)
+        if layer:
+            layer.narrow.weight.mul_(0.1)
     elif not first:
-        layer.weight.mul_(0.3)
+        conv.weight.mul_(0.3)
         diagonal = torch.arange(outputs)
-        layer.weight[diagonal, diagonal, 1, 1] += 1
-    return layer
+        conv.weight[diagonal, diagonal, 1, 1] += 1
+    return layer or conv

@@ -1,0 +1,31 @@
+"""What happens to a picture before the network sees it: steps that a recipe composes.
+
+Everything is deterministic: what is random comes from a seeded generator of the caller.
+"""
+
+from restore_rt.training.degradations import codecs, optics, printing, resizing
+from restore_rt.training.degradations.motion import wandering_crops
+from restore_rt.training.degradations.steps import (
+    STEPS,
+    Clip,
+    Rgb,
+    Step,
+    degrade,
+    parse_spec,
+    read_step,
+)
+
+__all__ = [
+    "STEPS",
+    "Clip",
+    "Rgb",
+    "Step",
+    "codecs",
+    "degrade",
+    "optics",
+    "parse_spec",
+    "printing",
+    "read_step",
+    "resizing",
+    "wandering_crops",
+]

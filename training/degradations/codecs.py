@@ -1,0 +1,222 @@
+"""Steps that compress: JPEG once or many times, WebP, H.264, and the loss of chroma alone."""
+
+from __future__ import annotations
+
+import io
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from restore_rt.errors import InputError
+from restore_rt.training.degradations.resizing import Rescale, resized
+from restore_rt.training.degradations.steps import (
+    Clip,
+    Rgb,
+    Step,
+    check_range,
+    draw,
+    draw_int,
+    register,
+)
+
+if TYPE_CHECKING:
+    import av
+
+__all__ = ["H264", "Chroma", "Jpeg", "Webp", "h264", "h264_luma", "jpeg", "webp"]
+
+SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
+
+# x264's output depends on how many threads it is given, and where it uses AVX-512 it is not always
+# the same twice (seen with macroblock-tree rate control and B-frames, on small pictures above all).
+_REPEATABLE = {"threads": "1"}
+if platform.machine().lower() in ("x86_64", "amd64"):
+    _REPEATABLE["x264-params"] = "asm=sse4.2"
+
+
+def jpeg(image: Rgb, quality: int, *, subsampling: str = "4:2:0") -> Rgb:
+    """Send (H, W, 3) or grey (H, W) through Pillow's JPEG at `quality`, 1 to 95."""
+    if not 1 <= quality <= 95:
+        raise InputError(f"JPEG quality is {quality}; allowed are 1 to 95")
+    buffer = io.BytesIO()
+    options = {"subsampling": SUBSAMPLINGS[subsampling]} if image.ndim == 3 else {}
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality, **options)
+    return np.array(Image.open(buffer))
+
+
+def webp(image: Rgb, quality: int) -> Rgb:
+    """Send (H, W, 3) through Pillow's lossy WebP at `quality`, 0 to 100."""
+    buffer = io.BytesIO()
+    # The fastest method: what it leaves differs little from what the slow ones leave.
+    Image.fromarray(image).save(buffer, "WEBP", quality=quality, method=0)
+    return np.array(Image.open(buffer).convert("RGB"))
+
+
+@register("jpeg")
+@dataclass(frozen=True, kw_only=True)
+class Jpeg(Step):
+    """JPEG, once or many times: a picture that was saved and shared again and again.
+
+    Between two rounds the block grid moves by up to `shift` pixels along each axis, as when a
+    picture was cropped, and with the probability `rescaled` the picture goes through another size
+    (a factor from `factor`).
+    """
+
+    quality: tuple[int, int] = (30, 95)
+    rounds: tuple[int, int] = (1, 1)
+    shift: int = 0
+    rescaled: float = 0.0
+    factor: tuple[float, float] = (0.7, 1.3)
+    subsampling: tuple[str, ...] = ("4:2:0",)
+
+    def check(self) -> None:
+        """Refuse qualities outside 1 to 95, no round at all, and unknown subsamplings."""
+        check_range("quality", self.quality, 1, 95)
+        check_range("rounds", self.rounds, 1, 32)
+        check_range("shift", (self.shift, self.shift), 0, 15)
+        check_range("rescaled", (self.rescaled, self.rescaled), 0, 1)
+        Rescale(factor=self.factor).check()
+        for name in self.subsampling or ("",):
+            if name not in SUBSAMPLINGS:
+                allowed = ", ".join(SUBSAMPLINGS)
+                raise InputError(f"subsampling is {name!r}; there are {allowed}")
+
+    def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
+        """Compress (H, W, 3) or grey (H, W)."""
+        for number in range(draw_int(rng, self.rounds)):
+            if number and rng.random() < self.rescaled:
+                frame = Rescale(factor=self.factor).apply_frame(frame, rng, scale=scale)
+            # The picture is extended above and to the left by what the grid shall move.
+            top, left = (0, 0)
+            if number and self.shift:
+                top, left = (int(v) for v in rng.integers(0, self.shift + 1, 2))
+            pad = ((top, 0), (left, 0), (0, 0))[: frame.ndim]
+            chosen = self.subsampling[int(rng.integers(len(self.subsampling)))]
+            moved = np.pad(frame, pad, "edge")
+            coded = jpeg(moved, draw_int(rng, self.quality), subsampling=chosen)
+            frame = np.ascontiguousarray(coded[top:, left:])
+        return frame
+
+
+@register("webp")
+@dataclass(frozen=True, kw_only=True)
+class Webp(Step):
+    """Lossy WebP."""
+
+    quality: tuple[int, int] = (40, 90)
+
+    def check(self) -> None:
+        """Refuse qualities outside 0 to 100."""
+        check_range("quality", self.quality, 0, 100)
+
+    def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
+        """Compress (H, W, 3)."""
+        return webp(frame, draw_int(rng, self.quality))
+
+
+@register("chroma")
+@dataclass(frozen=True, kw_only=True)
+class Chroma(Step):
+    """Chroma at a part of the resolution, without other losses; luma stays (BT.601, full range)."""
+
+    factor: tuple[int, int] = (2, 2)
+
+    def check(self) -> None:
+        """Refuse factors outside 1 to 8."""
+        check_range("factor", self.factor, 1, 8)
+
+    def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
+        """Reduce and enlarge Cb and Cr of (H, W, 3)."""
+        factor = draw_int(rng, self.factor)
+        height, width = frame.shape[:2]
+        ycbcr = np.array(Image.fromarray(frame).convert("YCbCr"))
+        for channel in (1, 2):
+            plane = np.ascontiguousarray(ycbcr[..., channel])
+            small = resized(plane, -(-height // factor), -(-width // factor), "area")
+            ycbcr[..., channel] = resized(small, height, width, "bilinear")
+        return np.array(Image.fromarray(ycbcr, "YCbCr").convert("RGB"))
+
+
+@register("h264")
+@dataclass(frozen=True, kw_only=True)
+class H264(Step):
+    """x264, 8 bit 4:2:0, at a constant rate factor from `crf`.
+
+    With `luma`, frames come out as their decoded luma (H, W), limited range, without a detour
+    through RGB; then no step may follow.
+    """
+
+    crf: tuple[float, float] = (18, 32)
+    preset: tuple[str, ...] = ("medium", "veryfast")
+    luma: bool = False
+
+    def check(self) -> None:
+        """Refuse factors outside 0 to 51 and unknown presets."""
+        check_range("crf", self.crf, 0, 51)
+        for name in self.preset or ("",):
+            if name not in PRESETS:
+                raise InputError(f"preset is {name!r}; there are {', '.join(PRESETS)}")
+
+    def apply(self, clip: Clip, rng: np.random.Generator, *, scale: int) -> Clip:
+        """Compress a clip of (H, W, 3)."""
+        crf = draw(rng, self.crf)
+        preset = self.preset[int(rng.integers(len(self.preset)))]
+        return (h264_luma if self.luma else h264)(clip, crf=crf, preset=preset)
+
+
+def _through_x264(
+    frames: Sequence[Rgb], crf: float, preset: str
+) -> tuple[list[av.VideoFrame], tuple[int, int]]:
+    if not frames:
+        raise InputError("no frames to encode; give at least one")
+    if not 0 <= crf <= 51:
+        raise InputError(f"CRF is {crf}; allowed are 0 to 51")
+    height, width = frames[0].shape[:2]
+    import av
+
+    # 4:2:0 needs even sizes: the last row or column is repeated, and cut off again by the caller.
+    pad = ((0, height % 2), (0, width % 2), (0, 0))
+    codec = av.CodecContext.create("libx264", "w")
+    assert isinstance(codec, av.VideoCodecContext)
+    codec.width, codec.height = width + width % 2, height + height % 2
+    codec.pix_fmt = "yuv420p"
+    codec.time_base = Fraction(1, 25)
+    codec.options = {"crf": f"{crf:g}", "preset": preset, **_REPEATABLE}
+    packets = []
+    for index, image in enumerate(frames):
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(image, pad, "edge")))
+        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU601")
+        frame.pts = index
+        packets += codec.encode(frame)
+    packets += codec.encode(None)
+    decoder = av.CodecContext.create("h264", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.thread_count = 1
+    if codec.extradata:
+        decoder.extradata = codec.extradata
+    decoded = [frame for packet in packets for frame in decoder.decode(packet)]
+    decoded += decoder.decode(None)
+    if len(decoded) != len(frames):
+        raise InputError(f"x264 returned {len(decoded)} frames for {len(frames)}")
+    return decoded, (height, width)
+
+
+def h264(frames: Sequence[Rgb], *, crf: float, preset: str = "medium") -> list[Rgb]:
+    """Send a clip of (H, W, 3) frames through x264, 8 bit 4:2:0, and back to RGB."""
+    decoded, (height, width) = _through_x264(frames, crf, preset)
+    out = [f.reformat(format="rgb24", src_colorspace="ITU601").to_ndarray() for f in decoded]
+    return [np.ascontiguousarray(f[:height, :width], dtype=np.uint8) for f in out]
+
+
+def h264_luma(
+    frames: Sequence[Rgb], *, crf: float, preset: str = "medium"
+) -> list[NDArray[np.uint8]]:
+    """Send a clip of (H, W, 3) frames through x264; the decoded luma planes (H, W), 16 to 235."""
+    decoded, (height, width) = _through_x264(frames, crf, preset)
+    return [np.ascontiguousarray(f.to_ndarray()[:height, :width], dtype=np.uint8) for f in decoded]

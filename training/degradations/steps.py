@@ -1,0 +1,196 @@
+"""What a degradation step is, and how recipes and the command line write one.
+
+A step is a frozen dataclass: its fields are what a recipe may set, mostly ranges (low, high) from
+which a value is drawn for each picture. Steps act on a clip, a list of frames of one size; a still
+is a clip of one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_rt.errors import InputError
+from restore_rt.training.tables import TableError, read_table
+
+__all__ = [
+    "STEPS",
+    "Clip",
+    "Rgb",
+    "Step",
+    "check_range",
+    "degrade",
+    "draw",
+    "draw_int",
+    "parse_spec",
+    "read_step",
+    "register",
+]
+
+Rgb = NDArray[np.uint8]
+# Frames (H, W, 3), or (H, W) where a codec gave luma.
+Clip = list[Rgb]
+S = TypeVar("S", bound="type[Step]")
+STEPS: dict[str, type[Step]] = {}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing that happens to a picture.
+
+    Subclasses are frozen keyword-only dataclasses whose fields all have defaults, registered with
+    `register`. They override `apply_frame`, or `apply` where frames cannot be treated apart.
+    """
+
+    kind: ClassVar[str]
+
+    def check(self) -> None:
+        """Refuse values that make no sense.
+
+        Raises
+        ------
+        InputError
+            Naming the field, its value and what is allowed.
+        """
+
+    def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
+        """Degrade one frame (H, W, 3), which must not be changed; the result is a new array."""
+        raise NotImplementedError
+
+    def apply(self, clip: Clip, rng: np.random.Generator, *, scale: int) -> Clip:
+        """Degrade a clip.
+
+        Each frame sees the same draws, as all frames of a video went through the same hands;
+        noise and the like differ only where a step overrides this.
+
+        Parameters
+        ----------
+        clip
+            Frames (H, W, 3), 8 bit, all of one size.
+        rng
+            What is random comes from here.
+        scale
+            By how much the network enlarges.
+        """
+        seed = int(rng.integers(2**63))
+        return [self.apply_frame(frame, np.random.default_rng(seed), scale=scale) for frame in clip]
+
+
+def register(kind: str) -> Callable[[S], S]:
+    """Give a step the name by which recipes call it."""
+
+    def decorate(step: S) -> S:
+        step.kind = kind
+        STEPS[kind] = step
+        return step
+
+    return decorate
+
+
+def degrade(steps: Sequence[Step], clip: Clip, rng: np.random.Generator, *, scale: int = 1) -> Clip:
+    """Apply the steps in their order to a clip of (H, W, 3) frames."""
+    for step in steps:
+        clip = step.apply(clip, rng, scale=scale)
+    return clip
+
+
+def check_range(name: str, span: tuple[float, float], low: float, high: float = math.inf) -> None:
+    """Refuse a range that is upside down or leaves low..high.
+
+    Raises
+    ------
+    InputError
+        Naming the range and what is allowed.
+    """
+    if not low <= span[0] <= span[1] <= high:
+        upper = f"to {high:g}" if high < math.inf else "and up"
+        raise InputError(f"{name} is {[*span]}; allowed is {low:g} {upper}, the lower end first")
+
+
+def draw(rng: np.random.Generator, span: tuple[float, float]) -> float:
+    """Draw from a range, uniformly; both ends may come."""
+    return float(span[0] + (span[1] - span[0]) * rng.random())
+
+
+def draw_int(rng: np.random.Generator, span: tuple[int, int]) -> int:
+    """Draw a whole number from a range, uniformly, both ends included."""
+    return int(rng.integers(span[0], span[1] + 1))
+
+
+def read_step(table: Any, where: str) -> Step:
+    """Read a step from a recipe's table: its ``kind`` and any of its fields.
+
+    Raises
+    ------
+    InputError
+        If there is no such step, or a field or value is not allowed.
+    """
+    if not isinstance(table, dict) or not isinstance(table.get("kind"), str):
+        raise TableError(f"'{where}' must be a table with a 'kind', not {table!r}")
+    kind = table["kind"]
+    if kind not in STEPS:
+        raise TableError(f"{where}.kind is {kind!r}; there are {', '.join(sorted(STEPS))}")
+    rest = {key: value for key, value in table.items() if key != "kind"}
+    step = read_table(STEPS[kind], rest, where)
+    try:
+        step.check()
+    except InputError as error:
+        raise TableError(f"{where}: {error}") from None
+    return step
+
+
+def parse_spec(text: str) -> tuple[Step, ...]:
+    """Read steps as the command line writes them: ``reduce,jpeg:70,jpeg:quality=30-60:rounds=2``.
+
+    Commas part the steps, colons a step's values. A value without a name goes to the step's first
+    field; a range is written low-high, alternatives with bars: ``reduce:bicubic|area``.
+
+    Raises
+    ------
+    InputError
+        If it is not so written.
+    """
+    return tuple(_parse_step(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _parse_step(text: str) -> Step:
+    kind, *settings = text.split(":")
+    if kind not in STEPS:
+        raise InputError(f"degradation {kind!r} is unknown; there are {', '.join(sorted(STEPS))}")
+    names = [field.name for field in dataclasses.fields(STEPS[kind])]
+    table: dict[str, Any] = {"kind": kind}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            name, value = names[0] if names else "", setting
+        table[name] = _parse_value(value)
+    return read_step(table, text)
+
+
+def _parse_value(text: str) -> Any:
+    if "|" in text:
+        return text.split("|")
+    ends = [_number(part) for part in text.split("-")]
+    if all(end is not None for end in ends) and len(ends) in (1, 2):
+        return ends if len(ends) == 2 else ends[0]
+    return {"yes": True, "no": False}.get(text, text)
+
+
+def _number(text: str) -> int | float | None:
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        return value if math.isfinite(value) else None
+    return None
+
+
+def frames_of(images: Iterable[NDArray[np.uint8]]) -> Clip:
+    """Make contiguous frames."""
+    return [np.ascontiguousarray(image) for image in images]

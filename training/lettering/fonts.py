@@ -1,0 +1,159 @@
+"""Fonts that can letter a comic: where they lie, which are fit, how they measure."""
+
+from __future__ import annotations
+
+import functools
+import re
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from restore_rt.errors import InputError
+
+__all__ = ["Typeface", "find_fonts", "typeface", "weights"]
+
+FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
+SUFFIXES = (".otf", ".ttf")
+NEEDED = string.ascii_letters + string.digits
+WANTED = "!?.,:;-'\"&*()/\u2019\u2026àâäçèéêëíîïñóôöúûüÀÂÄÇÈÉÊËÎÏÑÓÔÖÚÛÜß"
+# Families that draw no text, code, or strokes too thin to survive at a page's size.
+UNFIT = re.compile(
+    r"mono|symbol|math|dingbat|emoji|icon|courier|console|typewriter|braille|barcode|music"
+    r"|d050000|hairline|thin|extralight|awesome|wingding|webding",
+    re.IGNORECASE,
+)
+HANDWRITTEN = re.compile(
+    r"comic|humor|tomson|hand|script|delphine|steve|marker|cartoon|manga|anime|balloon|letter"
+    r"|pen(?!dium)|ruf|kalam|bangers|patrick|indie|caveat|shadows|permanent|blambot|lavi|komika",
+    re.IGNORECASE,
+)
+# The part of all lettering that handwritten families get where both kinds are there.
+HANDWRITTEN_SHARE = 0.7
+REFERENCE = 100
+
+Font = ImageFont.FreeTypeFont
+
+
+@dataclass(frozen=True)
+class Typeface:
+    """A font file (or, with `path` None, Pillow's built-in font) and what it can set.
+
+    Attributes
+    ----------
+    path
+        The file.
+    cap
+        Height of a capital as a share of the font's size.
+    characters
+        What it has glyphs for, of the characters that this package writes.
+    """
+
+    path: Path | None
+    cap: float
+    characters: frozenset[str]
+
+    def at(self, cap: float) -> Font:
+        """Return the font with capitals of about `cap` px."""
+        return _load(self.path, max(4, round(cap / self.cap)))
+
+
+@functools.lru_cache(maxsize=512)
+def _load(path: Path | None, size: int) -> Font:
+    if path is None:
+        font = ImageFont.load_default(size)
+        if not isinstance(font, Font):
+            raise InputError("Pillow was built without FreeType; install Pillow's own wheel")
+        return font
+    try:
+        return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"cannot load the font {path}: {error}; name a .ttf or .otf file"
+        ) from None
+
+
+def _glyph(font: Font, character: str) -> bytes:
+    image = Image.new("1", (48, 48))
+    ImageDraw.Draw(image).text((12, 36), character, fill=1, font=font, anchor="ls")
+    return image.tobytes()
+
+
+@functools.lru_cache(maxsize=1024)
+def typeface(path: Path | None) -> Typeface:
+    """Measure a font.
+
+    Raises
+    ------
+    InputError
+        If the file is not a font that Pillow loads.
+    """
+    small = _load(path, 24)
+    # A code point that no font maps: what is drawn for it is the glyph of what is missing.
+    absent = {_glyph(small, "\U0010ffff"), bytes(48 * 48 // 8)}
+    present = frozenset(c for c in NEEDED + WANTED if _glyph(small, c) not in absent)
+    box = _load(path, REFERENCE).getbbox("H", anchor="ls")
+    return Typeface(path, max(0.2, -box[1] / REFERENCE), present | {" "})
+
+
+def _fit(path: Path) -> bool:
+    if UNFIT.search(path.stem):
+        return False
+    try:
+        face = typeface(path)
+        font = _load(path, 24)
+        widths = font.getlength("i"), font.getlength("M")
+        capitals = len({_glyph(font, c) for c in string.ascii_uppercase})
+    except (InputError, OSError):
+        return False
+    # Symbol fonts and fixed pitches tell themselves by widths that letters do not have.
+    return face.characters.issuperset(NEEDED) and widths[0] < 0.9 * widths[1] and capitals == 26
+
+
+def find_fonts(folders: Sequence[Path] | None = None) -> list[Path]:
+    """Find the fonts that can set letters and digits.
+
+    Parameters
+    ----------
+    folders
+        Where to look, subfolders included; None stands for the system's font folders, those of
+        them that exist.
+
+    Returns
+    -------
+    list of Path
+        `.otf` and `.ttf` files ordered by name; of two files of one name, the first. Fixed-pitch,
+        symbol and very thin faces are left out. Empty if there are none: `Lettering` then letters
+        with Pillow's built-in font (`apt install fonts-comic-neue` gives a better one).
+
+    Raises
+    ------
+    InputError
+        If a folder that the caller names is not there.
+    """
+    for folder in folders or ():
+        if not folder.is_dir():
+            raise InputError(f"no folder of fonts at {folder}; name a folder of .otf or .ttf files")
+    roots = [Path(f).expanduser() for f in FOLDERS] if folders is None else list(folders)
+    found = {p for root in roots for s in SUFFIXES for p in root.rglob(f"*{s}") if p.is_file()}
+    named: dict[str, Path] = {}
+    for path in sorted(found, key=lambda p: (p.stem, p.suffix, str(p))):
+        if path.stem not in named and _fit(path):
+            named[path.stem] = path
+    return list(named.values())
+
+
+def weights(fonts: Sequence[Path]) -> list[float]:
+    """Return how often to use each font: handwritten families most, and families alike."""
+    kinds = [bool(HANDWRITTEN.search(path.stem)) for path in fonts]
+    families = [path.stem.split("-")[0] for path in fonts]
+    members = {family: families.count(family) for family in families}
+    raw = np.array([members[family] ** -0.5 for family in families])
+    for kind, share in ((True, HANDWRITTEN_SHARE), (False, 1 - HANDWRITTEN_SHARE)):
+        of_kind = np.array(kinds) == kind
+        if of_kind.any():
+            raw[of_kind] *= share / raw[of_kind].sum()
+    return [float(w) for w in raw / raw.sum()]

@@ -1,0 +1,186 @@
+"""How close a restored picture comes to the original: PSNR and SSIM, as papers measure them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_rt.errors import InputError
+from restore_rt.training.colour import luma
+
+__all__ = ["Metric", "check_libraries", "picture_metrics", "psnr", "ssim", "y_of"]
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+# SSIM's window: a Gaussian of sigma 1.5, cut off after 5 pixels on each side.
+_WINDOW = 11
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A figure for a restored picture; called with the restored picture and the original.
+
+    Both are 8 bit, (H, W, 3) or grey (H, W), of one size. The result is None where it cannot be
+    measured: a picture that is too small, or colour of a grey one.
+
+    Attributes
+    ----------
+    title
+        Name and unit, for people.
+    function
+        What measures.
+    digits
+        How many decimals are worth showing.
+    higher_is_better
+        Which way is better.
+    compares
+        Whether the original matters; if not, the original has a figure of its own too.
+    """
+
+    title: str
+    function: Callable[[U8, U8], float | None]
+    digits: int
+    higher_is_better: bool = True
+    compares: bool = True
+
+    def __call__(self, restored: U8, original: U8) -> float | None:
+        """Measure."""
+        return self.function(restored, original)
+
+
+def picture_metrics(scale: int) -> dict[str, Metric]:
+    """Return the metrics by name: psnr_y, ssim_y, psnr_rgb, ssim_rgb, niqe.
+
+    Those that compare leave out `scale` pixels along each edge where pictures were enlarged, and
+    none where they were repaired (scale 1), as the papers of both fields do.
+    """
+    from restore_rt.training.niqe import niqe
+
+    shave = scale if scale > 1 else 0
+
+    def of_y(measure: Callable[..., float]) -> Callable[[U8, U8], float | None]:
+        def function(restored: U8, original: U8) -> float | None:
+            if measure is ssim and min(original.shape[:2]) < _WINDOW + 2 * shave:
+                return None
+            return measure(y_of(restored, scale), y_of(original, scale), shave=shave)
+
+        return function
+
+    def of_rgb(measure: Callable[..., float]) -> Callable[[U8, U8], float | None]:
+        def function(restored: U8, original: U8) -> float | None:
+            too_small = measure is ssim and min(original.shape[:2]) < _WINDOW + 2 * shave
+            if original.ndim == 2 or too_small:
+                return None
+            return measure(restored, original, shave=shave)
+
+        return function
+
+    return {
+        "psnr_y": Metric(title="PSNR Y dB", function=of_y(psnr), digits=2),
+        "ssim_y": Metric(title="SSIM Y", function=of_y(ssim), digits=4),
+        "psnr_rgb": Metric(title="PSNR RGB dB", function=of_rgb(psnr), digits=2),
+        "ssim_rgb": Metric(title="SSIM RGB", function=of_rgb(ssim), digits=4),
+        "niqe": Metric(
+            title="NIQE",
+            function=lambda restored, original: niqe(restored),
+            digits=2,
+            higher_is_better=False,
+            compares=False,
+        ),
+    }
+
+
+def y_of(picture: U8, scale: int) -> F32:
+    """Return the plane (H, W) on which papers compare pictures, on the scale of 255.
+
+    For RGB it is BT.601 luma, 16 to 235, not rounded. A grey picture that was enlarged counts as
+    RGB whose channels are equal, as where a set like Set14 has grey pictures among others; one that
+    was repaired (scale 1) counts as it is, 0 to 255, as classic5 is measured.
+    """
+    if picture.ndim == 3:
+        return luma(picture)
+    plane = picture.astype(np.float32)
+    return plane if scale == 1 else np.float32(16) + plane * np.float32(219 / 255)
+
+
+def psnr(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float:
+    """Peak signal-to-noise ratio of two pictures on the scale of 255, in dB.
+
+    Parameters
+    ----------
+    a, b
+        (H, W) or (H, W, C), any dtype; over channels the squared error is averaged.
+    shave
+        Pixels that are left out along each edge.
+
+    Returns
+    -------
+    float
+        Infinity for equal pictures.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or nothing is left.
+    """
+    a, b = _inner(a, b, shave)
+    error = float(np.mean((a - b) ** 2))
+    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+
+
+def ssim(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float:
+    """Structural similarity of two pictures on the scale of 255; 1 for equal ones.
+
+    Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image quality assessment: from error
+    visibility to structural similarity", 2004, with its Gaussian window (sigma 1.5, 11x11) and
+    constants. Parameters and errors are those of `psnr`; sides must be at least 11 after shaving,
+    and over channels the similarity is averaged.
+    """
+    check_libraries()
+    from skimage.metrics import structural_similarity
+
+    a, b = _inner(a, b, shave)
+    if min(a.shape[:2]) < _WINDOW:
+        raise InputError(f"SSIM needs sides of at least {_WINDOW} pixels, not {a.shape[:2]}")
+    similarity = structural_similarity(
+        a,
+        b,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+        channel_axis=2 if a.ndim == 3 else None,
+    )
+    return float(similarity)
+
+
+def check_libraries() -> None:
+    """Refuse to go on where scikit-image, or SciPy that comes with it, is missing.
+
+    Raises
+    ------
+    InputError
+        Saying what to install.
+    """
+    try:
+        import scipy.ndimage  # noqa: F401
+        import skimage.metrics  # noqa: F401
+    except ImportError:
+        raise InputError("evaluating needs scikit-image; pip install 'restore-rt[eval]'") from None
+
+
+def _inner(a: NDArray[Any], b: NDArray[Any], shave: int) -> tuple[F64, F64]:
+    if a.shape != b.shape or a.ndim not in (2, 3):
+        raise InputError(
+            f"pictures of {a.shape} and {b.shape} cannot be compared; sizes must agree"
+        )
+    if min(a.shape[:2]) <= 2 * shave:
+        raise InputError(f"a picture of {a.shape} has nothing left when {shave} pixels are shaved")
+    inner = slice(shave, -shave or None)
+    return a[inner, inner].astype(np.float64), b[inner, inner].astype(np.float64)

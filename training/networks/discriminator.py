@@ -1,0 +1,67 @@
+"""The network that learns to tell restored pictures from true ones."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from restore_rt.errors import InputError
+
+__all__ = ["Discriminator"]
+
+SMALLEST = 32
+
+
+class Discriminator(nn.Module):
+    """Judges patches: convolutions that halve the size, down to a map of logits.
+
+    Each logit sees 68x68 pixels, so that what is judged is texture, and
+    pictures of any size will do (Isola et al., "Image-to-Image Translation with Conditional
+    Adversarial Networks", 2017, arXiv 1611.07004). The succession of strides is that of SRGAN
+    (Ledig et al., 2017, arXiv 1609.04802), the widths follow Neural Enhance; spectral norm (Miyato
+    et al., 2018, arXiv 1802.05957) takes the place of batch norm.
+
+    Parameters
+    ----------
+    size
+        Channels of the first layer, at least 1: Neural Enhance's ``discriminator-size``.
+    channels
+        Of the pictures: 3 or 1.
+    """
+
+    def __init__(self, *, size: int, channels: int = 3) -> None:
+        super().__init__()
+        if size < 1 or channels not in (1, 3):
+            raise InputError(
+                f"size is {size}, channels {channels}; size must be at least 1, channels 1 or 3"
+            )
+        steps = [
+            (channels, size, 3, 1),
+            (size, size, 4, 2),
+            (size, 2 * size, 3, 1),
+            (2 * size, 2 * size, 4, 2),
+            (2 * size, 4 * size, 3, 1),
+            (4 * size, 4 * size, 4, 2),
+            (4 * size, 4 * size, 3, 1),
+        ]
+        layers: list[nn.Module] = []
+        for inputs, outputs, kernel, stride in steps:
+            conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=1)
+            layers += [spectral_norm(conv), nn.LeakyReLU(0.2)]
+        layers.append(spectral_norm(nn.Conv2d(4 * size, 1, 3, padding=1)))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Judge pictures (N, channels, H, W) of 0 to 1: logits (N, 1, H // 8, W // 8).
+
+        Raises
+        ------
+        InputError
+            If height or width is below 32.
+        """
+        if min(x.shape[2:]) < SMALLEST:
+            raise InputError(
+                f"pictures are {x.shape[2]}x{x.shape[3]}; a discriminator needs at least "
+                f"{SMALLEST}x{SMALLEST}; use larger patches"
+            )
+        return self.layers(2 * x - 1)  # type: ignore[no-any-return]

@@ -1,0 +1,71 @@
+"""A residual generator for pictures that should look sharp: what SRGAN trains."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from restore_rt.errors import InputError
+from restore_rt.training.networks.layers import Rise, conv3x3
+
+__all__ = ["SrGan"]
+
+
+class SrGan(nn.Module):
+    """Residual blocks at the input's size, then a pixel shuffle for each doubling.
+
+    The generator of SRGAN (Ledig et al., 2017, arXiv 1609.04802), SRResNet, without batch norm, as
+    EDSR has it (Lim et al., 2017, arXiv 1707.02921); `blocks` and `filters` are Neural Enhance's
+    ``generator-blocks`` and ``generator-filters``. It adds to a nearest upsample of its input.
+
+    Parameters
+    ----------
+    blocks
+        Residual blocks of two convolutions, at least 1.
+    filters
+        Channels, at least 1.
+    scale
+        Output size over input size: 1, 2 or 4.
+    colour
+        ``"luma"`` for one channel, ``"rgb"`` for three.
+    """
+
+    def __init__(self, *, blocks: int, filters: int, scale: int, colour: str) -> None:
+        super().__init__()
+        if colour not in ("luma", "rgb"):
+            raise InputError(f"colour is {colour!r}; allowed are 'luma' and 'rgb'")
+        if scale not in (1, 2, 4):
+            raise InputError(f"scale is {scale}; allowed are 1, 2 and 4")
+        if min(blocks, filters) < 1:
+            raise InputError(f"blocks is {blocks}, filters {filters}; both must be at least 1")
+        self.scale = scale
+        channels = 3 if colour == "rgb" else 1
+        self.first = conv3x3(channels, filters)
+        self.blocks = nn.Sequential(*(_Block(filters) for _ in range(blocks)))
+        self.after = conv3x3(filters, filters, gain=0.1)
+        self.enlarge = nn.Sequential()
+        for _ in range(scale.bit_length() - 1):
+            self.enlarge.extend([Rise(filters, filters), nn.ReLU()])
+        # Small, so that training starts near the upsample.
+        self.last = conv3x3(filters, channels, gain=0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Restore `x` (N, C, H, W), values 0 to 1, to (N, C, scale*H, scale*W)."""
+        shallow = torch.relu(self.first(x))
+        deep = shallow + self.after(self.blocks(shallow))
+        base = x
+        if self.scale > 1:
+            base = F.interpolate(x, scale_factor=float(self.scale), mode="nearest")
+        return base + self.last(self.enlarge(deep))  # type: ignore[no-any-return]
+
+
+class _Block(nn.Module):
+    def __init__(self, filters: int) -> None:
+        super().__init__()
+        self.first = conv3x3(filters, filters)
+        # Small, so that many blocks in a row start near the identity.
+        self.second = conv3x3(filters, filters, gain=0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(torch.relu(self.first(x)))  # type: ignore[no-any-return]

@@ -1,0 +1,170 @@
+"""Regions: a piece of a picture, degraded, beside what it was; each the same for the same seed."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from restore_rt.training.colour import luma
+from restore_rt.training.degradations import degrade, wandering_crops
+from restore_rt.training.lettering import Lettering, find_fonts
+from restore_rt.training.pictures import Library, PictureFile
+from restore_rt.training.recipe import Recipe, Variant
+
+__all__ = ["MARGIN", "REACH", "Pair", "Regions", "as_planes", "pick", "whole"]
+
+U8 = NDArray[np.uint8]
+
+# How far the camera drifts over a still that becomes a clip.
+REACH = 16
+# Input pixels around a region that are degraded with it and cut off: more before than after, by a
+# number that is drawn, so that the block grids of codecs fall anywhere.
+MARGIN = 8
+VALIDATION_SIZE = 512
+MULTIPLE = 16
+# Which stream of random numbers is for what.
+TRAINING, VALIDATION = 1, 2
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A degraded input (C, h, w) and its target (C, scale*h, scale*w), 8 bit."""
+
+    input: U8
+    target: U8
+
+
+def as_planes(frame: U8, colour: str) -> U8:
+    """(H, W, 3) to (C, H, W); for ``luma`` also (H, W), which is luma already, to (1, H, W)."""
+    if frame.ndim == 2:
+        return frame[None]
+    if colour == "luma":
+        return np.rint(luma(frame))[None].astype(np.uint8)
+    return np.ascontiguousarray(frame.transpose(2, 0, 1))
+
+
+def whole(rgb: U8, scale: int) -> U8:
+    """Cut (H, W, 3) at its end to multiples of `scale`."""
+    height, width = (size - size % scale for size in rgb.shape[:2])
+    return np.ascontiguousarray(rgb[:height, :width])
+
+
+def pick(rng: np.random.Generator, weights: Sequence[float]) -> int:
+    """Draw an index, each as often as its weight says."""
+    total = np.cumsum(weights)
+    return min(
+        int(np.searchsorted(total, rng.random() * total[-1], side="right")), len(weights) - 1
+    )
+
+
+class Regions:
+    """Makes regions for a recipe; what region number n is depends on the seed and n alone.
+
+    Safe to call from several threads.
+    """
+
+    def __init__(self, recipe: Recipe, files: Sequence[PictureFile], library: Library) -> None:
+        self.recipe, self.library = recipe, library
+        self._by_folder = {
+            folder: [file for file in files if file.folder == folder]
+            for folder in recipe.data.folders
+        }
+        lettering = recipe.data.lettering
+        self._lettering = None
+        if lettering:
+            folders = [Path(folder) for folder in lettering.fonts] or None
+            self._lettering = Lettering(find_fonts(folders))
+
+    @staticmethod
+    def smallest(recipe: Recipe) -> int:
+        """Give the least side, in pixels, of a picture from which patches can be cut."""
+        drift = REACH if any(variant.frames > 1 for variant in recipe.data.variants) else 0
+        return (recipe.data.patch + 3 * MARGIN) * recipe.network.scale + drift
+
+    def training(self, number: int) -> Pair:
+        """Make region `number` to train on, of at most ``data.cache.region`` input pixels."""
+        recipe = self.recipe
+        rng = np.random.default_rng([recipe.seed, TRAINING, number])
+        files = self._by_folder[[*self._by_folder][pick(rng, [*recipe.data.folders.values()])]]
+        rgb = self.library(files[int(rng.integers(len(files)))])
+        variants = recipe.data.variants
+        variant = variants[pick(rng, [variant.share for variant in variants])]
+        scale = recipe.network.scale
+        drift = REACH if variant.frames > 1 else 0
+        side = (recipe.data.cache.region + 3 * MARGIN) * scale + drift
+        rgb = _crop(rgb, side, rng)
+        lettering = recipe.data.lettering
+        if lettering and self._lettering and rng.random() < lettering.share:
+            artwork = rgb if rng.random() < lettering.artwork else None
+            rgb = self._lettering.page(rng, rgb.shape[0], rgb.shape[1], artwork)
+        if rng.random() < recipe.data.grey:
+            rgb = _grey(rgb)
+        pair = self._degraded(rgb, variant, rng)
+        top, left = (int(v) for v in rng.integers(0, 2 * MARGIN + 1, 2))
+        bottom, right = (size - 3 * MARGIN for size in pair.input.shape[1:])
+        return _inner(pair, top, left, bottom, right, scale)
+
+    def validation(self, file: PictureFile) -> dict[str, Pair]:
+        """Make the pair of a held-out picture, its middle, for every variant, by name."""
+        recipe = self.recipe
+        rgb = self.library(file)
+        top, left = (max(0, size - VALIDATION_SIZE) // 2 for size in rgb.shape[:2])
+        rgb = rgb[top : top + VALIDATION_SIZE, left : left + VALIDATION_SIZE]
+        # Networks may need multiples of a few pixels.
+        rgb = whole(rgb, MULTIPLE * recipe.network.scale)
+        pairs = {}
+        for number, variant in enumerate(recipe.data.variants):
+            key = [recipe.seed, VALIDATION, zlib.crc32(file.name.encode()), number]
+            pairs[variant.name] = self._degraded(rgb, variant, np.random.default_rng(key))
+        return pairs
+
+    def validation_lettering(self, number: int) -> dict[str, Pair]:
+        """Make a drawn page for every variant, by name; only for recipes with lettering."""
+        assert self._lettering is not None
+        key = [self.recipe.seed, VALIDATION, number]
+        side = VALIDATION_SIZE // 2
+        rgb = self._lettering.page(np.random.default_rng(key), side, side, None)
+        return {
+            variant.name: self._degraded(rgb, variant, np.random.default_rng([*key, n]))
+            for n, variant in enumerate(self.recipe.data.variants)
+        }
+
+    def _degraded(self, rgb: U8, variant: Variant, rng: np.random.Generator) -> Pair:
+        scale, colour = self.recipe.network.scale, self.recipe.network.colour
+        if variant.frames > 1:
+            origins, (height, width) = wandering_crops(
+                *rgb.shape[:2], frames=variant.frames, reach=REACH, rng=rng
+            )
+            originals = [whole(rgb[y : y + height, x : x + width], scale) for y, x in origins]
+        else:
+            originals = [whole(rgb, scale)]
+        frames = degrade(variant.steps, originals, rng, scale=scale)
+        index = int(rng.integers(len(frames)))
+        return Pair(as_planes(frames[index], colour), as_planes(originals[index], colour))
+
+
+def _crop(rgb: U8, side: int, rng: np.random.Generator) -> U8:
+    height, width = (min(side, size) for size in rgb.shape[:2])
+    top = int(rng.integers(rgb.shape[0] - height + 1))
+    left = int(rng.integers(rgb.shape[1] - width + 1))
+    return np.ascontiguousarray(rgb[top : top + height, left : left + width])
+
+
+def _grey(rgb: U8) -> U8:
+    return np.array(Image.fromarray(rgb).convert("L").convert("RGB"))
+
+
+def _inner(pair: Pair, top: int, left: int, height: int, width: int, scale: int) -> Pair:
+    bottom, right = top + height, left + width
+    return Pair(
+        np.ascontiguousarray(pair.input[:, top:bottom, left:right]),
+        np.ascontiguousarray(
+            pair.target[:, scale * top : scale * bottom, scale * left : scale * right]
+        ),
+    )

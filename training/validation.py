@@ -1,0 +1,109 @@
+"""How a network in training does on held-out pictures: PSNR, and what it makes of some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from restore_rt.training.metrics import psnr
+from restore_rt.training.regions import Pair
+
+__all__ = ["restore", "sample_grid", "validate"]
+
+GRID_CROP = 192
+GRID_ROWS = 4
+GAP = 4
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+
+@torch.no_grad()
+def restore(network: nn.Module, planes: U8, device: torch.device) -> F32:
+    """Send (C, h, w) through the network; (C, H, W) on the scale of 0 to 255, clipped."""
+    x = torch.from_numpy(planes).to(device).float().div_(255)[None]
+    y = network(x.contiguous(memory_format=torch.channels_last))[0]
+    restored: F32 = y.float().mul(255).clamp_(0, 255).cpu().numpy()
+    return restored
+
+
+def validate(
+    network: nn.Module,
+    pairs: Mapping[str, Sequence[Pair]],
+    *,
+    scale: int,
+    device: torch.device,
+) -> dict[str, float]:
+    """Mean PSNR in dB over pictures and channels, for every variant by its name.
+
+    The network must be in evaluation mode. `scale` pixels are shaved.
+    """
+    scores = {}
+    for name, some in pairs.items():
+        values = [
+            psnr(restored, target.astype(np.float32), shave=scale)
+            for pair in some
+            for restored, target in zip(
+                restore(network, pair.input, device), pair.target, strict=True
+            )
+        ]
+        scores[name] = float(np.mean(values))
+    return scores
+
+
+def sample_grid(
+    network: nn.Module,
+    pairs: Mapping[str, Sequence[Pair]],
+    *,
+    scale: int,
+    device: torch.device,
+) -> U8:
+    """Draw input, bicubic, output and target side by side, (H, W, 3), one row for each variant.
+
+    With fewer than four variants there are more rows of each.
+    """
+    rows = []
+    each = max(1, GRID_ROWS // len(pairs))
+    for some in pairs.values():
+        for pair in some[:each]:
+            rows.append(_row(network, pair, scale, device))
+    # Pictures can be smaller than the crop.
+    height, width = (max(row.shape[axis] for row in rows) for axis in (0, 1))
+    grid = np.full(((height + GAP) * len(rows) - GAP, width, 3), 255, np.uint8)
+    for number, row in enumerate(rows):
+        top = number * (height + GAP)
+        grid[top : top + row.shape[0], : row.shape[1]] = row
+    return grid
+
+
+def _row(network: nn.Module, pair: Pair, scale: int, device: torch.device) -> U8:
+    height, width = (min(GRID_CROP // scale, size) for size in pair.input.shape[1:])
+    # A multiple that every network takes, if the picture has it.
+    height, width = (size - size % 16 or size for size in (height, width))
+    top, left = (
+        (size - part) // 2 for size, part in zip(pair.input.shape[1:], (height, width), strict=True)
+    )
+    small = pair.input[:, top : top + height, left : left + width]
+    large = pair.target[
+        :, top * scale : (top + height) * scale, left * scale : (left + width) * scale
+    ]
+    size = (width * scale, height * scale)
+    shown = [
+        _picture(small).resize(size, how)
+        for how in (Image.Resampling.NEAREST, Image.Resampling.BICUBIC)
+    ]
+    output = np.rint(restore(network, np.ascontiguousarray(small), device)).astype(np.uint8)
+    shown += [_picture(output), _picture(large)]
+    gap = np.full((size[1], GAP, 3), 255, np.uint8)
+    cells = [np.asarray(image) for image in shown]
+    parts = [part for cell in cells for part in (cell, gap)][:-1]
+    return np.concatenate(parts, axis=1)
+
+
+def _picture(planes: U8) -> Image.Image:
+    rgb = np.repeat(planes, 3, axis=0) if len(planes) == 1 else planes
+    return Image.fromarray(np.ascontiguousarray(rgb.transpose(1, 2, 0)))
