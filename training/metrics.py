@@ -64,28 +64,21 @@ def picture_metrics(scale: int) -> dict[str, Metric]:
 
     shave = scale if scale > 1 else 0
 
-    def of_y(measure: Callable[..., float]) -> Callable[[U8, U8], float | None]:
-        def function(restored: U8, original: U8) -> float | None:
-            if measure is ssim and min(original.shape[:2]) < _WINDOW + 2 * shave:
-                return None
-            return measure(y_of(restored, scale), y_of(original, scale), shave=shave)
+    def on_y(measure: Callable[..., float | None]) -> Callable[[U8, U8], float | None]:
+        return lambda restored, original: measure(
+            y_of(restored, scale), y_of(original, scale), shave=shave
+        )
 
-        return function
-
-    def of_rgb(measure: Callable[..., float]) -> Callable[[U8, U8], float | None]:
-        def function(restored: U8, original: U8) -> float | None:
-            too_small = measure is ssim and min(original.shape[:2]) < _WINDOW + 2 * shave
-            if original.ndim == 2 or too_small:
-                return None
-            return measure(restored, original, shave=shave)
-
-        return function
+    def on_rgb(measure: Callable[..., float | None]) -> Callable[[U8, U8], float | None]:
+        return lambda restored, original: (
+            measure(restored, original, shave=shave) if original.ndim == 3 else None
+        )
 
     return {
-        "psnr_y": Metric(title="PSNR Y dB", function=of_y(psnr), digits=2),
-        "ssim_y": Metric(title="SSIM Y", function=of_y(ssim), digits=4),
-        "psnr_rgb": Metric(title="PSNR RGB dB", function=of_rgb(psnr), digits=2),
-        "ssim_rgb": Metric(title="SSIM RGB", function=of_rgb(ssim), digits=4),
+        "psnr_y": Metric(title="PSNR Y dB", function=on_y(psnr), digits=2),
+        "ssim_y": Metric(title="SSIM Y", function=on_y(ssim), digits=4),
+        "psnr_rgb": Metric(title="PSNR RGB dB", function=on_rgb(psnr), digits=2),
+        "ssim_rgb": Metric(title="SSIM RGB", function=on_rgb(ssim), digits=4),
         "niqe": Metric(
             title="NIQE",
             function=lambda restored, original: niqe(restored),
@@ -134,21 +127,21 @@ def psnr(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float:
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
 
-def ssim(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float:
+def ssim(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float | None:
     """Structural similarity of two pictures on the scale of 255; 1 for equal ones.
 
     Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image quality assessment: from error
     visibility to structural similarity", 2004, with its Gaussian window (sigma 1.5, 11x11) and
-    constants. Parameters and errors are those of `psnr`; sides must be at least 11 after shaving,
-    and over channels the similarity is averaged.
+    constants. Parameters and errors are those of `psnr`; over channels the similarity is averaged.
+    None where a side is below 11 after shaving.
     """
     check_libraries()
     from skimage.metrics import structural_similarity
 
     a, b = _inner(a, b, shave)
     if min(a.shape[:2]) < _WINDOW:
-        raise InputError(f"SSIM needs sides of at least {_WINDOW} pixels, not {a.shape[:2]}")
-    similarity = structural_similarity(
+        return None
+    similarity = structural_similarity(  # type: ignore[no-untyped-call]
         a,
         b,
         gaussian_weights=True,

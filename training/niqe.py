@@ -4,6 +4,7 @@ A. Mittal, R. Soundararajan, A. C. Bovik, "Making a 'Completely Blind' Image Qua
 2013. Where an original is at hand PSNR says how close a picture comes to it; that favours smooth
 results, and NIQE tells which of two looks sharper and cleaner. Figures depend on the pictures that
 the model of natural ones was fitted on, so they cannot be compared with other programs' figures.
+They say nothing of comics and other drawings, which are far from natural when they are undamaged.
 
 ``python -m restore_rt.training.niqe FOLDER... -o training/niqe.npz`` fits the model again.
 """
@@ -23,7 +24,14 @@ from PIL import Image
 
 from restore_rt.errors import InputError, RestoreError
 
-__all__ = ["NaturalModel", "features", "fit", "niqe", "shipped_model"]
+__all__ = [
+    "NaturalModel",
+    "features",
+    "fit",
+    "fit_asymmetric_gaussian",
+    "niqe",
+    "shipped_model",
+]
 
 U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]
@@ -142,20 +150,20 @@ def _patches(plane: F64, side: int) -> F64:
 
 def _of_patches(patches: F64) -> F64:
     """Return 18 features for each of (N, S, S): of the values, and of neighbours' products."""
-    shape, left, right = _asymmetric_gaussian(patches)
+    shape, left, right = fit_asymmetric_gaussian(patches)
     columns = [shape, (left + right) / 2]
     for shift in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        shape, left, right = _asymmetric_gaussian(patches * np.roll(patches, shift, axis=(1, 2)))
+        shape, left, right = fit_asymmetric_gaussian(patches * np.roll(patches, shift, axis=(1, 2)))
         mean = (right - left) * _gamma(2 / shape) / _gamma(1 / shape)
         columns += [shape, mean, left, right]
     return np.stack(columns, axis=1)
 
 
-def _asymmetric_gaussian(patches: F64) -> tuple[F64, F64, F64]:
-    """Fit asymmetric generalised Gaussians by their moments: shape, left and right spread, (N,).
+def fit_asymmetric_gaussian(patches: F64) -> tuple[F64, F64, F64]:
+    """Fit asymmetric generalised Gaussians to (N, S, S): shape, left and right scale, (N,) each.
 
-    NaN where a patch lacks values on one side of 0. N.-E. Lasmar, Y. Stitou, Y. Berthoumieu,
-    "Multiscale skewed heavy tailed model for texture analysis", 2009.
+    By their moments; NaN where a patch lacks values on one side of 0. N.-E. Lasmar, Y. Stitou,
+    Y. Berthoumieu, "Multiscale skewed heavy tailed model for texture analysis", 2009.
     """
     values = patches.reshape(len(patches), -1)
     below, above = ((values * sign > 0).sum(1) for sign in (-1, 1))

@@ -14,9 +14,9 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from restore_rt.errors import InputError
+from restore_rt.errors import InputError, RestoreError
+from restore_rt.images import read_picture
 
 __all__ = [
     "SUFFIXES",
@@ -66,19 +66,24 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read an image file as (H, W, 3) 8-bit RGB.
+    """Read an image file as (H, W, 3) 8-bit RGB, turned as its EXIF orientation says.
+
+    16 bits are rounded to 8 and transparency is left out.
 
     Raises
     ------
-    InputError
-        If Pillow cannot read it.
+    MediaError
+        It cannot be read, is damaged, or is an animation.
     """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except Exception as error:
-        # Pillow's decoders raise whatever a damaged file makes them trip over.
-        raise InputError(f"{path} cannot be read as an image: {error}; remove or mend it") from None
+    pixels = read_picture(path).pixels
+    if pixels.dtype == np.uint16:
+        # 65535 is 257 times 255; half of that rounds.
+        pixels = (pixels.astype(np.uint32) + 128) // 257
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    colours = pixels[..., :1] if pixels.shape[2] < 3 else pixels[..., :3]
+    height, width = pixels.shape[:2]
+    return np.ascontiguousarray(np.broadcast_to(colours, (height, width, 3)), dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ def survey(
         try:
             content = read_bytes(path)
             height, width = read_rgb(path).shape[:2]
-        except InputError as error:
+        except RestoreError as error:
             return str(error)
         return PictureFile(folder, path, height, width, zlib.crc32(content))
 

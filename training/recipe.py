@@ -323,7 +323,7 @@ def _variant_rules(variant: Variant, where: str, network: Network) -> Iterator[t
     wanted = int(network.scale > 1)
     yield (
         reductions == wanted,
-        f"{where} has {reductions} steps 'reduce'; a network of scale {network.scale} needs {wanted}",
+        f"{where} has {reductions} steps 'reduce'; scale {network.scale} needs {wanted}",
     )
     for step in variant.steps:
         if isinstance(step, H264) and step.luma:

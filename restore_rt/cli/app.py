@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from restore_rt.cli.dataset import dataset
 from restore_rt.cli.doctor import doctor
+from restore_rt.cli.evaluate import evaluate
 from restore_rt.cli.features import train_features
 from restore_rt.cli.image import image
 from restore_rt.cli.models import models
@@ -50,3 +52,5 @@ def _root(
 
 for _verb in (image, video, models, doctor, train, train_features):
     app.command()(_verb)
+app.command("eval")(evaluate)
+app.add_typer(dataset)

@@ -102,12 +102,12 @@ def picture(seed: int, height: int = 96, width: int = 101) -> np.ndarray:
     return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
-def write_pictures(root: Path) -> None:
+def write_pictures(root: Path, *, side: int = 96) -> None:
     """Write pictures to train on and to hold out into the folder ``patterns`` in `root`."""
     folder = root / "patterns"
     folder.mkdir(parents=True)
     for number in range(8):
-        Image.fromarray(picture(number)).save(folder / f"{number}.png")
+        Image.fromarray(picture(number, side, side + 5)).save(folder / f"{number}.png")
 
 
 @pytest.fixture

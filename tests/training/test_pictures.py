@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restore_rt.errors import InputError
-from restore_rt.training.pictures import SUFFIXES, find_pictures, read_bytes, read_rgb
+from restore_rt.errors import InputError, MediaError
+from restore_rt.training.pictures import (
+    SUFFIXES,
+    Library,
+    PictureFile,
+    find_pictures,
+    read_bytes,
+    read_rgb,
+)
 
 
 def test_every_kind_of_picture_is_found_in_order(tmp_path: Path) -> None:
@@ -32,8 +39,27 @@ def test_what_is_read_is_rgb(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     link = tmp_path / "link.png"
     link.symlink_to(tmp_path / "gone.png")
-    for read in (read_bytes, read_rgb):
-        with pytest.raises(InputError, match=r"link\.png cannot be read.*No such file"):
-            read(link)
+    with pytest.raises(InputError, match=r"link\.png cannot be read: No such file"):
+        read_bytes(link)
+    with pytest.raises(MediaError, match=r"link\.png"):
+        read_rgb(link)
     with pytest.raises(InputError, match="Is a directory"):
         read_bytes(tmp_path)
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(MediaError, match=r"text\.png is not a picture that can be read"):
+        read_rgb(tmp_path / "text.png")
+
+
+def test_a_library_keeps_what_fits(tmp_path: Path) -> None:
+    files = []
+    for number in range(3):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(np.full((4, 5, 3), number, np.uint8)).save(path)
+        files.append(PictureFile("a", path, 4, 5, 0))
+    library = Library(limit=2 * 4 * 5 * 3)
+    first = [library(file) for file in files]
+    assert [int(pixels[0, 0, 0]) for pixels in first] == [0, 1, 2]
+    # The oldest made way; the others are the same arrays.
+    assert library(files[2]) is first[2]
+    assert library(files[1]) is first[1]
+    assert library(files[0]) is not first[0]

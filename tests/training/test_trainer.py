@@ -228,7 +228,7 @@ def test_other_pictures_than_before_are_refused(
 ) -> None:
     train(recipe_of(), pictures, tmp_path / "run", stop_after=1, say=quiet)
     Image.fromarray(picture(99)).save(pictures / "patterns" / "99.png")
-    with pytest.raises(InputError, match="the pictures in .* are not those"):
+    with pytest.raises(InputError, match=r"the pictures in .* are not those"):
         train(recipe_of(), pictures, tmp_path / "run", resume=True, say=quiet)
 
 

@@ -1,0 +1,154 @@
+"""The verb ``eval``, in this process."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore_rt.cli import run
+from tests.cli.command import names_in, only_line
+from tests.images.pictures import noise
+from tests.networks import nearest, save_model
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of pictures that the model restores bit for bit from every second pixel."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for number, (channels, size) in enumerate(((3, (13, 22)), (1, (14, 17)), (3, (50, 60)))):
+        pixels = noise(channels, 8, size=size).repeat(2, axis=0).repeat(2, axis=1)
+        Image.fromarray(pixels).save(data / f"{number}.png")
+    return data
+
+
+def test_a_table(folder: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["eval", str(nearest_model), "video-x2", "--data", str(folder), "--threads", "1"]
+    assert run([*line, "--degrade", "reduce:nearest"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    summary, *rows = (row.split() for row in said.out.splitlines() if row.strip())
+    assert " ".join(summary) == "3 pictures, x2, reduce:nearest"
+    by_name = {row[0]: row[1:] for row in rows}
+    assert {"bicubic", "lanczos", "nearest-x2", "video-x2", "original"} <= by_name.keys()
+    assert by_name["nearest-x2"][:4] == ["inf", "1.0000", "inf", "1.0000"]
+    assert by_name["nearest-x2"][-1] == "36"
+    assert by_name["video-x2"][-1] == "14,660"
+
+
+def test_json_and_html(folder: Path, nearest_model: Path, tmp_path: Path) -> None:
+    line = ["eval", str(nearest_model), "--data", str(folder), "--threads", "1"]
+    files = ["--json", str(tmp_path / "all.json"), "--html", str(tmp_path / "all.html")]
+    assert run([*line, *files, "--images", "2", "--degrade", "reduce:nearest,jpeg:30-60"]) == 0
+    stored = json.loads((tmp_path / "all.json").read_text())
+    assert stored["schema"] == 1
+    assert stored["data"] == str(folder)
+    assert stored["degradation"] == "reduce:nearest,jpeg:30-60"
+    assert stored["evaluated"] == 3
+    assert [entry["grey"] for entry in stored["pictures"]] == [False, True, False]
+    assert "psnr_rgb" not in stored["pictures"][1]["scores"]["bicubic"]
+    mean = np.mean([p["scores"]["nearest-x2"]["psnr_y"] for p in stored["pictures"]])
+    assert stored["totals"]["nearest-x2"]["psnr_y"] == pytest.approx(mean, abs=1e-5)
+    page = (tmp_path / "all.html").read_text()
+    assert page.count("<section>") == 2
+    # Damage follows from the files' names: another run finds the same.
+    assert run([*line, *files, "--overwrite", "--degrade", "reduce:nearest,jpeg:30-60"]) == 0
+    again = json.loads((tmp_path / "all.json").read_text())
+    assert again["totals"]["bicubic"]["psnr_y"] == stored["totals"]["bicubic"]["psnr_y"]
+    assert (tmp_path / "all.html").read_text().count("<section>") == 3
+
+
+def test_repair(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    same = save_model(tmp_path / "same.onnx", nearest(3, 1))
+    assert run(["eval", str(same), "--data", str(folder), "--degrade", "jpeg:30"]) == 0
+    rows = [row.split() for row in capsys.readouterr().out.splitlines() if row.strip()]
+    figures = {row[0]: row[1:5] for row in rows[2:]}
+    assert figures["input"] == figures["same"]
+    assert not {"bicubic", "lanczos"} & figures.keys()
+    assert run(["eval", str(same), "--data", str(folder)]) == 2
+    assert "give --degrade, for example" in only_line(capsys.readouterr().err)
+
+
+def test_limit(folder: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["eval", str(nearest_model), "--data", str(folder), "--limit", "1"]) == 0
+    assert capsys.readouterr().out.startswith("1 picture, x2, reduce")
+
+
+def test_a_bad_picture_among_others(
+    folder: Path, nearest_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "1.png").write_text("not a picture")
+    line = ["eval", str(nearest_model), "--data", str(folder), "--json", str(tmp_path / "a.json")]
+    assert run(line) == 1
+    said = capsys.readouterr()
+    error = only_line(said.err)
+    assert error.startswith(f"restore-rt: error: {folder / '1.png'} is not a picture")
+    assert said.out.startswith("2 pictures, x2, reduce; 1 of 3 failed")
+    stored = json.loads((tmp_path / "a.json").read_text())
+    assert [entry["name"] for entry in stored["failed"]] == ["1.png"]
+    assert stored["evaluated"] == 2
+
+
+def test_bad_pictures_alone(
+    folder: Path, nearest_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in folder.iterdir():
+        path.write_text("not a picture")
+    page = tmp_path / "page.html"
+    line = ["eval", str(nearest_model), "--data", str(folder), "--html", str(page)]
+    assert run(line) == 1
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 3
+    assert said.out == ""
+    assert run([*line, "--limit", "1"]) == 1
+    assert "0.png is not a picture" in only_line(capsys.readouterr().err)
+    assert not page.exists()
+
+
+def test_wrong_use_is_one_line(
+    folder: Path, nearest_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "there.json").touch()
+    same = save_model(tmp_path / "same.onnx", nearest(3, 1))
+    model, data = str(nearest_model), ["--data", str(folder)]
+    for line, code, message in (
+        ([model, "--data", str(tmp_path / "none")], 2, "cannot list the folder"),
+        ([model, "--data", str(tmp_path / "empty")], 2, "no pictures or videos in"),
+        (["photo-x9", *data], 1, "'photo-x9' is neither a shipped model"),
+        ([str(tmp_path / "no.onnx"), *data], 1, "there is no model file"),
+        ([model, str(same), *data], 2, "give those of one scale"),
+        ([model, *data, "--degrade", "reduce,rain"], 2, "degradation 'rain' is unknown"),
+        ([model, *data, "--degrade", "jpeg:40"], 2, "need one step 'reduce'"),
+        ([model, *data, "--limit", "0"], 2, "--limit"),
+        ([model, *data, "--json", str(tmp_path / "there.json")], 2, "--overwrite to replace it"),
+        ([model, *data, "--html", str(tmp_path / "none" / "a.html")], 1, "its folder does not"),
+        ([model], 2, "--data"),
+        (data, 2, "MODEL"),
+    ):
+        assert run(["eval", *line]) == code, line
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert message in only_line(said.err)
+    assert names_in(tmp_path) == ["data", "empty", "same.onnx", "there.json"]
+
+
+def test_what_is_missing_is_named(
+    folder: Path,
+    nearest_model: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    line = ["eval", str(nearest_model), "--data", str(folder)]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run([*line, "--ocr"]) == 2
+    assert "apt install tesseract-ocr" in only_line(capsys.readouterr().err)
+    monkeypatch.setitem(sys.modules, "skimage.metrics", None)
+    assert run(line) == 2
+    assert "pip install 'restore-rt[eval]'" in only_line(capsys.readouterr().err)

@@ -1,0 +1,106 @@
+"""A tiny run of the recipe of every network: the loss falls, a resumed run matches, it exports."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+import onnx
+import pytest
+import torch
+
+from restore_rt.export import export_onnx
+from restore_rt.manifest import read_manifest
+from restore_rt.training.checkpoint import load_checkpoint
+from restore_rt.training.recipe import Recipe, load_recipe, parse_recipe
+from restore_rt.training.trainer import train
+from tests.training.conftest import write_pictures
+
+STEPS = 24
+# What makes each recipe's network small.
+SMALL: dict[str, dict[str, int]] = {
+    "comic-x1": {"width": 6},
+    "comic-x2": {"width": 6},
+    "photo-x2": {"width": 8, "depth": 3},
+    "photo-x4": {"blocks": 1, "filters": 8},
+    "photo-x4-gan": {"blocks": 1, "filters": 8},
+    "repair-x1": {"width": 6},
+    "video-x2": {"width": 6, "depth": 3},
+}
+
+
+def small(name: str) -> Recipe:
+    """Return a shipped recipe with everything that takes long made small."""
+    table = tomllib.loads(load_recipe(name).text)
+    table["network"]["params"] |= SMALL[name]
+    table["model"]["tile"] = [32, 32]
+    table["data"] |= {"batch": 2, "patch": 32, "holdout": 3, "folders": {"patterns": 1}}
+    table["data"]["cache"] = {"region": 32, "count": 8, "renew": 2}
+    table["optim"] |= {"steps": STEPS, "epoch": STEPS // 3, "warmup": 1, "ema": 0.8}
+    table["optim"] |= {"rate": 3e-3, "rate_end": 1e-4}
+    for variant in table["data"]["variants"]:
+        variant["frames"] = min(2, variant.get("frames", 1))
+    if "adversary" in table:
+        table["adversary"] |= {"size": 4, "adversarial_start": STEPS // 2}
+    return parse_recipe("\n".join(f"{key} = {toml(value)}" for key, value in table.items()))
+
+
+def toml(value: Any) -> str:
+    """Write a value as TOML, in one line."""
+    if isinstance(value, dict):
+        inner = ", ".join(f"{json.dumps(key)} = {toml(entry)}" for key, entry in value.items())
+        return f"{{ {inner} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    return json.dumps(value)
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def same(a: Any, b: Any) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of pictures that are large enough for every recipe."""
+    root = tmp_path_factory.mktemp("data")
+    write_pictures(root, side=256)
+    return root
+
+
+def test_every_shipped_recipe_is_tried() -> None:
+    folder = Path(load_recipe.__code__.co_filename).parent / "recipes"
+    assert sorted(SMALL) == sorted(path.stem for path in folder.glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_a_tiny_run_learns_resumes_and_exports(name: str, pictures: Path, tmp_path: Path) -> None:
+    recipe = small(name)
+    whole = load_checkpoint(train(recipe, pictures, tmp_path / "whole", say=quiet))
+    recorded = json.loads((tmp_path / "whole" / "metrics.json").read_text())
+    assert [row["step"] for row in recorded] == [8, 16, 24]
+    if recipe.adversary is None:
+        assert recorded[-1]["loss"] < recorded[0]["loss"]
+
+    train(recipe, pictures, tmp_path / "parts", stop_after=STEPS // 2 + 1, say=quiet)
+    parts = load_checkpoint(train(recipe, pictures, tmp_path / "parts", resume=True, say=quiet))
+    assert same(whole["average"], parts["average"])
+    assert whole["losses"] == parts["losses"]
+    assert whole["metrics"] == parts["metrics"]
+
+    out = tmp_path / f"{name}.onnx"
+    manifest = export_onnx(tmp_path / "whole" / "last.pt", out, say=quiet)
+    model = onnx.load(out)
+    assert read_manifest(model) == manifest
+    assert (manifest.scale, manifest.colour) == (recipe.network.scale, recipe.network.colour)
+    assert not {node.domain for node in model.graph.node} - {"", "ai.onnx"}

@@ -1,0 +1,37 @@
+"""Sets of pictures to train and test on: squares, smaller copies, sides, and what is in both.
+
+Split first and crop after: squares of one picture look unlike each other, so that nothing but
+their names tells that they belong together.
+"""
+
+from restore_rt.training.dataset.crops import CropReport, crop_pictures, detail, squares
+from restore_rt.training.dataset.duplicates import Duplicate, find_duplicates
+from restore_rt.training.dataset.folders import Tree, find_tree
+from restore_rt.training.dataset.reduction import FILTERS, ReduceReport, reduce_pictures, reduced
+from restore_rt.training.dataset.splitting import (
+    Placed,
+    SplitPlan,
+    SplitRules,
+    plan_split,
+    write_split,
+)
+
+__all__ = [
+    "FILTERS",
+    "CropReport",
+    "Duplicate",
+    "Placed",
+    "ReduceReport",
+    "SplitPlan",
+    "SplitRules",
+    "Tree",
+    "crop_pictures",
+    "detail",
+    "find_duplicates",
+    "find_tree",
+    "plan_split",
+    "reduce_pictures",
+    "reduced",
+    "squares",
+    "write_split",
+]

@@ -1,0 +1,169 @@
+"""Pictures that two sets share, or that are near-duplicates of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from restore_rt.errors import InputError
+from restore_rt.training.dataset.fingerprints import (
+    BITS,
+    Fingerprint,
+    compare,
+    distances,
+    fingerprints,
+    signs,
+)
+from restore_rt.training.dataset.folders import Advance, Broken, find_tree
+
+__all__ = ["DISTANCE", "Duplicate", "candidates", "check_distance", "duplicates", "find_duplicates"]
+
+# At 14 of 64 bits nearly all copies of the calibration were candidates (see fingerprints.py), and
+# one pair of strangers in a thousand, which the second check refuses.
+DISTANCE = 14
+
+# So far apart are hashes of pictures that have nothing to do with each other.
+_FURTHEST = BITS // 2 - 8
+
+_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """A picture of one set and what shows the same in the other.
+
+    Attributes
+    ----------
+    train, test
+        The two files.
+    distance
+        Bits in which their hashes differ, of 64.
+    agreement
+        Correlation of their thumbnails, 0.65 to 1.
+    mirrored
+        One is the mirror image of the other.
+    """
+
+    train: Path
+    test: Path
+    distance: int
+    agreement: float
+    mirrored: bool
+
+
+def find_duplicates(
+    train: Path,
+    test: Path,
+    *,
+    distance: int = DISTANCE,
+    threads: int = 2,
+    broken: Broken | None = None,
+) -> list[Duplicate]:
+    """Find pictures in two folders, and all below them, that show the same.
+
+    Found are the same file, reduced and enlarged copies, copies that were coded anew, made grey,
+    brighter or darker, that lost up to a tenth at an edge, mirror images, and several of these at
+    once. Not found are pictures turned by 90 degrees or upside down, and small parts of a picture.
+
+    Parameters
+    ----------
+    train, test
+        The folders.
+    distance
+        Bits in which perceptual hashes (of 64) may differ for a closer look; fewer miss crops.
+    threads
+        How many pictures are decoded at a time.
+    broken
+        Told of each picture that cannot be read; without it the error is raised.
+
+    Returns
+    -------
+    list of Duplicate
+        Ordered by the names in `train`, then in `test`.
+
+    Raises
+    ------
+    InputError
+        A folder is missing or has no pictures, the distance is not allowed, or the library
+        ImageHash is not installed.
+    MediaError
+        A picture cannot be read and `broken` is not given.
+    """
+    check_distance(distance)
+    trees = find_tree(train), find_tree(test)
+    left, right = (fingerprints(tree, threads=threads, broken=broken) for tree in trees)
+    return duplicates(left, right, train, test, distance=distance)
+
+
+def check_distance(distance: int) -> None:
+    """Refuse a distance at which any two pictures are candidates.
+
+    Raises
+    ------
+    InputError
+        It is negative or too large.
+    """
+    if not 0 <= distance <= _FURTHEST:
+        raise InputError(
+            f"distance is {distance}; it is a number of bits from 0 to {_FURTHEST}, "
+            f"{DISTANCE} for most sets"
+        )
+
+
+def duplicates(
+    left: Sequence[Fingerprint],
+    right: Sequence[Fingerprint],
+    train: Path,
+    test: Path,
+    *,
+    distance: int = DISTANCE,
+    advance: Advance | None = None,
+) -> list[Duplicate]:
+    """Return what two sets share, by the fingerprints of their pictures.
+
+    `advance` is called with the number of pictures of `left` that were compared since the last
+    call; for the rest see `find_duplicates`.
+    """
+    found = []
+    before = 0
+    for i, j in candidates(left, right, distance):
+        if advance is not None and i > before:
+            advance(i - before)
+            before = i
+        match = compare(left[i], right[j], distance)
+        if match is not None:
+            files = train / left[i].file, test / right[j].file
+            found.append(Duplicate(*files, match.distance, match.agreement, match.mirrored))
+    if advance is not None:
+        advance(len(left) - before)
+    return found
+
+
+def candidates(
+    left: Sequence[Fingerprint], right: Sequence[Fingerprint], distance: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the index in `left` and in `right` of each pair that is worth a closer look.
+
+    A view of one, or of its mirror image, has about the hash of the other as a whole; or the two
+    are the same file.
+    """
+    if not left or not right:
+        return
+    others = np.stack([signs(item.hashes[0]) for item in right])
+    digests = np.array([item.sha256 for item in right])
+    blank = np.array([item.blank for item in right])
+    for first in range(0, len(left), _ROWS):
+        rows = left[first : first + _ROWS]
+        own = np.stack([signs(item.hashes) for item in rows])
+        near = np.zeros((len(rows), len(right)), bool)
+        for side in (0, 1):
+            for view in range(own.shape[2]):
+                near |= distances(own[:, side, view], others[:, 0]) <= distance
+                near |= distances(own[:, side, 0], others[:, view]) <= distance
+        near &= ~blank & ~np.array([[item.blank] for item in rows])
+        near |= np.array([[item.sha256] for item in rows]) == digests
+        for i, j in np.argwhere(near):
+            yield first + int(i), int(j)

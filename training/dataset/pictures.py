@@ -1,0 +1,46 @@
+"""Picture files that lose nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from restore_rt.errors import InputError
+from restore_rt.files import whole_file
+
+__all__ = ["LOSSLESS", "Lossless", "check_format", "write_lossless"]
+
+Lossless = Literal["png", "webp"]
+LOSSLESS: Mapping[str, Mapping[str, Any]] = {"png": {}, "webp": {"lossless": True}}
+
+
+def check_format(name: str) -> None:
+    """Refuse a format that is not one of `LOSSLESS`.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    if name not in LOSSLESS:
+        raise InputError(f"the format is {name!r}; lossless ones are {', '.join(LOSSLESS)}")
+
+
+def write_lossless(path: Path, rgb: NDArray[np.uint8], *, overwrite: bool = False) -> None:
+    """Write (H, W, 3) 8-bit RGB to a PNG or lossless WebP file, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        The file exists and may not be replaced.
+    OutputError
+        It cannot be written.
+    """
+    name = path.suffix[1:]
+    with whole_file(path, overwrite=overwrite) as temporary:
+        Image.fromarray(rgb).save(temporary, format=name, **LOSSLESS[name])

@@ -1,0 +1,191 @@
+"""Smaller copies of pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from restore_rt.errors import InputError
+from restore_rt.training.dataset.folders import (
+    Advance,
+    Broken,
+    Tree,
+    for_each,
+    make_folder,
+    refuse_existing,
+    refuse_inputs,
+    without_suffix,
+)
+from restore_rt.training.dataset.pictures import (
+    Lossless,
+    check_format,
+    write_lossless,
+)
+from restore_rt.training.pictures import read_rgb
+
+__all__ = ["FILTERS", "Filter", "ReduceReport", "reduce_pictures", "reduced"]
+
+Filter = Literal["bicubic", "area", "lanczos", "nearest"]
+
+# Pillow's "area" is the mean of the pixels whose middle lies in the area: exact where a pixel of
+# the result stands for a whole number of them.
+FILTERS: Mapping[str, Image.Resampling] = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "area": Image.Resampling.BOX,
+    "lanczos": Image.Resampling.LANCZOS,
+    "nearest": Image.Resampling.NEAREST,
+}
+
+
+@dataclass(frozen=True)
+class ReduceReport:
+    """What became of the pictures.
+
+    Attributes
+    ----------
+    pictures
+        How many could be read.
+    written
+        How many were written.
+    kept
+        How many of these were no larger than asked for, and kept their size.
+    small
+        Pictures of which less than a pixel would be left.
+    """
+
+    pictures: int
+    written: int
+    kept: int
+    small: tuple[Path, ...]
+
+
+def reduced(
+    rgb: NDArray[np.uint8], scale: Fraction, filter_name: Filter = "bicubic"
+) -> NDArray[np.uint8]:
+    """Reduce a picture, on its values as they are (not in linear light).
+
+    A pixel of the result stands for exactly ``1 / scale`` pixels of the picture; what would be
+    less than a whole pixel at the end of an axis is cut off, so that the two stay aligned.
+
+    Parameters
+    ----------
+    rgb
+        (H, W, 3), 8 bits.
+    scale
+        Result over picture, above 0 and at most 1.
+    filter_name
+        A key of `FILTERS`; all but ``"nearest"`` widen with the reduction, and so do not alias.
+
+    Returns
+    -------
+    NDArray
+        (floor(H * scale), floor(W * scale), 3), 8 bits.
+
+    Raises
+    ------
+    InputError
+        The filter or the scale is not allowed, or less than a pixel would be left.
+    """
+    if filter_name not in FILTERS:
+        raise InputError(f"the filter is {filter_name!r}; there are {', '.join(FILTERS)}")
+    if not 0 < scale <= 1:
+        raise InputError(f"scale is {scale}; it is result over picture, above 0 and at most 1")
+    height, width = rgb.shape[:2]
+    rows, columns = int(height * scale), int(width * scale)
+    if min(rows, columns) < 1:
+        raise InputError(f"nothing is left of a picture of {width}x{height} at scale {scale}")
+    box = (0.0, 0.0, min(float(columns / scale), width), min(float(rows / scale), height))
+    image = Image.fromarray(rgb).resize((columns, rows), FILTERS[filter_name], box=box)
+    return np.asarray(image)
+
+
+def reduce_pictures(
+    tree: Tree,
+    target: Path,
+    *,
+    scale: Fraction | None = None,
+    size: int | None = None,
+    filter_name: Filter = "bicubic",
+    format_name: Lossless = "png",
+    overwrite: bool = False,
+    threads: int = 2,
+    advance: Advance | None = None,
+    broken: Broken | None = None,
+) -> ReduceReport:
+    """Reduce pictures and write them to a folder, lossless; ``a/b.jpg`` becomes ``a/b.png``.
+
+    Parameters
+    ----------
+    tree
+        The pictures.
+    target
+        The folder to write to; made if missing.
+    scale
+        Result over picture, above 0 and below 1.
+    size
+        Instead of a scale: the longer side of each result, in pixels. Smaller pictures keep
+        their size.
+    filter_name
+        See `reduced`.
+    format_name
+        ``"png"`` or ``"webp"``.
+    overwrite
+        Existing files may be replaced.
+    threads, advance, broken
+        See `for_each`.
+
+    Raises
+    ------
+    InputError
+        A value is not allowed, an output exists or is an input, or two pictures differ in their
+        suffix only.
+    MediaError
+        A picture cannot be read and `broken` is not given.
+    OutputError
+        A picture cannot be written.
+    """
+    check_format(format_name)
+    if filter_name not in FILTERS:
+        raise InputError(f"the filter is {filter_name!r}; there are {', '.join(FILTERS)}")
+    if (scale is None) == (size is None):
+        raise InputError("give either a scale or a size")
+    if scale is not None and not 0 < scale < 1:
+        raise InputError(
+            f"scale is {scale}; it is result over picture, above 0 and below 1: 1/2 halves"
+        )
+    if size is not None and size < 1:
+        raise InputError(f"size is {size}; it is the longer side in pixels, at least 1")
+    stems = without_suffix(tree)
+    targets = {file: target / f"{stem}.{format_name}" for stem, file in stems.items()}
+    refuse_existing((p for p in targets.values() if os.path.lexists(p)), overwrite=overwrite)
+    refuse_inputs(targets.values(), tree)
+
+    def work(path: Path) -> str:
+        rgb = read_rgb(path)
+        longer, shorter = max(rgb.shape[:2]), min(rgb.shape[:2])
+        wanted = scale if size is None else Fraction(size, longer)
+        assert wanted is not None
+        if wanted < 1 and shorter * wanted < 1:
+            return "small"
+        output = targets[path.relative_to(tree.root)]
+        make_folder(output.parent)
+        small = reduced(rgb, wanted, filter_name) if wanted < 1 else rgb
+        write_lossless(output, small, overwrite=overwrite)
+        return "reduced" if wanted < 1 else "kept"
+
+    results = for_each(tree, work, threads=threads, advance=advance, broken=broken)
+    kinds = [kind for _, kind in results]
+    return ReduceReport(
+        pictures=len(results),
+        written=len(results) - kinds.count("small"),
+        kept=kinds.count("kept"),
+        small=tuple(file for file, kind in results if kind == "small"),
+    )

@@ -1,0 +1,323 @@
+"""Pictures to sides, train, test and verify: the same for the same names, twins never apart."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from restore_rt.errors import InputError
+from restore_rt.files import output_error, whole_file
+from restore_rt.training.dataset.duplicates import DISTANCE, candidates, check_distance
+from restore_rt.training.dataset.fingerprints import Fingerprint, compare
+from restore_rt.training.dataset.folders import (
+    Advance,
+    Tree,
+    make_folder,
+    refuse_existing,
+    refuse_inputs,
+)
+from restore_rt.training.pictures import SUFFIXES
+
+__all__ = ["MANIFEST", "SIDES", "Placed", "SplitPlan", "SplitRules", "plan_split", "write_split"]
+
+SIDES = ("train", "test", "verify")
+MANIFEST = "manifest.tsv"
+_COLUMNS = ("file", "side", "group", "sha256")
+
+# A side is far from its share when it is off by more than this part of it, and by a picture.
+_FAR = 0.3
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where a picture goes: its path in the set, the side, its group, and the file's SHA-256."""
+
+    file: Path
+    side: str
+    group: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """Where all pictures go.
+
+    Attributes
+    ----------
+    placed
+        In the order of the tree.
+    twins
+        Pairs of near-duplicates that names alone would not have kept together.
+    unmatched
+        How many pictures have a name in which the pattern of groups matches nothing.
+    warnings
+        Sides that came out empty or far from their share.
+    """
+
+    placed: tuple[Placed, ...]
+    twins: tuple[tuple[Path, Path], ...]
+    unmatched: int
+    warnings: tuple[str, ...]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many pictures each side has."""
+        found = Counter(item.side for item in self.placed)
+        return {side: found[side] for side in SIDES}
+
+
+@dataclass(frozen=True)
+class SplitRules:
+    """What decides on which side a picture goes.
+
+    A hash of the seed and of the name of a picture's group does, so that a picture stays on its
+    side when others are added or removed, and the counts meet the shares only roughly.
+
+    Attributes
+    ----------
+    shares
+        The share of each side of `SIDES`, 0 to 1, together 1; a side that is not named has 0.
+    group
+        A regular expression. Pictures in whose path (with ``/``, relative to the set) it matches
+        the same text are a group: ``^[^/]+/`` makes one of each folder. A picture in whose path
+        it matches nothing is a group by itself.
+    seed
+        Another one gives another split.
+    distance
+        See `find_duplicates`.
+
+    Raises
+    ------
+    InputError
+        The shares do not add up to 1, the distance is not allowed, or the pattern is no regular
+        expression.
+    """
+
+    shares: Mapping[str, float]
+    group: str | None = None
+    seed: int = 0
+    distance: int = DISTANCE
+
+    def __post_init__(self) -> None:
+        check_distance(self.distance)
+        total = sum(self.shares.values())
+        known = set(self.shares) <= set(SIDES)
+        if not known or min(self.shares.values(), default=0) < 0 or not abs(total - 1) < 1e-6:
+            text = ", ".join(f"{side} {share:g}" for side, share in self.shares.items())
+            raise InputError(
+                f"the shares are {text}, together {total:g}; there are {', '.join(SIDES)}, each 0 "
+                "or more, together 1"
+            )
+        try:
+            re.compile(self.group or "")
+        except re.error as error:
+            raise InputError(
+                f"the pattern of groups is {self.group!r}, no regular expression: {error}"
+            ) from None
+
+
+def plan_split(
+    prints: Sequence[Fingerprint], rules: SplitRules, *, advance: Advance | None = None
+) -> SplitPlan:
+    """Decide on which side each picture goes.
+
+    Groups that have near-duplicates of each other become one, called after the first of their
+    names.
+
+    Parameters
+    ----------
+    prints
+        The fingerprints of the pictures.
+    rules
+        What decides.
+    advance
+        Called with the number of pictures compared since the last call.
+
+    Raises
+    ------
+    InputError
+        The pattern of groups matches in no name.
+    """
+    labels, unmatched = _labels([item.file for item in prints], rules.group)
+    sets = _Sets(labels)
+    twins = []
+    done = 0
+    for i, j in candidates(prints, prints, rules.distance):
+        if advance is not None and i > done:
+            advance(i - done)
+            done = i
+        joined = sets.name(labels[i]) == sets.name(labels[j])
+        if i < j and not joined and compare(prints[i], prints[j], rules.distance) is not None:
+            sets.join(labels[i], labels[j])
+            twins.append((prints[i].file, prints[j].file))
+    if advance is not None:
+        advance(len(prints) - done)
+    placed = tuple(
+        Placed(item.file, _side(name, rules), name, item.sha256)
+        for item, name in zip(prints, map(sets.name, labels), strict=True)
+    )
+    return SplitPlan(placed, tuple(twins), unmatched, tuple(_warnings(placed, rules.shares)))
+
+
+def _labels(files: Sequence[Path], group: str | None) -> tuple[list[str], int]:
+    names = [file.as_posix() for file in files]
+    if group is None:
+        return names, 0
+    matches = [re.search(group, name) for name in names]
+    texts = [match.group() if match else "" for match in matches]
+    if names and not any(texts):
+        raise InputError(
+            f"the pattern of groups is {group!r}; it matches in no name, such as {names[0]}"
+        )
+    # An empty match says nothing: it would make one group of all pictures.
+    return [text or name for text, name in zip(texts, names, strict=True)], texts.count("")
+
+
+class _Sets:
+    """Which labels belong together; a set is called by the first label in alphabetic order."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._above = {label: label for label in labels}
+
+    def name(self, label: str) -> str:
+        while self._above[label] != label:
+            self._above[label] = self._above[self._above[label]]
+            label = self._above[label]
+        return label
+
+    def join(self, first: str, second: str) -> None:
+        low, high = sorted((self.name(first), self.name(second)))
+        self._above[high] = low
+
+
+def _side(name: str, rules: SplitRules) -> str:
+    key = hashlib.sha256(f"{rules.seed}\n{name}".encode(errors="surrogateescape")).digest()
+    place = int.from_bytes(key[:8], "big") / 2**64
+    for side in SIDES:
+        place -= rules.shares.get(side, 0)
+        if place < 0:
+            return side
+    return max(SIDES, key=lambda side: rules.shares.get(side, 0))  # rounding of the sum
+
+
+def _warnings(placed: Sequence[Placed], shares: Mapping[str, float]) -> list[str]:
+    found = Counter(item.side for item in placed)
+    groups = Counter(item.group for item in placed)
+    (_, largest), *_ = groups.most_common(1) or [("", 0)]
+    cause = (
+        f"the {len(placed)} pictures are {len(groups)} groups, the largest of {largest}; take "
+        "another --seed or more pictures"
+    )
+    messages = []
+    for side in SIDES:
+        wanted = shares.get(side, 0) * len(placed)
+        if wanted and not found[side]:
+            messages.append(f"{side} is empty: {cause}")
+        elif abs(found[side] - wanted) > max(_FAR * wanted, 1):
+            messages.append(
+                f"{side} has {found[side]} of {len(placed)} pictures, {wanted:.0f} would be its "
+                f"share: {cause}"
+            )
+    return messages
+
+
+def write_split(
+    plan: SplitPlan,
+    tree: Tree,
+    target: Path,
+    *,
+    link: bool = False,
+    overwrite: bool = False,
+    advance: Advance | None = None,
+) -> None:
+    """Write the pictures of a plan to a folder for each side, and then the manifest.
+
+    The files are copied as they are, to ``train/...``, ``test/...`` and ``verify/...``; the
+    manifest, ``manifest.tsv``, has the columns file, side, group, sha256.
+
+    Parameters
+    ----------
+    plan
+        Where the pictures go.
+    tree
+        Where they are.
+    target
+        The folder to write to; made if missing.
+    link
+        Make symbolic links (relative ones) instead of copies.
+    overwrite
+        Existing files may be replaced. Pictures that an earlier split left elsewhere in `target`
+        are refused even so: one could stand on two sides.
+    advance
+        Called with 1 after each picture.
+
+    Raises
+    ------
+    InputError
+        Outputs exist, or are inputs.
+    OutputError
+        A file cannot be written.
+    """
+    outputs = [target / item.side / item.file for item in plan.placed]
+    manifest = target / MANIFEST
+    refuse_existing((p for p in (manifest, *outputs) if os.path.lexists(p)), overwrite=overwrite)
+    # A link to an input, which an earlier split made, is replaced, and not what it leads to.
+    refuse_inputs((p for p in outputs if not p.is_symlink()), tree)
+    _refuse_strays(target, set(outputs))
+    # It is there when the split is whole.
+    manifest.unlink(missing_ok=True)
+    for item, output in zip(plan.placed, outputs, strict=True):
+        make_folder(output.parent)
+        source = tree.root / item.file
+        if link:
+            _link(source, output)
+        else:
+            _copy(source, output, overwrite=overwrite)
+        if advance is not None:
+            advance(1)
+    make_folder(target)
+    with (
+        whole_file(manifest, overwrite=overwrite) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for item in plan.placed:
+            writer.writerow((item.file.as_posix(), item.side, item.group, item.sha256))
+
+
+def _refuse_strays(target: Path, outputs: set[Path]) -> None:
+    for side in SIDES:
+        for here, _, names in os.walk(target / side):
+            for name in names:
+                file = Path(here, name)
+                if file.suffix.lower() in SUFFIXES and file not in outputs:
+                    raise InputError(
+                        f"{file} is not part of this split, and what it shows may be "
+                        f"on another side; remove the folders {', '.join(SIDES)} in {target}, or "
+                        "give another folder"
+                    )
+
+
+def _copy(source: Path, output: Path, *, overwrite: bool) -> None:
+    if overwrite and output.is_symlink():
+        output.unlink()  # else the copy would go where the link leads
+    with whole_file(output, overwrite=overwrite) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def _link(source: Path, output: Path) -> None:
+    temporary = output.with_name(f".restore-rt-{secrets.token_hex(6)}")
+    try:
+        temporary.symlink_to(os.path.relpath(source.resolve(), output.parent.resolve()))
+        temporary.replace(output)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise output_error(error, output) from error

@@ -1,0 +1,40 @@
+"""Evaluation: damage pictures, let models restore them, and measure what came back. No torch."""
+
+from restore_rt.training.evaluation.candidates import (
+    BASELINES,
+    ORIGINAL,
+    Candidate,
+    baselines,
+    open_models,
+)
+from restore_rt.training.evaluation.crops import Crops
+from restore_rt.training.evaluation.ocr import Tesseract
+from restore_rt.training.evaluation.report import report, worst_first
+from restore_rt.training.evaluation.results import Evaluation, PictureResult, Score
+from restore_rt.training.evaluation.runner import evaluate, evaluate_sample
+from restore_rt.training.evaluation.samples import Sample, find_files, load_sample, read_steps
+from restore_rt.training.evaluation.tables import columns_of, pictures, rows_of
+
+__all__ = [
+    "BASELINES",
+    "ORIGINAL",
+    "Candidate",
+    "Crops",
+    "Evaluation",
+    "PictureResult",
+    "Sample",
+    "Score",
+    "Tesseract",
+    "baselines",
+    "columns_of",
+    "evaluate",
+    "evaluate_sample",
+    "find_files",
+    "load_sample",
+    "open_models",
+    "pictures",
+    "read_steps",
+    "report",
+    "rows_of",
+    "worst_first",
+]

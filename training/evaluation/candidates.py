@@ -1,0 +1,146 @@
+"""What is compared: models as the product runs them, and enlarging without one."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from restore_rt import load, zoo
+from restore_rt.errors import InputError, ModelError
+
+__all__ = ["BASELINES", "ORIGINAL", "Candidate", "baselines", "open_models"]
+
+U8 = NDArray[np.uint8]
+
+ORIGINAL = "original"
+# By scale: 1, and above 1. The first of them is what models are compared with.
+BASELINES = (("input",), ("bicubic", "lanczos"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """Something that restores 8-bit frames, (H, W, 3) or grey (H, W).
+
+    Attributes
+    ----------
+    name
+        Its row in the table; no two candidates share one.
+    restore
+        Frame in, frame `scale` times as large out.
+    scale
+        Output size over input size.
+    parameters
+        Number of weights, None for what is no model.
+    timed
+        Whether its time means anything.
+    details
+        More of it, for the JSON file: what holds text, numbers, None and further such tables.
+    """
+
+    name: str
+    restore: Callable[[U8], U8]
+    scale: int
+    parameters: int | None = None
+    timed: bool = True
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def baselines(scale: int) -> list[Candidate]:
+    """Return what models are compared with.
+
+    These are Pillow's bicubic and Lanczos filters on RGB, or, at scale 1, the input itself.
+    """
+    if scale == 1:
+        return [Candidate(name="input", restore=lambda frame: frame, scale=1, timed=False)]
+    filters = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
+    return [
+        Candidate(name=name, restore=_enlarger(filters[name], scale), scale=scale)
+        for name in BASELINES[1]
+    ]
+
+
+@contextmanager
+def open_models(models: Sequence[str], *, threads: int | None = None) -> Iterator[list[Candidate]]:
+    """Load models as `restore_rt.load` does, tiles and colour handling included.
+
+    A model goes by the name in its manifest; where two share one, by the file's path.
+
+    Parameters
+    ----------
+    models
+        Names of shipped models and paths of .onnx files, at least one.
+    threads
+        See `restore_rt.load`.
+
+    Raises
+    ------
+    InputError
+        If there is none, one is given twice, or their scales differ.
+    ModelError
+        If one is unknown or cannot be read.
+    """
+    if not models:
+        raise InputError("no model is named; give the name of a shipped one or an .onnx file")
+    with ExitStack() as stack:
+        loaded = []
+        for model in models:
+            restorer = stack.enter_context(load(model, threads=threads))
+            loaded.append((model, restorer, restorer.manifest))
+        scales = {manifest.name: manifest.scale for _, _, manifest in loaded}
+        if len({manifest.scale for _, _, manifest in loaded}) > 1:
+            listed = ", ".join(f"{name} x{scale}" for name, scale in scales.items())
+            raise InputError(f"the models enlarge differently ({listed}); give those of one scale")
+        shared = Counter(manifest.name for _, _, manifest in loaded)
+        taken = {ORIGINAL, *BASELINES[0], *BASELINES[1]}
+        candidates = []
+        for model, restorer, manifest in loaded:
+            unique = shared[manifest.name] == 1 and manifest.name not in taken
+            name = manifest.name if unique else model
+            if name in taken:
+                raise InputError(f"{name} is given twice; give each model once")
+            taken.add(name)
+            candidates.append(
+                Candidate(
+                    name=name,
+                    restore=restorer,
+                    scale=manifest.scale,
+                    parameters=_parameters(model),
+                    details={
+                        "model": manifest.name,
+                        "version": manifest.version,
+                        "colour": manifest.colour,
+                        "sha256": manifest.sha256,
+                        "runs_on": restorer.description,
+                    },
+                )
+            )
+        yield candidates
+
+
+def _enlarger(resampling: Image.Resampling, scale: int) -> Callable[[U8], U8]:
+    def enlarge(frame: U8) -> U8:
+        height, width = frame.shape[:2]
+        size = (width * scale, height * scale)
+        return np.asarray(Image.fromarray(frame).resize(size, resampling))
+
+    return enlarge
+
+
+def _parameters(model: str) -> int:
+    import onnx
+
+    path = Path(model)
+    try:
+        network = onnx.load(path if path.is_file() else zoo.path_of(model))
+    except OSError as error:
+        raise ModelError(f"{model} cannot be read: {error.strerror}") from error
+    return sum(math.prod(tensor.dims) for tensor in network.graph.initializer)

@@ -1,0 +1,214 @@
+"""What an evaluation found, picture by picture and in total, and how it is stored."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import platform
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from restore_rt import __version__, _ext
+from restore_rt.loading import available_threads
+from restore_rt.training.evaluation.candidates import BASELINES, ORIGINAL, Candidate
+from restore_rt.training.evaluation.ocr import Lettering, Misread
+
+__all__ = ["SCHEMA", "Evaluation", "PictureResult", "Score", "machine"]
+
+SCHEMA = 1
+_LIBRARIES = ("numpy", "pillow", "onnx", "onnxruntime", "scikit-image", "scipy", "rapidfuzz", "av")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How one candidate did on one picture.
+
+    Attributes
+    ----------
+    metrics
+        Figures by the metric's name, means over the frames of a clip; what could not be measured
+        is missing.
+    milliseconds
+        Time for a megapixel of output, None where it means nothing.
+    misread
+        Characters that were misread, None where there was nothing to read.
+    """
+
+    metrics: dict[str, float]
+    milliseconds: float | None = None
+    misread: Misread | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureResult:
+    """How all candidates did on one picture or clip; `scores` is by their names, and `ORIGINAL`.
+
+    The size is that of the original, in pixels. `lettering` is what could be read on it.
+    """
+
+    name: str
+    height: int
+    width: int
+    frames: int
+    grey: bool
+    scores: dict[str, Score]
+    lettering: Lettering | None = None
+
+
+@dataclass(kw_only=True)
+class Evaluation:
+    """Everything that was measured.
+
+    Attributes
+    ----------
+    scale
+        By how much the candidates enlarge.
+    degradation
+        What happened to the pictures, as the command line writes it.
+    candidates
+        What was compared, baselines first.
+    pictures
+        In the order of their names.
+    failed
+        Name and reason of each picture that could not be evaluated.
+    ocr
+        Version of the program that read lettering, None where none did.
+    """
+
+    scale: int
+    degradation: str
+    candidates: Sequence[Candidate]
+    ocr: str | None = None
+    pictures: list[PictureResult] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def baseline(self) -> str:
+        """Name of the candidate that models are measured against."""
+        return BASELINES[self.scale > 1][0]
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the candidates that are no baselines."""
+        return [c.name for c in self.candidates if c.name not in BASELINES[self.scale > 1]]
+
+    @property
+    def lettered(self) -> int:
+        """How many pictures have enough lettering to be read."""
+        return sum(picture.lettering is not None for picture in self.pictures)
+
+    def totals(self, name: str) -> dict[str, float]:
+        """Return a candidate's figures over all pictures.
+
+        Metrics are means over the pictures where they could be measured, ``ms_per_megapixel`` is
+        the median, and ``cer`` and ``cer_page`` are errors over characters, of all pages together.
+        """
+        scores = [p.scores[name] for p in self.pictures if name in p.scores]
+        names = dict.fromkeys(key for score in scores for key in score.metrics)
+        totals = {
+            key: statistics.fmean(score.metrics[key] for score in scores if key in score.metrics)
+            for key in names
+        }
+        totals.update(_error_rates((p.lettering, p.scores[name].misread) for p in self.pictures))
+        times = [score.milliseconds for score in scores if score.milliseconds is not None]
+        if times:
+            totals["ms_per_megapixel"] = statistics.median(times)
+        return totals
+
+    def gain(self, picture: PictureResult) -> float:
+        """Return by how many dB of PSNR on Y the least good model beats the baseline."""
+        base = picture.scores[self.baseline].metrics["psnr_y"]
+        gains = (picture.scores[name].metrics["psnr_y"] - base for name in self.models)
+        # Two pictures that both are the original bit for bit: infinity less infinity.
+        return min((0.0 if math.isnan(gain) else gain for gain in gains), default=0.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON can hold it; PSNR of equal pictures is the text "inf"."""
+        rows = [*(candidate.name for candidate in self.candidates), ORIGINAL]
+        return {
+            "schema": SCHEMA,
+            "what": (
+                f"psnr_y and ssim_y on BT.601 luma, 16 to 235 (grey pictures at scale 1: on their "
+                f"values), {self.scale if self.scale > 1 else 0} pixels shaved; ms_per_megapixel "
+                "of output; cer by lines, cer_page by whole pages"
+            ),
+            "scale": self.scale,
+            "degradation": self.degradation,
+            "ocr": self.ocr,
+            "machine": machine(),
+            "candidates": [
+                {"name": c.name, "parameters": c.parameters, **c.details} for c in self.candidates
+            ],
+            "evaluated": len(self.pictures),
+            "failed": [{"name": name, "error": error} for name, error in self.failed],
+            "unlettered": len(self.pictures) - self.lettered if self.ocr else None,
+            "totals": {name: _plain(self.totals(name)) for name in rows},
+            "pictures": [_picture(picture) for picture in self.pictures],
+        }
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures were measured on and with, for JSON."""
+    libraries = {}
+    for name in _LIBRARIES:
+        try:
+            libraries[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "processor": _processor(),
+        "threads": available_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "kernels": _ext.isa(),
+        "python": platform.python_version(),
+        "restore_rt": __version__,
+        "libraries": libraries,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _error_rates(pairs: Iterable[tuple[Lettering | None, Misread | None]]) -> dict[str, float]:
+    lines = page = characters = on_page = 0
+    for lettering, misread in pairs:
+        if lettering is not None and misread is not None:
+            lines, page = lines + misread.lines, page + misread.page
+            characters, on_page = characters + lettering.characters, on_page + len(lettering.page)
+    rates = {"cer": lines / characters} if characters else {}
+    return {**rates, "cer_page": page / on_page} if on_page else rates
+
+
+def _picture(picture: PictureResult) -> dict[str, Any]:
+    scores = {}
+    for name, score in picture.scores.items():
+        figures = {**score.metrics, **_error_rates([(picture.lettering, score.misread)])}
+        if score.milliseconds is not None:
+            figures["ms_per_megapixel"] = score.milliseconds
+        scores[name] = _plain(figures)
+    lettering = picture.lettering
+    return {
+        "name": picture.name,
+        "height": picture.height,
+        "width": picture.width,
+        "frames": picture.frames,
+        "grey": picture.grey,
+        "characters": lettering.characters if lettering else None,
+        "scores": scores,
+    }
+
+
+def _plain(figures: dict[str, float]) -> dict[str, float | str]:
+    return {
+        name: round(value, 6) if math.isfinite(value) else str(value)
+        for name, value in figures.items()
+    }

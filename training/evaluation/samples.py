@@ -1,0 +1,205 @@
+"""What candidates are given and should give back: pictures and clips, damaged, and as they were."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_rt.errors import InputError, MediaError
+from restore_rt.images import READABLE, read_picture
+from restore_rt.training.degradations import (
+    STEPS,
+    Clip,
+    Step,
+    degrade,
+    parse_spec,
+    wandering_crops,
+)
+from restore_rt.training.degradations.codecs import H264, Jpeg
+from restore_rt.training.degradations.resizing import Reduce, Rescale
+from restore_rt.training.regions import REACH, whole
+
+__all__ = ["CLIP_FRAMES", "VIDEOS", "Sample", "find_files", "load_sample", "read_steps"]
+
+U8 = NDArray[np.uint8]
+
+VIDEOS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".ts", ".webm", ".y4m")
+# As long a clip as a still becomes for a video codec.
+CLIP_FRAMES = 16
+# Steps that take a grey frame (H, W) and give one.
+_GREY_STEPS = (Jpeg, Reduce, Rescale)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture or a clip: its frames as they were and damaged, of one size each.
+
+    Originals are (s*h, s*w, 3) or grey (s*h, s*w), inputs (h, w, 3) or (h, w); uint8.
+    """
+
+    name: str
+    originals: list[U8]
+    inputs: list[U8]
+
+    @property
+    def middle(self) -> int:
+        """The frame that stands for the clip where one picture is looked at."""
+        return len(self.originals) // 2
+
+
+def read_steps(text: str | None, scale: int) -> tuple[Step, ...]:
+    """Read what happens to the pictures; None is reduction by `scale` alone.
+
+    Parameters
+    ----------
+    text
+        As `restore_rt.training.degradations.parse_spec` takes it.
+    scale
+        By how much the models enlarge.
+
+    Raises
+    ------
+    InputError
+        If it is not so written, or its results do not have the size that the models need.
+    """
+    if text is None:
+        if scale == 1:
+            raise InputError(
+                "models that keep the size need damage to repair; give --degrade, for example "
+                f"--degrade jpeg:30 (there are {', '.join(sorted(STEPS))})"
+            )
+        return (Reduce(),)
+    steps = parse_spec(text)
+    if not steps:
+        raise InputError(f"--degrade is {text!r}, which does nothing; name a degradation")
+    reductions = sum(isinstance(step, Reduce) for step in steps)
+    if reductions != (scale > 1):
+        allowed = "one step 'reduce'" if scale > 1 else "no step 'reduce'"
+        raise InputError(
+            f"--degrade is {text!r}, with {reductions} steps 'reduce'; models that enlarge {scale} "
+            f"times need {allowed}"
+        )
+    if any(isinstance(step, H264) and step.luma for step in steps):
+        raise InputError(
+            f"--degrade is {text!r}, but frames of luma alone are for training; leave luma=yes out"
+        )
+    return steps
+
+
+def find_files(folder: Path) -> list[Path]:
+    """Return the pictures and videos right in a folder, ordered by name.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, cannot be listed, or holds none.
+    """
+    allowed = {*READABLE, *VIDEOS}
+    try:
+        files = sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in allowed and not path.name.startswith(".")
+        )
+    except OSError as error:
+        raise InputError(
+            f"cannot list the folder {folder}: {error.strerror}; name a folder of pictures or "
+            "videos"
+        ) from None
+    if not files:
+        raise InputError(
+            f"no pictures or videos in {folder}; it should hold {', '.join(sorted(allowed))} files"
+        )
+    return files
+
+
+def load_sample(path: Path, steps: Sequence[Step], *, scale: int, frames: int) -> Sample:
+    """Read a picture or a video and damage it; the same on every machine for one file name.
+
+    A still that goes through a video codec becomes a clip first, over which a camera drifts: frames
+    that others refer to are coded better, and most of a frame is predicted, as in real video. A
+    grey picture stays grey where every step allows that, else it is treated as RGB. Samples of more
+    than 8 bits are rounded, and alpha is left out.
+
+    Parameters
+    ----------
+    path
+        The file.
+    steps
+        What happens to it.
+    scale
+        The sides are cut to multiples of this.
+    frames
+        The most frames that are taken of a video, or made of a still.
+
+    Raises
+    ------
+    MediaError
+        If it cannot be read.
+    InputError
+        If it is too small.
+    """
+    rng = np.random.default_rng(zlib.crc32(path.name.encode()))
+    if path.suffix.lower() in VIDEOS:
+        originals = _read_video(path, frames)
+    else:
+        picture = _read_still(path, keep_grey=all(isinstance(step, _GREY_STEPS) for step in steps))
+        originals = [picture]
+        if any(isinstance(step, H264) for step in steps):
+            originals = _drifting(picture, min(frames, CLIP_FRAMES), rng)
+    if min(originals[0].shape[:2]) < scale:
+        raise InputError(f"{path} is too small to be reduced {scale} times")
+    clip: Clip = [whole(frame, scale) for frame in originals]
+    return Sample(path.name, clip, degrade(steps, clip, rng, scale=scale))
+
+
+def _read_still(path: Path, *, keep_grey: bool) -> U8:
+    picture = read_picture(path)
+    pixels = picture.pixels[..., :-1] if picture.alpha else picture.pixels
+    if pixels.dtype == np.uint16:
+        pixels = np.rint(pixels / 257)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim == 2 and not keep_grey:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    return np.ascontiguousarray(pixels, np.uint8)
+
+
+def _drifting(picture: U8, frames: int, rng: np.random.Generator) -> list[U8]:
+    # A small picture keeps most of what it shows.
+    reach = min(REACH, min(picture.shape[:2]) // 4)
+    origins, (height, width) = wandering_crops(
+        *picture.shape[:2], frames=frames, reach=reach, rng=rng
+    )
+    return [picture[y : y + height, x : x + width] for y, x in origins]
+
+
+def _read_video(path: Path, frames: int) -> list[U8]:
+    try:
+        import av
+
+        from restore_rt.video.opening import choose_stream, open_video
+    except ImportError:
+        raise InputError(
+            f"{path} is a video, which needs PyAV; pip install 'restore-rt[eval]'"
+        ) from None
+    found: list[U8] = []
+    with open_video(path) as container:
+        stream = choose_stream(container, path)
+        try:
+            for frame in container.decode(stream):
+                found.append(np.ascontiguousarray(frame.to_ndarray(format="rgb24"), np.uint8))
+                if len(found) == frames:
+                    break
+        except (av.FFmpegError, ValueError) as error:
+            raise MediaError(f"{path} cannot be decoded: {error}; get it again") from error
+    if not found:
+        raise MediaError(f"{path} has no frames; get it again")
+    if len({frame.shape for frame in found}) > 1:
+        raise MediaError(f"{path} changes its size midway; cut it into clips of one size")
+    return found
