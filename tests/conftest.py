@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,18 @@ def data_dir() -> Path:
     if folder and Path(folder, "test").is_dir():
         return Path(folder)
     reason = f"RESTORE_RT_DATA is {folder!r}; it must name the folder of test images and clips"
-    if os.environ.get("RESTORE_RT_REQUIRE_DATA") == "1":
+    _missing(reason)
+    raise AssertionError
+
+
+@pytest.fixture(scope="session")
+def tesseract() -> None:
+    """Skip where the program that reads lettering is missing (fail where it is mandatory)."""
+    if shutil.which("tesseract") is None:
+        _missing("tesseract is not installed: apt install tesseract-ocr")
+
+
+def _missing(reason: str) -> None:
+    if os.environ.get("RESTORE_RT_REQUIRE_ALL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)

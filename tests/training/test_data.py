@@ -29,7 +29,7 @@ def test_batches_depend_on_seed_and_step_alone(
 ) -> None:
     first, second = load(recipe_of(), pictures), load(recipe_of(), pictures)
     other = load(recipe_of(("seed = 7", "seed = 8")), pictures)
-    seen = []
+    seen: list[torch.Tensor] = []
     for step in (0, 1, 5, 6, 30):
         x, y = first.batch(step)
         assert tuple(x.shape) == (3, 1, 12, 12)

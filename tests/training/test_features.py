@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError, RestoreError
@@ -132,10 +133,9 @@ def test_vgg_computes_what_torchvision_does(vgg_file: Path) -> None:
 
 
 def test_vgg_from_safetensors(tmp_path: Path) -> None:
-    safetensors = pytest.importorskip("safetensors.torch")
     path = tmp_path / "vgg19.safetensors"
     weights = {name: value.contiguous() for name, value in _torchvision_weights().items()}
-    safetensors.save_file(weights, path)
+    save_file(weights, path)
     network = load_features(path)
     assert torch.equal(
         network.get_submodule("conv5_4").get_parameter("weight"), weights["features.34.weight"]
@@ -199,7 +199,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_damaged_safetensors_are_refused(tmp_path: Path) -> None:
-    pytest.importorskip("safetensors.torch")
     path = tmp_path / "weights.safetensors"
     path.write_bytes(b"\x08\0\0\0\0\0\0\0damaged!")
     with pytest.raises(InputError, match="cannot be read as weights"):
@@ -218,7 +217,6 @@ def test_without_safetensors_the_error_says_what_to_install(
 
 
 def test_saved_features_are_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("safetensors.torch")
     torch.manual_seed(0)
     network = FeatureNet(degradations=6)
     path = tmp_path / "features.safetensors"

@@ -3,7 +3,6 @@ from __future__ import annotations
 import difflib
 import io
 import os
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -261,7 +260,7 @@ def test_words_bring_every_letter_and_digit() -> None:
     assert all(cry(rng).rstrip("!?").isupper() for _ in range(50))
 
 
-@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+@pytest.mark.usefixtures("tesseract")
 def test_lettering_is_legible() -> None:
     face = typeface(None)
     font = face.at(48)
@@ -280,7 +279,7 @@ def test_lettering_is_legible() -> None:
     assert difflib.SequenceMatcher(None, read, " ".join(words)).ratio() > 0.9, read
 
 
-@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+@pytest.mark.usefixtures("tesseract")
 def test_pages_say_what_they_tell(lettering: Lettering) -> None:
     ratios = []
     for seed in range(4):

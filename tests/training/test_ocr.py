@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from restore_rt.training.degradations import degrade, parse_spec
 from restore_rt.training.evaluation import Tesseract, baselines
 from restore_rt.training.evaluation.ocr import Lettering, Misread, normalised
 
-real = pytest.mark.skipif(shutil.which("tesseract") is None, reason="needs tesseract")
+real = pytest.mark.usefixtures("tesseract")
 
 COLUMNS = "level page_num block_num par_num line_num word_num left top width height conf text"
 # What is found on a page: block, line, place, confidence, word.
