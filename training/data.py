@@ -41,7 +41,7 @@ class RegionCache:
     """
 
     def __init__(self, make: Callable[[int], Pair], cache: Cache, *, threads: int = 2) -> None:
-        self._make, self._cache = make, cache
+        self.make, self._cache = make, cache
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="regions")
         self._coming: deque[Future[Pair]] = deque()
         # Region n lies at n % count.
@@ -63,7 +63,7 @@ class RegionCache:
             self._asked = self._next = first
             self._kept = {}
         while self._asked < first + count + AHEAD:
-            self._coming.append(self._pool.submit(self._make, self._asked))
+            self._coming.append(self._pool.submit(self.make, self._asked))
             self._asked += 1
         while self._next < first + count:
             started = time.perf_counter()

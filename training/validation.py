@@ -68,9 +68,10 @@ def sample_grid(
     """
     rows = []
     each = max(1, GRID_ROWS // len(pairs))
-    for some in pairs.values():
-        for pair in some[:each]:
-            rows.append(_row(network, pair, scale, device))
+    for number, some in enumerate(pairs.values()):
+        # Another picture for each row, as far as there are others.
+        for place in range(number * each, number * each + min(each, len(some))):
+            rows.append(_row(network, some[place % len(some)], scale, device))
     # Pictures can be smaller than the crop.
     height, width = (max(row.shape[axis] for row in rows) for axis in (0, 1))
     grid = np.full(((height + GAP) * len(rows) - GAP, width, 3), 255, np.uint8)

@@ -116,7 +116,7 @@ def test_validation_pictures_are_never_trained_on(
         ("clean", "h264", "jpeg"), len(kept)
     )
     reads = []
-    library = patches.regions._make.__self__.library  # type: ignore[attr-defined]
+    library = patches.regions.make.__self__.library  # type: ignore[attr-defined]
     original = library.__class__.__call__
 
     class Spy(library.__class__):  # type: ignore[misc, name-defined]
