@@ -29,26 +29,27 @@ FIGURES = ("psnr_y", "ssim_y", "niqe", "cer", "cer_page", "ms_per_megapixel")
 
 @dataclass(frozen=True)
 class Case:
-    """Pictures, what happens to them, and whether their lettering is read."""
+    """Pictures (``files`` in ``folder``), what happens to them, and whether lettering is read."""
 
     folder: str
     degrade: str = "reduce"
     ocr: bool = False
+    files: str = "*"
 
 
 PHOTOS = {name: Case(f"test/sr/{name}") for name in ("Set5", "Set14", "BSD100")}
+# The JPEG there is the twin of one of the pages.
+COMICS: Any = {"folder": "test/comic", "files": "*.png", "ocr": True}
 CASES: dict[str, dict[str, Case]] = {
     "video-x2": {**PHOTOS, "clips, H.264 CRF 28": Case("test/video", "reduce,h264:28")},
     "photo-x2": {**PHOTOS, "Set14, JPEG 80": Case("test/sr/Set14", "reduce,jpeg:80")},
     "photo-x4-gan": PHOTOS,
     "comic-x2": {
-        "comics, JPEG 70, 50, 60": Case("test/comic", "reduce,jpeg:70,jpeg:50,jpeg:60", ocr=True),
-        "comics": Case("test/comic"),
+        "comics, JPEG 70, 50, 60": Case(**COMICS, degrade="reduce,jpeg:70,jpeg:50,jpeg:60"),
+        "comics": Case(**COMICS),
     },
     "comic-x1": {
-        "comics, JPEG 30 to 60 three times": Case(
-            "test/comic", "jpeg:quality=30-60:rounds=3", ocr=True
-        ),
+        "comics, JPEG 30 to 60 three times": Case(**COMICS, degrade="jpeg:quality=30-60:rounds=3"),
     },
     "repair-x1": {
         "classic5, JPEG 10": Case("test/classic5", "jpeg:10"),
@@ -96,7 +97,7 @@ def measure(name: str, data: Path) -> dict[str, Any]:
                 ocr=reader.version if reader else None,
             )
             steps = read_steps(case.degrade, model.scale)
-            files = find_files(data / case.folder)
+            files = [file for file in find_files(data / case.folder) if file.match(case.files)]
             for path, outcome in evaluate(
                 files, evaluation.candidates, steps, metrics, reader=reader
             ):
@@ -109,6 +110,7 @@ def measure(name: str, data: Path) -> dict[str, Any]:
             }
             cases[label] = {
                 "folder": case.folder,
+                "files": case.files,
                 "degrade": case.degrade,
                 "pictures": len(evaluation.pictures),
                 "lettered": evaluation.lettered if reader else None,
