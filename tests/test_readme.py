@@ -50,3 +50,17 @@ def test_speed_of_the_import() -> None:
     times = results("startup")["milliseconds"]
     assert f"takes {times['restore_rt']['median']:.0f} ms" in README
     assert f"NumPy takes {times['numpy']['median']:.0f} ms" in README
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks" / "results").glob("model_*.json")))
+def test_quality_of_every_model(path: Path) -> None:
+    record = json.loads(path.read_text("utf-8"))
+    name = record["model"]["name"]
+    assert f"| [`{name}`](restore_rt/zoo/{name}.md) |" in README
+    assert f"| {record['model']['parameters']:,} |" in README
+    for label, case in record["cases"].items():
+        base, ours = case["totals"][case["baseline"]], case["totals"][name]
+        row = f"| `{name}` | {label} | {base['psnr_y']:.2f} | {ours['psnr_y']:.2f} |"
+        if case["lettered"]:
+            row += f" {base['cer_page']:.3f} | {ours['cer_page']:.3f} |"
+        assert row in README
