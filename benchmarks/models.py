@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,17 +40,17 @@ class Case:
 
 PHOTOS = {name: Case(f"test/sr/{name}") for name in ("Set5", "Set14", "BSD100")}
 # The JPEG there is the twin of one of the pages.
-COMICS: Any = {"folder": "test/comic", "files": "*.png", "ocr": True}
+comics = functools.partial(Case, "test/comic", files="*.png", ocr=True)
 CASES: dict[str, dict[str, Case]] = {
     "video-x2": {**PHOTOS, "clips, H.264 CRF 28": Case("test/video", "reduce,h264:28")},
     "photo-x2": {**PHOTOS, "Set14, JPEG 80": Case("test/sr/Set14", "reduce,jpeg:80")},
     "photo-x4-gan": PHOTOS,
     "comic-x2": {
-        "comics, JPEG 70, 50, 60": Case(**COMICS, degrade="reduce,jpeg:70,jpeg:50,jpeg:60"),
-        "comics": Case(**COMICS),
+        "comics, JPEG 70, 50, 60": comics(degrade="reduce,jpeg:70,jpeg:50,jpeg:60"),
+        "comics": comics(),
     },
     "comic-x1": {
-        "comics, JPEG 30 to 60 three times": Case(**COMICS, degrade="jpeg:quality=30-60:rounds=3"),
+        "comics, JPEG 30 to 60 three times": comics(degrade="jpeg:quality=30-60:rounds=3"),
     },
     "repair-x1": {
         "classic5, JPEG 10": Case("test/classic5", "jpeg:10"),
@@ -69,14 +70,16 @@ def main() -> None:
         default=os.environ.get("RESTORE_RT_DATA"),
         help="the folder that holds test/sr/Set5 and so on; default: RESTORE_RT_DATA",
     )
-    shipped = [manifest.name for manifest in zoo.models()]
     parser.add_argument("models", nargs="*", metavar="MODEL", help="default: all that are shipped")
     options = parser.parse_args()
     if options.data is None:
         parser.error("no test images; give --data or set RESTORE_RT_DATA")
-    for name in options.models or shipped:
+    shipped = [manifest.name for manifest in zoo.models()]
+    names = options.models or shipped
+    for name in names:
         if name not in shipped:
             parser.error(f"{name!r} is not shipped; there are {', '.join(shipped)}")
+    for name in names:
         record = measure(name, options.data)
         show(name, record)
         print(f"written: {write(f'model_{name}', record)}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,12 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from restore_rt import zoo
-from restore_rt.manifest import read_manifest
+from restore_rt.manifest import parameter_count, read_manifest
 from restore_rt.training.colour import luma
-from restore_rt.training.degradations import degrade, parse_spec, wandering_crops
+from restore_rt.training.degradations import degrade, drifting, parse_spec, whole
+from restore_rt.training.evaluation import generator_for
 from restore_rt.training.metrics import psnr
 from restore_rt.training.pictures import find_pictures, read_rgb
-from restore_rt.training.regions import REACH, whole
 
 MODEL = "video-x2"
 SETS = ("Set5", "Set14", "BSD100")
@@ -72,7 +71,6 @@ def main() -> None:
         }
         sets[name] = {"images": len(find_pictures(folder)), **rows}
     _print(sets, manifest.name)
-    parameters = sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer)
     if not options.dry_run:
         record = {
             "what": (
@@ -82,7 +80,7 @@ def main() -> None:
             ),
             "model": {"name": manifest.name, "version": manifest.version},
             "weights_sha256": manifest.sha256,
-            "parameters": parameters,
+            "parameters": parameter_count(model),
             "sets": sets,
         }
         print(f"written: {write(f'quality_{manifest.name}', record)}")
@@ -121,15 +119,10 @@ def _measure(
 
 def _pairs(file: Path, scale: int, spec: str, frames: int) -> Iterator[tuple[Plane, Plane]]:
     """Damaged luma and the original's, as a decoder hands it to a luma model: never RGB between."""
-    rng = np.random.default_rng(zlib.crc32(file.name.encode()))
+    rng = generator_for(file)
     rgb = read_rgb(file)
-    originals = [rgb]
-    if frames > 1:
-        origins, (height, width) = wandering_crops(
-            *rgb.shape[:2], frames=frames, reach=REACH, rng=rng
-        )
-        originals = [rgb[y : y + height, x : x + width] for y, x in origins]
-    originals = [whole(original, scale) for original in originals]
+    clip = drifting(rgb, frames, rng) if frames > 1 else [rgb]
+    originals = [whole(original, scale) for original in clip]
     damaged = degrade(parse_spec(spec), originals, rng, scale=scale)
     for frame, original in zip(damaged, originals, strict=True):
         plane = luma(frame) if frame.ndim == 3 else frame.astype(np.float32)

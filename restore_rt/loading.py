@@ -17,7 +17,7 @@ from restore_rt.tiling import SharedSizes, TileSizes
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["available_threads", "load"]
+__all__ = ["available_threads", "load", "thread_count"]
 
 # A model that says nothing of itself gets the halo of a deep plain network and a safe tile.
 _ASSUMED_HALO = 32
@@ -78,12 +78,7 @@ def load(
     InputError
         An option has a value that is not allowed.
     """
-    if threads is None:
-        threads = min(available_threads(), _MOST_THREADS)
-    elif not isinstance(threads, int) or not 1 <= threads <= _MOST_THREADS:
-        raise InputError(
-            f"threads is {threads!r}; it must be a whole number from 1 to {_MOST_THREADS}"
-        )
+    threads = thread_count(threads)
     path = _find(model)
     network = _read(path)
     manifest = _describe(network, path, scale=scale, colour=colour)
@@ -110,6 +105,23 @@ def available_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def thread_count(threads: int | None) -> int:
+    """Return how many threads to use: those asked for, by default those that the process may use.
+
+    Raises
+    ------
+    InputError
+        It is no whole number from 1 to 256.
+    """
+    if threads is None:
+        return min(available_threads(), _MOST_THREADS)
+    if not isinstance(threads, int) or not 1 <= threads <= _MOST_THREADS:
+        raise InputError(
+            f"threads is {threads!r}; it must be a whole number from 1 to {_MOST_THREADS}"
+        )
+    return threads
 
 
 def _find(model: str | os.PathLike[str]) -> Path:

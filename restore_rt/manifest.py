@@ -22,6 +22,7 @@ __all__ = [
     "SCHEMA",
     "TASKS",
     "Manifest",
+    "parameter_count",
     "read_manifest",
     "weights_sha256",
     "write_manifest",
@@ -151,6 +152,11 @@ def weights_sha256(model: onnx.ModelProto) -> str:
         digest.update(f"{tensor.name}:{values.dtype.str}:{values.shape}:".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
+
+
+def parameter_count(model: onnx.ModelProto) -> int:
+    """Return how many weights a model has."""
+    return sum(math.prod(tensor.dims) for tensor in model.graph.initializer)
 
 
 def write_manifest(model: onnx.ModelProto, manifest: Manifest) -> None:

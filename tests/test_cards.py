@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import restore_rt
 from restore_rt import zoo
 
-RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+RESULTS = BENCHMARKS / "results"
 # Its card is checked by the figures in quality_video-x2.json, see test_readme.py.
 NAMES = sorted({manifest.name for manifest in restore_rt.models()} - {"video-x2"})
+
+
+@pytest.fixture
+def models(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the benchmark that measures what the cards tell."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("models")
+
+
+def test_every_shipped_model_is_measured(models: Any) -> None:
+    assert {manifest.name for manifest in restore_rt.models()} <= models.CASES.keys()
+    assert all(models.CASES.values())
+
+
+def test_a_wrong_name_is_told_before_anything_is_measured(
+    models: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(models, "measure", lambda *_: pytest.fail("it was measured"))
+    monkeypatch.setattr(sys, "argv", ["models.py", "--data", ".", "video-x2", "video-x9"])
+    with pytest.raises(SystemExit):
+        models.main()
+    assert "'video-x9' is not shipped; there are " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", NAMES)

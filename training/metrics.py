@@ -12,12 +12,25 @@ from numpy.typing import NDArray
 from restore_rt.errors import InputError
 from restore_rt.training.colour import luma
 
-__all__ = ["Metric", "check_libraries", "picture_metrics", "psnr", "ssim", "y_of"]
+__all__ = [
+    "MOST_DB",
+    "WITHOUT_ORIGINAL",
+    "Metric",
+    "check_libraries",
+    "picture_metrics",
+    "psnr",
+    "ssim",
+    "y_of",
+]
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
+# What PSNR is of equal pictures, and at most: infinity would swallow every mean that it enters.
+MOST_DB = 100.0
+# Those that measure a picture by itself.
+WITHOUT_ORIGINAL = ("niqe",)
 # SSIM's window: a Gaussian of sigma 1.5, cut off after 5 pixels on each side.
 _WINDOW = 11
 
@@ -115,7 +128,7 @@ def psnr(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float:
     Returns
     -------
     float
-        Infinity for equal pictures.
+        At most `MOST_DB`, 100, which is that of equal pictures.
 
     Raises
     ------
@@ -124,7 +137,7 @@ def psnr(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float:
     """
     a, b = _inner(a, b, shave)
     error = float(np.mean((a - b) ** 2))
-    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+    return MOST_DB if error == 0 else min(MOST_DB, 10 * float(np.log10(255**2 / error)))
 
 
 def ssim(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float | None:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt.errors import InputError, RestoreError
+from restore_rt.training.colour import full_range_luma
 
 __all__ = [
     "NaturalModel",
@@ -82,7 +83,8 @@ def features(picture: U8) -> tuple[F64, F64]:
 
     Sharpness is the mean local deviation. Half of the features are of the picture at half its size.
     """
-    plane = _grey(picture)
+    # A grey picture and its RGB twin are the same.
+    plane = picture.astype(np.float64) if picture.ndim == 2 else full_range_luma(picture)
     rows, columns = (side // PATCH for side in plane.shape)
     if not rows * columns:
         return np.empty((0, 36)), np.empty(0)
@@ -118,13 +120,6 @@ def shipped_model() -> NaturalModel:
     """Return the model that comes with restore_rt, fitted on 190 photographs."""
     with np.load(_FILE) as stored:
         return NaturalModel(stored["mean"], stored["covariance"])
-
-
-def _grey(picture: U8) -> F64:
-    """Full-range BT.601 luma, (H, W): a grey picture and its RGB twin are the same."""
-    if picture.ndim == 2:
-        return picture.astype(np.float64)
-    return np.asarray(picture @ np.array([0.299, 0.587, 0.114]))
 
 
 def _mscn(plane: F64) -> tuple[F64, F64]:
@@ -195,7 +190,7 @@ def _gamma(values: F64) -> F64:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fit the model on folders of photographs; 0 on success, 2 for wrong use, 1 else."""
-    from restore_rt.files import whole_file
+    from restore_rt.files import check_target, whole_file
     from restore_rt.training.pictures import find_pictures, read_rgb
 
     parser = argparse.ArgumentParser(
@@ -206,10 +201,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .npz file to write")
     options = parser.parse_args(arguments)
     try:
+        if options.output.suffix != ".npz":
+            raise InputError(f"the output is {options.output}; its suffix must be .npz")
+        check_target(options.output, overwrite=True)
         files = [file for folder in options.folders for file in find_pictures(folder)]
         model = fit(read_rgb(file) for file in files)
-        with whole_file(options.output, overwrite=True) as temporary:
-            np.savez_compressed(temporary, mean=model.mean, covariance=model.covariance)
+        with (
+            whole_file(options.output, overwrite=True) as temporary,
+            temporary.open("wb") as file,
+        ):
+            np.savez_compressed(file, mean=model.mean, covariance=model.covariance)
     except RestoreError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from restore_rt.cli.console import emit, fail, note, progress
+from restore_rt.cli.console import count_of, emit, fail, note, progress
 from restore_rt.cli.options import JsonOption, OverwriteOption, ThreadsOption
 from restore_rt.errors import InputError
 
@@ -77,10 +77,12 @@ def crop(
     A square is named after its picture and its first row and column: a/b.jpg gives
     a/b_y00064_x00128.png. Pictures are turned as their EXIF says and become 8-bit RGB.
     """
+    from restore_rt.loading import thread_count
     from restore_rt.training.dataset import crop_pictures, find_tree
     from restore_rt.training.dataset.crops import FLAT_BELOW
 
     count = None if per_image == "grid" else _whole_number(per_image)
+    workers = thread_count(threads)
     tree = find_tree(source, avoid=target)
     skipped = _Skipped()
     with progress("cropping", len(tree), "pictures") as advance:
@@ -92,29 +94,29 @@ def crop(
             flat_below=FLAT_BELOW if flat_below is None else flat_below,
             format_name=format_name,
             overwrite=overwrite,
-            threads=_threads(threads),
+            threads=workers,
             advance=advance,
             broken=skipped,
         )
     if report.stale:
-        note(f"{_count(report.stale, 'square')} of an earlier run remain in {target}")
+        note(f"{count_of(report.stale, 'square')} of an earlier run remain in {target}")
     data = {
         "output": target,
         "size": size,
         "pictures": report.pictures,
-        "squares": report.written,
+        "written": report.written,
         "flat": report.flat,
         "small": report.small,
         **skipped.as_dict(),
     }
     text = (
-        f"{target}: {_count(report.written, 'square')} of {size}x{size} from "
-        f"{_count(report.pictures, 'picture')}"
+        f"{target}: {count_of(report.written, 'square')} of {size}x{size} from "
+        f"{count_of(report.pictures, 'picture')}"
     )
     if report.flat:
-        text += f"; {_count(report.flat, 'square')} left out for showing too little"
+        text += f"; {count_of(report.flat, 'square')} left out for showing too little"
     if report.small:
-        text += f"; {_count(len(report.small), 'picture')} left out for being smaller"
+        text += f"; {count_of(len(report.small), 'picture')} left out for being smaller"
     emit(data, text + skipped.text(), as_json=as_json)
     return skipped.exit_code
 
@@ -139,7 +141,7 @@ def reduce(
         ),
     ] = None,
     filter_name: Annotated[
-        Literal["bicubic", "area", "lanczos", "nearest"],
+        Literal["bicubic", "area", "lanczos", "bilinear", "nearest"],
         typer.Option("--filter", help="How; all but nearest avoid aliasing."),
     ] = "bicubic",
     format_name: FormatOption = "png",
@@ -152,11 +154,13 @@ def reduce(
     Pictures are turned as their EXIF says and become 8-bit RGB. What is less than a whole pixel of
     the result at the right and lower end is cut off, so that result and picture stay aligned.
     """
+    from restore_rt.loading import thread_count
     from restore_rt.training.dataset import find_tree, reduce_pictures
 
     if (scale is None) == (size is None):
         raise InputError("give either --scale or --size")
     factor = None if scale is None else _fraction(scale)
+    workers = thread_count(threads)
     tree = find_tree(source, avoid=target)
     skipped = _Skipped()
     with progress("reducing", len(tree), "pictures") as advance:
@@ -168,22 +172,23 @@ def reduce(
             filter_name=filter_name,
             format_name=format_name,
             overwrite=overwrite,
-            threads=_threads(threads),
+            threads=workers,
             advance=advance,
             broken=skipped,
         )
     data = {
         "output": target,
-        "pictures": report.written,
+        "pictures": report.pictures,
+        "written": report.written,
         "kept": report.kept,
         "small": report.small,
         **skipped.as_dict(),
     }
-    text = f"{target}: {_count(report.written, 'picture')}"
+    text = f"{target}: {count_of(report.written, 'picture')}"
     if report.kept:
         text += f"; {report.kept} of them kept at a size no larger than asked for"
     if report.small:
-        text += f"; {_count(len(report.small), 'picture')} left out for being too small"
+        text += f"; {count_of(len(report.small), 'picture')} left out for being too small"
     emit(data, text + skipped.text(), as_json=as_json)
     return skipped.exit_code
 
@@ -220,15 +225,16 @@ def split(
 ) -> int:
     """Share pictures out to OUT/train, OUT/test and OUT/verify.
 
-    A hash of the seed and the name decides, so that a picture stays where it is when others are
-    added. Groups and near-duplicates never stand on two sides. OUT/manifest.tsv says where each
-    picture is: file, side, group, sha256.
+    A hash of the seed and the name decides, so that a picture stays on its side when others are
+    added that do not resemble it. Groups and near-duplicates never stand on two sides: what
+    resembles a picture may take it to another side. OUT/manifest.tsv says where each picture is:
+    file, side, group, sha256.
     """
+    from restore_rt.loading import thread_count
     from restore_rt.training.dataset import SplitRules, find_tree, plan_split, write_split
     from restore_rt.training.dataset.duplicates import DISTANCE
     from restore_rt.training.dataset.fingerprints import fingerprints
-    from restore_rt.training.dataset.folders import refuse_existing
-    from restore_rt.training.dataset.splitting import MANIFEST
+    from restore_rt.training.dataset.splitting import MANIFEST, check_manifest
 
     rules = SplitRules(
         {"train": train, "test": test, "verify": verify},
@@ -236,11 +242,12 @@ def split(
         seed=seed,
         distance=DISTANCE if distance is None else distance,
     )
+    workers = thread_count(threads)
     tree = find_tree(source, avoid=target)
-    refuse_existing(filter(Path.exists, [target / MANIFEST]), overwrite=overwrite)
+    check_manifest(target, overwrite=overwrite)
     skipped = _Skipped()
     with progress("looking", len(tree), "pictures") as advance:
-        prints = fingerprints(tree, threads=_threads(threads), advance=advance, broken=skipped)
+        prints = fingerprints(tree, threads=workers, advance=advance, broken=skipped)
     with progress("comparing", len(prints), "pictures") as advance:
         plan = plan_split(prints, rules, advance=advance)
     for message in plan.warnings:
@@ -261,7 +268,7 @@ def split(
     }
     text = f"{target}: {', '.join(f'{side} {count}' for side, count in counts.items())} pictures"
     if plan.twins:
-        text += f"; {_count(len(plan.twins), 'pair')} of near-duplicates kept together"
+        text += f"; {count_of(len(plan.twins), 'pair')} of near-duplicates kept together"
     emit(data, text + skipped.text(), as_json=as_json)
     return skipped.exit_code
 
@@ -279,24 +286,25 @@ def duplicates(
     Each pair is a line: the two files, how well they agree (at most 1), and whether one is
     mirrored. The exit code is 1 when there is a pair, or a picture that cannot be read.
     """
+    from restore_rt.loading import thread_count
     from restore_rt.training.dataset import duplicates as library
     from restore_rt.training.dataset import find_tree
     from restore_rt.training.dataset.fingerprints import fingerprints
 
     bits = library.DISTANCE if distance is None else distance
     library.check_distance(bits)
+    workers = thread_count(threads)
     trees = [find_tree(folder) for folder in (train, test)]
     skipped = _Skipped()
     with progress("looking", sum(map(len, trees)), "pictures") as advance:
         left, right = (
-            fingerprints(tree, threads=_threads(threads), advance=advance, broken=skipped)
-            for tree in trees
+            fingerprints(tree, threads=workers, advance=advance, broken=skipped) for tree in trees
         )
     with progress("comparing", len(left), "pictures") as advance:
         found = library.duplicates(left, right, train, test, distance=bits, advance=advance)
     blank = sum(item.blank for item in (*left, *right))
     if blank:
-        note(f"only exact copies are found of {_count(blank, 'picture')} without any feature")
+        note(f"only exact copies are found of {count_of(blank, 'picture')} without any feature")
     data = {
         "train": len(left),
         "test": len(right),
@@ -317,10 +325,10 @@ def duplicates(
         f"{pair.train}\t{pair.test}\t{pair.agreement:.3f}{' mirrored' if pair.mirrored else ''}"
         for pair in found
     ]
-    none = f"none of {_count(len(right), 'picture')} in {test} is among {len(left)} in {train}"
+    none = f"none of {count_of(len(right), 'picture')} in {test} is among {len(left)} in {train}"
     emit(data, "\n".join(lines) if lines else none + skipped.text(), as_json=as_json)
     if found:
-        pairs = _count(len(found), "pair")
+        pairs = count_of(len(found), "pair")
         fail(f"{pairs} with the same content; keep one of each, or the test means little")
     return 1 if found else skipped.exit_code
 
@@ -340,25 +348,11 @@ class _Skipped:
 
     def text(self) -> str:
         count = len(self._messages)
-        return f"; {_count(count, 'picture')} skipped as unreadable" if count else ""
+        return f"; {count_of(count, 'picture')} skipped as unreadable" if count else ""
 
     @property
     def exit_code(self) -> int:
         return 1 if self._messages else 0
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def _threads(threads: int | None) -> int:
-    from restore_rt.loading import available_threads
-
-    if threads is None:
-        return available_threads()
-    if threads < 1:
-        raise InputError(f"--threads is {threads}; at least 1 is needed")
-    return threads
 
 
 def _whole_number(text: str) -> int:

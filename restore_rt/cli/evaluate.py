@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from restore_rt.cli import options
-from restore_rt.cli.console import emit, explain, fail, progress, show_traceback
+from restore_rt.cli.console import count_of, emit, explain, fail, progress, show_traceback
 from restore_rt.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from restore_rt.training.degradations import Step
-    from restore_rt.training.evaluation import Crops, Evaluation, Tesseract
+    from restore_rt.training.evaluation import Crops, Evaluation, PictureResult
     from restore_rt.training.metrics import Metric
 
 __all__ = ["evaluate"]
@@ -31,7 +31,12 @@ def evaluate(
         ),
     ],
     data: Annotated[
-        Path, typer.Option("--data", metavar="DIR", help="Undamaged pictures and videos.")
+        Path,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Undamaged pictures and videos, in this folder and all below it.",
+        ),
     ],
     degrade: Annotated[
         str | None,
@@ -75,18 +80,38 @@ def evaluate(
         ),
     ] = None,
     limit_frames: Annotated[
-        int,
-        typer.Option("--limit-frames", metavar="N", min=1, help="Of each video, from its start."),
-    ] = 32,
+        int | None,
+        typer.Option(
+            "--limit-frames",
+            metavar="N",
+            min=1,
+            help="Of each video, from its start.",
+            show_default="32",
+        ),
+    ] = None,
+    scale: Annotated[
+        int | None,
+        typer.Option(
+            "--scale",
+            metavar="S",
+            help="By how much models without a manifest enlarge.",
+            show_default=False,
+        ),
+    ] = None,
+    colour: Annotated[
+        Literal["rgb", "luma"] | None,
+        typer.Option("--colour", help="What models without a manifest take.", show_default=False),
+    ] = None,
     threads: options.ThreadsOption = None,
     overwrite: options.OverwriteOption = False,
 ) -> int:
     """Measure how good models are: damage pictures, restore them, compare with what they were.
 
-    PSNR and SSIM on luma and on RGB tell how close a picture comes to the original, NIQE how
-    natural a photograph looks (lower is better), CER which part of the letters is misread,
-    ms/Mpixel the time for a megapixel of output. Simple enlarging stands beside the models. When
-    one of several pictures fails, the others are done and the exit code is 1.
+    PSNR and SSIM on luma and on RGB tell how close a picture comes to the original (PSNR of equal
+    pictures: 100), NIQE how natural a photograph looks (lower is better; the mean is over those
+    where all have one), CER which part of the letters is misread, ms/Mpixel the time for a
+    megapixel of output. Simple enlarging stands beside the models. When one of several pictures
+    fails, the others are done and the exit code is 1.
     """
     try:
         from restore_rt.training.metrics import check_libraries, picture_metrics
@@ -96,9 +121,11 @@ def evaluate(
         raise InputError("evaluating needs tomli; pip install 'restore-rt[eval]'") from None
     from restore_rt.files import check_target, whole_file
     from restore_rt.training.evaluation import (
+        FRAMES,
         Evaluation,
         Tesseract,
         baselines,
+        evaluate,
         find_files,
         open_models,
         read_steps,
@@ -106,22 +133,32 @@ def evaluate(
     )
 
     check_libraries()
-    for target in (json_file, html_file):
-        if target is not None:
-            check_target(target, overwrite=overwrite)
+    targets = [target for target in (json_file, html_file) if target is not None]
+    for target in targets:
+        check_target(target, overwrite=overwrite)
+    if len({os.path.realpath(target) for target in targets}) < len(targets):
+        raise InputError(f"--json and --html are both {json_file}; give each a file of its own")
     files = find_files(data)[:limit]
     reader = Tesseract() if ocr else None
-    with open_models(models, threads=threads) as loaded:
-        scale = loaded[0].scale
+    with open_models(models, threads=threads, scale=scale, colour=colour) as loaded:
+        times = loaded[0].scale
         evaluation = Evaluation(
-            scale=scale,
+            scale=times,
             degradation=degrade or "reduce",
-            candidates=[*baselines(scale), *loaded],
+            candidates=[*baselines(times), *loaded],
             ocr=reader.version if reader else None,
         )
-        steps = read_steps(degrade, scale)
-        metrics = picture_metrics(scale)
-        crops = _run(evaluation, files, steps, metrics, reader, frames=limit_frames, images=images)
+        metrics = picture_metrics(times)
+        outcomes = evaluate(
+            files,
+            evaluation.candidates,
+            read_steps(degrade, times),
+            metrics,
+            frames=FRAMES if limit_frames is None else limit_frames,
+            reader=reader,
+            root=data,
+        )
+        crops = _run(evaluation, outcomes, len(files), data, images=images)
     if not evaluation.pictures:
         return 1
     if json_file is not None:
@@ -131,36 +168,34 @@ def evaluate(
             temporary.write_text(text + "\n", encoding="utf-8")
     if html_file is not None:
         with whole_file(html_file, overwrite=overwrite) as temporary:
-            temporary.write_text(report(evaluation, metrics, crops), encoding="utf-8")
+            page = report(evaluation, metrics, crops)
+            # Names of files need not be valid text.
+            temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     emit({}, _table(evaluation, metrics), as_json=False)
     return 1 if evaluation.failed else 0
 
 
 def _run(
     evaluation: Evaluation,
-    files: Sequence[Path],
-    steps: Sequence[Step],
-    metrics: Mapping[str, Metric],
-    reader: Tesseract | None,
+    outcomes: Iterable[tuple[Path, tuple[PictureResult, Crops] | Exception]],
+    count: int,
+    root: Path,
     *,
-    frames: int,
     images: int,
 ) -> dict[str, Crops]:
     """Fill the evaluation; return crops of its worst pictures, by name."""
-    from restore_rt.training.evaluation import evaluate, worst_first
+    from restore_rt.training.evaluation import worst_first
 
     crops: dict[str, Crops] = {}
-    with progress("evaluating", len(files), "pictures") as advance:
-        for path, outcome in evaluate(
-            files, evaluation.candidates, steps, metrics, frames=frames, reader=reader
-        ):
+    with progress("evaluating", count, "pictures") as advance:
+        for path, outcome in outcomes:
             if isinstance(outcome, Exception):
-                if len(files) == 1:
+                if count == 1:
                     raise outcome
                 show_traceback(outcome)
                 message = explain(outcome)
                 fail(message if str(path) in message else f"{path}: {message}")
-                evaluation.failed.append((path.name, message))
+                evaluation.failed.append((path.relative_to(root).as_posix(), message))
             else:
                 result, cut = outcome
                 evaluation.pictures.append(result)
@@ -193,10 +228,8 @@ def _table(evaluation: Evaluation, metrics: Mapping[str, Metric]) -> RenderableT
 
 
 def _summary(evaluation: Evaluation) -> str:
-    from restore_rt.training.evaluation import pictures
-
     count, failed = len(evaluation.pictures), len(evaluation.failed)
-    parts = [f"{pictures(count)}, x{evaluation.scale}, {evaluation.degradation}"]
+    parts = [f"{count_of(count, 'picture')}, x{evaluation.scale}, {evaluation.degradation}"]
     if failed:
         parts.append(f"{failed} of {count + failed} failed")
     if evaluation.ocr:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING, Any
 
 from restore_rt.cli import options
@@ -24,12 +23,12 @@ def models(as_json: options.JsonOption = False) -> None:
     import onnx
 
     from restore_rt import zoo
+    from restore_rt.manifest import parameter_count
 
     described = []
     for manifest in zoo.models():
         path = zoo.path_of(manifest.name)
-        weights = onnx.load(path).graph.initializer
-        parameters = sum(math.prod(tensor.dims) for tensor in weights)
+        parameters = parameter_count(onnx.load(path))
         described.append({**dataclasses.asdict(manifest), "parameters": parameters, "file": path})
     emit({"models": described}, _table(described), as_json=as_json)
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from restore_rt.cli import run
-from tests.cli.command import only_line, restore_rt
+from restore_rt.training.dataset.crops import FLAT_BELOW
+from restore_rt.training.dataset.duplicates import DISTANCE
+from tests.cli.command import command_of, only_line, restore_rt
 from tests.training.dataset.scenes import below, load, save, scene
 
 
@@ -47,7 +49,8 @@ def test_crop(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "exists and 11 more" in only_line(capsys.readouterr().err)
     assert command("crop", folder, "-o", out, "--size", "24", "--overwrite", "--json") == 0
     said = capsys.readouterr()
-    assert json.loads(said.out)["squares"] == 6
+    report = json.loads(said.out)
+    assert (report["pictures"], report["written"]) == (6, 6)
     assert "squares of an earlier run remain" in only_line(said.err)
 
 
@@ -84,6 +87,10 @@ def test_reduce(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         "picture left out for being too small"
     )
     assert load(tmp_path / "b" / "0" / "0.webp").shape == (29, 40, 3)
+    line: list[str | Path] = ["reduce", folder, "-o", tmp_path / "c", "--size", "40", "--json"]
+    assert command(*line) == 0
+    report = read_json(capsys)
+    assert (report["pictures"], report["written"], len(report["small"])) == (8, 7, 1)
 
 
 def test_split(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,6 +143,28 @@ def test_split_tells_what_is_odd(
     sides = {Path(name).parts[0] for name in below(tmp_path / "out") if "/" in name}
     assert len(sides) <= 2
     assert (next((tmp_path / "out").rglob("6.png"))).is_symlink()
+
+
+@pytest.mark.parametrize("options", [[], ["--overwrite"]])
+def test_a_folder_in_the_manifests_place_is_refused_at_once(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    (tmp_path / "out" / "manifest.tsv").mkdir(parents=True)
+    break_one(folder)
+    assert command("split", folder, "-o", tmp_path / "out", *options) == 2
+    # Nothing is said of the broken picture: none was looked at.
+    assert "manifest.tsv is not a file" in only_line(capsys.readouterr().err)
+    assert below(tmp_path / "out") == []
+
+
+def test_the_help_tells_the_defaults() -> None:
+    shown = {
+        (verb, parameter.name): getattr(parameter, "show_default", None)
+        for verb in ("crop", "split", "duplicates")
+        for parameter in command_of("dataset", verb).params
+    }
+    assert shown["crop", "flat_below"] == str(FLAT_BELOW)
+    assert shown["split", "distance"] == shown["duplicates", "distance"] == str(DISTANCE)
 
 
 def test_duplicates(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,7 +231,10 @@ def test_pictures_that_cannot_be_compared_are_no_pass(
         (["crop", "IN", "-o", "OUT", "--size", "0"], "size is 0"),
         (["crop", "IN", "-o", "IN", "--size", "20"], "both input and output"),
         (["crop", "NONE", "-o", "OUT", "--size", "20"], "does not exist"),
-        (["crop", "IN", "-o", "OUT", "--size", "20", "--threads", "0"], "--threads is 0"),
+        (["crop", "IN", "-o", "OUT", "--size", "20", "--threads", "0"], "threads is 0"),
+        (["reduce", "IN", "-o", "OUT", "--size", "20", "--threads", "257"], "from 1 to 256"),
+        (["split", "IN", "-o", "OUT", "--threads", "257"], "from 1 to 256"),
+        (["duplicates", "IN", "IN", "--threads", "257"], "from 1 to 256"),
         (["reduce", "IN", "-o", "OUT"], "either --scale or --size"),
         (["reduce", "IN", "-o", "OUT", "--scale", "half"], "--scale is 'half'"),
         (["reduce", "IN", "-o", "OUT", "--scale", "1/0"], "--scale is '1/0'"),

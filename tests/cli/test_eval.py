@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from PIL import Image
 
 from restore_rt.cli import run
-from tests.cli.command import names_in, only_line
+from restore_rt.training.evaluation import FRAMES
+from tests.cli.command import command_of, names_in, only_line
 from tests.images.pictures import noise
 from tests.networks import nearest, save_model
 
@@ -36,7 +38,7 @@ def test_a_table(folder: Path, nearest_model: Path, capsys: pytest.CaptureFixtur
     assert " ".join(summary) == "3 pictures, x2, reduce:nearest"
     by_name = {row[0]: row[1:] for row in rows}
     assert {"bicubic", "lanczos", "nearest-x2", "video-x2", "original"} <= by_name.keys()
-    assert by_name["nearest-x2"][:4] == ["inf", "1.0000", "inf", "1.0000"]
+    assert by_name["nearest-x2"][:4] == ["100.00", "1.0000", "100.00", "1.0000"]
     assert by_name["nearest-x2"][-1] == "36"
     assert by_name["video-x2"][-1] == "14,660"
 
@@ -110,16 +112,75 @@ def test_bad_pictures_alone(
     assert not page.exists()
 
 
+def test_what_is_no_file_is_passed_over(
+    folder: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(folder / "pipe.png")
+    (folder / "empty.png").mkdir()
+    (folder / "null.png").symlink_to("/dev/null")
+    (folder / "dead.png").symlink_to(folder / "nowhere.png")
+    assert run(["eval", str(nearest_model), "--data", str(folder)]) == 1
+    said = capsys.readouterr()
+    assert "dead.png: there is no such file" in only_line(said.err)
+    assert said.out.startswith("3 pictures, x2, reduce; 1 of 4 failed")
+
+
+def test_names_need_not_be_text_nor_differ_between_folders(
+    folder: Path, nearest_model: Path, tmp_path: Path
+) -> None:
+    (folder / "sub").mkdir()
+    (folder / "0.png").rename(folder / "sub" / "1.png")
+    (folder / "2.png").rename(folder / os.fsdecode(b"\xff.png"))
+    (folder / "sub" / "broken.png").write_text("not a picture")
+    files = [tmp_path / "all.json", tmp_path / "all.html"]
+    line = ["eval", str(nearest_model), "--data", str(folder)]
+    assert run([*line, "--json", str(files[0]), "--html", str(files[1])]) == 1
+    stored = json.loads(files[0].read_text("utf-8"))
+    names = [entry["name"] for entry in stored["pictures"]]
+    assert names == ["1.png", "sub/1.png", os.fsdecode(b"\xff.png")]
+    assert [entry["name"] for entry in stored["failed"]] == ["sub/broken.png"]
+    page = files[1].read_text("utf-8")
+    assert page.count("<section>") == 3
+    assert "<h2>\\udcff.png</h2>" in page
+    assert "nearest-x2 ran on " in page
+
+
+def test_a_model_without_a_manifest(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = save_model(tmp_path / "bare.onnx", nearest(3, 2), scale=2, manifest=False)
+    line = ["eval", str(bare), "--data", str(folder), "--degrade", "reduce:nearest"]
+    assert run([*line, "--scale", "2", "--colour", "rgb"]) == 0
+    rows = [row.split() for row in capsys.readouterr().out.splitlines() if row.strip()]
+    assert {row[0]: row[1:5] for row in rows}["bare"] == ["100.00", "1.0000", "100.00", "1.0000"]
+
+
+def test_the_help_tells_the_defaults() -> None:
+    parameters = {parameter.name: parameter for parameter in command_of("eval").params}
+    assert getattr(parameters["limit_frames"], "show_default", None) == str(FRAMES)
+
+
 def test_wrong_use_is_one_line(
     folder: Path, nearest_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "there.json").touch()
     same = save_model(tmp_path / "same.onnx", nearest(3, 1))
+    bare = save_model(tmp_path / "bare.onnx", nearest(3, 2), scale=2, manifest=False)
     model, data = str(nearest_model), ["--data", str(folder)]
+
+    def both(first: str, second: str) -> list[str]:
+        return ["--json", str(tmp_path / first), "--html", str(tmp_path / second)]
+
     for line, code, message in (
-        ([model, "--data", str(tmp_path / "none")], 2, "cannot list the folder"),
+        ([model, "--data", str(tmp_path / "none")], 2, "none does not exist; name a folder of"),
         ([model, "--data", str(tmp_path / "empty")], 2, "no pictures or videos in"),
+        ([model, *data, *both("a.json", "a.json")], 2, "a.json; give each a file of its own"),
+        ([model, *data, *both("a.json", "empty/../a.json")], 2, "--json and --html are both"),
+        ([str(bare), *data], 1, "say what it is with --scale and --colour"),
+        ([str(bare), *data, "--scale", "2"], 1, "say what it is with --scale and --colour"),
+        ([model, *data, "--scale", "2"], 2, "leave --scale and --colour out"),
+        ([model, *data, "--degrade", "reduce,jpeg:70:80"], 2, "gives 'quality' twice"),
         (["photo-x9", *data], 1, "'photo-x9' is neither a shipped model"),
         ([str(tmp_path / "no.onnx"), *data], 1, "there is no model file"),
         ([model, str(same), *data], 2, "give those of one scale"),
@@ -135,7 +196,7 @@ def test_wrong_use_is_one_line(
         said = capsys.readouterr()
         assert said.out == ""
         assert message in only_line(said.err)
-    assert names_in(tmp_path) == ["data", "empty", "same.onnx", "there.json"]
+    assert names_in(tmp_path) == ["bare.onnx", "data", "empty", "same.onnx", "there.json"]
 
 
 def test_what_is_missing_is_named(

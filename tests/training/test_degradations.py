@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+import sys
+
 import numpy as np
 import pytest
 
@@ -10,9 +13,11 @@ from restore_rt.training.degradations import (
     Clip,
     Step,
     degrade,
+    drifting,
     parse_spec,
     read_step,
     wandering_crops,
+    whole,
 )
 from restore_rt.training.degradations.codecs import H264, Chroma, Jpeg, h264, h264_luma, jpeg
 from restore_rt.training.degradations.resizing import Reduce, Rescale
@@ -124,6 +129,8 @@ def test_frames_of_a_clip_see_the_same_draws() -> None:
             (Reduce(filter=("bicubic", "area")), Jpeg(quality=(70, 70))),
         ),
         ("jpeg:quality=30-60:rounds=2:shift=7", (Jpeg(quality=(30, 60), rounds=(2, 2), shift=7),)),
+        ("jpeg:subsampling=444", (Jpeg(subsampling=("444",)),)),
+        ("jpeg:70:subsampling=420|422", (Jpeg(quality=(70, 70), subsampling=("420", "422")),)),
         ("rescale:0.5-1.5", (Rescale(factor=(0.5, 1.5)),)),
         ("h264:28:preset=medium", (H264(crf=(28.0, 28.0), preset=("medium",)),)),
         ("h264:28:luma=yes", (H264(crf=(28.0, 28.0), luma=True),)),
@@ -141,7 +148,17 @@ def test_the_command_lines_way_of_writing_steps(text: str, steps: tuple[Step, ..
         ("jpeg:60-30", r"quality is \[60, 30\]"),
         ("jpeg:high", "'jpeg:high.quality\\[0\\]' must be int, not 'high'"),
         ("jpeg:size=3", "unknown key 'jpeg:size=3.size'; allowed here: quality"),
-        ("jpeg:subsampling=4:1:1", "subsampling"),
+        (
+            "jpeg:subsampling=411",
+            "subsampling is '411'; there are 4:4:4, 4:2:2, 4:2:0, 444, 422, 420",
+        ),
+        (
+            "jpeg:subsampling=4:2:0",
+            "'jpeg:subsampling=4:2:0' gives 'quality' twice; give each value of a step once",
+        ),
+        ("jpeg:70:quality=80", "gives 'quality' twice"),
+        ("reduce:filter=area:filter=area", "gives 'filter' twice"),
+        ("jpeg:70:kind=webp", "gives 'kind' twice"),
         ("reduce:cubic", "filter is 'cubic'; there are bicubic"),
         ("rescale:0", "factor is"),
         ("h264:60", "crf is"),
@@ -153,6 +170,18 @@ def test_the_command_lines_way_of_writing_steps(text: str, steps: tuple[Step, ..
 def test_what_is_wrong_in_a_step_is_said(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_spec(text)
+
+
+@pytest.mark.parametrize(("name", "plain"), [("4:4:4", "444"), ("4:2:2", "422"), ("4:2:0", "420")])
+def test_both_ways_of_writing_a_subsampling_do_the_same(name: str, plain: str) -> None:
+    frame = scene(24, 31)
+    steps = [
+        read_step({"kind": "jpeg", "subsampling": [text], "quality": 50}, "step")
+        for text in (name, plain)
+    ]
+    first, second = (degrade([s], [frame], np.random.default_rng(0))[0] for s in steps)
+    assert np.array_equal(first, second)
+    assert np.array_equal(first, jpeg(frame, 50, subsampling=name))
 
 
 @pytest.mark.parametrize("table", [7, {}, {"kind": 3}])
@@ -195,6 +224,32 @@ def test_h264_refuses_what_it_cannot_encode() -> None:
         h264_luma([], crf=20)
     with pytest.raises(InputError, match="CRF is 60"):
         h264_luma([scene(16, 16)], crf=60)
+
+
+def test_without_pyav_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    message = re.escape("'h264' needs PyAV; pip install 'restore-rt[eval]'")
+    with pytest.raises(InputError, match=message):
+        h264([scene(16, 16)], crf=20)
+
+
+def test_a_drift_over_a_still() -> None:
+    still = scene(50, 61)
+    clip = drifting(still, 5, np.random.default_rng(1))
+    origins, (height, width) = wandering_crops(
+        50, 61, frames=5, reach=16, rng=np.random.default_rng(1)
+    )
+    assert (height, width) == (34, 45)
+    for frame, (y, x) in zip(clip, origins, strict=True):
+        assert np.array_equal(frame, still[y : y + height, x : x + width])
+
+
+@pytest.mark.parametrize("shape", [(7, 10, 3), (7, 10), (3, 2)])
+def test_whole_cuts_at_the_end(shape: tuple[int, ...]) -> None:
+    frame = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    cut = whole(frame, 3)
+    assert cut.shape == (shape[0] // 3 * 3, shape[1] // 3 * 3, *shape[2:])
+    assert np.array_equal(cut, frame[: cut.shape[0], : cut.shape[1]])
 
 
 def test_wandering_stays_within_reach_and_moves() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,16 @@ from restore_rt.images import FORMATS, Picture, write_picture
 from restore_rt.training.degradations import STEPS, Step, parse_spec
 from restore_rt.training.evaluation import (
     Candidate,
-    Evaluation,
-    PictureResult,
     Sample,
-    Score,
     baselines,
     evaluate,
     evaluate_sample,
     find_files,
+    generator_for,
     load_sample,
     open_models,
     read_steps,
 )
-from restore_rt.training.evaluation.ocr import Lettering, Misread
 from restore_rt.training.metrics import picture_metrics
 from tests.images.pictures import noise
 from tests.networks import nearest, save_model
@@ -71,6 +69,21 @@ def test_damage_depends_on_the_name_alone(tmp_path: Path) -> None:
     first, again, named = (load(picture(path), "reduce,jpeg:5-95").inputs[0] for path in paths)
     np.testing.assert_array_equal(first, again)
     assert (first != named).any()
+
+
+def test_a_name_that_is_no_text_is_a_name_too(tmp_path: Path) -> None:
+    path = picture(tmp_path / os.fsdecode(b"\xff.png"))
+    assert load(path, "reduce,jpeg:5-95").name == path.name
+    kept = picture(tmp_path / "\u00fc.png")
+    expected = np.random.default_rng(zlib.crc32("\u00fc.png".encode()))
+    assert generator_for(kept).integers(2**62) == expected.integers(2**62)
+
+
+def test_a_sample_may_be_called_after_its_path(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    path = picture(tmp_path / "sub" / "a.png")
+    sample = load_sample(path, REDUCE, scale=2, frames=1, root=tmp_path)
+    assert sample.name == "sub/a.png"
 
 
 def test_a_video_codec_makes_a_clip_of_a_still(tmp_path: Path) -> None:
@@ -146,9 +159,17 @@ def test_too_small_pictures_are_refused(tmp_path: Path) -> None:
 
 
 def test_files_are_found_in_order(tmp_path: Path) -> None:
-    for name in ("b.PNG", "a.jpg", "c.mp4", "notes.txt", ".hidden.png"):
+    (tmp_path / "b").mkdir()
+    for name in ("b.PNG", "a.jpg", "c.mp4", "notes.txt", ".hidden.png", "b/a.webp"):
         (tmp_path / name).touch()
-    assert [path.name for path in find_files(tmp_path)] == ["a.jpg", "b.PNG", "c.mp4"]
+    expected = [tmp_path / name for name in ("a.jpg", "b.PNG", "b/a.webp", "c.mp4")]
+    assert find_files(tmp_path) == expected
+
+
+def test_without_pyav_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(InputError, match="'h264' needs PyAV"):
+        read_steps("reduce,h264:28", 2)
 
 
 def test_steps_must_fit_the_scale() -> None:
@@ -179,7 +200,7 @@ def test_what_is_restored_exactly_is_found_to_be(tmp_path: Path) -> None:
     model = Candidate(name="twice", restore=enlarge, scale=2)
     steps = parse_spec("reduce:nearest")
     ((result, crops),) = outcomes([tmp_path / "a.png"], [*baselines(2), model], steps)
-    assert result.scores["twice"].metrics["psnr_y"] == float("inf")
+    assert result.scores["twice"].metrics["psnr_y"] == 100
     assert result.scores["twice"].metrics["ssim_rgb"] == pytest.approx(1)
     assert result.scores["bicubic"].metrics["psnr_y"] < 30
     assert result.scores["twice"].milliseconds > 0
@@ -219,6 +240,14 @@ def test_an_original_has_figures_that_compare_with_nothing() -> None:
     assert result.scores["original"].metrics.keys() == {"niqe"}
     assert result.scores["input"].metrics["niqe"] == result.scores["original"].metrics["niqe"]
     assert result.scores["input"].milliseconds is None
+
+
+def test_a_baseline_that_is_not_shown_is_measured(tmp_path: Path) -> None:
+    lanczos = baselines(2)[1]
+    sample = load(picture(tmp_path / "a.png"), "reduce")
+    result, crops = evaluate_sample(sample, [lanczos], picture_metrics(2), scale=2)
+    assert result.scores.keys() == {"lanczos", "original"}
+    assert crops.restored == {}
 
 
 def test_an_error_concerns_one_picture(tmp_path: Path) -> None:
@@ -267,6 +296,23 @@ def test_models_are_named_after_their_manifests(tmp_path: Path) -> None:
         assert candidates[1].details["colour"] == "luma"
 
 
+def test_models_without_a_manifest_are_described(tmp_path: Path) -> None:
+    bare = str(save_model(tmp_path / "bare.onnx", nearest(3, 2), scale=2, manifest=False))
+    known = str(save_model(tmp_path / "known.onnx", nearest(1, 2), scale=2))
+    with open_models([known, bare], threads=1, scale=2, colour="rgb") as candidates:
+        assert [c.name for c in candidates] == ["known", "bare"]
+        assert [c.details["colour"] for c in candidates] == ["luma", "rgb"]
+        assert candidates[1].parameters == 36
+        frame = noise(3, 8)
+        np.testing.assert_array_equal(candidates[1].restore(frame), enlarge(frame))
+    message = r"bare\.onnx has no manifest; say what it is with --scale and --colour, or export it"
+    with pytest.raises(ModelError, match=message), open_models([bare], scale=2):
+        pass
+    message = "all of these have one; leave --scale and --colour out"
+    with pytest.raises(InputError, match=message), open_models([known], colour="luma"):
+        pass
+
+
 def test_models_that_cannot_be_compared(tmp_path: Path) -> None:
     same = str(save_model(tmp_path / "same.onnx", nearest(3, 1)))
     for models, kind, message in (
@@ -277,76 +323,6 @@ def test_models_that_cannot_be_compared(tmp_path: Path) -> None:
     ):
         with pytest.raises(kind, match=message), open_models(models):
             pass
-
-
-def two_pages() -> Evaluation:
-    def model(name: str) -> Candidate:
-        return Candidate(name=name, restore=enlarge, scale=2)
-
-    evaluation = Evaluation(
-        scale=2,
-        degradation="reduce",
-        candidates=[*baselines(2), model("a"), model("b")],
-        ocr="tesseract 5",
-    )
-    page = Lettering(((0, 0, 9, 9),), ("ten letter",), "ten letter and more.")
-    for psnr, milliseconds, lines in ((30.0, 1.0, 1), (40.0, 2.0, None), (float("inf"), 9.0, 2)):
-        misread = None if lines is None else Misread(lines, 2 * lines)
-        plain = Score(metrics={"psnr_y": 30.0})
-        score = Score(metrics={"psnr_y": psnr}, milliseconds=milliseconds, misread=misread)
-        evaluation.pictures.append(
-            PictureResult(
-                name=f"{psnr}.png",
-                height=4,
-                width=6,
-                frames=1,
-                grey=False,
-                scores={
-                    "bicubic": plain,
-                    "lanczos": plain,
-                    "a": score,
-                    "b": plain,
-                    "original": Score(metrics={}),
-                },
-                lettering=None if misread is None else page,
-            )
-        )
-    return evaluation
-
-
-def test_totals() -> None:
-    evaluation = two_pages()
-    assert evaluation.models == ["a", "b"]
-    assert evaluation.lettered == 2
-    assert evaluation.totals("a") == {
-        "psnr_y": float("inf"),
-        "cer": 3 / 20,
-        "cer_page": 6 / 40,
-        "ms_per_megapixel": 2,
-    }
-    assert evaluation.totals("b") == {"psnr_y": 30}
-    assert evaluation.totals("original") == {}
-
-
-def test_the_least_good_model_decides_the_gain() -> None:
-    evaluation = two_pages()
-    assert [evaluation.gain(picture) for picture in evaluation.pictures] == [0, 0, 0]
-    evaluation.candidates = evaluation.candidates[:-1]
-    assert [evaluation.gain(picture) for picture in evaluation.pictures] == [0, 10, float("inf")]
-
-
-def test_json_holds_infinity_as_text() -> None:
-    evaluation = two_pages()
-    evaluation.failed.append(("bad.png", "is damaged"))
-    stored = json.loads(json.dumps(evaluation.as_dict(), allow_nan=False))
-    assert stored["schema"] == 1
-    assert stored["totals"]["a"]["psnr_y"] == "inf"
-    assert stored["pictures"][0]["scores"]["a"]["cer"] == 0.1
-    assert stored["pictures"][1]["characters"] is None
-    assert stored["unlettered"] == 1
-    assert stored["failed"] == [{"name": "bad.png", "error": "is damaged"}]
-    assert stored["machine"]["libraries"]["numpy"] == np.__version__
-    assert [entry["name"] for entry in stored["candidates"]] == ["bicubic", "lanczos", "a", "b"]
 
 
 def test_no_torch() -> None:

@@ -167,11 +167,11 @@ def test_fonts_are_found_in_order_of_their_names(tmp_path: Path) -> None:
     folders = [tmp_path / "z", tmp_path / "a" / "deep"]
     for folder in folders:
         folder.mkdir(parents=True)
-    names = [(0, "Alpha.ttf"), (1, "Beta.ttf"), (1, "Alpha.ttf"), (0, "SomeMono.ttf")]
+    names = [(0, "Alpha.ttf"), (1, "Beta.TTF"), (1, "Alpha.ttf"), (0, "SomeMono.ttf")]
     for index, name in names:
         _built_in(folders[index], name)
     (folders[0] / "notes.txt").write_text("not a font")
-    expected = [folders[1] / "Alpha.ttf", folders[1] / "Beta.ttf"]
+    expected = [folders[1] / "Alpha.ttf", folders[1] / "Beta.TTF"]
     assert find_fonts([tmp_path]) == expected
     assert Lettering(expected).page(_rng(0), 64, 64).shape == (64, 64, 3)
 
@@ -198,6 +198,19 @@ def test_lines_are_broken_to_the_width_and_lose_nothing() -> None:
         assert all(font.getlength(line) <= 130 or " " not in line for line in lines)
         said = "".join(words).replace("-", "")
         assert "".join(lines).replace(" ", "").replace("-", "") == said
+
+
+def test_a_hyphenated_line_leaves_room_for_its_spacing() -> None:
+    font, spacing = typeface(None).at(10), 6.0
+    hyphenated = 0
+    for seed in range(60):
+        words = ["ab", "extraordinary"] * 4
+        for line in break_lines(words, font, 150.0, spacing, _rng(seed))[:-1]:
+            if line.endswith("-"):
+                hyphenated += 1
+                (block,) = set_block([line], font, cap=10, leading=0, spacing=spacing).quads
+                assert np.ptp(block[:, 0]) <= 150
+    assert hyphenated > 10
 
 
 @pytest.mark.parametrize("turn", [0.0, 25.0])

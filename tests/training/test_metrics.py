@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from restore_rt.errors import InputError
-from restore_rt.training.metrics import check_libraries, picture_metrics, psnr, ssim, y_of
+from restore_rt.training.metrics import (
+    MOST_DB,
+    WITHOUT_ORIGINAL,
+    check_libraries,
+    picture_metrics,
+    psnr,
+    ssim,
+    y_of,
+)
 
 
 def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -17,7 +25,9 @@ def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarr
 def test_psnr_by_hand() -> None:
     a = np.zeros((8, 8), np.float32)
     assert psnr(a, a + 5) == pytest.approx(20 * np.log10(255 / 5))
-    assert psnr(a, a) == float("inf")
+    assert psnr(a, a) == MOST_DB == 100
+    # Below any step of 8 bits: it cannot be better than equal.
+    assert psnr(a, a + 1e-4) == MOST_DB
 
 
 def test_psnr_of_8_bit_does_not_wrap_around() -> None:
@@ -107,6 +117,8 @@ def test_a_metric_without_comparison_ignores_the_original() -> None:
     niqe = picture_metrics(2)["niqe"]
     a = noise(100, 200)
     assert not niqe.compares
+    alone = [name for name, metric in picture_metrics(2).items() if not metric.compares]
+    assert alone == [*WITHOUT_ORIGINAL]
     assert niqe(a, a) == niqe(a, np.zeros_like(a))
 
 

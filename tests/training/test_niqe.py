@@ -101,6 +101,8 @@ def test_the_command_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         Image.fromarray(clouds(seed)).save(tmp_path / f"{seed}.png")
     assert main([str(tmp_path), "-o", str(tmp_path / "natural.npz")]) == 0
     assert "fitted on 12 pictures" in capsys.readouterr().out
+    assert sorted(tmp_path.glob("*n*z")) == [tmp_path / "natural.npz"]
+    assert len([*tmp_path.iterdir()]) == 13
     with np.load(tmp_path / "natural.npz") as stored:
         np.testing.assert_allclose(stored["mean"], fit(map(clouds, range(12))).mean)
 
@@ -112,6 +114,18 @@ def test_too_few_patches_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
         fit([])
     assert main([str(tmp_path), "-o", str(tmp_path / "natural.npz")]) == 2
     assert capsys.readouterr().err.startswith("error: no pictures in")
+
+
+@pytest.mark.parametrize("name", ["natural", "natural.NPZ", "natural.npy"])
+def test_another_suffix_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    # Before the folder is looked at, which is not there.
+    assert main([str(tmp_path / "none"), "-o", str(tmp_path / name)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: the output is {tmp_path / name}; its suffix must be .npz\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def through_jpeg(image: Image.Image, quality: int) -> Image.Image:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from restore_rt.errors import BackendError, InputError
 from restore_rt.training.degradations import degrade, parse_spec
 from restore_rt.training.evaluation import Tesseract, baselines
-from restore_rt.training.evaluation.ocr import Lettering, Misread, normalised
+from restore_rt.training.evaluation.ocr import Misread, ReferenceText, normalised
 
 real = pytest.mark.usefixtures("tesseract")
 
@@ -80,7 +80,7 @@ def test_lines_that_read_twice_alike_are_lettering(
     tesseract = Tesseract()
     assert tesseract.version == "tesseract 9.9"
     found = tesseract.reference(page(0))
-    assert found == Lettering(
+    assert found == ReferenceText(
         boxes=((10, 8, 120, 22), (10, 30, 70, 44)),
         lines=("good evening,", "captain!"),
         page="good evening, captain!",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
+import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from restore_rt.loading import available_threads
 from restore_rt.training.evaluation import (
     Candidate,
     Crops,
@@ -23,7 +26,7 @@ from restore_rt.training.evaluation import (
     worst_first,
 )
 from restore_rt.training.evaluation.crops import CROP, cut, most_different
-from restore_rt.training.evaluation.ocr import Lettering, Misread
+from restore_rt.training.evaluation.ocr import Misread, ReferenceText
 from restore_rt.training.metrics import picture_metrics
 
 METRICS = picture_metrics(2)
@@ -74,6 +77,13 @@ def test_without_enlarging_a_model_is_compared_with_the_input() -> None:
     assert crops.input.shape == (CROP, CROP)
 
 
+def test_the_original_alone_can_be_shown() -> None:
+    original = noise(120, 131, 3)
+    crops = cut(original[::2, ::2], {}, original, scale=2)
+    assert crops.restored == {}
+    np.testing.assert_array_equal(crops.original, original[:CROP, :CROP])
+
+
 @pytest.mark.parametrize(("height", "width"), [(2, 2), (10, 400), (100, 94)])
 def test_small_pictures_are_shown_whole(height: int, width: int) -> None:
     original = noise(height, width, 3)
@@ -104,7 +114,7 @@ def evaluation(*gains: float, names: str = "abc") -> Evaluation:
                 frames=1,
                 grey=False,
                 scores=scores(gain),
-                lettering=Lettering(((0, 0, 1, 1),), ("twenty characters xx",), "y" * 50),
+                lettering=ReferenceText(((0, 0, 1, 1),), ("twenty characters xx",), "y" * 50),
             )
         )
     return found
@@ -179,6 +189,30 @@ def test_the_page_names_what_failed() -> None:
     assert "1 picture, 1 failed; scale 2; reduce,jpeg:30" in text
     assert "Failed: &lt;bad&gt;.png: is damaged &amp; empty" in text
     assert "Lettering read by tesseract 5 on 1 picture; 0 count as not lettered" in text
+
+
+def test_the_page_tells_what_ran_where() -> None:
+    details = {"model": "model <x2>", "runs_on": "model <x2> on oak, 3 threads"}
+    found = evaluation(1)
+    found.candidates = [
+        *found.candidates[:-1],
+        dataclasses.replace(found.candidates[-1], details=details),
+    ]
+    text = report(found, METRICS, {})
+    assert "<p>model &lt;x2&gt; ran on oak, 3 threads</p>" in text
+    assert re.search(rf"<p>restore_rt .*, {available_threads()} CPUs?, Python", text)
+
+
+def test_a_picture_shows_what_was_measured_on_it() -> None:
+    found = evaluation(1, 2)
+    del found.pictures[0].scores["original"].metrics["niqe"]
+    columns = columns_of(found, METRICS)
+    place = [column.key for column in columns].index("niqe")
+    row = {
+        name: cells[place].text
+        for name, cells in rows_of(found, columns, found.pictures[0]).items()
+    }
+    assert row == {"bicubic": "4.00", "lanczos": "4.00", "model <x2>": "5.00", "original": "\u2013"}
 
 
 def test_the_table() -> None:

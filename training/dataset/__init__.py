@@ -7,7 +7,7 @@ their names tells that they belong together.
 from restore_rt.training.dataset.crops import CropReport, crop_pictures, detail, squares
 from restore_rt.training.dataset.duplicates import Duplicate, find_duplicates
 from restore_rt.training.dataset.folders import Tree, find_tree
-from restore_rt.training.dataset.reduction import FILTERS, ReduceReport, reduce_pictures, reduced
+from restore_rt.training.dataset.reduction import ReduceReport, reduce_pictures, reduced
 from restore_rt.training.dataset.splitting import (
     Placed,
     SplitPlan,
@@ -17,7 +17,6 @@ from restore_rt.training.dataset.splitting import (
 )
 
 __all__ = [
-    "FILTERS",
     "CropReport",
     "Duplicate",
     "Placed",

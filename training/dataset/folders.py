@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +52,17 @@ class Tree:
         return len(self.files)
 
 
-def find_tree(root: Path, *, avoid: Path | None = None) -> Tree:
+def find_tree(
+    root: Path,
+    *,
+    avoid: Path | None = None,
+    suffixes: Iterable[str] = SUFFIXES,
+    what: str = "pictures",
+) -> Tree:
     """Return the pictures in a folder and below; hidden files and folders are passed over.
+
+    So are pipes and devices that are named like pictures. A link that leads nowhere is returned: to
+    be told of when it cannot be read.
 
     Parameters
     ----------
@@ -60,6 +70,8 @@ def find_tree(root: Path, *, avoid: Path | None = None) -> Tree:
         The folder. Linked folders below it are entered, each folder once.
     avoid
         A folder below that is passed over: results of an earlier run are no input of this one.
+    suffixes, what
+        What else is looked for: the files' suffixes, in lower case, and what they are, in words.
 
     Raises
     ------
@@ -69,9 +81,10 @@ def find_tree(root: Path, *, avoid: Path | None = None) -> Tree:
     """
     if not root.is_dir():
         kind = "is a file" if root.exists() else "does not exist"
-        raise InputError(f"{root} {kind}; name a folder of pictures")
+        raise InputError(f"{root} {kind}; name a folder of {what}")
     if avoid is not None and avoid.resolve() == root.resolve():
         raise InputError(f"{root} is both input and output; give another output folder")
+    allowed = sorted(suffixes)
     files: list[Path] = []
     seen = {root.resolve()} if avoid is None else {root.resolve(), avoid.resolve()}
     for here, folders, names in os.walk(root, onerror=_unreadable, followlinks=True):
@@ -83,11 +96,21 @@ def find_tree(root: Path, *, avoid: Path | None = None) -> Tree:
                 entered.append(name)
         folders[:] = entered
         for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                files.append(Path(here, name).relative_to(root))
+            path = Path(here, name)
+            if name.startswith(".") or path.suffix.lower() not in allowed:
+                continue
+            if _may_be_read(path):
+                files.append(path.relative_to(root))
     if not files:
-        raise InputError(f"no pictures in {root}; it should hold {', '.join(SUFFIXES)} files")
+        raise InputError(f"no {what} in {root}; it should hold {', '.join(allowed)} files")
     return Tree(root, tuple(sorted(files, key=Path.as_posix)))
+
+
+def _may_be_read(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
 
 
 def _unreadable(error: OSError) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,20 +27,10 @@ from restore_rt.training.dataset.pictures import (
     check_format,
     write_lossless,
 )
+from restore_rt.training.degradations.resizing import FILTERS, Filter, check_filters
 from restore_rt.training.pictures import read_rgb
 
-__all__ = ["FILTERS", "Filter", "ReduceReport", "reduce_pictures", "reduced"]
-
-Filter = Literal["bicubic", "area", "lanczos", "nearest"]
-
-# Pillow's "area" is the mean of the pixels whose middle lies in the area: exact where a pixel of
-# the result stands for a whole number of them.
-FILTERS: Mapping[str, Image.Resampling] = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "area": Image.Resampling.BOX,
-    "lanczos": Image.Resampling.LANCZOS,
-    "nearest": Image.Resampling.NEAREST,
-}
+__all__ = ["ReduceReport", "reduce_pictures", "reduced"]
 
 
 @dataclass(frozen=True)
@@ -94,8 +82,7 @@ def reduced(
     InputError
         The filter or the scale is not allowed, or less than a pixel would be left.
     """
-    if filter_name not in FILTERS:
-        raise InputError(f"the filter is {filter_name!r}; there are {', '.join(FILTERS)}")
+    check_filters((filter_name,))
     if not 0 < scale <= 1:
         raise InputError(f"scale is {scale}; it is result over picture, above 0 and at most 1")
     height, width = rgb.shape[:2]
@@ -153,8 +140,7 @@ def reduce_pictures(
         A picture cannot be written.
     """
     check_format(format_name)
-    if filter_name not in FILTERS:
-        raise InputError(f"the filter is {filter_name!r}; there are {', '.join(FILTERS)}")
+    check_filters((filter_name,))
     if (scale is None) == (size is None):
         raise InputError("give either a scale or a size")
     if scale is not None and not 0 < scale < 1:

@@ -1,4 +1,4 @@
-"""Pictures to sides, train, test and verify: the same for the same names, twins never apart."""
+"""Pictures to sides, train, test and verify: the same for the same set, twins never apart."""
 
 from __future__ import annotations
 
@@ -26,7 +26,16 @@ from restore_rt.training.dataset.folders import (
 )
 from restore_rt.training.pictures import SUFFIXES
 
-__all__ = ["MANIFEST", "SIDES", "Placed", "SplitPlan", "SplitRules", "plan_split", "write_split"]
+__all__ = [
+    "MANIFEST",
+    "SIDES",
+    "Placed",
+    "SplitPlan",
+    "SplitRules",
+    "check_manifest",
+    "plan_split",
+    "write_split",
+]
 
 SIDES = ("train", "test", "verify")
 MANIFEST = "manifest.tsv"
@@ -77,8 +86,9 @@ class SplitPlan:
 class SplitRules:
     """What decides on which side a picture goes.
 
-    A hash of the seed and of the name of a picture's group does, so that a picture stays on its
-    side when others are added or removed, and the counts meet the shares only roughly.
+    A hash of the seed and of the name of a picture's group does, so that the counts meet the shares
+    only roughly. A picture stays on its side when others are added or removed that do not resemble
+    it; near-duplicates make one group of two, whose name may be another one.
 
     Attributes
     ----------
@@ -267,6 +277,8 @@ def write_split(
     """
     outputs = [target / item.side / item.file for item in plan.placed]
     manifest = target / MANIFEST
+    # Whether it is there is told with the others.
+    check_manifest(target, overwrite=True)
     refuse_existing((p for p in (manifest, *outputs) if os.path.lexists(p)), overwrite=overwrite)
     # A link to an input, which an earlier split made, is replaced, and not what it leads to.
     refuse_inputs((p for p in outputs if not p.is_symlink()), tree)
@@ -291,6 +303,23 @@ def write_split(
         writer.writerow(_COLUMNS)
         for item in plan.placed:
             writer.writerow((item.file.as_posix(), item.side, item.group, item.sha256))
+
+
+def check_manifest(target: Path, *, overwrite: bool = False) -> None:
+    """Refuse, before any work, a folder in which the manifest could not be written.
+
+    Raises
+    ------
+    InputError
+        There is one that may not be replaced, or what bears its name is no file.
+    """
+    manifest = target / MANIFEST
+    if manifest.exists() and not manifest.is_file():
+        raise InputError(
+            f"{manifest} is not a file, and the manifest is to have its name; remove it, or give "
+            "another folder"
+        )
+    refuse_existing([manifest] if os.path.lexists(manifest) else [], overwrite=overwrite)
 
 
 def _refuse_strays(target: Path, outputs: set[Path]) -> None:

@@ -4,7 +4,7 @@ Everything is deterministic: what is random comes from a seeded generator of the
 """
 
 from restore_rt.training.degradations import codecs, optics, printing, resizing
-from restore_rt.training.degradations.motion import wandering_crops
+from restore_rt.training.degradations.motion import REACH, drifting, wandering_crops, whole
 from restore_rt.training.degradations.steps import (
     STEPS,
     Clip,
@@ -16,16 +16,19 @@ from restore_rt.training.degradations.steps import (
 )
 
 __all__ = [
+    "REACH",
     "STEPS",
     "Clip",
     "Rgb",
     "Step",
     "codecs",
     "degrade",
+    "drifting",
     "optics",
     "parse_spec",
     "printing",
     "read_step",
     "resizing",
     "wandering_crops",
+    "whole",
 ]

@@ -28,9 +28,20 @@ from restore_rt.training.degradations.steps import (
 if TYPE_CHECKING:
     import av
 
-__all__ = ["H264", "Chroma", "Jpeg", "Webp", "h264", "h264_luma", "jpeg", "webp"]
+__all__ = [
+    "H264",
+    "Chroma",
+    "Jpeg",
+    "Webp",
+    "check_pyav",
+    "h264",
+    "h264_luma",
+    "jpeg",
+    "webp",
+]
 
-SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+# On the command line colons part values, so that the second way is the one to write them there.
+SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2, "444": 0, "422": 1, "420": 2}
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
 
 # x264's output depends on how many threads it is given, and where it uses AVX-512 it is not always
@@ -41,7 +52,10 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 
 
 def jpeg(image: Rgb, quality: int, *, subsampling: str = "4:2:0") -> Rgb:
-    """Send (H, W, 3) or grey (H, W) through Pillow's JPEG at `quality`, 1 to 95."""
+    """Send (H, W, 3) or grey (H, W) through Pillow's JPEG at `quality`, 1 to 95.
+
+    `subsampling` is a key of `SUBSAMPLINGS`.
+    """
     if not 1 <= quality <= 95:
         raise InputError(f"JPEG quality is {quality}; allowed are 1 to 95")
     buffer = io.BytesIO()
@@ -65,7 +79,7 @@ class Jpeg(Step):
 
     Between two rounds the block grid moves by up to `shift` pixels along each axis, as when a
     picture was cropped, and with the probability `rescaled` the picture goes through another size
-    (a factor from `factor`).
+    (a factor from `factor`). Chroma is kept as one of `subsampling` says, ``4:2:0`` or ``420``.
     """
 
     quality: tuple[int, int] = (30, 95)
@@ -170,6 +184,22 @@ class H264(Step):
         return (h264_luma if self.luma else h264)(clip, crf=crf, preset=preset)
 
 
+def check_pyav() -> None:
+    """Refuse to go on where PyAV, which brings x264, is missing.
+
+    Raises
+    ------
+    InputError
+        Saying what to install.
+    """
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        raise InputError(
+            "the degradation 'h264' needs PyAV; pip install 'restore-rt[eval]'"
+        ) from None
+
+
 def _through_x264(
     frames: Sequence[Rgb], crf: float, preset: str
 ) -> tuple[list[av.VideoFrame], tuple[int, int]]:
@@ -177,8 +207,10 @@ def _through_x264(
         raise InputError("no frames to encode; give at least one")
     if not 0 <= crf <= 51:
         raise InputError(f"CRF is {crf}; allowed are 0 to 51")
-    height, width = frames[0].shape[:2]
+    check_pyav()
     import av
+
+    height, width = frames[0].shape[:2]
 
     # 4:2:0 needs even sizes: the last row or column is repeated, and cut off again by the caller.
     pad = ((0, height % 2), (0, width % 2), (0, 0))

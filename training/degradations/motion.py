@@ -5,8 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from restore_rt.errors import InputError
+from restore_rt.training.degradations.steps import Clip, Rgb
 
-__all__ = ["wandering_crops"]
+__all__ = ["REACH", "drifting", "wandering_crops", "whole"]
+
+# How far the camera drifts over a still that becomes a clip.
+REACH = 16
+
+
+def drifting(still: Rgb, frames: int, rng: np.random.Generator, *, reach: int = REACH) -> Clip:
+    """Make a clip of a still (H, W, 3) or (H, W), as `wandering_crops` plans it."""
+    origins, (height, width) = wandering_crops(
+        *still.shape[:2], frames=frames, reach=reach, rng=rng
+    )
+    return [still[y : y + height, x : x + width] for y, x in origins]
+
+
+def whole(frame: Rgb, multiple: int) -> Rgb:
+    """Cut (H, W, 3) or (H, W) at its end, so that the sides are multiples."""
+    height, width = (size - size % multiple for size in frame.shape[:2])
+    return np.ascontiguousarray(frame[:height, :width])
 
 
 def wandering_crops(

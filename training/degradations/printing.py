@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt.errors import InputError
+from restore_rt.training.colour import BT601
 from restore_rt.training.degradations.optics import blur_kernel, convolved, to_bytes
 from restore_rt.training.degradations.steps import Rgb, Step, check_range, draw, register
 
@@ -36,8 +37,8 @@ def _planes(frame: Rgb) -> F32:
 
 
 def _luma(planes: F32) -> F32:
-    red, green, blue = planes
-    luma: F32 = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    red, green, blue = (np.float32(w) * plane for w, plane in zip(BT601, planes, strict=True))
+    luma: F32 = red + green + blue
     return luma
 
 

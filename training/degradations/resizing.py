@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -11,12 +12,14 @@ from PIL import Image
 from restore_rt.errors import InputError
 from restore_rt.training.degradations.steps import Rgb, Step, check_range, draw, register
 
-__all__ = ["FILTERS", "Reduce", "Rescale", "resized"]
+__all__ = ["FILTERS", "Filter", "Reduce", "Rescale", "check_filters", "resized"]
 
+Filter = Literal["bicubic", "area", "lanczos", "bilinear", "nearest"]
 FILTERS = MappingProxyType(
     {
         "bicubic": Image.Resampling.BICUBIC,
-        # Pillow's box filter is the mean over the area of an output pixel.
+        # Pillow's box filter is the mean of the pixels whose middle lies in the area of an output
+        # pixel: exact where that stands for a whole number of them.
         "area": Image.Resampling.BOX,
         "lanczos": Image.Resampling.LANCZOS,
         "bilinear": Image.Resampling.BILINEAR,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+import typing
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -147,8 +148,9 @@ def read_step(table: Any, where: str) -> Step:
 def parse_spec(text: str) -> tuple[Step, ...]:
     """Read steps as the command line writes them: ``reduce,jpeg:70,jpeg:quality=30-60:rounds=2``.
 
-    Commas part the steps, colons a step's values. A value without a name goes to the step's first
-    field; a range is written low-high, alternatives with bars: ``reduce:bicubic|area``.
+    Commas part the steps, colons a step's values, each of which is given once. A value without a
+    name goes to the step's first field; a range is written low-high, alternatives with bars:
+    ``reduce:bicubic|area``.
 
     Raises
     ------
@@ -163,12 +165,20 @@ def _parse_step(text: str) -> Step:
     if kind not in STEPS:
         raise InputError(f"degradation {kind!r} is unknown; there are {', '.join(sorted(STEPS))}")
     names = [field.name for field in dataclasses.fields(STEPS[kind])]
+    hints = typing.get_type_hints(STEPS[kind])
     table: dict[str, Any] = {"kind": kind}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
             name, value = names[0] if names else "", setting
-        table[name] = _parse_value(value)
+        if name in table:
+            raise InputError(
+                f"{text!r} gives '{name}' twice; give each value of a step once, and mind that a "
+                "colon begins another one"
+            )
+        # 444 is a number, but not where names are wanted.
+        words = hints.get(name) == tuple[str, ...]
+        table[name] = value.split("|") if words else _parse_value(value)
     return read_step(table, text)
 
 
@@ -189,8 +199,3 @@ def _number(text: str) -> int | float | None:
             continue
         return value if math.isfinite(value) else None
     return None
-
-
-def frames_of(images: Iterable[NDArray[np.uint8]]) -> Clip:
-    """Make contiguous frames."""
-    return [np.ascontiguousarray(image) for image in images]

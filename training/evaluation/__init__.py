@@ -11,12 +11,19 @@ from restore_rt.training.evaluation.crops import Crops
 from restore_rt.training.evaluation.ocr import Tesseract
 from restore_rt.training.evaluation.report import report, worst_first
 from restore_rt.training.evaluation.results import Evaluation, PictureResult, Score
-from restore_rt.training.evaluation.runner import evaluate, evaluate_sample
-from restore_rt.training.evaluation.samples import Sample, find_files, load_sample, read_steps
-from restore_rt.training.evaluation.tables import columns_of, pictures, rows_of
+from restore_rt.training.evaluation.runner import FRAMES, evaluate, evaluate_sample
+from restore_rt.training.evaluation.samples import (
+    Sample,
+    find_files,
+    generator_for,
+    load_sample,
+    read_steps,
+)
+from restore_rt.training.evaluation.tables import columns_of, rows_of
 
 __all__ = [
     "BASELINES",
+    "FRAMES",
     "ORIGINAL",
     "Candidate",
     "Crops",
@@ -30,9 +37,9 @@ __all__ = [
     "evaluate",
     "evaluate_sample",
     "find_files",
+    "generator_for",
     "load_sample",
     "open_models",
-    "pictures",
     "read_steps",
     "report",
     "rows_of",

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from restore_rt import load, zoo
 from restore_rt.errors import InputError, ModelError
+from restore_rt.manifest import parameter_count, read_manifest
+from restore_rt.training.degradations.resizing import resized
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["BASELINES", "ORIGINAL", "Candidate", "baselines", "open_models"]
 
 U8 = NDArray[np.uint8]
+Colour = Literal["rgb", "luma"]
 
 ORIGINAL = "original"
 # By scale: 1, and above 1. The first of them is what models are compared with.
@@ -61,15 +65,19 @@ def baselines(scale: int) -> list[Candidate]:
     """
     if scale == 1:
         return [Candidate(name="input", restore=lambda frame: frame, scale=1, timed=False)]
-    filters = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
     return [
-        Candidate(name=name, restore=_enlarger(filters[name], scale), scale=scale)
-        for name in BASELINES[1]
+        Candidate(name=name, restore=_enlarger(name, scale), scale=scale) for name in BASELINES[1]
     ]
 
 
 @contextmanager
-def open_models(models: Sequence[str], *, threads: int | None = None) -> Iterator[list[Candidate]]:
+def open_models(
+    models: Sequence[str],
+    *,
+    threads: int | None = None,
+    scale: int | None = None,
+    colour: Colour | None = None,
+) -> Iterator[list[Candidate]]:
     """Load models as `restore_rt.load` does, tiles and colour handling included.
 
     A model goes by the name in its manifest; where two share one, by the file's path.
@@ -80,21 +88,33 @@ def open_models(models: Sequence[str], *, threads: int | None = None) -> Iterato
         Names of shipped models and paths of .onnx files, at least one.
     threads
         See `restore_rt.load`.
+    scale, colour
+        What those without a manifest are: output over input size, and what their channels are.
 
     Raises
     ------
     InputError
-        If there is none, one is given twice, or their scales differ.
+        If there is none, one is given twice, their scales differ, or a scale or a colour is given
+        although they all have a manifest.
     ModelError
-        If one is unknown or cannot be read.
+        If one is unknown or cannot be read, or nothing says what it is.
     """
     if not models:
         raise InputError("no model is named; give the name of a shipped one or an .onnx file")
     with ExitStack() as stack:
-        loaded = []
+        loaded, counts, described = [], {}, True
         for model in models:
-            restorer = stack.enter_context(load(model, threads=threads))
+            network = _network(model)
+            given = _given(model, network, scale, colour)
+            described = described and not given
+            restorer = stack.enter_context(load(model, threads=threads, **given))
             loaded.append((model, restorer, restorer.manifest))
+            counts[model] = None if network is None else parameter_count(network)
+        if described and (scale, colour) != (None, None):
+            raise InputError(
+                "scale and colour are for models without a manifest, and all of these have one; "
+                "leave --scale and --colour out"
+            )
         scales = {manifest.name: manifest.scale for _, _, manifest in loaded}
         if len({manifest.scale for _, _, manifest in loaded}) > 1:
             listed = ", ".join(f"{name} x{scale}" for name, scale in scales.items())
@@ -113,7 +133,7 @@ def open_models(models: Sequence[str], *, threads: int | None = None) -> Iterato
                     name=name,
                     restore=restorer,
                     scale=manifest.scale,
-                    parameters=_parameters(model),
+                    parameters=counts[model],
                     details={
                         "model": manifest.name,
                         "version": manifest.version,
@@ -126,21 +146,34 @@ def open_models(models: Sequence[str], *, threads: int | None = None) -> Iterato
         yield candidates
 
 
-def _enlarger(resampling: Image.Resampling, scale: int) -> Callable[[U8], U8]:
+def _enlarger(filter_name: str, scale: int) -> Callable[[U8], U8]:
     def enlarge(frame: U8) -> U8:
         height, width = frame.shape[:2]
-        size = (width * scale, height * scale)
-        return np.asarray(Image.fromarray(frame).resize(size, resampling))
+        return resized(frame, height * scale, width * scale, filter_name)
 
     return enlarge
 
 
-def _parameters(model: str) -> int:
+def _network(model: str) -> onnx.ModelProto | None:
+    """Read the file of a model, or nothing: why it cannot be read is for `load` to say."""
     import onnx
 
     path = Path(model)
     try:
-        network = onnx.load(path if path.is_file() else zoo.path_of(model))
-    except OSError as error:
-        raise ModelError(f"{model} cannot be read: {error.strerror}") from error
-    return sum(math.prod(tensor.dims) for tensor in network.graph.initializer)
+        return onnx.load(path if path.is_file() else zoo.path_of(model))
+    except Exception:
+        return None
+
+
+def _given(
+    model: str, network: onnx.ModelProto | None, scale: int | None, colour: Colour | None
+) -> dict[str, Any]:
+    """Return the options for a model without a manifest, none for others."""
+    if network is None or read_manifest(network) is not None:
+        return {}
+    if scale is None or colour is None:
+        raise ModelError(
+            f"{model} has no manifest; say what it is with --scale and --colour, or export it with "
+            "python -m restore_rt.export"
+        )
+    return {"scale": scale, "colour": colour}

@@ -33,6 +33,8 @@ class Crops:
 def cut(frame: U8, restored: Mapping[str, U8], original: U8, *, scale: int) -> Crops:
     """Cut out where the restored pictures differ most from each other, and at scale 1 the input.
 
+    If there is none, the first place is as good as any.
+
     Parameters
     ----------
     frame
@@ -45,7 +47,7 @@ def cut(frame: U8, restored: Mapping[str, U8], original: U8, *, scale: int) -> C
         Output size over input size.
     """
     sides = [max(scale, min(CROP, side) // scale * scale) for side in original.shape[:2]]
-    compared = [*restored.values(), *([frame] if scale == 1 else [])]
+    compared = [*restored.values(), *([frame] if scale == 1 else [])] or [original]
     top, left = most_different(compared, (sides[0], sides[1]), step=scale)
 
     def window(picture: U8, by: int) -> U8:

@@ -33,7 +33,7 @@ from PIL import Image
 
 from restore_rt.errors import BackendError, InputError
 
-__all__ = ["Lettering", "Misread", "Tesseract", "normalised"]
+__all__ = ["Misread", "ReferenceText", "Tesseract", "normalised"]
 
 U8 = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -52,7 +52,7 @@ _WORD = "5"
 
 
 @dataclass(frozen=True)
-class Lettering:
+class ReferenceText:
     """What is to be read: lines of text with their boxes (left, top, right, bottom), and the page.
 
     Texts are `normalised`.
@@ -112,7 +112,7 @@ class Tesseract:
             )
         self.version = self._run("--version").splitlines()[0]
 
-    def reference(self, original: U8) -> Lettering | None:
+    def reference(self, original: U8) -> ReferenceText | None:
         """Read an undamaged picture (H, W, 3) or (H, W); None where there is too little to read."""
         found = [*self._find_lines(original)]
         alone = self._read_lines(original, [box for box, _ in found])
@@ -124,9 +124,9 @@ class Tesseract:
         boxes, lines = tuple(box for box, _ in kept), tuple(text for _, text in kept)
         if sum(map(len, lines)) < self._least:
             return None
-        return Lettering(boxes, lines, self._read_page(original))
+        return ReferenceText(boxes, lines, self._read_page(original))
 
-    def misread(self, picture: U8, lettering: Lettering) -> Misread:
+    def misread(self, picture: U8, reference: ReferenceText) -> Misread:
         """Count what is misread on a picture of the original's size.
 
         A line counts at most as lost altogether.
@@ -134,10 +134,10 @@ class Tesseract:
         lines = sum(
             min(_distance(text, right), len(right))
             for text, right in zip(
-                self._read_lines(picture, lettering.boxes), lettering.lines, strict=True
+                self._read_lines(picture, reference.boxes), reference.lines, strict=True
             )
         )
-        return Misread(lines, _distance(self._read_page(picture), lettering.page))
+        return Misread(lines, _distance(self._read_page(picture), reference.page))
 
     def _read_page(self, picture: U8) -> str:
         return normalised(self._run("stdin", "stdout", "--psm", str(_PAGE), picture=picture))

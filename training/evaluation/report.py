@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from restore_rt.cli.console import count_of
 from restore_rt.training.evaluation.candidates import ORIGINAL
 from restore_rt.training.evaluation.crops import Crops
 from restore_rt.training.evaluation.results import Evaluation, PictureResult, machine
-from restore_rt.training.evaluation.tables import Column, columns_of, pictures, rows_of
+from restore_rt.training.evaluation.tables import Column, columns_of, rows_of
 from restore_rt.training.metrics import Metric
 
 __all__ = ["report", "worst_first"]
@@ -83,26 +84,33 @@ def report(
 
 
 def _order(evaluation: Evaluation, shown: int) -> str:
+    pictures = count_of(len(evaluation.pictures), "picture")
     return (
-        f"Of {pictures(len(evaluation.pictures))} {shown} can be seen, first where models gain "
-        f"least over {evaluation.baseline}; each crop is where the results differ most."
+        f"Of {pictures} {shown} can be seen, first where models gain least over "
+        f"{evaluation.baseline}; each crop is where the results differ most."
     )
 
 
 def _facts(evaluation: Evaluation) -> list[str]:
     count = len(evaluation.pictures)
     failed = f", {len(evaluation.failed)} failed" if evaluation.failed else ""
-    lines = [f"{pictures(count)}{failed}; scale {evaluation.scale}; {evaluation.degradation}"]
+    pictures = count_of(count, "picture")
+    lines = [f"{pictures}{failed}; scale {evaluation.scale}; {evaluation.degradation}"]
     if evaluation.ocr:
         lines.append(
-            f"Lettering read by {evaluation.ocr} on {pictures(evaluation.lettered)}; "
+            f"Lettering read by {evaluation.ocr} on {count_of(evaluation.lettered, 'picture')}; "
             f"{count - evaluation.lettered} count as not lettered"
         )
+    for candidate in evaluation.candidates:
+        if "runs_on" in candidate.details:
+            model, runs_on = (str(candidate.details[key]) for key in ("model", "runs_on"))
+            lines.append(f"{candidate.name} ran on {runs_on.removeprefix(f'{model} on ')}")
     where = machine()
     libraries = ", ".join(f"{name} {version}" for name, version in where["libraries"].items())
+    cpus = count_of(where["cpus"], "CPU")
     lines.append(
-        f"restore_rt {where['restore_rt']}, {where['processor']}, {where['threads']} threads, "
-        f"Python {where['python']}, {libraries}"
+        f"restore_rt {where['restore_rt']}, {where['processor']}, {cpus}, Python "
+        f"{where['python']}, {libraries}"
     )
     return lines
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import math
 import platform
 import statistics
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,8 @@ from typing import Any
 from restore_rt import __version__, _ext
 from restore_rt.loading import available_threads
 from restore_rt.training.evaluation.candidates import BASELINES, ORIGINAL, Candidate
-from restore_rt.training.evaluation.ocr import Lettering, Misread
+from restore_rt.training.evaluation.ocr import Misread, ReferenceText
+from restore_rt.training.metrics import MOST_DB, WITHOUT_ORIGINAL
 
 __all__ = ["SCHEMA", "Evaluation", "PictureResult", "Score", "machine"]
 
@@ -55,7 +55,15 @@ class PictureResult:
     frames: int
     grey: bool
     scores: dict[str, Score]
-    lettering: Lettering | None = None
+    lettering: ReferenceText | None = None
+
+    def figures(self, name: str) -> dict[str, float]:
+        """Return a candidate's figures on this picture, named as in `Evaluation.totals`."""
+        score = self.scores[name]
+        figures = {**score.metrics, **_error_rates([(self.lettering, score.misread)])}
+        if score.milliseconds is not None:
+            figures["ms_per_megapixel"] = score.milliseconds
+        return figures
 
 
 @dataclass(kw_only=True)
@@ -103,37 +111,47 @@ class Evaluation:
     def totals(self, name: str) -> dict[str, float]:
         """Return a candidate's figures over all pictures.
 
-        Metrics are means over the pictures where they could be measured, ``ms_per_megapixel`` is
-        the median, and ``cer`` and ``cer_page`` are errors over characters, of all pages together.
+        Metrics are means over the pictures where all candidates have a figure, and the original
+        too if it can: the same pictures for all, or their means would say nothing of each other.
+        ``ms_per_megapixel`` is the median, and ``cer`` and ``cer_page`` are errors over characters,
+        of all pages together.
         """
-        scores = [p.scores[name] for p in self.pictures if name in p.scores]
-        names = dict.fromkeys(key for score in scores for key in score.metrics)
-        totals = {
-            key: statistics.fmean(score.metrics[key] for score in scores if key in score.metrics)
-            for key in names
-        }
+        scores = [p.scores[name] for p in self.pictures]
+        totals = {}
+        for key in dict.fromkeys(key for score in scores for key in score.metrics):
+            measured = [
+                p.scores[name].metrics[key] for p in self.pictures if self._all_have(key, p)
+            ]
+            if measured:
+                totals[key] = statistics.fmean(measured)
         totals.update(_error_rates((p.lettering, p.scores[name].misread) for p in self.pictures))
         times = [score.milliseconds for score in scores if score.milliseconds is not None]
         if times:
             totals["ms_per_megapixel"] = statistics.median(times)
         return totals
 
+    def _all_have(self, key: str, picture: PictureResult) -> bool:
+        names = [candidate.name for candidate in self.candidates]
+        if key in WITHOUT_ORIGINAL:
+            names.append(ORIGINAL)
+        return all(key in picture.scores[name].metrics for name in names)
+
     def gain(self, picture: PictureResult) -> float:
         """Return by how many dB of PSNR on Y the least good model beats the baseline."""
         base = picture.scores[self.baseline].metrics["psnr_y"]
         gains = (picture.scores[name].metrics["psnr_y"] - base for name in self.models)
-        # Two pictures that both are the original bit for bit: infinity less infinity.
-        return min((0.0 if math.isnan(gain) else gain for gain in gains), default=0.0)
+        return min(gains, default=0.0)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON can hold it; PSNR of equal pictures is the text "inf"."""
+        """Return everything as JSON can hold it."""
         rows = [*(candidate.name for candidate in self.candidates), ORIGINAL]
         return {
             "schema": SCHEMA,
             "what": (
                 f"psnr_y and ssim_y on BT.601 luma, 16 to 235 (grey pictures at scale 1: on their "
-                f"values), {self.scale if self.scale > 1 else 0} pixels shaved; ms_per_megapixel "
-                "of output; cer by lines, cer_page by whole pages"
+                f"values), {self.scale if self.scale > 1 else 0} pixels shaved; PSNR of equal "
+                f"frames: {MOST_DB:g}; totals of niqe over the pictures where all have one; "
+                "ms_per_megapixel of output; cer by lines, cer_page by whole pages"
             ),
             "scale": self.scale,
             "degradation": self.degradation,
@@ -145,7 +163,7 @@ class Evaluation:
             "evaluated": len(self.pictures),
             "failed": [{"name": name, "error": error} for name, error in self.failed],
             "unlettered": len(self.pictures) - self.lettered if self.ocr else None,
-            "totals": {name: _plain(self.totals(name)) for name in rows},
+            "totals": {name: _rounded(self.totals(name)) for name in rows},
             "pictures": [_picture(picture) for picture in self.pictures],
         }
 
@@ -160,7 +178,7 @@ def machine() -> dict[str, Any]:
             continue
     return {
         "processor": _processor(),
-        "threads": available_threads(),
+        "cpus": available_threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "kernels": _ext.isa(),
         "python": platform.python_version(),
@@ -178,7 +196,7 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _error_rates(pairs: Iterable[tuple[Lettering | None, Misread | None]]) -> dict[str, float]:
+def _error_rates(pairs: Iterable[tuple[ReferenceText | None, Misread | None]]) -> dict[str, float]:
     lines = page = characters = on_page = 0
     for lettering, misread in pairs:
         if lettering is not None and misread is not None:
@@ -189,12 +207,6 @@ def _error_rates(pairs: Iterable[tuple[Lettering | None, Misread | None]]) -> di
 
 
 def _picture(picture: PictureResult) -> dict[str, Any]:
-    scores = {}
-    for name, score in picture.scores.items():
-        figures = {**score.metrics, **_error_rates([(picture.lettering, score.misread)])}
-        if score.milliseconds is not None:
-            figures["ms_per_megapixel"] = score.milliseconds
-        scores[name] = _plain(figures)
     lettering = picture.lettering
     return {
         "name": picture.name,
@@ -203,12 +215,9 @@ def _picture(picture: PictureResult) -> dict[str, Any]:
         "frames": picture.frames,
         "grey": picture.grey,
         "characters": lettering.characters if lettering else None,
-        "scores": scores,
+        "scores": {name: _rounded(picture.figures(name)) for name in picture.scores},
     }
 
 
-def _plain(figures: dict[str, float]) -> dict[str, float | str]:
-    return {
-        name: round(value, 6) if math.isfinite(value) else str(value)
-        for name, value in figures.items()
-    }
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in figures.items()}

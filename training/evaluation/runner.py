@@ -14,7 +14,7 @@ from restore_rt.errors import InputError, RestoreError
 from restore_rt.training.degradations import Step
 from restore_rt.training.evaluation.candidates import BASELINES, ORIGINAL, Candidate
 from restore_rt.training.evaluation.crops import Crops, cut
-from restore_rt.training.evaluation.ocr import Lettering, Tesseract
+from restore_rt.training.evaluation.ocr import ReferenceText, Tesseract
 from restore_rt.training.evaluation.results import PictureResult, Score
 from restore_rt.training.evaluation.samples import Sample, load_sample
 from restore_rt.training.metrics import Metric
@@ -38,6 +38,7 @@ def evaluate(
     *,
     frames: int = FRAMES,
     reader: Tesseract | None = None,
+    root: Path | None = None,
 ) -> Iterator[tuple[Path, tuple[PictureResult, Crops] | Exception]]:
     """Evaluate pictures and videos, one after the other.
 
@@ -55,6 +56,8 @@ def evaluate(
         The most frames of a video.
     reader
         Measures whether lettering can be read.
+    root
+        The folder that the files lie in or below, for their names; see `load_sample`.
 
     Yields
     ------
@@ -73,7 +76,7 @@ def evaluate(
     (scale,) = scales
     for path in files:
         try:
-            sample = load_sample(path, steps, scale=scale, frames=frames)
+            sample = load_sample(path, steps, scale=scale, frames=frames, root=root)
             yield path, evaluate_sample(sample, candidates, metrics, scale=scale, reader=reader)
         except Exception as error:
             yield path, error
@@ -117,7 +120,7 @@ def _score(
     sample: Sample,
     metrics: Mapping[str, Metric],
     reader: Tesseract | None,
-    lettering: Lettering | None,
+    lettering: ReferenceText | None,
 ) -> tuple[Score, U8]:
     """Return the score and the frame in the middle."""
     restored, seconds = [], []

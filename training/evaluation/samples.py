@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +11,30 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import InputError, MediaError
 from restore_rt.images import READABLE, read_picture
+from restore_rt.training.dataset.folders import find_tree
 from restore_rt.training.degradations import (
     STEPS,
     Clip,
     Step,
     degrade,
+    drifting,
     parse_spec,
-    wandering_crops,
+    whole,
 )
-from restore_rt.training.degradations.codecs import H264, Jpeg
+from restore_rt.training.degradations.codecs import H264, Jpeg, check_pyav
+from restore_rt.training.degradations.motion import REACH
 from restore_rt.training.degradations.resizing import Reduce, Rescale
-from restore_rt.training.regions import REACH, whole
+from restore_rt.training.pictures import crc_of_name, read_rgb
 
-__all__ = ["CLIP_FRAMES", "VIDEOS", "Sample", "find_files", "load_sample", "read_steps"]
+__all__ = [
+    "CLIP_FRAMES",
+    "VIDEOS",
+    "Sample",
+    "find_files",
+    "generator_for",
+    "load_sample",
+    "read_steps",
+]
 
 U8 = NDArray[np.uint8]
 
@@ -65,7 +75,8 @@ def read_steps(text: str | None, scale: int) -> tuple[Step, ...]:
     Raises
     ------
     InputError
-        If it is not so written, or its results do not have the size that the models need.
+        If it is not so written, its results do not have the size that the models need, or a library
+        that it needs is missing.
     """
     if text is None:
         if scale == 1:
@@ -84,6 +95,8 @@ def read_steps(text: str | None, scale: int) -> tuple[Step, ...]:
             f"--degrade is {text!r}, with {reductions} steps 'reduce'; models that enlarge {scale} "
             f"times need {allowed}"
         )
+    if any(isinstance(step, H264) for step in steps):
+        check_pyav()
     if any(isinstance(step, H264) and step.luma for step in steps):
         raise InputError(
             f"--degrade is {text!r}, but frames of luma alone are for training; leave luma=yes out"
@@ -92,33 +105,25 @@ def read_steps(text: str | None, scale: int) -> tuple[Step, ...]:
 
 
 def find_files(folder: Path) -> list[Path]:
-    """Return the pictures and videos right in a folder, ordered by name.
+    """Return the pictures and videos in a folder and below, ordered by name.
 
     Raises
     ------
     InputError
-        If the folder is missing, cannot be listed, or holds none.
+        If the folder is missing, it or one below cannot be listed, or there are none.
     """
-    allowed = {*READABLE, *VIDEOS}
-    try:
-        files = sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in allowed and not path.name.startswith(".")
-        )
-    except OSError as error:
-        raise InputError(
-            f"cannot list the folder {folder}: {error.strerror}; name a folder of pictures or "
-            "videos"
-        ) from None
-    if not files:
-        raise InputError(
-            f"no pictures or videos in {folder}; it should hold {', '.join(sorted(allowed))} files"
-        )
-    return files
+    tree = find_tree(folder, suffixes={*READABLE, *VIDEOS}, what="pictures or videos")
+    return [folder / file for file in tree.files]
 
 
-def load_sample(path: Path, steps: Sequence[Step], *, scale: int, frames: int) -> Sample:
+def generator_for(path: Path) -> np.random.Generator:
+    """Return where the damage of a file comes from: its name alone decides."""
+    return np.random.default_rng(crc_of_name(path.name))
+
+
+def load_sample(
+    path: Path, steps: Sequence[Step], *, scale: int, frames: int, root: Path | None = None
+) -> Sample:
     """Read a picture or a video and damage it; the same on every machine for one file name.
 
     A still that goes through a video codec becomes a clip first, over which a camera drifts: frames
@@ -136,6 +141,8 @@ def load_sample(path: Path, steps: Sequence[Step], *, scale: int, frames: int) -
         The sides are cut to multiples of this.
     frames
         The most frames that are taken of a video, or made of a still.
+    root
+        The sample is called after the path below this folder; by default after the file's name.
 
     Raises
     ------
@@ -144,39 +151,29 @@ def load_sample(path: Path, steps: Sequence[Step], *, scale: int, frames: int) -
     InputError
         If it is too small.
     """
-    rng = np.random.default_rng(zlib.crc32(path.name.encode()))
+    rng = generator_for(path)
     if path.suffix.lower() in VIDEOS:
         originals = _read_video(path, frames)
     else:
         picture = _read_still(path, keep_grey=all(isinstance(step, _GREY_STEPS) for step in steps))
         originals = [picture]
         if any(isinstance(step, H264) for step in steps):
-            originals = _drifting(picture, min(frames, CLIP_FRAMES), rng)
+            # A small picture keeps most of what it shows.
+            reach = min(REACH, min(picture.shape[:2]) // 4)
+            originals = drifting(picture, min(frames, CLIP_FRAMES), rng, reach=reach)
     if min(originals[0].shape[:2]) < scale:
         raise InputError(f"{path} is too small to be reduced {scale} times")
     clip: Clip = [whole(frame, scale) for frame in originals]
-    return Sample(path.name, clip, degrade(steps, clip, rng, scale=scale))
+    name = path.name if root is None else path.relative_to(root).as_posix()
+    return Sample(name, clip, degrade(steps, clip, rng, scale=scale))
 
 
 def _read_still(path: Path, *, keep_grey: bool) -> U8:
-    picture = read_picture(path)
-    pixels = picture.pixels[..., :-1] if picture.alpha else picture.pixels
-    if pixels.dtype == np.uint16:
-        pixels = np.rint(pixels / 257)
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    if pixels.ndim == 2 and not keep_grey:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
-    return np.ascontiguousarray(pixels, np.uint8)
-
-
-def _drifting(picture: U8, frames: int, rng: np.random.Generator) -> list[U8]:
-    # A small picture keeps most of what it shows.
-    reach = min(REACH, min(picture.shape[:2]) // 4)
-    origins, (height, width) = wandering_crops(
-        *picture.shape[:2], frames=frames, reach=reach, rng=rng
-    )
-    return [picture[y : y + height, x : x + width] for y, x in origins]
+    rgb = read_rgb(path)
+    # Grey is what has no more than a channel besides its alpha.
+    if keep_grey and np.atleast_3d(read_picture(path).pixels).shape[2] < 3:
+        return np.ascontiguousarray(rgb[..., 0])
+    return rgb
 
 
 def _read_video(path: Path, frames: int) -> list[U8]:

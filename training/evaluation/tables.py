@@ -9,7 +9,7 @@ from restore_rt.training.evaluation.candidates import ORIGINAL
 from restore_rt.training.evaluation.results import Evaluation, PictureResult
 from restore_rt.training.metrics import Metric
 
-__all__ = ["Cell", "Column", "columns_of", "pictures", "rows_of"]
+__all__ = ["Cell", "Column", "columns_of", "rows_of"]
 
 _NOTHING = "\u2013"
 
@@ -48,22 +48,10 @@ def rows_of(
     evaluation: Evaluation, columns: list[Column], picture: PictureResult | None = None
 ) -> dict[str, list[Cell]]:
     """Return a row of cells for each candidate and the original, of all pictures or of one."""
-    some = evaluation
-    if picture is not None:
-        some = Evaluation(
-            scale=evaluation.scale,
-            degradation=evaluation.degradation,
-            candidates=evaluation.candidates,
-            pictures=[picture],
-        )
     names = [candidate.name for candidate in evaluation.candidates]
-    figures = {name: some.totals(name) for name in (*names, ORIGINAL)}
+    figures_of = evaluation.totals if picture is None else picture.figures
+    figures = {name: figures_of(name) for name in (*names, ORIGINAL)}
     return {name: [_cell(figures, name, names, column) for column in columns] for name in figures}
-
-
-def pictures(count: int) -> str:
-    """Return how many pictures, in words."""
-    return f"{count} picture" if count == 1 else f"{count} pictures"
 
 
 def _cell(

@@ -125,9 +125,10 @@ def find_fonts(folders: Sequence[Path] | None = None) -> list[Path]:
     Returns
     -------
     list of Path
-        `.otf` and `.ttf` files ordered by name; of two files of one name, the first. Fixed-pitch,
-        symbol and very thin faces are left out. Empty if there are none: `Lettering` then letters
-        with Pillow's built-in font (`apt install fonts-comic-neue` gives a better one).
+        `.otf` and `.ttf` files (in either case) ordered by name; of two files of one name, the
+        first. Fixed-pitch, symbol and very thin faces are left out. Empty if there are none:
+        `Lettering` then letters with Pillow's built-in font (`apt install fonts-comic-neue` gives a
+        better one).
 
     Raises
     ------
@@ -138,7 +139,12 @@ def find_fonts(folders: Sequence[Path] | None = None) -> list[Path]:
         if not folder.is_dir():
             raise InputError(f"no folder of fonts at {folder}; name a folder of .otf or .ttf files")
     roots = [Path(f).expanduser() for f in FOLDERS] if folders is None else list(folders)
-    found = {p for root in roots for s in SUFFIXES for p in root.rglob(f"*{s}") if p.is_file()}
+    found = {
+        path
+        for root in roots
+        for path in root.rglob("*.*")
+        if path.suffix.lower() in SUFFIXES and path.is_file()
+    }
     named: dict[str, Path] = {}
     for path in sorted(found, key=lambda p: (p.stem, p.suffix, str(p))):
         if path.stem not in named and _fit(path):

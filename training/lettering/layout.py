@@ -69,8 +69,12 @@ def break_lines(
 
     Now and then a long word is hyphenated. A single word longer than a line gets one for itself.
     """
-    space = font.getlength(" ") + spacing
-    lengths = [font.getlength(word) + spacing * len(word) for word in words]
+
+    def width_of(text: str) -> float:
+        return font.getlength(text) + spacing * len(text)
+
+    space = width_of(" ")
+    lengths = [width_of(word) for word in words]
     count = max(1, math.ceil((sum(lengths) + space * len(words)) / (0.85 * width)))
     lines: list[str] = []
     line, used = "", 0.0
@@ -79,11 +83,11 @@ def break_lines(
         room = width * (1 - 0.35 * min(1.0, at) ** 2) - used
         if line and length + space > room:
             letters = [i for i in range(3, len(word) - 2) if word[i - 2 : i + 2].isalpha()]
-            fits = [i for i in letters if font.getlength(word[:i] + "-") + space < room]
+            fits = [i for i in letters if width_of(word[:i] + "-") + space < room]
             if fits and rng.random() < 0.3:
                 lines.append(f"{line} {word[: fits[-1]]}-")
                 word = word[fits[-1] :]
-                length = font.getlength(word)
+                length = width_of(word)
             else:
                 lines.append(line)
             line, used = word, length

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,24 @@ def test_linked_folders_are_entered_once(root: Path, tmp_path: Path) -> None:
     (root / "a" / "loop").symlink_to(root)
     expected = ["a/c.jpg", "a/d/e.tif", "b.PNG", "link/z.png", "out/i.png"]
     assert names(find_tree(root)) == expected
+
+
+def test_what_is_no_file_is_passed_over(root: Path) -> None:
+    os.mkfifo(root / "pipe.png")
+    (root / "folder.png").mkdir()
+    (root / "folder.png" / "q.png").touch()
+    (root / "null.png").symlink_to("/dev/null")
+    # It is still to be told of.
+    (root / "dead.png").symlink_to(root / "nowhere.png")
+    (root / "live.png").symlink_to(root / "b.PNG")
+    expected = ["a/c.jpg", "a/d/e.tif", "b.PNG", "dead.png", "folder.png/q.png", "live.png"]
+    assert names(find_tree(root, avoid=root / "out")) == expected
+
+
+def test_other_files_can_be_looked_for(root: Path) -> None:
+    assert names(find_tree(root, suffixes=[".txt"], what="notes")) == ["note.txt"]
+    with pytest.raises(InputError, match=r"no songs in .*; it should hold \.mid, \.ogg files"):
+        find_tree(root, suffixes={".ogg", ".mid"}, what="songs")
 
 
 def test_folders_that_cannot_be_used(root: Path) -> None:

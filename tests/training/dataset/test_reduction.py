@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from restore_rt.errors import InputError, MediaError
-from restore_rt.training.dataset import FILTERS, find_tree, reduce_pictures, reduced
-from restore_rt.training.dataset.reduction import Filter
+from restore_rt.training.dataset import find_tree, reduce_pictures, reduced
+from restore_rt.training.degradations.resizing import FILTERS, Filter
 from tests.training.dataset.scenes import below, load, save, scene
 
 HALF = Fraction(1, 2)

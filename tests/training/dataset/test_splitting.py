@@ -202,6 +202,14 @@ def test_originals_are_never_replaced(source: Path, tmp_path: Path) -> None:
         split(source, out, overwrite=True)
 
 
+def test_a_folder_in_the_manifests_place(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "manifest.tsv").mkdir(parents=True)
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match=r"manifest\.tsv is not a file"):
+            split(source, tmp_path / "out", overwrite=overwrite)
+    assert below(tmp_path / "out") == []
+
+
 def test_odd_names_are_listed_so_that_they_can_be_read(tmp_path: Path) -> None:
     names = ["a\tb.png", 'c"d.png', "e\nf.png", "ü.png"]
     for number, name in enumerate(names):
