@@ -23,7 +23,7 @@ from restore_rt.files import check_target, whole_file
 from restore_rt.manifest import Manifest, weights_sha256, write_manifest
 from restore_rt.training.checkpoint import load_checkpoint, load_weights
 from restore_rt.training.networks import build, fold
-from restore_rt.training.recipe import Recipe, parse_recipe
+from restore_rt.training.recipe import Recipe, RecipeError, parse_recipe
 
 __all__ = ["ExportError", "export_onnx"]
 
@@ -90,8 +90,11 @@ def export_onnx(
     if opset < 18:
         raise InputError(f"opset is {opset}; allowed are 18 and later")
     check_target(out, overwrite=overwrite)
-    state = load_checkpoint(checkpoint)
-    recipe = parse_recipe(state["recipe"])
+    state = load_checkpoint(checkpoint, needs=("recipe", "step", "metrics", "average"))
+    try:
+        recipe = parse_recipe(state["recipe"])
+    except RecipeError as error:
+        raise RecipeError(f"the recipe in {checkpoint}: {error}") from None
     net = recipe.network
     network = build(net.name, scale=net.scale, colour=net.colour, **net.params).eval()
     load_weights(network, state["average"], checkpoint)

@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from restore_rt.training.faults import TrainingError, output_fault
 from restore_rt.training.losses import ADVERSARIES
 from restore_rt.training.networks import Discriminator
+from restore_rt.training.precision import Precision
 from restore_rt.training.recipe import Adversary, Recipe
 
 __all__ = ["Opponent"]
@@ -22,47 +24,75 @@ class Opponent:
     ----------
     recipe
         With an adversary.
-    device
-        Where it runs.
+    precision
+        Where the generator runs and in what; the discriminator's gradients get a scale of their
+        own.
     """
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, precision: Precision) -> None:
         assert recipe.adversary is not None
         self.options: Adversary = recipe.adversary
+        self.precision = precision.twin()
         channels = 3 if recipe.network.colour == "rgb" else 1
-        self.network = Discriminator(size=self.options.size, channels=channels).to(device)
+        network = Discriminator(size=self.options.size, channels=channels)
+        self.network = network.to(precision.device)
         self.adam = torch.optim.Adam(
             self.network.parameters(), lr=self.options.rate, betas=(0.9, 0.99)
         )
         self.loss = ADVERSARIES[self.options.kind]
         self.clip = recipe.optim.clip
 
-    def learn(self, output: Tensor, target: Tensor, precision: Any) -> float:
-        """Take one step on a batch; returns the discriminator's loss."""
+    def learn(self, output: Tensor, target: Tensor) -> float:
+        """Take one step on a batch; returns the discriminator's loss.
+
+        Raises
+        ------
+        TrainingError
+            If the loss or a gradient is not finite.
+        """
         self.network.requires_grad_(True)
         self.adam.zero_grad()
-        with precision():
-            real, fake = self.network(target), self.network(output.detach())
+        output = output.detach()
+        with self.precision.autocast():
+            real, fake = self.network(target), self.network(output)
         loss = self.loss.discriminator(real.float(), fake.float())
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
-        if math.isfinite(loss.item()) and math.isfinite(norm.item()):
-            self.adam.step()
+        self.precision.backward(loss, self.adam)
+        try:
+            if not math.isfinite(loss.item()):
+                fault = output_fault(self.network, lambda: self._look(output, target))
+                raise TrainingError(f"loss is {loss.item()}{fault}")
+            self.precision.descend(self.network, self.adam, clip=self.clip)
+        except TrainingError as error:
+            raise TrainingError(
+                f"the discriminator's {error}; lower adversary.rate, which is "
+                f"{self.options.rate:.3g}"
+            ) from None
         return float(loss.item())
 
-    def judge(self, output: Tensor, target: Tensor, precision: Any) -> Tensor:
+    def _look(self, output: Tensor, target: Tensor) -> None:
+        with self.precision.autocast():
+            self.network(target)
+            self.network(output)
+
+    def judge(self, output: Tensor, target: Tensor) -> Tensor:
         """Give the generator's adversarial loss, by the recipe's weight."""
         self.network.requires_grad_(False)
-        with precision():
-            fake, real = self.network(output), self.network(target)
+        with self.precision.autocast():
+            fake = self.network(output)
+            real = self.network(target) if self.loss.compares else fake
         loss: Tensor = self.loss.generator(real.float(), fake.float())
         return self.options.weight * loss
 
     def state(self) -> dict[str, Any]:
         """Give what a checkpoint keeps."""
-        return {"network": self.network.state_dict(), "adam": self.adam.state_dict()}
+        return {
+            "network": self.network.state_dict(),
+            "adam": self.adam.state_dict(),
+            "scaler": self.precision.state(),
+        }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up what `state` gave."""
         self.network.load_state_dict(state["network"])
         self.adam.load_state_dict(state["adam"])
+        self.precision.load(state.get("scaler", {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,20 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         temporary.write_bytes(buffer.getbuffer())
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: Path, *, needs: Sequence[str] = ()) -> dict[str, Any]:
     """Read a checkpoint that `save_checkpoint` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    needs
+        Keys that it must have.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, or no checkpoint of this version.
+        If the file is missing, damaged, no checkpoint of this version, or lacks a key.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -52,6 +59,12 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path} is no checkpoint of format {FORMAT}; train again or export it "
             "with the version that wrote it"
+        )
+    lacking = [key for key in needs if key not in state]
+    if lacking:
+        raise InputError(
+            f"{path} is a checkpoint of another kind or version: it has no {', '.join(lacking)}; "
+            "name one that restore-rt train wrote, last.pt or best.pt in a run's folder"
         )
     return state
 
@@ -66,12 +79,24 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path) 
     """
     try:
         network.load_state_dict(weights)
-    except RuntimeError as error:
-        detail = " ".join(str(error).split())
+    except (RuntimeError, TypeError):
         raise InputError(
-            f"{path} does not fit the network that its recipe describes ({detail}); train again "
-            "or use the version that wrote it"
+            f"{path} does not fit the network that its recipe describes "
+            f"({_first_difference(network.state_dict(), weights)}); train again or use the "
+            "version that wrote it"
         ) from None
+
+
+def _first_difference(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    if not isinstance(found, Mapping):
+        return f"weights are a {type(found).__name__}"
+    for name, tensor in wanted.items():
+        if name not in found:
+            return f"weights have no {name}"
+        if not isinstance(found[name], Tensor) or found[name].shape != tensor.shape:
+            shape = tuple(getattr(found[name], "shape", ()))
+            return f"{name} has the shape {shape}, not {tuple(tensor.shape)}"
+    return f"weights have {next((name for name in found if name not in wanted), 'others')} besides"
 
 
 def _first_line(error: Exception) -> str:

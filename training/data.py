@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restore_rt.errors import InputError
-from restore_rt.training.pictures import Library, PictureFile, held_out, survey
+from restore_rt.training.pictures import Library, held_out, read_bytes, survey
 from restore_rt.training.recipe import Cache, Recipe
-from restore_rt.training.regions import REACH, Pair, Regions, whole
+from restore_rt.training.regions import Pair, Regions
 
-__all__ = ["REACH", "Pair", "PatchSet", "RegionCache", "fingerprint", "load_data", "whole"]
+__all__ = ["Pair", "PatchSet", "RegionCache", "fingerprint", "load_data"]
 
 U8 = NDArray[np.uint8]
 
@@ -54,11 +54,12 @@ class RegionCache:
         """Wait for the regions of a step, and return the function that gives each of them.
 
         It takes numbers from 0, the oldest, to ``count - 1``, and is good until the next call.
-        Steps may skip forward. `waited` sums the seconds for which this had to wait.
+        Steps may skip forward and go back. `waited` sums the seconds for which this had to wait.
         """
         first, count = step // self._cache.renew, self._cache.count
-        if self._next < first:
-            # The very first step, or one far on: nothing of what is kept is in the window.
+        if not self._next - count <= first <= self._next:
+            # The very first step, one far on, or one gone by: what comes next does not follow on
+            # what is kept.
             self._drop()
             self._asked = self._next = first
             self._kept = {}
@@ -138,20 +139,21 @@ def _turned(planes: U8, turn: int) -> U8:
     return planes.transpose(0, 2, 1) if turn & 4 else planes
 
 
-def fingerprint(files: Sequence[PictureFile]) -> int:
-    """Give a number that changes when any of the files does."""
-    return zlib.crc32(repr([(file.name, file.crc) for file in files]).encode())
+def fingerprint(files: Sequence[tuple[str, int]]) -> int:
+    """Give a number that changes when any of the files, names with contents' CRCs, does."""
+    return zlib.crc32(repr([*files]).encode())
 
 
 def load_data(
     recipe: Recipe, root: Path, *, say: Callable[[str], None], threads: int = 2
-) -> tuple[PatchSet, dict[str, list[Pair]], int]:
+) -> tuple[PatchSet, dict[str, list[Pair]], dict[str, int]]:
     """Read the recipe's folders under `root`.
 
     Returns
     -------
     tuple
-        The patches to train on, the held-out pairs by variant, and a fingerprint of the pictures.
+        The patches to train on, the held-out pairs by variant, and fingerprints of what they were
+        made from: ``pictures``, and ``fonts`` if there is lettering.
 
     Raises
     ------
@@ -192,5 +194,9 @@ def load_data(
         f"{len(training)} pictures to train on, {len(validating)} held out"
         + (f", {drawn} pages drawn for validation" if drawn else "")
     )
+    made_from = {"pictures": fingerprint([(file.name, file.crc) for file in files])}
+    if data.lettering:
+        fonts = [(path.name, zlib.crc32(read_bytes(path))) for path in regions.fonts]
+        made_from["fonts"] = fingerprint(fonts)
     cache = RegionCache(regions.training, data.cache, threads=threads)
-    return PatchSet(recipe, cache), pairs, fingerprint(files)
+    return PatchSet(recipe, cache), pairs, made_from

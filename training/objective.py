@@ -2,35 +2,63 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import zlib
 
 from torch import Tensor, nn
 
+from restore_rt.errors import InputError
 from restore_rt.training.losses import LOSSES, Perceptual
+from restore_rt.training.pictures import read_bytes
 from restore_rt.training.recipe import Recipe
 
 __all__ = ["Objective"]
 
 
 class Objective(nn.Module):
-    """The weighted sum of a recipe's losses."""
+    """The weighted sum of a recipe's losses.
+
+    `made_from` has the CRC of the weights that the perceptual loss compares with, if there is one,
+    as ``features``.
+
+    Raises
+    ------
+    InputError
+        If these weights are missing or wrong, or have no such layer.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.weights = dict(recipe.loss)
         self.perceptual: Perceptual | None = None
+        self.made_from: dict[str, int] = {}
         if recipe.perceptual:
-            from restore_rt.training.features import default_features, load_features
+            from restore_rt.training.features import DEFAULT, load_features
 
-            weights = recipe.perceptual.weights
-            features = load_features(Path(weights)) if weights else default_features()
-            self.perceptual = Perceptual(features, recipe.perceptual.layer)
+            own = recipe.perceptual.weights
+            file = recipe.folder / own if own else DEFAULT
+            features = load_features(file)
+            try:
+                self.perceptual = Perceptual(features, recipe.perceptual.layer)
+            except InputError as error:
+                raise InputError(f"perceptual.{error}; these are the layers of {file}") from None
+            self.made_from["features"] = zlib.crc32(read_bytes(file))
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Compare (N, C, H, W) with (N, C, H, W), both float32 of 0 to 1."""
         total = output.new_zeros(())
         for name, weight in self.weights.items():
-            loss = self.perceptual if name == "perceptual" else LOSSES[name]
-            assert loss is not None
-            total = total + weight * loss(output, target)
+            total = total + weight * self._loss(name, output, target)
         return total
+
+    def _loss(self, name: str, output: Tensor, target: Tensor) -> Tensor:
+        loss = self.perceptual if name == "perceptual" else LOSSES[name]
+        assert loss is not None
+        value: Tensor = loss(output, target)
+        return value
+
+    def fault(self, output: Tensor, target: Tensor) -> str:
+        """Name the first loss that is not finite; empty if all are."""
+        for name in self.weights:
+            if not self._loss(name, output, target).isfinite():
+                return f", first in the loss {name}"
+        return ""

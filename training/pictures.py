@@ -22,6 +22,7 @@ __all__ = [
     "SUFFIXES",
     "Library",
     "PictureFile",
+    "crc_of_name",
     "find_pictures",
     "held_out",
     "read_bytes",
@@ -157,7 +158,8 @@ def survey(
         for result in pool.map(look, files):
             if isinstance(result, str):
                 broken += 1
-                say(f"skipped: {result}")
+                # Names of files need not be valid text, which `print` would refuse.
+                say(f"skipped: {result.encode('utf-8', 'backslashreplace').decode()}")
             elif min(result.height, result.width) < smallest:
                 small += 1
             else:
@@ -182,7 +184,12 @@ def held_out(name: str, one_in: int, groups: str = "") -> bool:
     one comic stay together.
     """
     match = re.search(groups, name) if groups else None
-    return zlib.crc32((match.group() if match else name).encode()) % one_in == 0
+    return crc_of_name(match.group() if match else name) % one_in == 0
+
+
+def crc_of_name(name: str) -> int:
+    """Give a number for a file's name, which need not be valid text."""
+    return zlib.crc32(name.encode("utf-8", "surrogateescape"))
 
 
 class Library:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 if sys.version_info >= (3, 11):
@@ -14,11 +11,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from restore_rt.errors import InputError, RestoreError
-from restore_rt.manifest import COLOURS, CONTENTS, TASKS
+from restore_rt.errors import InputError
 from restore_rt.training.degradations import Step, read_step
-from restore_rt.training.degradations.codecs import H264
-from restore_rt.training.degradations.resizing import Reduce
+from restore_rt.training.rules import rules
 from restore_rt.training.tables import read_table
 
 __all__ = [
@@ -36,9 +31,6 @@ __all__ = [
     "load_recipe",
     "parse_recipe",
 ]
-
-PRECISIONS = ("fp32", "mixed")
-SYMMETRIES = (1, 2, 8)
 
 
 class RecipeError(InputError):
@@ -100,7 +92,8 @@ class LetteringData:
     """Text drawn in bubbles over the pictures.
 
     `share` is the part of the regions that get lettering. Of these, `artwork` have a picture behind
-    the bubbles, the others drawn shapes. `fonts` are folders of fonts; none names the system's.
+    the bubbles, the others drawn shapes. `fonts` are folders of fonts, relative to the recipe
+    file's; none names the system's.
     """
 
     share: float
@@ -140,7 +133,7 @@ class Perceptual:
     """Which features the loss ``perceptual`` compares.
 
     `weights` is a file of VGG-19 in torchvision's layout or of a network that ``train-features``
-    made; empty takes the one that is shipped.
+    made, relative to the recipe file's folder; empty takes the one that is shipped.
     """
 
     layer: str
@@ -185,7 +178,11 @@ class Optim:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A training run; `loss` gives the weight of each loss."""
+    """A training run; `loss` gives the weight of each loss.
+
+    `text` is what it was read from, and `folder` where files that it names are looked for: that of
+    the recipe's own file, or the current one for a recipe that is text alone.
+    """
 
     seed: int
     model: ModelInfo
@@ -196,6 +193,9 @@ class Recipe:
     perceptual: Perceptual | None = None
     adversary: Adversary | None = None
     text: str = dataclasses.field(default="", repr=False, compare=False, metadata={"hidden": True})
+    folder: Path = dataclasses.field(
+        default=Path(), repr=False, compare=False, metadata={"hidden": True}
+    )
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -216,9 +216,10 @@ def load_recipe(path: str | Path) -> Recipe:
             )
         file = shipped / f"{path}.toml"
     try:
-        return parse_recipe(file.read_text(encoding="utf-8"))
+        recipe = parse_recipe(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, RecipeError) as error:
         raise RecipeError(f"{file}: {error}") from None
+    return dataclasses.replace(recipe, folder=file.parent)
 
 
 def parse_recipe(text: str) -> Recipe:
@@ -232,161 +233,7 @@ def parse_recipe(text: str) -> Recipe:
     except InputError as error:
         raise RecipeError(str(error)) from None
     recipe = dataclasses.replace(recipe, text=text)
-    for holds, message in _rules(recipe):
+    for holds, message in rules(recipe):
         if not holds:
             raise RecipeError(message)
-    _check_network(recipe)
     return recipe
-
-
-def _rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
-    # Names are looked up here, so that a misspelt one is reported before hours of preparation.
-    from restore_rt.training.networks import NETWORKS
-
-    data, optim, network, model = recipe.data, recipe.optim, recipe.network, recipe.model
-    yield 0 <= recipe.seed < 2**63, f"seed is {recipe.seed}; must be at least 0, below 2**63"
-    yield model.task in TASKS, f"model.task is {model.task!r}; there are {[*TASKS]}"
-    yield model.content in CONTENTS, f"model.content is {model.content!r}; there are {[*CONTENTS]}"
-    yield network.name in NETWORKS, f"network.name is {network.name!r}; there are {[*NETWORKS]}"
-    yield 1 <= network.scale <= 4, f"network.scale is {network.scale}; allowed are 1 to 4"
-    yield (
-        network.colour in COLOURS,
-        f"network.colour is {network.colour!r}; there are {[*COLOURS]}",
-    )
-    yield min(model.tile) >= 1, f"model.tile is {model.tile}; must be positive"
-    yield optim.steps >= 1, f"optim.steps is {optim.steps}; must be at least 1"
-    yield optim.epoch >= 1, f"optim.epoch is {optim.epoch}; must be at least 1"
-    yield _positive(optim.rate), f"optim.rate is {optim.rate}; must be above 0, and finite"
-    yield (
-        0 <= optim.rate_end <= optim.rate,
-        f"optim.rate_end is {optim.rate_end}; must be 0 to rate, which is {optim.rate}",
-    )
-    yield optim.warmup >= 0, f"optim.warmup is {optim.warmup}; must not be negative"
-    yield optim.clip > 0, f"optim.clip is {optim.clip}; must be above 0"
-    yield 0 <= optim.ema < 1, f"optim.ema is {optim.ema}; must be at least 0 and below 1"
-    yield (
-        optim.precision in PRECISIONS,
-        f"optim.precision is {optim.precision!r}; there are {[*PRECISIONS]}",
-    )
-    yield from _data_rules(data, network)
-    for number, variant in enumerate(data.variants):
-        yield from _variant_rules(variant, f"data.variants[{number}]", network)
-    yield from _loss_rules(recipe)
-
-
-def _data_rules(data: Data, network: Network) -> Iterator[tuple[bool, str]]:
-    yield bool(data.folders), "data.folders is empty; name at least one folder"
-    yield bool(data.variants), "data.variants is empty; describe at least one"
-    names = [variant.name for variant in data.variants]
-    for name in names:
-        yield names.count(name) == 1, f"data.variants has {name!r} twice; names must differ"
-    yield data.holdout >= 2, f"data.holdout is {data.holdout}; must be at least 2"
-    yield data.batch >= 1, f"data.batch is {data.batch}; must be at least 1"
-    yield data.patch >= 8, f"data.patch is {data.patch}; must be at least 8"
-    yield 0 <= data.full_range <= 1, f"data.full_range is {data.full_range}; must be 0 to 1"
-    yield 0 <= data.grey <= 1, f"data.grey is {data.grey}; must be 0 to 1"
-    yield (
-        data.full_range == 0 or network.colour == "luma",
-        "data.full_range is for luma networks; remove it or set network.colour to 'luma'",
-    )
-    yield (
-        data.symmetries in SYMMETRIES,
-        f"data.symmetries is {data.symmetries}; there are {[*SYMMETRIES]}",
-    )
-    try:
-        re.compile(data.groups)
-    except re.error as error:
-        yield False, f"data.groups is {data.groups!r}, no regular expression: {error}"
-    for name, share in data.folders.items():
-        yield _positive(share), f"data.folders.{name} is {share}; must be above 0, and finite"
-    cache = data.cache
-    yield (
-        cache.region >= data.patch,
-        f"data.cache.region is {cache.region}; must be at least data.patch, {data.patch}",
-    )
-    yield cache.count >= 1, f"data.cache.count is {cache.count}; must be at least 1"
-    yield cache.renew >= 1, f"data.cache.renew is {cache.renew}; must be at least 1"
-    if data.lettering:
-        for name in ("share", "artwork"):
-            value = getattr(data.lettering, name)
-            yield 0 <= value <= 1, f"data.lettering.{name} is {value}; must be 0 to 1"
-
-
-def _variant_rules(variant: Variant, where: str, network: Network) -> Iterator[tuple[bool, str]]:
-    yield (
-        re.fullmatch(r"[a-z0-9_]+", variant.name) is not None,
-        f"{where}.name is {variant.name!r}; use small letters, digits and _",
-    )
-    yield _positive(variant.share), f"{where}.share is {variant.share}; must be above 0, and finite"
-    yield 1 <= variant.frames <= 64, f"{where}.frames is {variant.frames}; allowed are 1 to 64"
-    reductions = sum(isinstance(step, Reduce) for step in variant.steps)
-    wanted = int(network.scale > 1)
-    yield (
-        reductions == wanted,
-        f"{where} has {reductions} steps 'reduce'; scale {network.scale} needs {wanted}",
-    )
-    for step in variant.steps:
-        if isinstance(step, H264) and step.luma:
-            yield (
-                step is variant.steps[-1] and network.colour == "luma",
-                f"{where}: 'h264' with luma must be the last step, of a luma network",
-            )
-
-
-def _loss_rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
-    from restore_rt.training.losses import ADVERSARIES, LOSSES
-
-    names = [*LOSSES, "perceptual"]
-    yield bool(recipe.loss), f"loss is empty; give one of {names} a weight"
-    for name, weight in recipe.loss.items():
-        yield name in names, f"loss has {name!r}; there are {names}"
-        yield _positive(weight), f"loss.{name} is {weight}; must be above 0, and finite"
-    yield (
-        ("perceptual" in recipe.loss) == (recipe.perceptual is not None),
-        "loss.perceptual and the table [perceptual] go together; add what is missing",
-    )
-    adversary = recipe.adversary
-    if adversary:
-        yield (
-            adversary.kind in ADVERSARIES,
-            f"adversary.kind is {adversary.kind!r}; there are {[*ADVERSARIES]}",
-        )
-        for name in ("weight", "rate"):
-            value = getattr(adversary, name)
-            yield _positive(value), f"adversary.{name} is {value}; must be above 0, and finite"
-        yield 4 <= adversary.size <= 512, f"adversary.size is {adversary.size}; allowed: 4 to 512"
-        for name in ("generator_start", "discriminator_start", "adversarial_start"):
-            value = getattr(adversary, name)
-            yield value >= 0, f"adversary.{name} is {value}; must not be negative"
-
-
-def _positive(value: float) -> bool:
-    return 0 < value < math.inf
-
-
-def _check_network(recipe: Recipe) -> None:
-    """Build the network without memory for its weights, and send an empty tile through it."""
-    import torch
-
-    from restore_rt.training.networks import build
-
-    net, (height, width) = recipe.network, recipe.model.tile
-    try:
-        with torch.device("meta"), torch.no_grad():
-            network = build(net.name, scale=net.scale, colour=net.colour, **net.params)
-            x = torch.empty(1, 3 if net.colour == "rgb" else 1, height, width)
-    except (RestoreError, RuntimeError, ValueError) as error:
-        raise RecipeError(f"network.params is {net.params}: {error}") from None
-    for what, side in (("model.tile", (height, width)), ("data.patch", (recipe.data.patch,) * 2)):
-        try:
-            with torch.device("meta"), torch.no_grad():
-                shape = network(torch.empty(1, x.shape[1], *side)).shape
-        except RuntimeError as error:
-            raise RecipeError(
-                f"{what} is {[*side]}, which network {net.name!r} does not take: {error}"
-            ) from None
-        if tuple(shape[2:]) != tuple(s * net.scale for s in side):
-            raise RecipeError(
-                f"{what} is {[*side]}, of which network {net.name!r} makes {[*shape[2:]]}; must "
-                f"be {net.scale} times that"
-            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ __all__ = ["Records"]
 class Records:
     """One row for each epoch, in ``metrics.csv``, ``metrics.json`` and TensorBoard's event files.
 
-    On resuming, rows after the checkpoint are dropped. Sample pictures go to the folder
-    ``samples``, which must exist.
+    On resuming, rows after the checkpoint are dropped; a table that is damaged is begun anew.
+    Sample pictures go to the folder ``samples``, which must exist. Close it after use.
     """
 
     def __init__(self, run: Path, step: int, say: Callable[[str], None]) -> None:
@@ -29,8 +30,11 @@ class Records:
         self.rows: list[dict[str, float]] = []
         file = run / "metrics.json"
         if step and file.exists():
-            rows = json.loads(file.read_text(encoding="utf-8"))
-            self.rows = [row for row in rows if row["step"] <= step]
+            try:
+                rows = json.loads(file.read_text(encoding="utf-8"))
+                self.rows = [_finite(row) for row in rows if row["step"] <= step]
+            except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+                say(f"{file} is damaged ({error!r}); the tables begin anew after step {step}")
         self._board = _board(run / "tensorboard", step, say)
 
     def add(self, row: Mapping[str, float], grid: NDArray[np.uint8]) -> None:
@@ -40,12 +44,15 @@ class Records:
         with whole_file(self.run / "samples" / f"step_{step:07d}.png", overwrite=True) as temporary:
             Image.fromarray(grid).save(temporary)
         with whole_file(self.run / "metrics.json", overwrite=True) as temporary:
-            temporary.write_text(json.dumps(self.rows, indent=1) + "\n", encoding="utf-8")
+            text = json.dumps(self.rows, indent=1, allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
         with (
             whole_file(self.run / "metrics.csv", overwrite=True) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as table,
         ):
-            writer = csv.DictWriter(table, list(self.rows[-1]))
+            # Not every row has every figure: a discriminator may start late.
+            names = dict.fromkeys(name for row in self.rows for name in row)
+            writer = csv.DictWriter(table, list(names))
             writer.writeheader()
             writer.writerows(self.rows)
         if self._board:
@@ -59,6 +66,11 @@ class Records:
         """Close TensorBoard's file."""
         if self._board:
             self._board.close()
+
+
+def _finite(row: Mapping[str, float]) -> dict[str, float]:
+    # Strict JSON has no infinity, which tables of former versions may hold.
+    return {name: value for name, value in row.items() if math.isfinite(value)}
 
 
 def _board(folder: Path, step: int, say: Callable[[str], None]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,21 +11,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt.training.colour import luma
-from restore_rt.training.degradations import degrade, wandering_crops
+from restore_rt.training.degradations import REACH, degrade, drifting, whole
 from restore_rt.training.lettering import Lettering, find_fonts
-from restore_rt.training.pictures import Library, PictureFile
+from restore_rt.training.pictures import Library, PictureFile, crc_of_name
 from restore_rt.training.recipe import Recipe, Variant
 
-__all__ = ["MARGIN", "REACH", "Pair", "Regions", "as_planes", "pick", "whole"]
+__all__ = ["MARGIN", "Pair", "Regions", "as_planes", "pick"]
 
 U8 = NDArray[np.uint8]
 
-# How far the camera drifts over a still that becomes a clip.
-REACH = 16
 # Input pixels around a region that are degraded with it and cut off: more before than after, by a
 # number that is drawn, so that the block grids of codecs fall anywhere.
 MARGIN = 8
 VALIDATION_SIZE = 512
+# What networks may need the sides of a whole picture to be multiples of.
 MULTIPLE = 16
 # Which stream of random numbers is for what.
 TRAINING, VALIDATION = 1, 2
@@ -47,12 +45,6 @@ def as_planes(frame: U8, colour: str) -> U8:
     if colour == "luma":
         return np.rint(luma(frame))[None].astype(np.uint8)
     return np.ascontiguousarray(frame.transpose(2, 0, 1))
-
-
-def whole(rgb: U8, scale: int) -> U8:
-    """Cut (H, W, 3) at its end to multiples of `scale`."""
-    height, width = (size - size % scale for size in rgb.shape[:2])
-    return np.ascontiguousarray(rgb[:height, :width])
 
 
 def pick(rng: np.random.Generator, weights: Sequence[float]) -> int:
@@ -76,10 +68,12 @@ class Regions:
             for folder in recipe.data.folders
         }
         lettering = recipe.data.lettering
+        self.fonts: list[Path] = []
         self._lettering = None
         if lettering:
-            folders = [Path(folder) for folder in lettering.fonts] or None
-            self._lettering = Lettering(find_fonts(folders))
+            folders = [recipe.folder / folder for folder in lettering.fonts] or None
+            self.fonts = find_fonts(folders)
+            self._lettering = Lettering(self.fonts)
 
     @staticmethod
     def smallest(recipe: Recipe) -> int:
@@ -116,34 +110,30 @@ class Regions:
         rgb = self.library(file)
         top, left = (max(0, size - VALIDATION_SIZE) // 2 for size in rgb.shape[:2])
         rgb = rgb[top : top + VALIDATION_SIZE, left : left + VALIDATION_SIZE]
-        # Networks may need multiples of a few pixels.
-        rgb = whole(rgb, MULTIPLE * recipe.network.scale)
-        pairs = {}
-        for number, variant in enumerate(recipe.data.variants):
-            key = [recipe.seed, VALIDATION, zlib.crc32(file.name.encode()), number]
-            pairs[variant.name] = self._degraded(rgb, variant, np.random.default_rng(key))
-        return pairs
+        return self._validated(rgb, [recipe.seed, VALIDATION, crc_of_name(file.name)])
 
     def validation_lettering(self, number: int) -> dict[str, Pair]:
         """Make a drawn page for every variant, by name; only for recipes with lettering."""
         assert self._lettering is not None
         key = [self.recipe.seed, VALIDATION, number]
         side = VALIDATION_SIZE // 2
-        rgb = self._lettering.page(np.random.default_rng(key), side, side, None)
+        return self._validated(
+            self._lettering.page(np.random.default_rng(key), side, side, None), key
+        )
+
+    def _validated(self, rgb: U8, key: list[int]) -> dict[str, Pair]:
         return {
-            variant.name: self._degraded(rgb, variant, np.random.default_rng([*key, n]))
+            variant.name: self._degraded(rgb, variant, np.random.default_rng([*key, n]), MULTIPLE)
             for n, variant in enumerate(self.recipe.data.variants)
         }
 
-    def _degraded(self, rgb: U8, variant: Variant, rng: np.random.Generator) -> Pair:
+    def _degraded(
+        self, rgb: U8, variant: Variant, rng: np.random.Generator, multiple: int = 1
+    ) -> Pair:
+        """Degrade a picture, cut at its end so that the input's sides are multiples."""
         scale, colour = self.recipe.network.scale, self.recipe.network.colour
-        if variant.frames > 1:
-            origins, (height, width) = wandering_crops(
-                *rgb.shape[:2], frames=variant.frames, reach=REACH, rng=rng
-            )
-            originals = [whole(rgb[y : y + height, x : x + width], scale) for y, x in origins]
-        else:
-            originals = [whole(rgb, scale)]
+        clip = drifting(rgb, variant.frames, rng) if variant.frames > 1 else [rgb]
+        originals = [whole(frame, multiple * scale) for frame in clip]
         frames = degrade(variant.steps, originals, rng, scale=scale)
         index = int(rng.integers(len(frames)))
         return Pair(as_planes(frames[index], colour), as_planes(originals[index], colour))

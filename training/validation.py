@@ -11,6 +11,7 @@ from PIL import Image
 from torch import nn
 
 from restore_rt.training.metrics import psnr
+from restore_rt.training.precision import whole_float32
 from restore_rt.training.regions import Pair
 
 __all__ = ["restore", "sample_grid", "validate"]
@@ -26,7 +27,8 @@ F32 = NDArray[np.float32]
 def restore(network: nn.Module, planes: U8, device: torch.device) -> F32:
     """Send (C, h, w) through the network; (C, H, W) on the scale of 0 to 255, clipped."""
     x = torch.from_numpy(planes).to(device).float().div_(255)[None]
-    y = network(x.contiguous(memory_format=torch.channels_last))[0]
+    with whole_float32():
+        y = network(x.contiguous(memory_format=torch.channels_last))[0]
     restored: F32 = y.float().mul(255).clamp_(0, 255).cpu().numpy()
     return restored
 
@@ -38,19 +40,19 @@ def validate(
     scale: int,
     device: torch.device,
 ) -> dict[str, float]:
-    """Mean PSNR in dB over pictures and channels, for every variant by its name.
+    """Mean over pictures of their PSNR in dB, for every variant by its name.
 
-    The network must be in evaluation mode. `scale` pixels are shaved.
+    A picture's PSNR is that of the squared error averaged over its channels, and at most
+    `restore_rt.training.metrics.MOST_DB`. The network must be in evaluation mode. `scale` pixels
+    are shaved.
     """
     scores = {}
     for name, some in pairs.items():
-        values = [
-            psnr(restored, target.astype(np.float32), shave=scale)
-            for pair in some
-            for restored, target in zip(
-                restore(network, pair.input, device), pair.target, strict=True
-            )
-        ]
+        values = []
+        for pair in some:
+            restored = restore(network, pair.input, device).transpose(1, 2, 0)
+            target = pair.target.transpose(1, 2, 0).astype(np.float32)
+            values.append(psnr(restored, target, shave=scale))
         scores[name] = float(np.mean(values))
     return scores
 

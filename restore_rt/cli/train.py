@@ -7,16 +7,20 @@ import platform
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from restore_rt.cli.console import note, progress
-from restore_rt.errors import InputError
+from restore_rt.errors import InputError, RestoreError
+
+if TYPE_CHECKING:
+    from restore_rt.training.recipe import Recipe
 
 __all__ = ["train"]
 
 _INTERRUPTED = 130
+_PREPARING = 2
 
 
 def train(
@@ -51,7 +55,11 @@ def train(
     threads: Annotated[
         int | None,
         typer.Option(
-            "--threads", metavar="N", min=1, help="CPU threads.", show_default="PyTorch's"
+            "--threads",
+            metavar="N",
+            min=1,
+            help="CPU threads to train with, and as many to prepare pictures.",
+            show_default=f"PyTorch's, and {_PREPARING}",
         ),
     ] = None,
     stop_after: Annotated[
@@ -86,7 +94,8 @@ def train(
     with ExitStack() as stack:
         follow = None
         if sys.stderr.isatty():
-            advance = stack.enter_context(progress(what.model.name, what.optim.steps, "steps"))
+            end = min(what.optim.steps, stop_after or what.optim.steps)
+            advance = stack.enter_context(progress(what.model.name, end, "steps"))
             shown = 0
 
             def follow(done: int) -> None:
@@ -103,6 +112,7 @@ def train(
                 start=start,
                 device=device,
                 stop_after=stop_after,
+                threads=threads or _PREPARING,
                 say=note,
                 follow=follow,
             )
@@ -112,8 +122,30 @@ def train(
             else:
                 note("stopped before the first checkpoint; start again")
             return _INTERRUPTED
+        except (MemoryError, RuntimeError) as error:
+            # PyTorch's error for GPUs is a RuntimeError too.
+            if not _out_of_memory(error):
+                raise
+            raise RestoreError(_what_takes_memory(what)) from error
     print(last)
     return 0
+
+
+def _out_of_memory(error: Exception) -> bool:
+    import torch
+
+    # What PyTorch's allocator for CPUs says has no type of its own.
+    return isinstance(
+        error, (MemoryError, torch.OutOfMemoryError)
+    ) or "can't allocate memory" in str(error)
+
+
+def _what_takes_memory(recipe: Recipe) -> str:
+    data = recipe.data
+    return (
+        f"out of memory: lower data.batch, which is {data.batch}, data.patch, which is "
+        f"{data.patch}, or data.cache.count, which is {data.cache.count}, in the recipe"
+    )
 
 
 def _keep_freed_memory() -> None:

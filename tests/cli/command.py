@@ -5,6 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import typer
+
+from restore_rt.cli.app import app
 
 START = "from restore_rt.cli import main; main()"
 
@@ -27,3 +32,11 @@ def only_line(text: str) -> str:
 def names_in(folder: Path) -> list[str]:
     """Return the names of all files in a folder, hidden ones too."""
     return sorted(path.name for path in folder.iterdir())
+
+
+def command_of(*names: str) -> Any:
+    """Return the verb of these names, as Typer knows it."""
+    command: Any = typer.main.get_command(app)
+    for name in names:
+        command = command.commands[name]
+    return command

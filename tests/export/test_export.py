@@ -95,6 +95,21 @@ def test_the_file_does_what_the_network_does_and_says_what_it_is(
             assert np.allclose(y, network(torch.from_numpy(x)), atol=1e-5)
 
 
+def test_a_checkpoint_that_cannot_be_exported_is_named(
+    checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    features = tmp_path / "features.pt"
+    save_checkpoint(features, {"features": {}, "classes": []})
+    with pytest.raises(InputError, match=r"features\.pt is .* no recipe, step, metrics, average;"):
+        export_onnx(features, tmp_path / "x.onnx", say=quiet)
+    source = checkpoint()
+    content = load_checkpoint(source)
+    save_checkpoint(source, content | {"recipe": content["recipe"].replace("seed", "seeds")})
+    with pytest.raises(InputError, match=r"checkpoint\.pt: unknown key 'seeds'"):
+        export_onnx(source, tmp_path / "x.onnx", say=quiet)
+    assert not (tmp_path / "x.onnx").exists()
+
+
 def test_weights_that_are_no_numbers_are_refused(
     checkpoint: Callable[..., Path], tmp_path: Path
 ) -> None:

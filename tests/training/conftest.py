@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from restore_rt.training.recipe import Recipe, parse_recipe
@@ -72,6 +74,17 @@ clip = 1.0
 ema = 0.9
 """
 
+ADVERSARY = """
+[adversary]
+kind = "{kind}"
+weight = 0.1
+size = 4
+rate = 1e-3
+generator_start = 2
+discriminator_start = 1
+adversarial_start = 4
+"""
+
 
 @pytest.fixture
 def text() -> str:
@@ -115,3 +128,24 @@ def pictures(tmp_path: Path) -> Path:
     """Return a folder whose folder ``patterns`` has pictures to train on and to hold out."""
     write_pictures(tmp_path / "data")
     return tmp_path / "data"
+
+
+def quiet(line: str) -> None:
+    """Take a line of progress, and leave it at that."""
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """Read a table."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def same(a: object, b: object) -> bool:
+    """Tell whether two checkpoints, or parts of them, are equal bit for bit."""
+    if isinstance(a, torch.Tensor):
+        return isinstance(b, torch.Tensor) and torch.equal(a, b)
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list):
+        return isinstance(b, list) and len(a) == len(b) and all(map(same, a, b))
+    return a == b

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def test_the_window_moves_on_with_the_steps() -> None:
         return Pair(np.full((1, 2, 2), number % 256, np.uint8), np.zeros((1, 2, 2), np.uint8))
 
     cache = RegionCache(make, Cache(region=2, count=4, renew=3), threads=1)
-    for step in (0, 2, 3, 11, 50, 53, 1000):
+    for step in (0, 2, 3, 11, 50, 53, 1000, 991, 989, 988, 3, 0, 2, 11):
         region = cache.at(step)
         numbers = [int(region(n).input[0, 0, 0]) for n in range(4)]
         assert numbers == [(step // 3 + n) % 256 for n in range(4)]
@@ -182,6 +183,36 @@ def test_excluded_pictures_are_left_out(recipe_of: Callable[..., Recipe], pictur
     (said,) = lines
     trained, held = (int(part.split()[0]) for part in said.split(", "))
     assert trained + held == 4
+
+
+def test_batches_may_be_asked_for_backwards(
+    recipe_of: Callable[..., Recipe], pictures: Path
+) -> None:
+    patches = load(recipe_of(), pictures)
+    forward = {step: patches.batch(step)[0] for step in (0, 3, 8, 30)}
+    for step in (30, 8, 3, 0):
+        assert torch.equal(patches.batch(step)[0], forward[step])
+    patches.regions.close()
+
+
+def test_names_that_are_not_valid_text_are_names_like_others(
+    recipe_of: Callable[..., Recipe], pictures: Path
+) -> None:
+    folder = pictures / "patterns"
+    for number in range(8):
+        name = os.fsdecode(b"p\xff%d.png" % number)
+        try:
+            (folder / f"{number}.png").rename(folder / name)
+        except OSError:
+            pytest.skip("this file system has no such names")
+    (folder / os.fsdecode(b"broken\xff.png")).write_bytes(b"no picture")
+    lines: list[str] = []
+    patches, pairs, made_from = load_data(recipe_of(), pictures, say=lines.append)
+    patches.batch(0)
+    patches.regions.close()
+    assert all(pairs.values())
+    assert made_from["pictures"] > 0
+    assert "\n".join(lines).encode()
 
 
 def test_folders_that_cannot_be_used_are_refused(

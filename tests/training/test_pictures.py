@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from restore_rt.training.pictures import (
     SUFFIXES,
     Library,
     PictureFile,
+    crc_of_name,
     find_pictures,
+    held_out,
     read_bytes,
     read_rgb,
 )
@@ -48,6 +51,14 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(MediaError, match=r"text\.png is not a picture that can be read"):
         read_rgb(tmp_path / "text.png")
+
+
+def test_pictures_are_held_out_by_the_same_numbers_on_every_machine() -> None:
+    assert crc_of_name("comics/Ä1.png") == zlib.crc32("comics/Ä1.png".encode())
+    assert crc_of_name("a\udcff") == zlib.crc32(b"a\xff")
+    for number in range(20):
+        name = f"a/\udcff{number}.png"
+        assert held_out(name, 3) == (zlib.crc32(b"a/\xff%d.png" % number) % 3 == 0)
 
 
 def test_a_library_keeps_what_fits(tmp_path: Path) -> None:

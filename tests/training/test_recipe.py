@@ -16,6 +16,9 @@ from restore_rt.training.degradations.codecs import H264
 from restore_rt.training.networks import NETWORKS
 from restore_rt.training.recipe import Recipe, parse_recipe
 
+ADVERSARY = '\n[adversary]\nkind = "hinge"\nweight = 1\nsize = 4\nrate = 1e-3\n'
+PERCEPTUAL = 'perceptual = 1\n[perceptual]\nlayer = "{}"\n'
+
 
 def test_a_recipe_is_read_whole(recipe_of: Callable[..., Recipe], text: str) -> None:
     recipe = recipe_of()
@@ -72,12 +75,50 @@ def test_a_recipe_is_read_whole(recipe_of: Callable[..., Recipe], text: str) -> 
         ("share = 2", "share = nan", r"data.variants\[0\].share is nan"),
         ("width = 4", "wide = 4", "network.params is {'wide': 4.*'wide'"),
         ("depth = 3", "depth = 1", "network.params is .*depth is 1"),
+        ("width = 4,", "scale = 2,", "network.params has 'scale'; write it as network.scale"),
+        ("width = 4,", 'colour = "rgb",', "network.params has 'colour'; write it as network.co"),
+        ("width = 4,", 'name = "x",', "network.params has 'name'; write it as network.name"),
+        ("l1 = 1", f"l1 = 1{ADVERSARY}", "patch is 12, of which outputs are 24x24; a discriminat"),
+        ("l1 = 1", PERCEPTUAL.format("conv2"), "perceptual.layer is 'conv2'; write it like"),
+        ("l1 = 1", PERCEPTUAL.format("conv6_1"), "perceptual.layer is 'conv6_1'; write it like"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, old: str, new: str, message: str) -> None:
     assert old in text
     with pytest.raises(RecipeError, match=message):
         parse_recipe(text.replace(old, new))
+
+
+def test_patches_that_a_loss_cannot_compare_are_refused(text: str) -> None:
+    # The smallest patch that is allowed, of a network that does not enlarge.
+    text = text.replace("patch = 12", "patch = 8").replace("scale = 2", "scale = 1")
+    text = text.replace('{ kind = "reduce" }, ', "").replace('{ kind = "reduce" }', "")
+    assert parse_recipe(text).data.patch == 8
+    with pytest.raises(RecipeError, match="outputs are 8x8; the loss ssim needs at least 11x11"):
+        parse_recipe(text.replace("l1 = 1", "ssim = 1"))
+    parse_recipe(text.replace("l1 = 1", PERCEPTUAL.format("conv4_4")))
+    with pytest.raises(RecipeError, match="outputs are 8x8; the layer conv5_1 needs at least 16x"):
+        parse_recipe(text.replace("l1 = 1", PERCEPTUAL.format("conv5_1")))
+
+
+@pytest.mark.parametrize("side", ["generator", "discriminator", "adversarial"])
+def test_no_side_of_an_adversarial_run_starts_after_its_end(text: str, side: str) -> None:
+    text = text.replace("patch = 12", "patch = 16")
+
+    def starts(step: int) -> Recipe:
+        return parse_recipe(text.replace("l1 = 1", f"l1 = 1{ADVERSARY}{side}_start = {step}\n"))
+
+    assert getattr(starts(11).adversary, f"{side}_start") == 11
+    with pytest.raises(RecipeError, match=f"{side}_start is 12; .* below optim.steps, 12"):
+        starts(12)
+
+
+def test_files_are_looked_for_beside_the_recipe(text: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    assert load_recipe(tmp_path / "mine.toml").folder == tmp_path
+    assert parse_recipe(text).folder == Path()
+    # Where it lies is no part of what it says.
+    assert load_recipe(tmp_path / "mine.toml") == parse_recipe(text)
 
 
 @pytest.mark.parametrize(("tile", "fits"), [("[16, 24]", True), ("[16, 26]", False)])

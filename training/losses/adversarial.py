@@ -14,10 +14,14 @@ __all__ = ["ADVERSARIES", "Adversary"]
 
 @dataclass(frozen=True)
 class Adversary:
-    """A pair of losses; each takes (real_logits, fake_logits) of one shape and gives a mean."""
+    """A pair of losses; each takes (real_logits, fake_logits) of one shape and gives a mean.
+
+    `compares` tells whether the generator's looks at the logits of real pictures at all.
+    """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
+    compares: bool = True
 
 
 def _hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -40,7 +44,7 @@ def _relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 # Lim and Ye, "Geometric GAN", 2017 (arXiv 1705.02894).
-hinge = Adversary(_hinge_discriminator, _hinge_generator)
+hinge = Adversary(_hinge_discriminator, _hinge_generator, compares=False)
 
 # Which of the two looks more real than the other does on average: Jolicoeur-Martineau, "The
 # Relativistic Discriminator", 2018, as in Wang et al., "ESRGAN", 2018 (arXiv 1809.00219).

@@ -68,9 +68,10 @@ def _band(size: int, like: Tensor) -> Tensor:
 def total_variation(output: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference between vertical and horizontal neighbours in `output`.
 
-    It holds noise down, whatever the target is; Neural Enhance calls its weight smoothness. After
-    Rudin et al., "Nonlinear Total Variation Based Noise Removal Algorithms", 1992. A picture of one
-    row or column has none along that axis.
+    It holds noise down, whatever the target is. After Rudin et al., "Nonlinear Total Variation
+    Based Noise Removal Algorithms", 1992. What Neural Enhance calls smoothness is the mean of
+    ``(dx**2 + dy**2)**1.25``, so weights do not carry over from there. A picture of one row or
+    column has none along that axis.
     """
     del target
     total = output.new_zeros(())

@@ -31,7 +31,7 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
 }
 
 
-def build(name: str, **params: Any) -> nn.Module:
+def build(name: str, /, **params: Any) -> nn.Module:
     """Build the network called `name` with its parameters.
 
     Raises

@@ -15,16 +15,17 @@ SMALLEST = 32
 class Discriminator(nn.Module):
     """Judges patches: convolutions that halve the size, down to a map of logits.
 
-    Each logit sees 68x68 pixels, so that what is judged is texture, and
-    pictures of any size will do (Isola et al., "Image-to-Image Translation with Conditional
-    Adversarial Networks", 2017, arXiv 1611.07004). The succession of strides is that of SRGAN
-    (Ledig et al., 2017, arXiv 1609.04802), the widths follow Neural Enhance; spectral norm (Miyato
-    et al., 2018, arXiv 1802.05957) takes the place of batch norm.
+    Each logit sees 68x68 pixels, so that what is judged is texture, and pictures of any size will
+    do, as in PatchGAN (Isola et al., "Image-to-Image Translation with Conditional Adversarial
+    Networks", 2017, arXiv 1611.07004). Strides of 1 and 2 take turns as in SRGAN (Ledig et al.,
+    2017, arXiv 1609.04802); the widths are c, c, 2c, 2c, 4c, 4c, 4c for a `size` of c; spectral
+    norm (Miyato et al., 2018, arXiv 1802.05957) takes the place of batch norm.
 
     Parameters
     ----------
     size
-        Channels of the first layer, at least 1: Neural Enhance's ``discriminator-size``.
+        Channels of the first layer, at least 1; what Neural Enhance calls ``discriminator-size``,
+        though the layers that follow are others.
     channels
         Of the pictures: 3 or 1.
     """

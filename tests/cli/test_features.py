@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from restore_rt.cli import run
+from restore_rt.training import feature_training
+from restore_rt.training.features import FeatureNet, load_features
+from tests.training.conftest import write_pictures
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Return the command, made short, with pictures of which some are held out."""
+    monkeypatch.setattr(feature_training, "HELD_OUT_BATCHES", 1)
+    monkeypatch.setattr(feature_training, "HOLDOUT", 3)
+    write_pictures(tmp_path / "data")
+
+    def start(output: str = "mine.safetensors", *options: str, folder: str = "patterns") -> int:
+        where = ["-o", str(tmp_path / output), "--data", str(tmp_path / "data")]
+        always = ["--folder", folder, "--steps", "2", "--device", "cpu"]
+        return run(["train-features", *where, *always, *options])
+
+    return start
+
+
+def test_the_command_writes_features_that_a_recipe_can_name(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command() == 0
+    said = capsys.readouterr()
+    assert said.out == f"{tmp_path / 'mine.safetensors'}\n"
+    assert "step 2/2" in said.err
+    features = load_features(tmp_path / "mine.safetensors")
+    assert isinstance(features, FeatureNet)
+    assert features.features(torch.zeros(1, 3, 16, 16), "conv4_2").shape == (1, 128, 2, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "mine.safetensors"]
+
+    # The seed decides.
+    first = (tmp_path / "mine.safetensors").read_bytes()
+    assert command("same.safetensors") == 0
+    assert (tmp_path / "same.safetensors").read_bytes() == first
+    assert command("other.safetensors", "--seed", "1") == 0
+    assert (tmp_path / "other.safetensors").read_bytes() != first
+
+
+def test_wrong_use_is_one_line_and_writes_nothing(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("mine.pt") == 2
+    assert "must end in .safetensors" in capsys.readouterr().err
+    assert command(folder="none") == 2
+    assert "cannot list the folder" in capsys.readouterr().err
+    (tmp_path / "mine.safetensors").write_bytes(b"precious")
+    assert command() == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (tmp_path / "mine.safetensors").read_bytes() == b"precious"

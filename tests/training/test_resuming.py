@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from restore_rt.errors import InputError
+from restore_rt.training import precision, trainer
+from restore_rt.training.checkpoint import load_checkpoint, save_checkpoint
+from restore_rt.training.features import FeatureNet, save_features
+from restore_rt.training.lettering import Lettering
+from restore_rt.training.recipe import Perceptual, Recipe
+from restore_rt.training.trainer import train
+from tests.training.conftest import ADVERSARY, picture, quiet, rows, same
+
+
+@pytest.mark.parametrize("broken_off", [4, 7])
+def test_a_resumed_run_equals_an_unbroken_one(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path, broken_off: int
+) -> None:
+    recipe = recipe_of()
+    whole = train(recipe, pictures, tmp_path / "whole", say=quiet)
+    train(recipe, pictures, tmp_path / "parts", stop_after=broken_off, say=quiet)
+    parts = train(recipe, pictures, tmp_path / "parts", resume=True, say=quiet)
+    expected, actual = load_checkpoint(whole), load_checkpoint(parts)
+    assert expected["step"] == actual["step"] == 12
+    for part in ("network", "average", "best", "metrics", "losses"):
+        assert same(expected[part], actual[part]), part
+    assert same(expected["adam"]["state"], actual["adam"]["state"])
+    assert expected["pictures"] == actual["pictures"] != 0
+    tables = [rows(tmp_path / run / "metrics.csv") for run in ("whole", "parts")]
+    assert [row["step"] for row in tables[1]] == ["4.0", "8.0", "12.0"]
+    assert tables[0] == tables[1]
+
+
+def test_a_run_killed_between_its_checkpoints_keeps_its_best(
+    recipe_of: Callable[..., Recipe],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train(recipe_of(), pictures, tmp_path / "whole", say=quiet)
+    written = 0
+
+    def killed(path: Path, content: dict[str, Any]) -> None:
+        nonlocal written
+        written += 1
+        if written == 4:
+            raise KeyboardInterrupt
+        save_checkpoint(path, content)
+
+    monkeypatch.setattr(trainer, "save_checkpoint", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe_of(), pictures, tmp_path / "parts", say=quiet)
+    train(recipe_of(), pictures, tmp_path / "parts", resume=True, say=quiet)
+    whole, parts = (load_checkpoint(tmp_path / run / "best.pt") for run in ("whole", "parts"))
+    assert whole["step"] == parts["step"]
+    assert same(whole["average"], parts["average"])
+
+
+def test_a_run_in_bfloat16_resumes_exactly_and_says_what_changed(
+    recipe_of: Callable[..., Recipe],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: True)
+    recipe = recipe_of(("ema = 0.9", 'ema = 0.9\nprecision = "mixed"'))
+    whole = load_checkpoint(train(recipe, pictures, tmp_path / "whole", say=quiet))
+    assert (whole["device"], whole["dtype"]) == ("cpu", "bfloat16")
+    lines: list[str] = []
+    train(recipe, pictures, tmp_path / "parts", stop_after=6, say=quiet)
+    parts = train(recipe, pictures, tmp_path / "parts", stop_after=9, resume=True, say=lines.append)
+    assert not any("before, now on" in line for line in lines)
+    parts = train(recipe, pictures, tmp_path / "parts", resume=True, say=quiet)
+    assert same(whole, load_checkpoint(parts))
+
+    train(recipe, pictures, tmp_path / "other", stop_after=6, say=quiet)
+    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: False)
+    train(recipe, pictures, tmp_path / "other", resume=True, say=lines.append)
+    said = [line for line in lines if "on cpu in bfloat16 before, now on cpu in float32" in line]
+    assert len(said) == 1
+
+
+def test_an_adversarial_run_resumes_exactly(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_of(
+        ("patch = 12", "patch = 16"), ("l1 = 1\n", "l1 = 1\n" + ADVERSARY.format(kind="hinge"))
+    )
+    whole = train(recipe, pictures, tmp_path / "whole", say=quiet)
+    train(recipe, pictures, tmp_path / "parts", stop_after=6, say=quiet)
+    parts = train(recipe, pictures, tmp_path / "parts", resume=True, say=quiet)
+    expected, actual = load_checkpoint(whole), load_checkpoint(parts)
+    assert same(expected, actual)
+    tables = [
+        json.loads((tmp_path / run / "metrics.json").read_text()) for run in ("whole", "parts")
+    ]
+    assert tables[0] == tables[1]
+    # The generator is judged after four steps.
+    assert ["adversarial_loss" in row for row in tables[0]] == [False, True, True]
+    assert all(row["discriminator_loss"] > 0 for row in tables[0])
+    # PSNR does not judge such a run: the best is the latest.
+    assert load_checkpoint(tmp_path / "whole" / "best.pt")["step"] == 12
+
+
+def test_a_checkpoint_of_before_these_figures_were_kept_resumes_exactly(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    whole = load_checkpoint(train(recipe_of(), pictures, tmp_path / "whole", say=quiet))
+    last = train(recipe_of(), pictures, tmp_path / "parts", stop_after=6, say=quiet)
+    content = load_checkpoint(last)
+    for later in ("device", "dtype", "sides"):
+        del content[later]
+    save_checkpoint(last, content)
+    parts = load_checkpoint(
+        train(recipe_of(), pictures, tmp_path / "parts", resume=True, say=quiet)
+    )
+    assert same(whole, parts)
+
+
+def test_a_finished_run_has_nothing_left_to_do(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    last = train(recipe_of(), pictures, tmp_path / "run", stop_after=5, say=quiet)
+    before = last.read_bytes()
+    lines: list[str] = []
+    # The pictures are not there, so nothing is read.
+    again = train(
+        recipe_of(), tmp_path / "none", last.parent, resume=True, stop_after=5, say=lines.append
+    )
+    assert again == last
+    assert last.read_bytes() == before
+    (line,) = lines
+    assert line.startswith("nothing left to do")
+
+
+def test_other_pictures_than_before_are_refused(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    train(recipe_of(), pictures, tmp_path / "run", stop_after=1, say=quiet)
+    Image.fromarray(picture(99)).save(pictures / "patterns" / "99.png")
+    with pytest.raises(InputError, match=r"the pictures in .* are not those"):
+        train(recipe_of(), pictures, tmp_path / "run", resume=True, say=quiet)
+
+
+def test_other_fonts_than_before_are_refused(
+    recipe_of: Callable[..., Recipe],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fonts = tmp_path / "fonts"
+    fonts.mkdir()
+    recipe = dataclasses.replace(
+        recipe_of(("full_range", 'lettering = { share = 0.5, fonts = ["fonts"] }\nfull_range')),
+        folder=tmp_path,
+    )
+    last = train(recipe, pictures, tmp_path / "run", stop_after=1, say=quiet)
+    assert "fonts" in load_checkpoint(last)
+    (fonts / "new.ttf").write_bytes(b"font")
+    monkeypatch.setattr("restore_rt.training.lettering.fonts._fit", lambda path: True)
+    monkeypatch.setattr("restore_rt.training.regions.Lettering", lambda fonts: Lettering([]))
+    with pytest.raises(InputError, match=r"the fonts of data\.lettering are not those"):
+        train(recipe, pictures, tmp_path / "run", resume=True, say=quiet)
+    # A recipe without lettering keeps nothing of them.
+    plain = train(recipe_of(), pictures, tmp_path / "plain", stop_after=1, say=quiet)
+    assert not {"fonts", "features"} & load_checkpoint(plain).keys()
+
+
+def test_other_features_than_before_are_refused(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(
+        recipe_of(
+            (
+                "l1 = 1\n",
+                (
+                    'l1 = 1\nperceptual = 0.1\n[perceptual]\nlayer = "conv1_1"\n'
+                    'weights = "my.safetensors"\n'
+                ),
+            )
+        ),
+        folder=tmp_path,
+    )
+    with pytest.raises(InputError, match=r"no file at .*my\.safetensors"):
+        train(recipe, tmp_path / "none", tmp_path / "run", say=quiet)
+    save_features(FeatureNet(degradations=3), tmp_path / "my.safetensors")
+    train(recipe, pictures, tmp_path / "run", stop_after=1, say=quiet)
+    save_features(FeatureNet(degradations=3), tmp_path / "my.safetensors", overwrite=True)
+    with pytest.raises(InputError, match=r"the weights of \[perceptual\] are not those"):
+        train(recipe, pictures, tmp_path / "run", resume=True, say=quiet)
+    weights = "my.safetensors"
+    wrong = dataclasses.replace(recipe, perceptual=Perceptual(layer="conv5_1", weights=weights))
+    with pytest.raises(InputError, match=r"perceptual\.layer is 'conv5_1'; allowed are conv1_1, "):
+        train(wrong, tmp_path / "none", tmp_path / "other", say=quiet)
