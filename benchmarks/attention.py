@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from pathlib import Path
 from typing import Any
 
+from data_option import add_data_option
 from results_file import write
 from rich.console import Console
 from rich.table import Table
@@ -23,18 +23,11 @@ ATTENTIONS = ("none", "whole", "patch")
 def main() -> None:
     """Train short runs that differ in the attention alone; print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get("RESTORE_RT_DATA"),
-        help="the folder that holds train/comic_peppercarrot and so on; default: RESTORE_RT_DATA",
-    )
+    add_data_option(parser, "train/comic_peppercarrot")
     parser.add_argument("--runs", type=Path, default=Path("runs/attention"), help="where runs go")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args()
-    if options.data is None:
-        parser.error("no training pictures; give --data or set RESTORE_RT_DATA")
     found: dict[str, list[dict[str, float]]] = {name: [] for name in ATTENTIONS}
     for seed in range(options.seeds):
         for name in ATTENTIONS:

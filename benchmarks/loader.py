@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from data_option import add_data_option
 from results_file import milliseconds, write
 from rich.console import Console
 from rich.table import Table
@@ -26,15 +26,8 @@ STEPS = 300
 def main() -> None:
     """Measure, print a table, write ``loader.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get("RESTORE_RT_DATA"),
-        help="the folder that holds train/photo_cid22 and so on; default: RESTORE_RT_DATA",
-    )
+    add_data_option(parser, "train/photo_cid22")
     options = parser.parse_args()
-    if options.data is None:
-        parser.error("no training pictures; give --data or set RESTORE_RT_DATA")
     measured = {name: measure(name, options.data / "train") for name in RECIPES}
     table = Table("recipe", "region, ms", "batch, ms", "steps/s", "without cache", "waited")
     for name, figures in measured.items():

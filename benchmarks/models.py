@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_option import add_data_option
 from results_file import write
 from rich.console import Console
 from rich.table import Table
@@ -64,16 +64,9 @@ CASES: dict[str, dict[str, Case]] = {
 def main() -> None:
     """Measure, print a table, write ``model_NAME.json`` for each model."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get("RESTORE_RT_DATA"),
-        help="the folder that holds test/sr/Set5 and so on; default: RESTORE_RT_DATA",
-    )
+    add_data_option(parser, "test/sr/Set5")
     parser.add_argument("models", nargs="*", metavar="MODEL", help="default: all that are shipped")
     options = parser.parse_args()
-    if options.data is None:
-        parser.error("no test images; give --data or set RESTORE_RT_DATA")
     shipped = [manifest.name for manifest in zoo.models()]
     names = options.models or shipped
     for name in names:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+from data_option import add_data_option
 from numpy.typing import NDArray
 from PIL import Image
 from results_file import write
@@ -38,17 +38,10 @@ Plane = NDArray[np.float32]
 def main() -> None:
     """Measure, print a table, write ``quality_NAME.json``, named after the model."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get("RESTORE_RT_DATA"),
-        help="the folder that holds test/sr/Set5 and so on; default: RESTORE_RT_DATA",
-    )
+    add_data_option(parser, "test/sr/Set5")
     parser.add_argument("--model", type=Path, help=f"an ONNX file; default: the shipped {MODEL}")
     parser.add_argument("--dry-run", action="store_true", help="print the table, write nothing")
     options = parser.parse_args()
-    if options.data is None:
-        parser.error("no test images; give --data or set RESTORE_RT_DATA")
     path = options.model or zoo.path_of(MODEL)
     model = onnx.load(path)
     manifest = read_manifest(model)
