@@ -48,6 +48,8 @@ def test_a_cards_figures_are_measured(name: str) -> None:
     manifests = {manifest.name: manifest for manifest in restore_rt.models()}
     assert record["model"]["sha256"] == manifests[name].sha256
     assert f"{record['model']['parameters']:,} parameters" in card
+    first = next(iter(record["cases"].values()))["totals"][name]
+    assert f"{first['ms_per_megapixel']:.0f} ms per megapixel of output" in card
     for label, case in record["cases"].items():
         base, ours = case["totals"][case["baseline"]], case["totals"][name]
         row = f"| {label} ({case['pictures']}) | {base['psnr_y']:.2f} | {ours['psnr_y']:.2f} |"

@@ -62,7 +62,7 @@ class Regions:
     """
 
     def __init__(self, recipe: Recipe, files: Sequence[PictureFile], library: Library) -> None:
-        self.recipe, self.library = recipe, library
+        self.recipe, self._read = recipe, library
         self._by_folder = {
             folder: [file for file in files if file.folder == folder]
             for folder in recipe.data.folders
@@ -86,7 +86,7 @@ class Regions:
         recipe = self.recipe
         rng = np.random.default_rng([recipe.seed, TRAINING, number])
         files = self._by_folder[[*self._by_folder][pick(rng, [*recipe.data.folders.values()])]]
-        rgb = self.library(files[int(rng.integers(len(files)))])
+        rgb = self._read(files[int(rng.integers(len(files)))])
         variants = recipe.data.variants
         variant = variants[pick(rng, [variant.share for variant in variants])]
         scale = recipe.network.scale
@@ -107,7 +107,7 @@ class Regions:
     def validation(self, file: PictureFile) -> dict[str, Pair]:
         """Make the pair of a held-out picture, its middle, for every variant, by name."""
         recipe = self.recipe
-        rgb = self.library(file)
+        rgb = self._read(file)
         top, left = (max(0, size - VALIDATION_SIZE) // 2 for size in rgb.shape[:2])
         rgb = rgb[top : top + VALIDATION_SIZE, left : left + VALIDATION_SIZE]
         return self._validated(rgb, [recipe.seed, VALIDATION, crc_of_name(file.name)])

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt.errors import InputError
 from restore_rt.training.data import PatchSet, RegionCache, load_data
-from restore_rt.training.pictures import held_out
+from restore_rt.training.pictures import Library, PictureFile, held_out
 from restore_rt.training.recipe import Cache, Recipe
 from restore_rt.training.regions import Pair
 from tests.training.conftest import picture
@@ -106,7 +107,7 @@ def test_an_error_in_a_region_reaches_the_training() -> None:
 
 
 def test_validation_pictures_are_never_trained_on(
-    recipe_of: Callable[..., Recipe], pictures: Path
+    recipe_of: Callable[..., Recipe], pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipe_of()
     patches, pairs, _ = load_data(recipe, pictures, say=quiet)
@@ -117,15 +118,13 @@ def test_validation_pictures_are_never_trained_on(
         ("clean", "h264", "jpeg"), len(kept)
     )
     reads = []
-    library = patches.regions.make.__self__.library  # type: ignore[attr-defined]
-    original = library.__class__.__call__
+    read = Library.__call__
 
-    class Spy(library.__class__):  # type: ignore[misc, name-defined]
-        def __call__(self, file):  # type: ignore[no-untyped-def]
-            reads.append(file.name)
-            return original(self, file)
+    def spy(library: Library, file: PictureFile) -> NDArray[np.uint8]:
+        reads.append(file.name)
+        return read(library, file)
 
-    library.__class__ = Spy
+    monkeypatch.setattr(Library, "__call__", spy)
     patches.batch(0)
     patches.regions.close()
     assert reads
