@@ -19,16 +19,11 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn, Task
     from rich.text import Text
 
-__all__ = ["count_of", "emit", "explain", "fail", "note", "progress", "show_traceback"]
+__all__ = ["emit", "explain", "fail", "note", "progress", "show_traceback"]
 
 _TRACEBACK = "RESTORE_RT_TRACEBACK"
 _SECONDS_BETWEEN_LINES = 5.0
 _WIDTH_WITHOUT_TERMINAL = 160
-
-
-def count_of(number: int, thing: str) -> str:
-    """Return a number of things in words; ``thing`` is the singular."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def note(message: str) -> None:

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from restore_rt.cli.console import count_of, emit, fail, note, progress
+from restore_rt.cli.console import emit, fail, note, progress
 from restore_rt.cli.options import JsonOption, OverwriteOption, ThreadsOption
 from restore_rt.errors import InputError
+from restore_rt.wording import count_of
 
 __all__ = ["dataset"]
 

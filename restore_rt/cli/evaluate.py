@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from restore_rt.cli import options
-from restore_rt.cli.console import count_of, emit, explain, fail, progress, show_traceback
+from restore_rt.cli.console import emit, explain, fail, progress, show_traceback
 from restore_rt.errors import InputError
+from restore_rt.wording import count_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
