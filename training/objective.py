@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import zlib
 
+import torch
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError
 from restore_rt.training.losses import LOSSES, Perceptual
 from restore_rt.training.pictures import read_bytes
+from restore_rt.training.precision import Precision
 from restore_rt.training.recipe import Recipe
 
 __all__ = ["Objective"]
 
 
 class Objective(nn.Module):
-    """The weighted sum of a recipe's losses.
+    """The weighted sum of a recipe's losses, on a device.
+
+    Features of a perceptual loss are computed in the precision of the training, all else in
+    float32.
 
     `made_from` has the CRC of the weights that the perceptual loss compares with, if there is one,
     as ``features``.
@@ -26,8 +31,9 @@ class Objective(nn.Module):
         If these weights are missing or wrong, or have no such layer.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, precision: Precision) -> None:
         super().__init__()
+        self.precision = precision
         self.weights = dict(recipe.loss)
         self.perceptual: Perceptual | None = None
         self.made_from: dict[str, int] = {}
@@ -38,9 +44,11 @@ class Objective(nn.Module):
             file = recipe.folder / own if own else DEFAULT
             features = load_features(file)
             try:
-                self.perceptual = Perceptual(features, recipe.perceptual.layer)
+                perceptual = Perceptual(features, recipe.perceptual.layer)
             except InputError as error:
                 raise InputError(f"perceptual.{error}; these are the layers of {file}") from None
+            # Convolutions of few channels are faster so, on a CPU.
+            self.perceptual = perceptual.to(precision.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.made_from["features"] = zlib.crc32(read_bytes(file))
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
@@ -51,9 +59,11 @@ class Objective(nn.Module):
         return total
 
     def _loss(self, name: str, output: Tensor, target: Tensor) -> Tensor:
-        loss = self.perceptual if name == "perceptual" else LOSSES[name]
-        assert loss is not None
-        value: Tensor = loss(output, target)
+        if name != "perceptual":
+            return LOSSES[name](output, target)
+        assert self.perceptual is not None
+        with self.precision.autocast():
+            value: Tensor = self.perceptual(output, target)
         return value
 
     def fault(self, output: Tensor, target: Tensor) -> str:

@@ -68,7 +68,7 @@ class TrainingState:
         self.average = self._build().eval()
         self.average.load_state_dict(self.network.state_dict())
         self.adam = torch.optim.Adam(self.network.parameters(), lr=recipe.optim.rate)
-        self.objective = Objective(recipe).to(precision.device)
+        self.objective = Objective(recipe, precision)
         self.opponent = Opponent(recipe, precision) if recipe.adversary else None
         self.made_from: dict[str, int] = dict(self.objective.made_from)
         self.done = 0

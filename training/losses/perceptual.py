@@ -49,4 +49,5 @@ class Perceptual(nn.Module):
         """Compare two pictures (N, C, H, W) of 0 to 1, with one channel or three."""
         with torch.no_grad():
             wanted = self.network.features(target, self.layer)
-        return (self.network.features(output, self.layer) - wanted).abs().mean()
+        found = self.network.features(output, self.layer)
+        return (found.float() - wanted.float()).abs().mean()
