@@ -61,12 +61,12 @@ def test_a_loss_that_is_no_number_stops_it(opponent: MakeOpponent) -> None:
 
 def test_a_gradient_that_is_no_number_stops_it(opponent: MakeOpponent) -> None:
     one, (output, target) = opponent(), batch()
-    layer = one.network.get_submodule("layers.6")
+    layer = one.network.get_submodule("layers.5")
     assert isinstance(layer, nn.Conv2d)
     assert layer.bias is not None
     layer.bias.register_hook(lambda gradient: gradient * float("inf"))  # type: ignore[no-untyped-call]
     with pytest.raises(
-        TrainingError, match=r"norm is .*in the gradient of layers\.6\.bias; lower adv"
+        TrainingError, match=r"norm is .*in the gradient of layers\.5\.bias; lower adv"
     ):
         one.learn(output, target)
 

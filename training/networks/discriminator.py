@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from restore_rt.errors import InputError
 
@@ -18,8 +17,9 @@ class Discriminator(nn.Module):
     Each logit sees 68x68 pixels, so that what is judged is texture, and pictures of any size will
     do, as in PatchGAN (Isola et al., "Image-to-Image Translation with Conditional Adversarial
     Networks", 2017, arXiv 1611.07004). Strides of 1 and 2 take turns as in SRGAN (Ledig et al.,
-    2017, arXiv 1609.04802); the widths are c, c, 2c, 2c, 4c, 4c, 4c for a `size` of c; spectral
-    norm (Miyato et al., 2018, arXiv 1802.05957) takes the place of batch norm.
+    2017, arXiv 1609.04802); the widths are c, c, 2c, 2c, 4c, 4c, 4c for a `size` of c. Instance
+    norm follows all convolutions but the first and the last, as in CycleGAN (Zhu et al., 2017,
+    arXiv 1703.10593), so that a picture is judged apart from the others of its batch.
 
     Parameters
     ----------
@@ -46,10 +46,11 @@ class Discriminator(nn.Module):
             (4 * size, 4 * size, 3, 1),
         ]
         layers: list[nn.Module] = []
-        for inputs, outputs, kernel, stride in steps:
+        for index, (inputs, outputs, kernel, stride) in enumerate(steps):
             conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=1)
-            layers += [spectral_norm(conv), nn.LeakyReLU(0.2)]
-        layers.append(spectral_norm(nn.Conv2d(4 * size, 1, 3, padding=1)))
+            norm = [nn.InstanceNorm2d(outputs, affine=True)] if index else []
+            layers += [conv, *norm, nn.LeakyReLU(0.2)]
+        layers.append(nn.Conv2d(4 * size, 1, 3, padding=1))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
