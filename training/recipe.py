@@ -110,7 +110,10 @@ class Data:
     chosen by, so that all pages of a comic stay together. Files that match a pattern in `exclude`
     (``folder/E05*``) are left out. `patch` is in input pixels. `full_range` is the share of luma
     patches that are stretched from 16..235 to 0..255, `grey` that of regions from which colour is
-    taken before anything else happens to them. `symmetries` is 8 for all turns and mirrors
+    taken before anything else happens to them. `reduced` is by how much a picture is made smaller
+    before a region is cut, result over picture, drawn for each region between the two (less where
+    the picture would become too small): many pictures are softer than their pixels, and teach to
+    sharpen, where reduced ones teach edges and texture. `symmetries` is 8 for all turns and mirrors
     of a square, 2 for mirroring left and right, 1 for none.
     """
 
@@ -121,6 +124,7 @@ class Data:
     patch: int
     full_range: float = 0.0
     grey: float = 0.0
+    reduced: tuple[float, float] = (1.0, 1.0)
     symmetries: int = 8
     groups: str = ""
     exclude: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ class Regions:
         scale = recipe.network.scale
         drift = REACH if variant.frames > 1 else 0
         side = (recipe.data.cache.region + 3 * MARGIN) * scale + drift
-        rgb = _crop(rgb, side, rng)
+        rgb = self._cut(rgb, side, rng)
         lettering = recipe.data.lettering
         if lettering and self._lettering and rng.random() < lettering.share:
             artwork = rgb if rng.random() < lettering.artwork else None
@@ -103,6 +104,17 @@ class Regions:
         top, left = (int(v) for v in rng.integers(0, 2 * MARGIN + 1, 2))
         bottom, right = (size - 3 * MARGIN for size in pair.input.shape[1:])
         return _inner(pair, top, left, bottom, right, scale)
+
+    def _cut(self, rgb: U8, side: int, rng: np.random.Generator) -> U8:
+        """Cut a piece of at most `side` pixels, reduced as the recipe says."""
+        low, high = self.recipe.data.reduced
+        if low == 1:
+            return _crop(rgb, side, rng)
+        least = min(1.0, self.smallest(self.recipe) / min(rgb.shape[:2]))
+        factor = max(float(rng.uniform(low, high)), least)
+        rgb = _crop(rgb, math.ceil(side / factor), rng)
+        height, width = (min(side, round(size * factor)) for size in rgb.shape[:2])
+        return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
 
     def validation(self, file: PictureFile) -> dict[str, Pair]:
         """Make the pair of a held-out picture, its middle, for every variant, by name."""

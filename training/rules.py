@@ -74,6 +74,11 @@ def _data_rules(data: Data, network: Network) -> Iterator[tuple[bool, str]]:
     yield data.patch >= 8, f"data.patch is {data.patch}; must be at least 8"
     yield 0 <= data.full_range <= 1, f"data.full_range is {data.full_range}; must be 0 to 1"
     yield 0 <= data.grey <= 1, f"data.grey is {data.grey}; must be 0 to 1"
+    low, high = data.reduced
+    yield (
+        0 < low <= high <= 1,
+        f"data.reduced is [{low}, {high}]; must be above 0, ascending, and at most 1",
+    )
     yield (
         data.full_range == 0 or network.colour == "luma",
         "data.full_range is for luma networks; remove it or set network.colour to 'luma'",

@@ -78,6 +78,31 @@ def test_patches_come_in_as_many_symmetries_as_asked_for(
     regions.close()
 
 
+@pytest.mark.parametrize(
+    ("reduced", "side", "low", "high"),
+    [("[1.0, 1.0]", 200, 1, 1), ("[0.5, 0.5]", 240, 2, 2), ("[0.5, 0.5]", 110, 1, 1.4)],
+)
+def test_pictures_are_reduced_as_far_as_they_stay_large_enough(
+    recipe_of: Callable[..., Recipe],
+    tmp_path: Path,
+    reduced: str,
+    side: int,
+    low: float,
+    high: float,
+) -> None:
+    (tmp_path / "patterns").mkdir()
+    ramp = np.tile(np.arange(side, dtype=np.uint8)[None, :, None], (side, 1, 3))
+    for number in range(8):
+        Image.fromarray(ramp).save(tmp_path / "patterns" / f"{number}.png")
+    patches = load(recipe_of(("full_range = 0.5", f"reduced = {reduced}")), tmp_path)
+    for number in range(6):
+        target = patches.regions.make(number).target
+        assert min(target.shape[1:]) >= 24
+        slope = np.diff(target[0, :, 4:-4].astype(float), axis=1).mean() * 255 / 219
+        assert low - 0.05 <= slope <= high + 0.05
+    patches.regions.close()
+
+
 def test_the_window_moves_on_with_the_steps() -> None:
     made = []
 

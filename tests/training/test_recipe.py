@@ -61,6 +61,8 @@ def test_a_recipe_is_read_whole(recipe_of: Callable[..., Recipe], text: str) -> 
         ("region = 20", "region = 11", "data.cache.region is 11; must be at least data.patch, 12"),
         ("renew = 2", "renew = 0", "data.cache.renew is 0"),
         ("holdout = 3", "holdout = 3\ngroups = '('", "data.groups is '\\(', no regular expression"),
+        ("holdout = 3", "holdout = 3\nreduced = [0.9, 0.5]", r"data.reduced is \[0.9, 0.5\]; must"),
+        ("holdout = 3", "holdout = 3\nreduced = [0, 1]", r"data.reduced is \[0.0, 1.0\]; must"),
         ("holdout = 3", "holdout = 3\nsymmetries = 4", "data.symmetries is 4; there are"),
         ("ema = 0.9", 'ema = 0.9\nprecision = "half"', "optim.precision is 'half'; there are"),
         ('name = "compact"', 'name = "dense"', "network.name is 'dense'"),
