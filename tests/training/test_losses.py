@@ -53,6 +53,14 @@ def test_ssim_is_that_of_scikit_image() -> None:
     assert LOSSES["ssim"](output, target).item() == pytest.approx(1 - np.mean(scores), abs=1e-5)
 
 
+def test_luma_does_not_see_a_change_of_colour_alone() -> None:
+    output = torch.full((1, 3, 5, 6), 0.5)
+    target = output + torch.tensor([1 / 0.299, -2 / 0.587, 1 / 0.114]).view(1, 3, 1, 1) / 100
+    assert LOSSES["luma"](output, target).item() == pytest.approx(0, abs=1e-6)
+    assert LOSSES["charbonnier"](output, target).item() > 0.01
+    assert LOSSES["luma"](output, output + 0.02) == pytest.approx(0.02, abs=1e-3)
+
+
 def test_ssim_takes_one_window_but_not_less() -> None:
     x = torch.rand(1, 1, 11, 11)
     assert LOSSES["ssim"](x, x).item() == pytest.approx(0, abs=1e-6)

@@ -8,7 +8,15 @@ from torch import Tensor
 
 from restore_rt.training.losses.adversarial import ADVERSARIES, Adversary
 from restore_rt.training.losses.perceptual import Perceptual
-from restore_rt.training.losses.pixels import charbonnier, edge, fft, l1, ssim, total_variation
+from restore_rt.training.losses.pixels import (
+    charbonnier,
+    edge,
+    fft,
+    l1,
+    luma,
+    ssim,
+    total_variation,
+)
 
 __all__ = [
     "ADVERSARIES",
@@ -19,6 +27,7 @@ __all__ = [
     "edge",
     "fft",
     "l1",
+    "luma",
     "ssim",
     "total_variation",
 ]
@@ -28,6 +37,7 @@ LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "edge": edge,
     "fft": fft,
     "l1": l1,
+    "luma": luma,
     "ssim": ssim,
     "total_variation": total_variation,
 }

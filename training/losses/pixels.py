@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restore_rt.errors import InputError
+from restore_rt.training.colour import BT601
 
-__all__ = ["charbonnier", "edge", "fft", "l1", "ssim", "total_variation"]
+__all__ = ["charbonnier", "edge", "fft", "l1", "luma", "ssim", "total_variation"]
 
 # What Wang et al. use: the window's side and standard deviation, and the constants that keep
 # quotients from zero, for values of 0 to 1.
@@ -24,6 +25,19 @@ def l1(output: Tensor, target: Tensor) -> Tensor:
 def charbonnier(output: Tensor, target: Tensor, *, epsilon: float = 1e-3) -> Tensor:
     """Mean of sqrt(d^2 + epsilon^2) - epsilon: L1 that is smooth at zero."""
     return (torch.sqrt((output - target) ** 2 + epsilon**2) - epsilon).mean()
+
+
+def luma(output: Tensor, target: Tensor) -> Tensor:
+    """`charbonnier` of BT.601 luma: of what the eye, and PSNR as it is published, looks at most.
+
+    What has one channel is luma already.
+    """
+    if output.shape[1] == 3:
+        weights = output.new_tensor(BT601).view(1, 3, 1, 1)
+        output, target = (
+            (weights * picture).sum(dim=1, keepdim=True) for picture in (output, target)
+        )
+    return charbonnier(output, target)
 
 
 def ssim(output: Tensor, target: Tensor) -> Tensor:
