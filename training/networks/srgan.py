@@ -7,18 +7,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from restore_rt.errors import InputError
-from restore_rt.training.networks.layers import Rise, conv3x3
+from restore_rt.training.networks.layers import conv3x3
 
 __all__ = ["SrGan"]
 
 
 class SrGan(nn.Module):
-    """Residual blocks at the input's size, then a pixel shuffle for each doubling.
+    """Residual blocks at the input's size, then a nearest upsample and a convolution per doubling.
 
     The generator of SRGAN (Ledig et al., 2017, arXiv 1609.04802), SRResNet, without batch norm, as
     EDSR has it (Lim et al., 2017, arXiv 1707.02921); `blocks` and `filters` are Neural Enhance's
-    ``generator-blocks`` and ``generator-filters``. It adds to a bilinear upsample of its input:
-    over a nearest one, an adversary leaves the steps between the input's pixels in soft slopes.
+    ``generator-blocks`` and ``generator-filters``. The pixel shuffles gave way to what Odena et al.
+    advise ("Deconvolution and Checkerboard Artifacts", Distill, 2016) and ESRGAN has: an adversary
+    drew a mesh of the input's pixels with them. It adds to a bilinear upsample of its input: over
+    a nearest one, steps between the input's pixels stayed in soft slopes.
 
     Parameters
     ----------
@@ -47,7 +49,8 @@ class SrGan(nn.Module):
         self.after = conv3x3(filters, filters, gain=0.1)
         self.enlarge = nn.Sequential()
         for _ in range(scale.bit_length() - 1):
-            self.enlarge.extend([Rise(filters, filters), nn.ReLU()])
+            larger = nn.Upsample(scale_factor=2.0, mode="nearest")
+            self.enlarge.extend([larger, conv3x3(filters, filters), nn.ReLU()])
         # Small, so that training starts near the upsample.
         self.last = conv3x3(filters, channels, gain=0.1)
 
