@@ -44,6 +44,7 @@ comics = functools.partial(Case, "test/comic", files="*.png", ocr=True)
 CASES: dict[str, dict[str, Case]] = {
     "video-x2": {**PHOTOS, "clips, H.264 CRF 28": Case("test/video", "reduce,h264:28")},
     "photo-x2": {**PHOTOS, "Set14, JPEG 80": Case("test/sr/Set14", "reduce,jpeg:80")},
+    "photo-x4": PHOTOS,
     "photo-x4-gan": PHOTOS,
     "comic-x2": {
         "comics, JPEG 70, 50, 60": comics(degrade="reduce,jpeg:70,jpeg:50,jpeg:60"),

@@ -41,10 +41,14 @@ def test_a_wrong_name_is_told_before_anything_is_measured(
     assert "'video-x9' is not shipped; there are " in capsys.readouterr().err
 
 
+def _record(name: str) -> Any:
+    return json.loads((RESULTS / f"model_{name}.json").read_text("utf-8"))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cards_figures_are_measured(name: str) -> None:
     card = zoo.path_of(name).with_suffix(".md").read_text(encoding="utf-8")
-    record = json.loads((RESULTS / f"model_{name}.json").read_text("utf-8"))
+    record = _record(name)
     manifests = {manifest.name: manifest for manifest in restore_rt.models()}
     assert record["model"]["sha256"] == manifests[name].sha256
     assert f"{record['model']['parameters']:,} parameters" in card

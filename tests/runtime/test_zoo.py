@@ -33,8 +33,22 @@ def test_models_have_cards_and_complete_manifests() -> None:
         assert manifest.metrics
 
 
-def test_choose() -> None:
-    assert zoo.choose("video", 2) == "video-x2"
+@pytest.mark.parametrize(
+    ("content", "scale", "name"),
+    [
+        ("video", 2, "video-x2"),
+        ("photo", 2, "photo-x2"),
+        ("comic", 2, "comic-x2"),
+        ("photo", 1, "repair-x1"),
+        ("comic", 1, "comic-x1"),
+        ("video", 1, "repair-x1"),
+    ],
+)
+def test_choose(content: str, scale: int, name: str) -> None:
+    assert zoo.choose(content, scale) == name
+
+
+def test_choose_has_no_model_of_every_scale() -> None:
     with pytest.raises(ModelError, match="7 times"):
         zoo.choose("photo", 7)
 
