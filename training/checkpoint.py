@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from restore_rt.errors import InputError
-from restore_rt.files import whole_file
+from restore_rt.errors import InputError, OutputError
+from restore_rt.files import output_error, whole_file
 
 __all__ = ["load_checkpoint", "load_weights", "save_checkpoint"]
 
@@ -29,8 +29,13 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     # In memory first, since torch hides behind a RuntimeError what kept a file from being written.
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **state}, buffer)
-    with whole_file(path, overwrite=True) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+    try:
+        with whole_file(path, overwrite=True) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
+    except OutputError:
+        raise
+    except OSError as error:
+        raise output_error(error, path) from None
 
 
 def load_checkpoint(path: Path, *, needs: Sequence[str] = ()) -> dict[str, Any]:

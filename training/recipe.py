@@ -212,16 +212,28 @@ def load_recipe(path: str | Path) -> Recipe:
     """
     shipped = Path(__file__).parent / "recipes"
     file = Path(path)
-    if not file.is_file():
-        names = sorted(p.stem for p in shipped.glob("*.toml"))
-        if str(path) not in names:
-            raise RecipeError(
-                f"no recipe file {str(path)!r}, nor one of that name; shipped: {', '.join(names)}"
-            )
-        file = shipped / f"{path}.toml"
     try:
-        recipe = parse_recipe(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, RecipeError) as error:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            names = sorted(p.stem for p in shipped.glob("*.toml"))
+            if str(path) not in names:
+                raise RecipeError(
+                    f"no recipe file {str(path)!r}, nor one of that name; shipped: "
+                    f"{', '.join(names)}"
+                ) from None
+            file = shipped / f"{path}.toml"
+            text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(
+            f"cannot read the recipe {file}: {error.strerror}; change the permissions of the file "
+            "and its folders, or name another"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{file} is no UTF-8 text: {error}; save it as UTF-8") from None
+    try:
+        recipe = parse_recipe(text)
+    except RecipeError as error:
         raise RecipeError(f"{file}: {error}") from None
     return dataclasses.replace(recipe, folder=file.parent)
 

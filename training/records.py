@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,23 @@ from PIL import Image
 
 from restore_rt.files import whole_file
 
+if TYPE_CHECKING:
+    from restore_rt.training.events import Events
+
 __all__ = ["Records"]
+
+U8 = NDArray[np.uint8]
 
 
 class Records:
     """One row for each epoch, in ``metrics.csv``, ``metrics.json`` and TensorBoard's event files.
 
     On resuming, rows after the checkpoint are dropped; a table that is damaged is begun anew.
-    Sample pictures go to the folder ``samples``, which must exist. Close it after use.
+    Sample pictures go to the folder ``samples``, which must exist.
     """
 
     def __init__(self, run: Path, step: int, say: Callable[[str], None]) -> None:
-        self.run = run
+        self.run, self.say = run, say
         self.rows: list[dict[str, float]] = []
         file = run / "metrics.json"
         if step and file.exists():
@@ -35,14 +40,32 @@ class Records:
                 self.rows = [_finite(row) for row in rows if row["step"] <= step]
             except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
                 say(f"{file} is damaged ({error!r}); the tables begin anew after step {step}")
-        self._board = _board(run / "tensorboard", step, say)
+        self._events = _events(run / "tensorboard", say)
+        self._failed: set[str] = set()
 
-    def add(self, row: Mapping[str, float], grid: NDArray[np.uint8]) -> None:
-        """Write a row, which must have ``step``, and the sample grid (H, W, 3) of that step."""
-        step = int(row["step"])
+    def add(self, row: Mapping[str, float], grid: U8) -> None:
+        """Write a row, which must have ``step``, and the sample grid (H, W, 3) of that step.
+
+        None of this is worth a training: what cannot be written is left out, and that is said once.
+        """
         self.rows.append(dict(row))
-        with whole_file(self.run / "samples" / f"step_{step:07d}.png", overwrite=True) as temporary:
-            Image.fromarray(grid).save(temporary)
+        step = int(row["step"])
+        figures = {name: value for name, value in row.items() if name != "step"}
+        self._try("the tables", self._write_tables)
+        self._try("sample pictures", lambda: self._write_sample(step, grid))
+        if self._events:
+            add = self._events.add
+            self._try("TensorBoard's events", lambda: add(step, figures, grid))
+
+    def _try(self, what: str, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except OSError as error:
+            if what not in self._failed:
+                self._failed.add(what)
+                self.say(f"{what} cannot be written ({error}); training goes on")
+
+    def _write_tables(self) -> None:
         with whole_file(self.run / "metrics.json", overwrite=True) as temporary:
             text = json.dumps(self.rows, indent=1, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
@@ -55,17 +78,10 @@ class Records:
             writer = csv.DictWriter(table, list(names))
             writer.writeheader()
             writer.writerows(self.rows)
-        if self._board:
-            for name, value in row.items():
-                if name != "step":
-                    self._board.add_scalar(name, value, step)
-            self._board.add_image("samples", grid, step, dataformats="HWC")
-            self._board.flush()
 
-    def close(self) -> None:
-        """Close TensorBoard's file."""
-        if self._board:
-            self._board.close()
+    def _write_sample(self, step: int, grid: U8) -> None:
+        with whole_file(self.run / "samples" / f"step_{step:07d}.png", overwrite=True) as temporary:
+            Image.fromarray(grid).save(temporary)
 
 
 def _finite(row: Mapping[str, float]) -> dict[str, float]:
@@ -73,10 +89,10 @@ def _finite(row: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in row.items() if math.isfinite(value)}
 
 
-def _board(folder: Path, step: int, say: Callable[[str], None]) -> Any:
+def _events(folder: Path, say: Callable[[str], None]) -> Events | None:
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        from restore_rt.training.events import Events
     except ImportError:
         say("tensorboard is not installed, so no event files are written: pip install tensorboard")
         return None
-    return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+    return Events(folder)

@@ -167,6 +167,7 @@ class TrainingState:
             **self.made_from,
             "device": self.precision.device.type,
             "dtype": self.precision.dtype_name,
+            "threads": torch.get_num_threads(),
             "step": self.done,
             "best": self.best,
             "metrics": self.metrics,

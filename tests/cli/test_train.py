@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+import re
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +12,14 @@ import torch
 from torch import Tensor
 
 from restore_rt.cli import run
+from restore_rt.cli.train import _bar
 from restore_rt.training import objective
 from restore_rt.training.checkpoint import load_checkpoint
 from tests.training.conftest import TEXT, write_pictures
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
     """Return the command, with the tiny recipe, but with this process's memory left alone."""
     monkeypatch.setattr("restore_rt.cli.train._keep_freed_memory", lambda: None)
     (tmp_path / "tiny.toml").write_text(TEXT)
@@ -25,7 +29,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., in
         where = ["--data", str(data), "--run", str(tmp_path / "run")]
         return run(["train", str(tmp_path / "tiny.toml"), *where, *options])
 
-    return start
+    # Whoever runs the tests may ignore the signal.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield start
+    signal.signal(signal.SIGINT, former)
 
 
 def test_the_command_trains_and_resumes(
@@ -71,6 +78,108 @@ def test_a_gpu_that_is_not_there_is_no_cpu(
     assert "PyTorch finds no GPU" in capsys.readouterr().err
 
 
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_the_first_signal_lets_the_step_end_and_keeps_it(
+    command: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    former = [signal.getsignal(each) for each, _ in SIGNALS]
+    in_step(6, lambda: signal.raise_signal(number), monkeypatch)
+    with pytest.raises(SystemExit) as caught:
+        command()
+    assert caught.value.code == code
+    last = tmp_path / "run" / "last.pt"
+    content = load_checkpoint(last)
+    # The epoch before ended with step 4.
+    assert (content["step"], len(content["losses"])) == (6, 2)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("stopp") == 2
+    *_, first, after = said.err.splitlines()
+    assert "stopping after this step" in first
+    assert after == (f"restore-rt: stopped after step 6 of 12; --resume goes on from {last}")
+    assert "interrupted" not in said.err
+    assert [signal.getsignal(each) for each, _ in SIGNALS] == former
+    assert command("--resume") == 0
+
+
+def test_the_second_signal_stops_at_once(
+    command: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def twice() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+
+    in_step(6, twice, monkeypatch)
+    with pytest.raises(SystemExit) as caught:
+        command()
+    assert caught.value.code == 130
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 4
+    said = capsys.readouterr().err
+    assert said.endswith("stopped; --resume goes on from the last checkpoint\n")
+
+
+def test_a_signal_before_the_first_step_stops_at_once(
+    command: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*args: object, **options: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("restore_rt.training.trainer.load_data", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        command()
+    assert caught.value.code == 130
+    assert not (tmp_path / "run").exists()
+    assert "stopped before the first checkpoint; start again" in capsys.readouterr().err
+
+
+def test_a_signal_in_the_last_step_is_too_late(
+    command: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    in_step(12, lambda: signal.raise_signal(signal.SIGINT), monkeypatch)
+    assert command() == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'run' / 'last.pt'}\n"
+
+
+def test_a_signal_that_is_ignored_stays_so(
+    command: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_step(6, lambda: signal.raise_signal(signal.SIGINT), monkeypatch)
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert command() == 0
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def in_step(number: int, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have something done in the midst of a step, counted from 1."""
+    steps = itertools.count(1)
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        if next(steps) == number:
+            act()
+        return (output - target).abs().mean()
+
+    monkeypatch.setattr(objective, "LOSSES", {"l1": loss})
+
+
 @pytest.mark.parametrize(
     ("after", "advice"), [(3, "before the first checkpoint"), (5, "--resume goes on")]
 )
@@ -89,8 +198,12 @@ def test_a_stopped_command_says_how_to_go_on(
         return (output - target).abs().mean()
 
     monkeypatch.setattr(objective, "LOSSES", {"l1": stops})
-    assert command() == 130
-    assert advice in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        command()
+    assert caught.value.code == 130
+    said = capsys.readouterr().err
+    assert advice in said
+    assert "interrupted" not in said
 
 
 def test_a_finished_run_has_nothing_left_to_do(
@@ -132,15 +245,28 @@ def test_the_bar_ends_where_the_run_does(
     done: list[int] = []
 
     @contextmanager
-    def progress(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        totals.append(total)
-        yield done.append
+    def bar(label: str, end: int) -> Iterator[Callable[[int, str], None]]:
+        totals.append(end)
+        yield lambda step, figures: done.append(step)
 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setattr("restore_rt.cli.train.progress", progress)
+    monkeypatch.setattr("restore_rt.cli.train._bar", bar)
     assert command(*stop) == 0
     assert totals == [total]
-    assert sum(done) == total
+    assert done == list(range(total + 1))
+
+
+def test_the_bar_shows_the_figures_of_the_last_step(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "150"), ("FORCE_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with _bar("tiny-x2", 12) as follow:
+        follow(4, "")
+        follow(5, "loss 0.12345  3.0 steps/s [x]")
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err)
+    assert re.search(r"tiny-x2 .* 5/12 +loss 0\.12345  3\.0 steps/s \[x\] .*left", shown)
 
 
 @pytest.mark.parametrize(

@@ -21,17 +21,20 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "none.pt")
 
 
+@pytest.mark.parametrize(
+    ("code", "what"), [(errno.ENOSPC, "the disk is full"), (errno.EIO, "the disk reports an error")]
+)
 def test_a_full_disk_is_one_error_and_leaves_the_former_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, what: str
 ) -> None:
     path = tmp_path / "last.pt"
     save_checkpoint(path, {"step": 3})
 
     def full(self: Path, data: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(code, "as the system says it")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OutputError, match=r"cannot write .*last\.pt: the disk is full"):
+    with pytest.raises(OutputError, match=rf"cannot write .*last\.pt: {what}"):
         save_checkpoint(path, {"step": 4})
     assert load_checkpoint(path)["step"] == 3
     assert list(tmp_path.iterdir()) == [path]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +14,6 @@ from restore_rt.errors import InputError, OutputError
 from restore_rt.training import trainer
 from restore_rt.training.checkpoint import load_checkpoint, save_checkpoint
 from restore_rt.training.recipe import Recipe
-from restore_rt.training.records import Records
 from restore_rt.training.trainer import TrainingError, train
 from tests.training.conftest import quiet, rows
 
@@ -84,24 +85,6 @@ def test_nothing_is_left_behind_by_data_that_are_wrong(
         train(recipe_of(), tmp_path / "none", tmp_path / "new", threads=0, say=quiet)
 
 
-def test_the_records_are_closed_whatever_happens(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    closed = []
-    monkeypatch.setattr(Records, "close", lambda self: closed.append(self.run.name))
-    train(recipe_of(), pictures, tmp_path / "whole", say=quiet)
-
-    def interrupt(done: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe_of(), pictures, tmp_path / "broken", say=quiet, follow=interrupt)
-    assert closed == ["whole", "broken"]
-
-
 def test_a_run_is_neither_overwritten_nor_invented(
     recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
 ) -> None:
@@ -111,9 +94,6 @@ def test_a_run_is_neither_overwritten_nor_invented(
     train(recipe_of(), pictures, run, stop_after=1, say=quiet)
     with pytest.raises(InputError, match="has a run already"):
         train(recipe_of(), pictures, run, say=quiet)
-    # Found out before the pictures, which are not there, are looked for.
-    with pytest.raises(InputError, match="another recipe"):
-        train(recipe_of(("seed = 7", "seed = 8")), tmp_path / "none", run, resume=True, say=quiet)
 
 
 def test_samples_and_records_are_written(
@@ -156,11 +136,84 @@ def test_progress_goes_to_the_follower_instead_of_lines(
     recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
 ) -> None:
     steps: list[int] = []
+    figures: list[str] = []
     lines: list[str] = []
-    train(
-        recipe_of(), pictures, tmp_path / "run", stop_after=5, follow=steps.append, say=lines.append
-    )
+
+    def follow(done: int, text: str) -> None:
+        steps.append(done)
+        figures.append(text)
+
+    train(recipe_of(), pictures, tmp_path / "run", stop_after=5, follow=follow, say=lines.append)
     assert steps == [0, 1, 2, 3, 4, 5]
+    assert figures[0] == ""
+    assert all(re.match(r"loss 0\.\d{5}  .* steps/s  waited .*% ", text) for text in figures[1:])
     assert not any("steps/s" in line for line in lines)
     train(recipe_of(), pictures, tmp_path / "other", stop_after=5, say=lines.append)
     assert any("steps/s" in line for line in lines)
+
+
+def test_what_cannot_be_written_costs_nothing_but_itself(
+    recipe_of: Callable[..., Recipe],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tmp_path / "run"
+    lines: list[str] = []
+
+    def remove_samples(done: int) -> bool:
+        if done == 1:
+            (run / "samples").rmdir()
+        return False
+
+    train(recipe_of(), pictures, run, stop_after=8, say=lines.append, stop=remove_samples)
+    said = [line for line in lines if "sample pictures cannot be written" in line]
+    assert len(said) == 1
+    assert "its folder does not exist" in said[0]
+
+    def full(path: Path, content: dict[str, Any]) -> None:
+        raise OutputError(f"cannot write {path}: the disk is full")
+
+    monkeypatch.setattr(trainer, "save_checkpoint", full)
+    message = (
+        r"^step 12: cannot write .*(best|last)\.pt: the disk is full; the last good .* is kept$"
+    )
+    with pytest.raises(OutputError, match=message):
+        train(recipe_of(), pictures, run, resume=True, say=quiet)
+    assert load_checkpoint(run / "last.pt")["step"] == 8
+    # Nothing is promised where there is nothing.
+    with pytest.raises(OutputError, match=r"^step 4: cannot write .*: the disk is full$"):
+        train(recipe_of(), pictures, tmp_path / "other", say=quiet)
+
+
+def test_the_checkpoint_comes_before_what_can_be_done_without(
+    recipe_of: Callable[..., Recipe],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*args: Any, **options: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(trainer, "sample_grid", fails)
+    with pytest.raises(MemoryError):
+        train(recipe_of(), pictures, tmp_path / "run", say=quiet)
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 4
+
+
+def test_a_start_that_failed_before_its_first_checkpoint_can_be_started_again(
+    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+) -> None:
+    def fails(done: int) -> bool:
+        if done == 2:
+            raise KeyboardInterrupt
+        return False
+
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe_of(), pictures, run, say=quiet, stop=fails)
+    assert [path.name for path in run.iterdir()] == ["recipe.toml"]
+    with pytest.raises(InputError, match=r"recipe\.toml exists, and a new run would write over it"):
+        train(recipe_of(("seed = 7", "seed = 8")), pictures, run, say=quiet)
+    train(recipe_of(), pictures, run, stop_after=1, say=quiet)
+    assert sorted(path.name for path in run.iterdir()) == ["last.pt", "recipe.toml", "samples"]
