@@ -45,7 +45,7 @@ setup(
         "restore_rt": ["py.typed", "*.pyi", "zoo/*.onnx", "zoo/*.md"],
         "restore_rt.training": ["*.npz"],
         "restore_rt.training.recipes": ["*.toml"],
-        "restore_rt.training.weights": ["*.safetensors"],
+        "restore_rt.training.weights": ["*.safetensors", "*.md"],
     },
     ext_modules=extensions(),
 )

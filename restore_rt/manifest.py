@@ -97,6 +97,13 @@ class Manifest:
     def __post_init__(self) -> None:
         """Refuse a description that the runtime could not honour."""
         _check_schema(self.schema)
+        for key in ("name", "version", "licence"):
+            if not getattr(self, key).strip():
+                raise ModelError(f"manifest {key} is {getattr(self, key)!r}; it must say something")
+        if "/" in self.name or "\\" in self.name:
+            raise ModelError(
+                f"manifest name is {self.name!r}; it must be a name without / and \\, like photo-x2"
+            )
         for key, allowed in (
             ("task", TASKS),
             ("content", CONTENTS),

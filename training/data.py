@@ -19,10 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restore_rt.errors import InputError
-from restore_rt.training.pictures import Library, held_out, read_bytes, survey
+from restore_rt.training.degradations.codecs import H264, check_pyav
+from restore_rt.training.grouping import hold_out
+from restore_rt.training.lettering import find_fonts
+from restore_rt.training.pictures import Library, PictureFile, crc_of_name, read_bytes, survey
 from restore_rt.training.recipe import Cache, Recipe
 from restore_rt.training.regions import Pair, Regions
+from restore_rt.wording import count_of
 
 __all__ = ["Pair", "PatchSet", "RegionCache", "fingerprint", "load_data"]
 
@@ -31,6 +34,8 @@ U8 = NDArray[np.uint8]
 # Regions that are made ahead of the step that needs them.
 AHEAD = 32
 VALIDATION_PAGES = 4
+# Held-out pictures that are measured: they stay in memory, up to 1.5 MB for each variant.
+VALIDATION_PICTURES = 256
 
 
 class RegionCache:
@@ -158,10 +163,14 @@ def load_data(
     Raises
     ------
     InputError
-        If a folder is missing or has no picture that can be used, or none falls to validation or
-        to training.
+        If what the recipe needs is missing, PyAV or fonts, which is found out before any picture
+        is read; or a folder is missing or has no picture that can be used, or there are too few
+        groups of pictures to hold one out.
     """
     data = recipe.data
+    if any(isinstance(step, H264) for variant in data.variants for step in variant.steps):
+        check_pyav()
+    fonts = _find_fonts(recipe, say) if data.lettering else []
     files = survey(
         root,
         data.folders,
@@ -170,33 +179,43 @@ def load_data(
         say=say,
         threads=threads,
     )
-    validating = [f for f in files if held_out(f.name, data.holdout, data.groups)]
-    training = [f for f in files if f not in validating]
-    if not validating:
-        raise InputError(
-            f"none of {len(files)} pictures falls to validation (data.holdout = "
-            f"{data.holdout}); add pictures or lower it"
-        )
-    for folder in data.folders:
-        if not any(file.folder == folder for file in training):
-            raise InputError(
-                f"folder {folder!r} has no picture to train on, all fall to validation; add some"
-            )
-    regions = Regions(recipe, training, Library())
+    training, validating = hold_out(files, data.holdout, data.groups, say=say)
+    measured = _some(validating, VALIDATION_PICTURES)
+    regions = Regions(recipe, training, Library(), fonts)
     pairs: dict[str, list[Pair]] = {variant.name: [] for variant in data.variants}
     drawn = VALIDATION_PAGES if data.lettering else 0
-    made = [regions.validation(file) for file in validating]
+    made = [regions.validation(file) for file in measured]
     made += [regions.validation_lettering(number) for number in range(drawn)]
     for by_variant in made:
         for name, pair in by_variant.items():
             pairs[name].append(pair)
     say(
         f"{len(training)} pictures to train on, {len(validating)} held out"
+        + (f" ({len(measured)} of them measured)" if len(measured) < len(validating) else "")
         + (f", {drawn} pages drawn for validation" if drawn else "")
     )
     made_from = {"pictures": fingerprint([(file.name, file.crc) for file in files])}
     if data.lettering:
-        fonts = [(path.name, zlib.crc32(read_bytes(path))) for path in regions.fonts]
-        made_from["fonts"] = fingerprint(fonts)
+        made_from["fonts"] = fingerprint([(p.name, zlib.crc32(read_bytes(p))) for p in fonts])
     cache = RegionCache(regions.training, data.cache, threads=threads)
     return PatchSet(recipe, cache), pairs, made_from
+
+
+def _some(files: Sequence[PictureFile], most: int) -> list[PictureFile]:
+    """Choose so many pictures by their names, so that others that come change few of them."""
+    chosen = {file.name for file in sorted(files, key=lambda f: crc_of_name(f.name))[:most]}
+    return [file for file in files if file.name in chosen]
+
+
+def _find_fonts(recipe: Recipe, say: Callable[[str], None]) -> list[Path]:
+    assert recipe.data.lettering is not None
+    folders = [recipe.folder / folder for folder in recipe.data.lettering.fonts]
+    fonts = find_fonts(folders or None)
+    if fonts:
+        say(f"lettering in {count_of(len(fonts), 'font')}")
+    else:
+        say(
+            "lettering in one font alone, which Pillow brings: the system has none; install some "
+            "(apt install fonts-comic-neue), or name folders of fonts in data.lettering.fonts"
+        )
+    return fonts

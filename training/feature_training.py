@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,23 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 from torch.nn import functional as F
 
+from restore_rt import __version__
 from restore_rt.errors import InputError, RestoreError
 from restore_rt.files import check_target
-from restore_rt.training.checkpoint import save_checkpoint
-from restore_rt.training.features import TURNS, FeatureNet
-from restore_rt.training.pictures import Library, PictureFile, held_out, survey
+from restore_rt.training.features import (
+    TURNS,
+    FeatureNet,
+    check_safetensors,
+    keep_features,
+)
+from restore_rt.training.grouping import hold_out
+from restore_rt.training.pictures import Library, PictureFile, survey
 from restore_rt.training.precision import Precision
 
 __all__ = ["CLASSES", "KINDS", "PATCH", "draw_patch", "feature_loss", "train_features"]
 
 U8 = NDArray[np.uint8]
+ByFolder = Mapping[str, Sequence[PictureFile]]
 
 PATCH = 64
 # On each side of a patch, degraded with it and cut off, so that borders and the grid of JPEG
@@ -60,17 +67,23 @@ def train_features(
     rate: float = 2e-3,
     precision: str = "mixed",
     device: str = "auto",
+    trained_on: str = "",
+    licence: str = "",
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> dict[str, float]:
-    """Train a `FeatureNet` and write a checkpoint of it, which `load_features` reads.
+    """Train a `FeatureNet` and write it to a file that `load_features` reads.
+
+    The file says how it was made: version, folders, pictures, steps, seed, batch, rate, classes,
+    accuracy, and what the caller says of the pictures.
 
     Parameters
     ----------
     data
         The folder that holds `folders`.
     out
-        The checkpoint to write; it appears whole or not at all.
+        The ``.safetensors`` file to write; it appears whole or not at all. If it cannot be written
+        after the training, the network is kept elsewhere, and the error says where.
     folders
         Folders of pictures, each of which gives as many patches as the others.
     steps
@@ -84,8 +97,10 @@ def train_features(
         "Super-Convergence", 2017 (arXiv 1708.07120).
     precision, device
         As `restore_rt.training.precision.Precision` takes them.
+    trained_on, licence
+        The pictures with their credits, and the licences of these.
     overwrite
-        An existing checkpoint may be replaced.
+        An existing file may be replaced.
     say
         Takes one line of progress.
 
@@ -98,9 +113,10 @@ def train_features(
     Raises
     ------
     InputError
-        If a parameter is not allowed, or the pictures cannot be used.
+        If a parameter is not allowed, safetensors is not installed, or the pictures cannot be
+        used.
     OutputError
-        If the checkpoint cannot be written.
+        If the file cannot be written.
     RestoreError
         If the loss is no longer a number.
     """
@@ -111,16 +127,15 @@ def train_features(
         )
     if not folders:
         raise InputError("no folders are named; name at least one folder of pictures")
-    compute = Precision(precision, device)
+    if out.suffix != ".safetensors":
+        raise InputError(f"the output is {str(out)!r}; its name must end in .safetensors")
+    check_safetensors()
     check_target(out, overwrite=overwrite)
+    compute = Precision(precision, device)
     files = survey(data, folders, smallest=PATCH + 2 * MARGIN, say=say)
-    kept = [file for file in files if held_out(file.name, HOLDOUT)]
-    used = [file for file in files if file not in kept]
-    if not kept or not used:
-        raise InputError(
-            f"{len(files)} pictures in {data} are too few to hold one in {HOLDOUT} out; add some"
-        )
-    say(f"{len(used)} pictures to train on, {len(kept)} held out")
+    used, kept = (_by_folder(part) for part in hold_out(files, HOLDOUT, say=say))
+    held = sum(map(len, kept.values()))
+    say(f"{len(files) - held} pictures to train on, {held} held out")
     torch.manual_seed(seed)
     network = FeatureNet(degradations=len(CLASSES))
     network = network.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -147,18 +162,26 @@ def train_features(
             say(f"step {step}/{steps}  loss {np.mean(losses[-LOG_EVERY:]):.4f}")
     accuracy = _accuracy(network.eval(), kept, library, np.random.default_rng([seed, 1]))
     say("  ".join(f"{name} {value:.1%}" for name, value in accuracy.items()) + "  on held-out ones")
-    save_checkpoint(
-        out,
-        {
-            "features": network.state_dict(),
-            "classes": list(CLASSES),
-            "folders": list(folders),
-            "steps": steps,
-            "seed": seed,
-            "accuracy": accuracy,
-        },
-    )
+    origin = {
+        "made_by": f"restore-rt train-features {__version__}",
+        "folders": [*folders],
+        "pictures": len(files),
+        "trained_on": trained_on or "not stated",
+        "licence": licence or "not stated",
+        "steps": steps,
+        "seed": seed,
+        "batch": batch,
+        "rate": rate,
+        "classes": [*CLASSES],
+        "accuracy": accuracy,
+    }
+    keep_features(network, out, origin, overwrite=overwrite)
     return accuracy
+
+
+def _by_folder(files: Sequence[PictureFile]) -> ByFolder:
+    folders = sorted({file.folder for file in files})
+    return {name: [file for file in files if file.folder == name] for name in folders}
 
 
 def feature_loss(logits: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor]) -> Tensor:
@@ -235,17 +258,16 @@ def _degrade(patch: U8, kind: str, strength: float, rng: np.random.Generator) ->
 
 
 def _batch(
-    files: Sequence[PictureFile],
+    files: ByFolder,
     library: Library,
     rng: np.random.Generator,
     size: int,
     device: torch.device,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    folders = sorted({file.folder for file in files})
+    folders = [*files.values()]
     drawn = []
     for _ in range(size):
-        folder = folders[int(rng.integers(len(folders)))]
-        inside = [file for file in files if file.folder == folder]
+        inside = folders[int(rng.integers(len(folders)))]
         drawn.append(draw_patch(library(inside[int(rng.integers(len(inside)))]), rng))
     patches = torch.from_numpy(np.stack([patch for patch, _, _ in drawn]))
     # Permuted, batches of pictures are in the channels-last format already.
@@ -257,7 +279,7 @@ def _batch(
 
 @torch.no_grad()
 def _accuracy(
-    network: FeatureNet, files: Sequence[PictureFile], library: Library, rng: np.random.Generator
+    network: FeatureNet, files: ByFolder, library: Library, rng: np.random.Generator
 ) -> dict[str, float]:
     device = network.mean.device
     kind_of = torch.tensor([0, *(i for i, spans in enumerate(KINDS.values(), 1) for _ in spans)])

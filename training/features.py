@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restore_rt.errors import InputError
+from restore_rt.errors import InputError, OutputError
 from restore_rt.files import whole_file
 
 __all__ = [
@@ -18,7 +21,8 @@ __all__ = [
     "FeatureNet",
     "Features",
     "Vgg19",
-    "default_features",
+    "check_safetensors",
+    "keep_features",
     "load_features",
     "save_features",
 ]
@@ -149,19 +153,6 @@ class Vgg19(Features):
         )
 
 
-def default_features() -> FeatureNet:
-    """Load the weights that ship with restore_rt.
-
-    Raises
-    ------
-    InputError
-        If they are missing or damaged.
-    """
-    network = load_features(DEFAULT)
-    assert isinstance(network, FeatureNet)
-    return network
-
-
 def load_features(path: str | Path) -> FeatureNet | Vgg19:
     """Load a feature network, fixed and in evaluation mode.
 
@@ -169,9 +160,8 @@ def load_features(path: str | Path) -> FeatureNet | Vgg19:
     ----------
     path
         Weights of VGG-19 in torchvision's layout (``features.0.weight`` ..), as a ``.safetensors``
-        file or one of PyTorch; or weights of a `FeatureNet`, from `save_features` or from a
-        checkpoint of `restore_rt.training.feature_training`. Files are read without running code
-        from them.
+        file or one of PyTorch; or weights of a `FeatureNet`, from `save_features`. Files are read
+        without running code from them.
 
     Raises
     ------
@@ -208,21 +198,74 @@ def load_features(path: str | Path) -> FeatureNet | Vgg19:
     return network.requires_grad_(False).eval()
 
 
-def save_features(network: FeatureNet, path: Path, *, overwrite: bool = False) -> None:
+def save_features(
+    network: FeatureNet,
+    path: Path,
+    origin: Mapping[str, Any] | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
     """Write a network's weights to a ``.safetensors`` file, as float16.
+
+    Parameters
+    ----------
+    network
+        The network.
+    path
+        The file; it appears whole or not at all.
+    origin
+        How it was made, in what JSON holds: written to the file's header, as ``restore_rt``.
+    overwrite
+        An existing file may be replaced.
 
     Raises
     ------
     OutputError
-        If the file cannot be written, or exists and may not be replaced.
+        If the file cannot be written.
+    InputError
+        If it exists and may not be replaced, or safetensors is not installed.
     """
-    tensors = {name: value.half().contiguous() for name, value in network.state_dict().items()}
+    tensors = {
+        name: value.detach().cpu().half().contiguous()
+        for name, value in network.state_dict().items()
+    }
+    # One entry, as safetensors keeps several in no order.
+    header = {"restore_rt": json.dumps(origin)} if origin else None
     with whole_file(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(_safetensors().save(tensors))
+        temporary.write_bytes(_safetensors().save(tensors, header))
+
+
+def keep_features(
+    network: FeatureNet, path: Path, origin: Mapping[str, Any], *, overwrite: bool = False
+) -> None:
+    """Write as `save_features` does or, where that fails, to the folder of temporary files.
+
+    Raises
+    ------
+    OutputError
+        Saying where the network is, if not at `path`.
+    """
+    try:
+        save_features(network, path, origin, overwrite=overwrite)
+    except (InputError, OutputError) as error:
+        spare = Path(tempfile.mkdtemp(prefix="restore-rt-")) / path.name
+        save_features(network, spare, origin)
+        raise OutputError(f"{error}; the trained network is kept in {spare}") from error
+
+
+def check_safetensors() -> None:
+    """Refuse to go on where safetensors is missing.
+
+    Raises
+    ------
+    InputError
+        Saying what to install.
+    """
+    _safetensors()
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:
-    """Read the tensors of a file by name, or those in a checkpoint of the feature training."""
+    """Read the tensors of a file by name."""
     content: object
     if not path.is_file():
         raise InputError(f"no file at {path}; name one with the weights of a feature network")
@@ -237,8 +280,6 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         # Both libraries raise many kinds for a damaged file.
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} cannot be read as weights: {detail}") from None
-    if isinstance(content, dict) and isinstance(content.get("features"), dict):
-        content = content["features"]
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__}; it must hold tensors by name")
     return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}

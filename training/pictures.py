@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import stat
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -16,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.errors import InputError, RestoreError
+from restore_rt.folders import files_below
 from restore_rt.images import read_picture
 
 __all__ = [
     "SUFFIXES",
     "Library",
     "PictureFile",
+    "Tree",
     "crc_of_name",
     "find_pictures",
-    "held_out",
+    "find_tree",
     "read_bytes",
     "read_rgb",
     "survey",
@@ -33,23 +35,78 @@ __all__ = [
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """Return the picture files right in a folder, ordered by name.
+@dataclass(frozen=True)
+class Tree:
+    """Pictures in a folder and below.
+
+    Attributes
+    ----------
+    root
+        The folder.
+    files
+        Paths relative to it, ordered by name.
+    """
+
+    root: Path
+    files: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+def find_tree(
+    root: Path,
+    *,
+    avoid: Path | None = None,
+    suffixes: Collection[str] = SUFFIXES,
+    what: str = "pictures",
+) -> Tree:
+    """Find the pictures in a folder and below; hidden files and folders are passed over.
+
+    So are pipes and devices that are named like pictures. A link that leads nowhere is returned: to
+    be told of when it cannot be read.
+
+    Parameters
+    ----------
+    root
+        The folder. Linked folders below it are entered, each folder once.
+    avoid
+        A folder below that is passed over: results of an earlier run are no input of this one.
+    suffixes, what
+        What else is looked for: the files' suffixes, in lower case, and what they are, in words.
 
     Raises
     ------
     InputError
-        If the folder is missing, cannot be listed, or holds none.
+        The folder is missing, it or one below cannot be listed, there are no pictures, or it is
+        the one to avoid.
     """
+    if avoid is not None and avoid.resolve() == root.resolve():
+        raise InputError(f"{root} is both input and output; give another output folder")
     try:
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+        found = [path for path in files_below(root, suffixes, avoid=avoid) if _may_be_read(path)]
     except OSError as error:
         raise InputError(
-            f"cannot list the folder {folder}: {error.strerror}; name a folder of pictures"
-        ) from None
-    if not files:
-        raise InputError(f"no pictures in {folder}; it should hold {', '.join(SUFFIXES)} files")
-    return files
+            f"cannot list the folder {error.filename}: {error.strerror}; name a folder of {what}, "
+            "with permission to read it"
+        ) from error
+    if not found:
+        allowed = ", ".join(sorted(suffixes))
+        raise InputError(f"no {what} in {root}; it should hold {allowed} files")
+    return Tree(root, tuple(sorted((p.relative_to(root) for p in found), key=Path.as_posix)))
+
+
+def _may_be_read(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """Return the pictures that `find_tree` finds, as paths that can be opened."""
+    tree = find_tree(folder)
+    return [tree.root / file for file in tree.files]
 
 
 def read_bytes(path: Path) -> bytes:
@@ -89,18 +146,17 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A picture that was found whole: its folder and name, size in pixels, and contents' CRC."""
+    """A picture that was found whole, with its size in pixels and the CRC of its contents.
+
+    `name` is the folder of the recipe and the path below it, the same on every machine.
+    """
 
     folder: str
+    name: str
     path: Path
     height: int
     width: int
     crc: int
-
-    @property
-    def name(self) -> str:
-        """Folder and file name, the same on every machine."""
-        return f"{self.folder}/{self.path.name}"
 
 
 def survey(
@@ -112,9 +168,10 @@ def survey(
     say: Callable[[str], None],
     threads: int = 2,
 ) -> list[PictureFile]:
-    """Look through folders: which pictures can be decoded and are large enough.
+    """Look through folders and those below: which pictures can be decoded and are large enough.
 
-    A file that cannot be read is named, left out and counted, and so is what is too small.
+    A file that cannot be read is named, left out and counted, and so is what is too small. Told is
+    also of patterns that leave nothing out.
 
     Parameters
     ----------
@@ -134,23 +191,32 @@ def survey(
     Raises
     ------
     InputError
-        If a folder is missing or empty, or has no picture that can be used.
+        If a folder is missing or empty, or has no picture that can be used, or two of them hold
+        the same file.
     """
-    files = [
-        (folder, path)
+    folders = list(folders)
+    listed = [
+        (folder, f"{folder}/{file.as_posix()}", root / folder / file)
         for folder in folders
-        for path in find_pictures(root / folder)
-        if not any(fnmatchcase(f"{folder}/{path.name}", pattern) for pattern in exclude)
+        for file in find_tree(root / folder).files
     ]
+    names = [name for _, name, _ in listed]
+    for pattern in exclude:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            say(f"nothing is excluded by {pattern!r}; it fits no name, such as {names[0]!r}")
+    files = [
+        item for item in listed if not any(fnmatchcase(item[1], pattern) for pattern in exclude)
+    ]
+    _refuse_overlap(files)
 
-    def look(item: tuple[str, Path]) -> PictureFile | str:
-        folder, path = item
+    def look(item: tuple[str, str, Path]) -> PictureFile | str:
+        folder, name, path = item
         try:
             content = read_bytes(path)
             height, width = read_rgb(path).shape[:2]
         except RestoreError as error:
             return str(error)
-        return PictureFile(folder, path, height, width, zlib.crc32(content))
+        return PictureFile(folder, name, path, height, width, zlib.crc32(content))
 
     found: list[PictureFile] = []
     broken = small = 0
@@ -177,14 +243,16 @@ def survey(
     return found
 
 
-def held_out(name: str, one_in: int, groups: str = "") -> bool:
-    """Tell whether a picture is kept for validation; the same on every machine.
-
-    Where the pattern `groups` matches in the name, only what it matches counts, so that pages of
-    one comic stay together.
-    """
-    match = re.search(groups, name) if groups else None
-    return crc_of_name(match.group() if match else name) % one_in == 0
+def _refuse_overlap(files: Iterable[tuple[str, str, Path]]) -> None:
+    """Refuse a file that lies in two folders: one name may be trained on, the other held out."""
+    owners: dict[Path, str] = {}
+    for folder, name, path in files:
+        owner = owners.setdefault(path.resolve(), folder)
+        if owner != folder:
+            raise InputError(
+                f"the folders {owner!r} and {folder!r} both hold {name!r}; name folders that do "
+                "not lie in each other"
+            )
 
 
 def crc_of_name(name: str) -> int:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from restore_rt.training.colour import luma
 from restore_rt.training.degradations import REACH, degrade, drifting, whole
-from restore_rt.training.lettering import Lettering, find_fonts
+from restore_rt.training.lettering import Lettering
 from restore_rt.training.pictures import Library, PictureFile, crc_of_name
 from restore_rt.training.recipe import Recipe, Variant
 
@@ -60,21 +60,32 @@ class Regions:
     """Makes regions for a recipe; what region number n is depends on the seed and n alone.
 
     Safe to call from several threads.
+
+    Parameters
+    ----------
+    recipe
+        What it says of the pictures.
+    files
+        The pictures to train on.
+    library
+        Reads them.
+    fonts
+        What `find_fonts` found, for recipes with lettering.
     """
 
-    def __init__(self, recipe: Recipe, files: Sequence[PictureFile], library: Library) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        files: Sequence[PictureFile],
+        library: Library,
+        fonts: Sequence[Path] = (),
+    ) -> None:
         self.recipe, self._read = recipe, library
         self._by_folder = {
             folder: [file for file in files if file.folder == folder]
             for folder in recipe.data.folders
         }
-        lettering = recipe.data.lettering
-        self.fonts: list[Path] = []
-        self._lettering = None
-        if lettering:
-            folders = [recipe.folder / folder for folder in lettering.fonts] or None
-            self.fonts = find_fonts(folders)
-            self._lettering = Lettering(self.fonts)
+        self._lettering = Lettering(fonts) if recipe.data.lettering else None
 
     @staticmethod
     def smallest(recipe: Recipe) -> int:

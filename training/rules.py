@@ -19,6 +19,8 @@ __all__ = ["rules"]
 
 PRECISIONS = ("fp32", "mixed")
 SYMMETRIES = (1, 2, 8)
+# The model's name is the file's too, and what users write to load it.
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # What goes to a network's constructor beside its `params`.
 RESERVED = ("name", "scale", "colour")
 
@@ -33,6 +35,16 @@ def rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
 
     data, optim, network, model = recipe.data, recipe.optim, recipe.network, recipe.model
     yield 0 <= recipe.seed < 2**63, f"seed is {recipe.seed}; must be at least 0, below 2**63"
+    for key in ("name", "version"):
+        value = getattr(model, key)
+        yield (
+            WORD.fullmatch(value) is not None,
+            f"model.{key} is {value!r}; write letters, digits, and after the first also . _ -",
+        )
+    yield (
+        bool(model.licence.strip()),
+        "model.licence is empty; name the licences of the pictures, or say that there are none",
+    )
     yield model.task in TASKS, f"model.task is {model.task!r}; there are {[*TASKS]}"
     yield model.content in CONTENTS, f"model.content is {model.content!r}; there are {[*CONTENTS]}"
     yield network.name in NETWORKS, f"network.name is {network.name!r}; there are {[*NETWORKS]}"

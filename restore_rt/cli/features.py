@@ -30,32 +30,36 @@ def train_features(
         Literal["auto", "cpu", "cuda"],
         typer.Option("--device", help="Where it runs; auto takes a GPU if there is one, and says."),
     ] = "auto",
+    trained_on: Annotated[
+        str,
+        typer.Option("--trained-on", metavar="TEXT", help="The pictures' credits, for the file."),
+    ] = "",
+    licence: Annotated[
+        str, typer.Option("--licence", metavar="TEXT", help="The pictures' licence, for the file.")
+    ] = "",
     overwrite: options.OverwriteOption = False,
 ) -> None:
     """Train the feature network of perceptual losses on what was done to patches of pictures.
 
     A recipe without weights of its own in [perceptual] compares with the shipped one, which this
-    command made.
+    command made. The file's header says how it was made, and of what.
     """
     try:
         import torch  # noqa: F401
     except ImportError:
         raise InputError("training needs PyTorch; pip install 'restore-rt[train]'") from None
-    from tempfile import TemporaryDirectory
-
-    from restore_rt.files import check_target
     from restore_rt.training.feature_training import train_features as run_training
-    from restore_rt.training.features import FeatureNet, load_features, save_features
 
-    if output.suffix != ".safetensors":
-        raise InputError(f"--output is {str(output)!r}; its name must end in .safetensors")
-    check_target(output, overwrite=overwrite)
-    with TemporaryDirectory() as folder:
-        checkpoint = Path(folder) / "features.pt"
-        run_training(
-            data, checkpoint, folders=folders, steps=steps, seed=seed, device=device, say=note
-        )
-        network = load_features(checkpoint)
-    assert isinstance(network, FeatureNet)
-    save_features(network, output, overwrite=overwrite)
+    run_training(
+        data,
+        output,
+        folders=folders,
+        steps=steps,
+        seed=seed,
+        device=device,
+        trained_on=trained_on,
+        licence=licence,
+        overwrite=overwrite,
+        say=note,
+    )
     print(output)

@@ -167,7 +167,7 @@ def restore_pictures(
         In the order of ``jobs``. Each failure was reported when it happened, unless it is the
         only picture.
     """
-    from restore_rt.cli.paths import make_folder
+    from restore_rt.folders import make_folder
     from restore_rt.images import check_writable, read_picture, write_picture
     from restore_rt.streaming import overlapped
 

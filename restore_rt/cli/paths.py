@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from restore_rt.errors import InputError, MediaError, OutputError
-from restore_rt.files import check_target, output_error
+from restore_rt.errors import InputError, MediaError
+from restore_rt.files import check_target
+from restore_rt.folders import files_below
 from restore_rt.images import FORMATS, READABLE, Format, format_of
 
-__all__ = ["Job", "make_folder", "plan"]
+__all__ = ["Job", "plan"]
 
 
 @dataclass(frozen=True)
@@ -85,22 +86,6 @@ def plan(
     return jobs
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those that it lies in, where they are missing.
-
-    Raises
-    ------
-    OutputError
-        It cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise OutputError(f"{folder} is a file, not a folder; give another name") from error
-    except OSError as error:
-        raise output_error(error, folder) from error
-
-
 def _first_missing(path: Path) -> Path:
     """Return the outermost part of a path that is to be made, else the path."""
     while not os.path.lexists(path.parent):
@@ -143,33 +128,14 @@ def _find(inputs: Sequence[str], *, recursive: bool, avoid: Path) -> list[tuple[
 def _add_folder(
     path: Path, recursive: bool, avoid: Path, add: Callable[[Path, Path], None]
 ) -> None:
-    seen: set[Path] = set()
-    # Links come last: what can be reached without one is found at its own place.
-    waiting = [path]
-    while waiting:
-        for root, folders, names in os.walk(waiting.pop(0), onerror=_unreadable):
-            here = Path(root)
-            if here.resolve() in seen:  # by a link, which may lead back to where it lies
-                folders.clear()
-                continue
-            seen.add(here.resolve())
-            visible = sorted(name for name in folders if not name.startswith("."))
-            # What an earlier run wrote into a folder below is not an input of this one.
-            folders[:] = [
-                name for name in visible if recursive and (here / name).resolve() != avoid.resolve()
-            ]
-            waiting += [here / name for name in folders if (here / name).is_symlink()]
-            for name in sorted(names):
-                file = here / name
-                if file.suffix.lower() in READABLE and not name.startswith("."):
-                    add(file, file.relative_to(path))
-
-
-def _unreadable(error: OSError) -> None:
-    raise MediaError(
-        f"cannot read the folder {error.filename}: {error.strerror}; change its permissions or "
-        "give the other folders one by one"
-    ) from error
+    try:
+        for file in files_below(path, READABLE, recursive=recursive, avoid=avoid):
+            add(file, file.relative_to(path))
+    except OSError as error:
+        raise MediaError(
+            f"cannot read the folder {error.filename}: {error.strerror}; change its permissions or "
+            "give the other folders one by one"
+        ) from error
 
 
 def _into(folder: Path, source: Path, relative: Path, wanted: Format | None) -> Job:

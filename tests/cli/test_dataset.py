@@ -230,7 +230,7 @@ def test_pictures_that_cannot_be_compared_are_no_pass(
         (["crop", "IN", "-o", "OUT", "--size", "20", "--per-image", "few"], "--per-image is 'few'"),
         (["crop", "IN", "-o", "OUT", "--size", "0"], "size is 0"),
         (["crop", "IN", "-o", "IN", "--size", "20"], "both input and output"),
-        (["crop", "NONE", "-o", "OUT", "--size", "20"], "does not exist"),
+        (["crop", "NONE", "-o", "OUT", "--size", "20"], "cannot list the folder"),
         (["crop", "IN", "-o", "OUT", "--size", "20", "--threads", "0"], "threads is 0"),
         (["reduce", "IN", "-o", "OUT", "--size", "20", "--threads", "257"], "from 1 to 256"),
         (["split", "IN", "-o", "OUT", "--threads", "257"], "from 1 to 256"),
@@ -243,7 +243,7 @@ def test_pictures_that_cannot_be_compared_are_no_pass(
         (["split", "IN", "-o", "OUT", "--group", "["], "no regular expression"),
         (["split", "IN", "-o", "OUT", "--group", "x+"], "matches in no name"),
         (["duplicates", "IN", "IN", "--distance", "99"], "distance is 99"),
-        (["duplicates", "IN", "NONE"], "does not exist"),
+        (["duplicates", "IN", "NONE"], "cannot list the folder"),
     ],
 )
 def test_wrong_use_is_one_line(

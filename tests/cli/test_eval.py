@@ -173,7 +173,11 @@ def test_wrong_use_is_one_line(
         return ["--json", str(tmp_path / first), "--html", str(tmp_path / second)]
 
     for line, code, message in (
-        ([model, "--data", str(tmp_path / "none")], 2, "none does not exist; name a folder of"),
+        (
+            [model, "--data", str(tmp_path / "none")],
+            2,
+            "none: No such file or directory; name a folder of",
+        ),
         ([model, "--data", str(tmp_path / "empty")], 2, "no pictures or videos in"),
         ([model, *data, *both("a.json", "a.json")], 2, "a.json; give each a file of its own"),
         ([model, *data, *both("a.json", "empty/../a.json")], 2, "--json and --html are both"),

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from restore_rt.cli import run
 from restore_rt.training import feature_training
@@ -30,20 +32,24 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., in
 def test_the_command_writes_features_that_a_recipe_can_name(
     command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command() == 0
+    told = ["--trained-on", "waves", "--licence", "CC0-1.0"]
+    assert command("mine.safetensors", *told) == 0
     said = capsys.readouterr()
     assert said.out == f"{tmp_path / 'mine.safetensors'}\n"
     assert "step 2/2" in said.err
     features = load_features(tmp_path / "mine.safetensors")
     assert isinstance(features, FeatureNet)
+    with safe_open(tmp_path / "mine.safetensors", "pt") as file:
+        origin = json.loads(file.metadata()["restore_rt"])
+    assert (origin["trained_on"], origin["licence"]) == ("waves", "CC0-1.0")
     assert features.features(torch.zeros(1, 3, 16, 16), "conv4_2").shape == (1, 128, 2, 2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "mine.safetensors"]
 
     # The seed decides.
     first = (tmp_path / "mine.safetensors").read_bytes()
-    assert command("same.safetensors") == 0
+    assert command("same.safetensors", *told) == 0
     assert (tmp_path / "same.safetensors").read_bytes() == first
-    assert command("other.safetensors", "--seed", "1") == 0
+    assert command("other.safetensors", *told, "--seed", "1") == 0
     assert (tmp_path / "other.safetensors").read_bytes() != first
 
 

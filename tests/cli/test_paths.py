@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from restore_rt.cli.paths import make_folder, plan
+from restore_rt.cli.paths import plan
 from restore_rt.errors import InputError, MediaError, OutputError
 
 
@@ -145,6 +145,3 @@ def test_a_folder_that_cannot_be_made() -> None:
     for output in ("in/a.png/sub", "in/a.png/sub/below", "in/a.png/"):
         with pytest.raises(OutputError, match="not a folder"):
             plan(["a.png", "b.JPG"], output)
-    for folder in ("in/a.png", "in/a.png/sub"):
-        with pytest.raises(OutputError, match="a file, not a folder"):
-            make_folder(Path(folder))

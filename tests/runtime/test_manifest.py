@@ -44,6 +44,11 @@ def test_checksum_depends_on_the_weights_alone(make_model: MakeModel) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("name", " "),
+        ("name", "../x"),
+        ("name", "x\\y"),
+        ("version", ""),
+        ("licence", ""),
         ("scale", 0),
         ("scale", 9),
         ("task", "dream"),

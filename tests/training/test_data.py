@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFont
 
 from restore_rt.errors import InputError
+from restore_rt.training import data
 from restore_rt.training.data import PatchSet, RegionCache, load_data
-from restore_rt.training.pictures import Library, PictureFile, held_out
+from restore_rt.training.pictures import Library, PictureFile, crc_of_name
 from restore_rt.training.recipe import Cache, Recipe
 from restore_rt.training.regions import Pair
 from tests.training.conftest import picture
@@ -137,7 +139,7 @@ def test_validation_pictures_are_never_trained_on(
     recipe = recipe_of()
     patches, pairs, _ = load_data(recipe, pictures, say=quiet)
     names = [f"patterns/{n}.png" for n in range(8)]
-    kept = [name for name in names if held_out(name, 3)]
+    kept = [name for name in names if crc_of_name(name) % 3 == 0]
     assert 0 < len(kept) < 8
     assert {name: len(some) for name, some in pairs.items()} == dict.fromkeys(
         ("clean", "h264", "jpeg"), len(kept)
@@ -154,16 +156,6 @@ def test_validation_pictures_are_never_trained_on(
     patches.regions.close()
     assert reads
     assert not set(reads) & set(kept)
-
-
-def test_pages_of_one_comic_stay_together() -> None:
-    pages = [f"pages/E{e:02}P{p:02}.webp" for e in range(30) for p in range(6)]
-    apart = {name[:9] for name in pages if held_out(name, 4, r"E\d\d")}
-    assert 2 < len(apart) < 20
-    for name in pages:
-        assert held_out(name, 4, r"E\d\d") == (name[:9] in apart)
-    # Without the pattern each page is for itself.
-    assert {name[:9] for name in pages if held_out(name, 4)} > apart
 
 
 def test_clean_validation_inputs_are_reduced_targets(
@@ -204,8 +196,7 @@ def test_excluded_pictures_are_left_out(recipe_of: Callable[..., Recipe], pictur
     patches, _, all_of_them = load_data(recipe_of(), pictures, say=quiet)
     patches.regions.close()
     assert fewer != all_of_them
-    (said,) = lines
-    trained, held = (int(part.split()[0]) for part in said.split(", "))
+    trained, held = (int(part.split()[0]) for part in lines[-1].split(", "))
     assert trained + held == 4
 
 
@@ -251,5 +242,56 @@ def test_folders_that_cannot_be_used_are_refused(
         load(recipe_of(("patch = 12", "patch = 24"), ("region = 20", "region = 24")), pictures)
     for number in (1, 2, 3, 4, 5, 6, 7):
         (pictures / "patterns" / f"{number}.png").unlink()
-    with pytest.raises(InputError, match=r"falls to validation|all fall to validation"):
+    with pytest.raises(InputError, match=r"none of 1 pictures can be held out"):
         load(recipe_of(), pictures)
+
+
+def test_a_few_of_many_held_out_pictures_are_measured(
+    recipe_of: Callable[..., Recipe], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patches, all_pairs, made_from = load_data(recipe_of(), pictures, say=quiet)
+    patches.regions.close()
+    assert len(all_pairs["clean"]) > 2
+    monkeypatch.setattr(data, "VALIDATION_PICTURES", 2)
+    lines: list[str] = []
+    fewer, pairs, same = load_data(recipe_of(), pictures, say=lines.append)
+    assert lines[-1].endswith(f"{len(all_pairs['clean'])} held out (2 of them measured)")
+    assert same == made_from
+    for name, some in pairs.items():
+        kept = [pair.target.tobytes() for pair in all_pairs[name]]
+        places = [kept.index(pair.target.tobytes()) for pair in some]
+        assert len(places) == 2
+        assert places == sorted(places)
+    # Those that are not measured are not trained on either.
+    files = {file.name for some in fewer.regions.make.__self__._by_folder.values() for file in some}  # type: ignore[attr-defined]
+    assert len(files) == 8 - len(all_pairs["clean"])
+    fewer.regions.close()
+
+
+def test_what_a_recipe_needs_is_missed_before_any_picture_is_read(
+    recipe_of: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = recipe_of(("full_range", 'lettering = { share = 0.5, fonts = ["none"] }\nfull_range'))
+    with pytest.raises(InputError, match="no folder of fonts at none"):
+        load(named, tmp_path / "missing")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(InputError, match="needs PyAV"):
+        load(recipe_of(), tmp_path / "missing")
+
+
+def test_the_fonts_of_the_lettering_are_counted(
+    recipe_of: Callable[..., Recipe],
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = recipe_of(("full_range", "lettering = { share = 0.5 }\nfull_range"))
+    built_in = ImageFont.load_default(20)
+    assert isinstance(built_in, ImageFont.FreeTypeFont)
+    font = pictures / "Plain.ttf"
+    font.write_bytes(built_in.path.getvalue())  # type: ignore[union-attr]
+    for system, said in (([], "one font alone, which Pillow brings"), ([pictures], "in 1 font")):
+        monkeypatch.setattr("restore_rt.training.lettering.fonts.FOLDERS", system)
+        lines: list[str] = []
+        load_data(recipe, pictures, say=lines.append)[0].regions.close()
+        assert lines[0].startswith("lettering in ")
+        assert said in lines[0]

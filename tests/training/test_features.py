@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import sys
+import tempfile
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -10,12 +12,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from restore_rt.errors import InputError, RestoreError
+from restore_rt.errors import InputError, OutputError, RestoreError
 from restore_rt.training import feature_training
-from restore_rt.training import features as features_module
 from restore_rt.training.feature_training import (
     CLASSES,
     KINDS,
@@ -24,9 +26,10 @@ from restore_rt.training.feature_training import (
     train_features,
 )
 from restore_rt.training.features import (
+    DEFAULT,
     FeatureNet,
     Vgg19,
-    default_features,
+    keep_features,
     load_features,
     save_features,
 )
@@ -216,20 +219,38 @@ def test_without_safetensors_the_error_says_what_to_install(
         load_features(path)
 
 
-def test_saved_features_are_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saved_features_are_loaded_again(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = FeatureNet(degradations=6)
     path = tmp_path / "features.safetensors"
     save_features(network, path)
     assert path.stat().st_size < 1_300_000
-    monkeypatch.setattr(features_module, "DEFAULT", path)
-    loaded = default_features()
+    loaded = load_features(path)
     # Half precision is enough for features.
     for name, value in network.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], value, rtol=1e-3, atol=1e-6)
     with pytest.raises(InputError, match="exists"):
         save_features(network, path)
     save_features(network, path, overwrite=True)
+
+
+def test_the_shipped_features_load() -> None:
+    network = load_features(DEFAULT)
+    assert isinstance(network, FeatureNet)
+    assert network.get_submodule("degradation").get_parameter("bias").shape == (len(CLASSES),)
+    assert DEFAULT.with_suffix(".md").is_file()
+
+
+def test_what_cannot_be_written_in_the_end_is_kept_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    network = FeatureNet(degradations=3)
+    with pytest.raises(OutputError, match=r"does not exist.*; the trained network") as said:
+        keep_features(network, tmp_path / "gone" / "mine.safetensors", {})
+    (kept,) = tmp_path.rglob("*.safetensors")
+    assert str(kept) in str(said.value)
+    load_features(kept)
 
 
 def test_loss_adds_both_heads() -> None:
@@ -289,18 +310,27 @@ def _train(data: Path, out: Path, **options: object) -> dict[str, float]:
     return train_features(data, out, **{"say": lambda line: None, **settings, **options})  # type: ignore[arg-type]
 
 
-def test_training_writes_a_checkpoint_that_loads(folder: Path, tmp_path: Path) -> None:
+def test_training_writes_a_file_that_loads_and_says_how_it_was_made(
+    folder: Path, tmp_path: Path
+) -> None:
     lines: list[str] = []
-    accuracy = _train(folder, tmp_path / "a.pt", say=lines.append, seed=4)
+    accuracy = _train(folder, tmp_path / "a.safetensors", say=lines.append, seed=4)
     assert accuracy.keys() == {"degradation", "kind", "rotation"}
     assert all(0 <= share <= 1 for share in accuracy.values())
     assert accuracy["kind"] >= accuracy["degradation"]
     assert "held out" in lines[0]
-    network = load_features(tmp_path / "a.pt")
+    network = load_features(tmp_path / "a.safetensors")
     assert isinstance(network, FeatureNet)
-    _train(folder, tmp_path / "b.pt", seed=4)
-    again = load_features(tmp_path / "b.pt").state_dict()
+    _train(folder, tmp_path / "b.safetensors", seed=4)
+    again = load_features(tmp_path / "b.safetensors").state_dict()
     assert all(torch.equal(value, again[name]) for name, value in network.state_dict().items())
+    with safe_open(tmp_path / "a.safetensors", "pt") as file:
+        origin = json.loads(file.metadata()["restore_rt"])
+    assert origin["folders"] == ["a"]
+    assert [origin[key] for key in ("pictures", "steps", "batch", "seed")] == [24, 2, 4, 4]
+    assert origin["accuracy"] == accuracy
+    assert origin["licence"] == "not stated"
+    assert origin["made_by"].startswith("restore-rt train-features ")
 
 
 @pytest.mark.parametrize(
@@ -317,25 +347,37 @@ def test_wrong_options_are_refused(
     folder: Path, tmp_path: Path, options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        _train(folder, tmp_path / "out.pt", **options)
+        _train(folder, tmp_path / "out.safetensors", **options)
 
 
 def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     Image.fromarray(_picture(0)).save(tmp_path / "a" / "0.png")
-    with pytest.raises(InputError, match=r"1 pictures .* too few"):
-        _train(tmp_path, tmp_path / "out.pt")
+    with pytest.raises(InputError, match=r"none of 1 pictures can be held out"):
+        _train(tmp_path, tmp_path / "out.safetensors")
 
 
-def test_an_existing_checkpoint_is_kept(folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.pt"
+def test_an_existing_file_is_kept(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.safetensors"
     out.write_bytes(b"precious")
     with pytest.raises(InputError, match="exists"):
         _train(folder, out)
     assert out.read_bytes() == b"precious"
 
 
+def test_what_is_missing_is_told_before_the_training(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_training, "survey", lambda *_, **__: pytest.fail("pictures read"))
+    with pytest.raises(InputError, match=r"must end in \.safetensors"):
+        _train(folder, tmp_path / "out.pt")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    with pytest.raises(InputError, match="pip install safetensors"):
+        _train(folder, tmp_path / "out.safetensors")
+
+
 def test_a_loss_that_is_no_number_stops_the_training(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(RestoreError, match=r"step \d+: the loss is (nan|inf)"):
-        _train(folder, tmp_path / "out.pt", rate=1e30, steps=20)
-    assert not (tmp_path / "out.pt").exists()
+        _train(folder, tmp_path / "out.safetensors", rate=1e30, steps=20)
+    assert not (tmp_path / "out.safetensors").exists()

@@ -158,7 +158,8 @@ def test_a_file_that_is_no_font(tmp_path: Path) -> None:
     wrong.write_bytes(b"not a font")
     with pytest.raises(InputError, match=r"wrong\.ttf"):
         Lettering([wrong])
-    assert find_fonts([tmp_path]) == []
+    with pytest.raises(InputError, match=r"none of the 1 \.otf and \.ttf files in .* can letter"):
+        find_fonts([tmp_path])
     with pytest.raises(InputError, match="no folder of fonts"):
         find_fonts([tmp_path / "absent"])
 
@@ -173,6 +174,9 @@ def test_fonts_are_found_in_order_of_their_names(tmp_path: Path) -> None:
     (folders[0] / "notes.txt").write_text("not a font")
     expected = [folders[1] / "Alpha.ttf", folders[1] / "Beta.TTF"]
     assert find_fonts([tmp_path]) == expected
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"none of the 0 .* files in .*empty can letter"):
+        find_fonts([tmp_path / "z", tmp_path / "empty"])
     assert Lettering(expected).page(_rng(0), 64, 64).shape == (64, 64, 3)
 
 

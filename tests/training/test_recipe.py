@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -69,6 +70,10 @@ def test_a_recipe_is_read_whole(recipe_of: Callable[..., Recipe], text: str) -> 
         ('colour = "luma"', 'colour = "rgb"', "data.full_range is for luma"),
         ("ema = 0.9", "ema = 1", "optim.ema is 1.0"),
         ("[optim]", "[optim", "not valid TOML"),
+        ('name = "tiny-x2"', 'name = ""', "model.name is ''; write letters, digits"),
+        ('name = "tiny-x2"', 'name = "../x"', "model.name is '../x'; write letters, digits"),
+        ('version = "1"', 'version = ""', "model.version is ''; write letters, digits"),
+        ('licence = "CC0-1.0"', 'licence = " "', "model.licence is empty; name the licences"),
         ("seed = 7", "seed = -1", "seed is -1; must be at least 0"),
         ('task = "upscale"', 'task = "zoom"', "model.task is 'zoom'; there are"),
         ('content = "video"', 'content = "film"', "model.content is 'film'; there are"),
@@ -158,6 +163,34 @@ def test_a_file_is_named_in_its_error(tmp_path: Path) -> None:
     file.write_text("seed = 1\n")
     with pytest.raises(RecipeError, match=r"mine\.toml: missing key 'model'"):
         load_recipe(file)
+
+
+def test_a_file_that_cannot_be_read_is_one_error(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(RecipeError, match=r"cannot read the recipe .*: File name too long"):
+        load_recipe(tmp_path / ("x" * 300))
+    (tmp_path / "latin.toml").write_bytes(text.encode() + b"# caf\xe9")
+    with pytest.raises(RecipeError, match=r"latin\.toml is no UTF-8 text"):
+        load_recipe(tmp_path / "latin.toml")
+
+    def refused(self: Path, *args: object, **options: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "stat", refused)
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(
+        RecipeError, match=r"read the recipe .*mine\.toml: Permission denied; change the permis"
+    ):
+        load_recipe(tmp_path / "mine.toml")
+
+
+def test_a_folder_with_the_name_of_a_shipped_recipe_does_not_hide_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "video-x2").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe("video-x2").model.name == "video-x2"
 
 
 def test_a_missing_file_lists_what_is_shipped(tmp_path: Path) -> None:

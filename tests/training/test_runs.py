@@ -42,6 +42,8 @@ def small(name: str) -> Recipe:
     table["network"]["params"] |= SMALL[name]
     table["model"]["tile"] = [32, 32]
     table["data"] |= {"batch": 2, "patch": 32, "holdout": 3, "folders": {"patterns": 1}}
+    # Its names are not those of the comics.
+    table["data"]["groups"] = ""
     table["data"]["cache"] = {"region": 32, "count": 8, "renew": 2}
     table["optim"] |= {"steps": STEPS, "epoch": STEPS // 3, "warmup": 1, "ema": 0.8}
     table["optim"] |= {"rate": 3e-3, "rate_end": 1e-4}

@@ -43,7 +43,7 @@ class Enlarger:
             tile=(64, 64),
             sha256="",
             trained_on="",
-            licence="",
+            licence="none",
             recipe="",
         )
         self.seen: list[Any] = []

@@ -1,19 +1,14 @@
-"""The pictures in a folder and in all folders below it, and where what is made of them goes."""
+"""Work on all the pictures below a folder, and where what is made of them goes."""
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from restore_rt.errors import InputError, MediaError
-from restore_rt.files import output_error
 from restore_rt.streaming import overlapped
-from restore_rt.training.pictures import SUFFIXES
+from restore_rt.training.pictures import Tree, find_tree
 
 __all__ = [
     "Advance",
@@ -21,7 +16,6 @@ __all__ = [
     "Tree",
     "find_tree",
     "for_each",
-    "make_folder",
     "refuse_existing",
     "refuse_inputs",
     "without_suffix",
@@ -31,92 +25,6 @@ Result = TypeVar("Result")
 
 Advance = Callable[[int], None]
 Broken = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Tree:
-    """Pictures below a folder.
-
-    Attributes
-    ----------
-    root
-        The folder.
-    files
-        Paths relative to it, ordered by name.
-    """
-
-    root: Path
-    files: tuple[Path, ...]
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-
-def find_tree(
-    root: Path,
-    *,
-    avoid: Path | None = None,
-    suffixes: Iterable[str] = SUFFIXES,
-    what: str = "pictures",
-) -> Tree:
-    """Return the pictures in a folder and below; hidden files and folders are passed over.
-
-    So are pipes and devices that are named like pictures. A link that leads nowhere is returned: to
-    be told of when it cannot be read.
-
-    Parameters
-    ----------
-    root
-        The folder. Linked folders below it are entered, each folder once.
-    avoid
-        A folder below that is passed over: results of an earlier run are no input of this one.
-    suffixes, what
-        What else is looked for: the files' suffixes, in lower case, and what they are, in words.
-
-    Raises
-    ------
-    InputError
-        The folder is missing, it or one below cannot be listed, there are no pictures, or it is
-        the one to avoid.
-    """
-    if not root.is_dir():
-        kind = "is a file" if root.exists() else "does not exist"
-        raise InputError(f"{root} {kind}; name a folder of {what}")
-    if avoid is not None and avoid.resolve() == root.resolve():
-        raise InputError(f"{root} is both input and output; give another output folder")
-    allowed = sorted(suffixes)
-    files: list[Path] = []
-    seen = {root.resolve()} if avoid is None else {root.resolve(), avoid.resolve()}
-    for here, folders, names in os.walk(root, onerror=_unreadable, followlinks=True):
-        entered = []
-        for name in sorted(folders):
-            real = Path(here, name).resolve()
-            if not name.startswith(".") and real not in seen:
-                seen.add(real)
-                entered.append(name)
-        folders[:] = entered
-        for name in names:
-            path = Path(here, name)
-            if name.startswith(".") or path.suffix.lower() not in allowed:
-                continue
-            if _may_be_read(path):
-                files.append(path.relative_to(root))
-    if not files:
-        raise InputError(f"no {what} in {root}; it should hold {', '.join(allowed)} files")
-    return Tree(root, tuple(sorted(files, key=Path.as_posix)))
-
-
-def _may_be_read(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except OSError:
-        return True
-
-
-def _unreadable(error: OSError) -> None:
-    raise InputError(
-        f"cannot list the folder {error.filename}: {error.strerror}; change its permissions"
-    ) from error
 
 
 def for_each(
@@ -219,19 +127,3 @@ def refuse_inputs(targets: Iterable[Path], tree: Tree) -> None:
     for target in targets:
         if target.resolve() in inputs:
             raise InputError(f"{target} is an input; give another output folder")
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those that it lies in, where they are missing.
-
-    Raises
-    ------
-    OutputError
-        It cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise output_error(NotADirectoryError(errno.ENOTDIR, ""), folder) from None
-    except OSError as error:
-        raise output_error(error, folder) from error

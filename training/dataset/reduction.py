@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt.errors import InputError
+from restore_rt.folders import make_folder
 from restore_rt.training.dataset.folders import (
     Advance,
     Broken,
     Tree,
     for_each,
-    make_folder,
     refuse_existing,
     refuse_inputs,
     without_suffix,

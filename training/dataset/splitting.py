@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-import re
 import secrets
 import shutil
 from collections import Counter
@@ -15,15 +14,16 @@ from pathlib import Path
 
 from restore_rt.errors import InputError
 from restore_rt.files import output_error, whole_file
+from restore_rt.folders import make_folder
 from restore_rt.training.dataset.duplicates import DISTANCE, candidates, check_distance
 from restore_rt.training.dataset.fingerprints import Fingerprint, compare
 from restore_rt.training.dataset.folders import (
     Advance,
     Tree,
-    make_folder,
     refuse_existing,
     refuse_inputs,
 )
+from restore_rt.training.grouping import check_pattern, group_names, is_far
 from restore_rt.training.pictures import SUFFIXES
 
 __all__ = [
@@ -40,9 +40,6 @@ __all__ = [
 SIDES = ("train", "test", "verify")
 MANIFEST = "manifest.tsv"
 _COLUMNS = ("file", "side", "group", "sha256")
-
-# A side is far from its share when it is off by more than this part of it, and by a picture.
-_FAR = 0.3
 
 
 @dataclass(frozen=True)
@@ -125,12 +122,7 @@ class SplitRules:
                 f"the shares are {text}, together {total:g}; there are {', '.join(SIDES)}, each 0 "
                 "or more, together 1"
             )
-        try:
-            re.compile(self.group or "")
-        except re.error as error:
-            raise InputError(
-                f"the pattern of groups is {self.group!r}, no regular expression: {error}"
-            ) from None
+        check_pattern(self.group or "")
 
 
 def plan_split(
@@ -155,7 +147,7 @@ def plan_split(
     InputError
         The pattern of groups matches in no name.
     """
-    labels, unmatched = _labels([item.file for item in prints], rules.group)
+    labels, unmatched = group_names([p.file.as_posix() for p in prints], rules.group or "")
     sets = _Sets(labels)
     twins = []
     done = 0
@@ -174,20 +166,6 @@ def plan_split(
         for item, name in zip(prints, map(sets.name, labels), strict=True)
     )
     return SplitPlan(placed, tuple(twins), unmatched, tuple(_warnings(placed, rules.shares)))
-
-
-def _labels(files: Sequence[Path], group: str | None) -> tuple[list[str], int]:
-    names = [file.as_posix() for file in files]
-    if group is None:
-        return names, 0
-    matches = [re.search(group, name) for name in names]
-    texts = [match.group() if match else "" for match in matches]
-    if names and not any(texts):
-        raise InputError(
-            f"the pattern of groups is {group!r}; it matches in no name, such as {names[0]}"
-        )
-    # An empty match says nothing: it would make one group of all pictures.
-    return [text or name for text, name in zip(texts, names, strict=True)], texts.count("")
 
 
 class _Sets:
@@ -230,7 +208,7 @@ def _warnings(placed: Sequence[Placed], shares: Mapping[str, float]) -> list[str
         wanted = shares.get(side, 0) * len(placed)
         if wanted and not found[side]:
             messages.append(f"{side} is empty: {cause}")
-        elif abs(found[side] - wanted) > max(_FAR * wanted, 1):
+        elif is_far(found[side], wanted):
             messages.append(
                 f"{side} has {found[side]} of {len(placed)} pictures, {wanted:.0f} would be its "
                 f"share: {cause}"

@@ -126,29 +126,31 @@ def find_fonts(folders: Sequence[Path] | None = None) -> list[Path]:
     -------
     list of Path
         `.otf` and `.ttf` files (in either case) ordered by name; of two files of one name, the
-        first. Fixed-pitch, symbol and very thin faces are left out. Empty if there are none:
+        first. Fixed-pitch, symbol and very thin faces are left out. Empty if the system has none:
         `Lettering` then letters with Pillow's built-in font (`apt install fonts-comic-neue` gives a
         better one).
 
     Raises
     ------
     InputError
-        If a folder that the caller names is not there.
+        If a folder that the caller names is not there, or has no font that can letter.
     """
-    for folder in folders or ():
-        if not folder.is_dir():
-            raise InputError(f"no folder of fonts at {folder}; name a folder of .otf or .ttf files")
     roots = [Path(f).expanduser() for f in FOLDERS] if folders is None else list(folders)
-    found = {
-        path
-        for root in roots
-        for path in root.rglob("*.*")
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-    }
+    fit: set[Path] = set()
+    for root in roots:
+        if folders is not None and not root.is_dir():
+            raise InputError(f"no folder of fonts at {root}; name a folder of .otf or .ttf files")
+        files = {p for p in root.rglob("*.*") if p.suffix.lower() in SUFFIXES and p.is_file()}
+        usable = {path for path in files if _fit(path)}
+        if folders is not None and not usable:
+            raise InputError(
+                f"none of the {len(files)} .otf and .ttf files in {root} can letter a comic; it "
+                "takes letters and digits, neither of fixed pitch nor very thin"
+            )
+        fit |= usable
     named: dict[str, Path] = {}
-    for path in sorted(found, key=lambda p: (p.stem, p.suffix, str(p))):
-        if path.stem not in named and _fit(path):
-            named[path.stem] = path
+    for path in sorted(fit, key=lambda p: (p.stem, p.suffix, str(p))):
+        named.setdefault(path.stem, path)
     return list(named.values())
 
 

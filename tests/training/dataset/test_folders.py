@@ -10,7 +10,6 @@ from restore_rt.training.dataset.folders import (
     Tree,
     find_tree,
     for_each,
-    make_folder,
     refuse_existing,
     refuse_inputs,
     without_suffix,
@@ -64,9 +63,9 @@ def test_other_files_can_be_looked_for(root: Path) -> None:
 
 def test_folders_that_cannot_be_used(root: Path) -> None:
     (root / "empty").mkdir()
-    with pytest.raises(InputError, match="none does not exist"):
+    with pytest.raises(InputError, match="none: No such file or directory; name a folder"):
         find_tree(root / "none")
-    with pytest.raises(InputError, match="is a file"):
+    with pytest.raises(InputError, match=r"b\.PNG: Not a directory"):
         find_tree(root / "b.PNG")
     with pytest.raises(InputError, match="no pictures in"):
         find_tree(root / "empty")
@@ -120,7 +119,3 @@ def test_outputs_that_may_not_be_written(root: Path, tmp_path: Path) -> None:
     (tmp_path / "link.png").symlink_to(root / "b.PNG")
     with pytest.raises(InputError, match="is an input"):
         refuse_inputs([tmp_path / "link.png"], tree)
-    with pytest.raises(OutputError, match="not a folder"):
-        make_folder(root / "b.PNG" / "sub")
-    with pytest.raises(OutputError, match="not a folder"):
-        make_folder(root / "b.PNG")
