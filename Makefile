@@ -38,8 +38,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/frame.py
 	$(BIN)/python benchmarks/clip.py
-	@if [ -n "$$RESTORE_RT_DATA" ]; then $(BIN)/python benchmarks/quality.py; \
-	else echo "quality: skipped, RESTORE_RT_DATA names no folder of test images"; fi
+	@if [ -n "$$RESTORE_RT_DATA" ]; then $(BIN)/python benchmarks/models.py; \
+	else echo "models: skipped, RESTORE_RT_DATA names no folder of test images"; fi
 
 clean:
 	rm -rf $(VENV) build dist out *.egg-info restore_rt/*.so

@@ -15,8 +15,30 @@ from restore_rt import zoo
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 RESULTS = BENCHMARKS / "results"
-# Its card is checked by the figures in quality_video-x2.json, see test_readme.py.
-NAMES = sorted({manifest.name for manifest in restore_rt.models()} - {"video-x2"})
+NAMES = sorted(manifest.name for manifest in restore_rt.models())
+# What a model must reach before it may take its name, on luma in dB ...
+FLOORS = {
+    ("video-x2", "Set5"): 36.7,
+    ("video-x2", "Set14"): 32.4,
+    ("photo-x2", "Set14"): 33.0,
+    ("repair-x1", "classic5, JPEG 10"): 28.9,
+    ("repair-x1", "classic5, JPEG 20"): 31.0,
+}
+# ... and what it must gain over bicubic, or over the damaged input.
+GAINS = {
+    ("video-x2", "clips, H.264 CRF 28"): 0.4,
+    ("comic-x2", "comics, JPEG 70, 50, 60"): 2.5,
+    ("comic-x1", "comics, JPEG 30 to 60 three times"): 1.2,
+}
+SIZES = {
+    "video-x2": 25_000,
+    "photo-x2": 700_000,
+    "comic-x2": 1_500_000,
+    "comic-x1": 1_500_000,
+    "repair-x1": 700_000,
+    "photo-x4": 2_000_000,
+    "photo-x4-gan": 2_000_000,
+}
 
 
 @pytest.fixture
@@ -62,3 +84,45 @@ def test_a_cards_figures_are_measured(name: str) -> None:
             figures = (base["cer_page"], ours["cer_page"], base["cer"], ours["cer"])
             cells = " | ".join(f"{figure:.3f}" for figure in figures)
             assert f"| {label} ({case['lettered']}) | {cells} |" in card
+
+
+def _psnr(name: str, label: str) -> tuple[float, float]:
+    case = _record(name)["cases"][label]
+    return case["totals"][case["baseline"]]["psnr_y"], case["totals"][name]["psnr_y"]
+
+
+@pytest.mark.parametrize(("name", "label"), FLOORS)
+def test_a_model_reaches_its_floor(name: str, label: str) -> None:
+    assert _psnr(name, label)[1] >= FLOORS[name, label]
+
+
+@pytest.mark.parametrize(("name", "label"), GAINS)
+def test_a_model_gains_what_it_must(name: str, label: str) -> None:
+    before, after = _psnr(name, label)
+    assert after - before >= GAINS[name, label]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_is_no_larger_than_allowed(name: str) -> None:
+    assert _record(name)["model"]["parameters"] <= SIZES[name]
+
+
+def test_lettering_can_be_read_again() -> None:
+    case = _record("comic-x2")["cases"]["comics, JPEG 70, 50, 60"]
+    totals = case["totals"]
+    assert totals["comic-x2"]["cer_page"] <= 0.75 * totals[case["baseline"]]["cer_page"]
+
+
+def test_what_an_adversary_is_worth() -> None:
+    card = zoo.path_of("photo-x4-gan").with_suffix(".md").read_text(encoding="utf-8")
+    pixels, adversary = _record("photo-x4")["cases"], _record("photo-x4-gan")["cases"]
+    assert pixels.keys() == adversary.keys()
+    for label, case in adversary.items():
+        figures = [
+            case["totals"][case["baseline"]]["niqe"],
+            pixels[label]["totals"]["photo-x4"]["niqe"],
+            case["totals"]["photo-x4-gan"]["niqe"],
+        ]
+        assert f"| {label} ({case['pictures']}) | " in card
+        assert f"| {' | '.join(f'{figure:.2f}' for figure in figures)} |" in card
+        assert figures[2] < figures[1]

@@ -16,21 +16,6 @@ def results(name: str) -> Any:
     return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("images", ["Set5", "Set14", "BSD100"])
-def test_quality(images: str) -> None:
-    figures = results("quality_video-x2")["sets"][images]
-    cells = [
-        f"{figures[kind][method]:.2f}"
-        for kind in ("clean", "h264_clip", "h264_frame")
-        for method in ("bicubic", "video-x2")
-    ]
-    assert f"| {images} | {' | '.join(cells)} |" in README
-
-
-def test_parameters() -> None:
-    assert f"{results('quality_video-x2')['parameters']:,} parameters" in README
-
-
 def test_speed_of_a_frame() -> None:
     figures = results("frame")
     times = figures["milliseconds"]
@@ -64,3 +49,20 @@ def test_quality_of_every_model(path: Path) -> None:
         if case["lettered"]:
             row += f" {base['cer_page']:.3f} | {ours['cer_page']:.3f} |"
         assert row in README
+
+
+def test_sharpness() -> None:
+    pixels, adversary = (
+        results(f"model_{name}")["cases"]["Set14"]["totals"][name]["niqe"]
+        for name in ("photo-x4", "photo-x4-gan")
+    )
+    assert f"from {pixels:.2f} for `photo-x4` to {adversary:.2f}" in README
+
+
+def test_the_guide_says_how_fast_data_comes() -> None:
+    guide = " ".join((ROOT / "docs" / "training.md").read_text(encoding="utf-8").split())
+    recipes = results("loader")["recipes"]
+    assert f"({max(r['waited'] for r in recipes.values()):.1%} of the time with each of" in guide
+    video = recipes["video-x2"]
+    assert f"with {video['steps_per_second_if_each_patch_were_new']:.1f} batches/s" in guide
+    assert f"it takes {video['steps_per_second']:.1f}:" in guide

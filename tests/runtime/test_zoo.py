@@ -42,6 +42,8 @@ def test_models_have_cards_and_complete_manifests() -> None:
         ("photo", 1, "repair-x1"),
         ("comic", 1, "comic-x1"),
         ("video", 1, "repair-x1"),
+        ("photo", 4, "photo-x4"),
+        ("comic", 4, "photo-x4"),
     ],
 )
 def test_choose(content: str, scale: int, name: str) -> None:
