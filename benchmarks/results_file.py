@@ -9,6 +9,7 @@ import os
 import platform
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from restore_rt.loading import available_threads
 __all__ = ["milliseconds", "write"]
 
 _FOLDER = Path(os.environ.get("RESTORE_RT_RESULTS", "out/benchmarks"))
-_LIBRARIES = ("numpy", "onnx", "onnxruntime", "av", "pillow")
+_LIBRARIES = ("numpy", "onnx", "onnxruntime", "av", "pillow", "torch")
 
 
 def write(name: str, measured: dict[str, Any]) -> Path:
@@ -60,8 +61,17 @@ def _machine() -> dict[str, Any]:
         "provider": "cpu",
         "python": platform.python_version(),
         "restore_rt": restore_rt.__version__,
-        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "libraries": _versions(),
     }
+
+
+def _versions() -> dict[str, str]:
+    # Some benchmarks measure the runtime alone, and work without what only training needs.
+    found = {}
+    for name in _LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _cpu_name() -> str:

@@ -66,3 +66,16 @@ def test_the_guide_says_how_fast_data_comes() -> None:
     video = recipes["video-x2"]
     assert f"with {video['steps_per_second_if_each_patch_were_new']:.1f} batches/s" in guide
     assert f"it takes {video['steps_per_second']:.1f}:" in guide
+
+
+def test_the_guide_says_what_attention_is_worth() -> None:
+    guide = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    runs = results("attention")["runs"]
+    for name, of_seeds in runs.items():
+        means = [sum(run[key] for run in of_seeds) / len(of_seeds) for key in of_seeds[0]]
+        assert f"| `{name}` | {' | '.join(f'{mean:.2f}' for mean in means)} |" in guide
+    ahead = [
+        [none[key] - patch[key] for none, patch in zip(runs["none"], runs["patch"], strict=True)]
+        for key in ("clean", "passed_on")
+    ]
+    assert [f"{max(figures):.2f}" for figures in ahead] == ["0.15", "0.01"]
