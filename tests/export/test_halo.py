@@ -12,7 +12,7 @@ from restore_rt.export.exporter import measure_multiple
 from restore_rt.export.halo import ReachError, find_halo, measure_halo
 from restore_rt.export.samples import synthetic_samples
 from restore_rt.manifest import read_manifest
-from restore_rt.training.networks import build
+from restore_rt.training.networks import build, fold
 from restore_rt.training.recipe import parse_recipe
 
 
@@ -30,7 +30,7 @@ def test_the_shipped_model_looks_as_far_as_it_says() -> None:
     manifest = read_manifest(model)
     assert manifest is not None
     net = parse_recipe(manifest.recipe).network
-    network = build(net.name, scale=net.scale, colour=net.colour, **net.params)
+    network = fold(build(net.name, scale=net.scale, colour=net.colour, **net.params))
     arrays = {t.name: onnx.numpy_helper.to_array(t).copy() for t in model.graph.initializer}
     network.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
 
