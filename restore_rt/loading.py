@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from restore_rt import zoo
 from restore_rt.backends import dimensions, inputs_of, open_backend
 from restore_rt.errors import BackendError, InputError, ModelError
 from restore_rt.manifest import COLOURS, MOST_SCALE, Manifest, read_manifest, weights_sha256
+from restore_rt.modelfile import find_model, read_model
 from restore_rt.restorer import Restorer
 from restore_rt.tiled import TiledNetwork
 from restore_rt.tiling import SharedSizes, TileSizes
@@ -79,8 +79,8 @@ def load(
         An option has a value that is not allowed.
     """
     threads = thread_count(threads)
-    path = _find(model)
-    network = _read(path)
+    path = find_model(model)
+    network = read_model(path)
     manifest = _describe(network, path, scale=scale, colour=colour)
     count, _, height, width = _checked_shape(network, path, manifest)
     if count not in (None, batch):
@@ -122,32 +122,6 @@ def thread_count(threads: int | None) -> int:
             f"threads is {threads!r}; it must be a whole number from 1 to {_MOST_THREADS}"
         )
     return threads
-
-
-def _find(model: str | os.PathLike[str]) -> Path:
-    path = Path(model)
-    if path.is_file():
-        return path
-    if path.suffix or path.parent != Path():
-        raise ModelError(
-            f"there is no model file {str(path)!r}; give an existing .onnx file or one of "
-            f"{', '.join(manifest.name for manifest in zoo.models())}"
-        )
-    return zoo.path_of(str(path))
-
-
-def _read(path: Path) -> onnx.ModelProto:
-    import onnx
-
-    if path.suffix != ".onnx":
-        raise ModelError(f"{path} is not an .onnx file; export the model to ONNX first")
-    try:
-        network = onnx.load(path)
-        if not network.graph.node:
-            raise ValueError("it holds no network")
-    except Exception as error:
-        raise ModelError(f"{path} cannot be read as an ONNX model: {error}") from error
-    return network
 
 
 def _describe(

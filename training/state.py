@@ -11,20 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from restore_rt.errors import InputError
 from restore_rt.training.adversary import Opponent
 from restore_rt.training.checkpoint import load_weights
 from restore_rt.training.faults import TrainingError, output_fault
 from restore_rt.training.networks import build
 from restore_rt.training.objective import Objective
 from restore_rt.training.precision import Precision
-from restore_rt.training.recipe import Network, Optim, Recipe, RecipeError, parse_recipe
+from restore_rt.training.recipe import Optim, Recipe
+from restore_rt.training.starting import WEIGHTS, Start
 
-__all__ = ["KEYS", "WEIGHTS", "TrainingState", "learning_rate"]
+__all__ = ["KEYS", "TrainingState", "learning_rate"]
 
-# What a checkpoint must have to go on from it, and to begin with its weights. What was added later
-# is not among them.
-WEIGHTS = ("recipe", "average")
+# What a checkpoint must have to go on from it. What was added later is not among them.
 KEYS = (
     *WEIGHTS,
     *("pictures", "step", "best", "metrics", "losses", "network", "adam", "scaler", "opponent"),
@@ -192,34 +190,16 @@ class TrainingState:
         self.metrics, self._losses = content["metrics"], content["losses"]
         self._sides |= content.get("sides", {})
 
-    def begin_with(self, content: Mapping[str, Any], path: Path) -> None:
-        """Take the averaged weights of another run's checkpoint, read from `path`.
+    def begin_with(self, start: Start) -> None:
+        """Take the weights of another run, or of a model.
 
         Raises
         ------
         InputError
-            If it is of another network.
+            If they are of a network whose place this one cannot take.
         """
-        theirs, ours = _network_of(content["recipe"]), self.recipe.network
-        if theirs is not None and theirs != ours:
-            raise InputError(
-                f"{path} is of another network, {_described(theirs)}; this recipe's is "
-                f"{_described(ours)}; give a checkpoint of the same, or leave it out"
-            )
-        load_weights(self.network, content["average"], path)
-        load_weights(self.average, content["average"], path)
-
-
-def _network_of(text: str) -> Network | None:
-    try:
-        return parse_recipe(text).network
-    except RecipeError:
-        # A recipe of another version: then the weights themselves have to tell.
-        return None
-
-
-def _described(net: Network) -> str:
-    return f"{net.name!r} of scale {net.scale}, colour {net.colour!r}, params {net.params}"
+        start.give(self.network, self.recipe.network)
+        self.average.load_state_dict(self.network.state_dict())
 
 
 @torch.no_grad()

@@ -20,7 +20,8 @@ from restore_rt.training.recipe import Recipe
 from restore_rt.training.records import Records
 from restore_rt.training.regions import Pair
 from restore_rt.training.resuming import check_material, check_recipe, say_what_changed
-from restore_rt.training.state import KEYS, WEIGHTS, TrainingState, learning_rate
+from restore_rt.training.starting import load_start
+from restore_rt.training.state import KEYS, TrainingState, learning_rate
 from restore_rt.training.validation import sample_grid, validate
 
 __all__ = ["LAST", "TrainingError", "learning_rate", "train"]
@@ -34,7 +35,7 @@ def train(
     run: Path,
     *,
     resume: bool = False,
-    start: Path | None = None,
+    start: str | Path | None = None,
     device: str = "auto",
     stop_after: int | None = None,
     threads: int = 2,
@@ -63,7 +64,9 @@ def train(
         What the recipe says, pictures, fonts and weights of a perceptual loss must be as before;
         device, precision and PyTorch's number of threads may differ, which is said.
     start
-        A checkpoint of the same network whose averaged weights to begin with.
+        What to begin with: a checkpoint, of which the averaged weights are taken, a model file
+        (.onnx) of ours, or a shipped model's name; of the same network, or of a CompactNet of
+        fewer layers. The layers that are new begin as the identity.
     device
         ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if PyTorch finds one.
     stop_after
@@ -118,15 +121,15 @@ def train(
                     f"nothing left to do: {last} is of step {before['step']}, the end is step {end}"
                 )
                 return last
-        beginning = load_checkpoint(start, needs=WEIGHTS) if start else None
+        beginning = load_start(start) if start else None
         precision = Precision(recipe.optim.precision, device)
         if precision.dtype is None:
             stack.enter_context(whole_float32())
         state = TrainingState(recipe, precision)
         if before is not None:
             state.load(before, last)
-        elif beginning is not None and start is not None:
-            state.begin_with(beginning, start)
+        elif beginning is not None:
+            state.begin_with(beginning)
         say(f"{recipe.model.name}: preparing pictures from {data}; training on {precision}")
         patches, pairs, made_from = load_data(recipe, data, say=say, threads=threads)
         stack.callback(patches.regions.close)
@@ -136,7 +139,7 @@ def train(
             say(f"resuming after step {state.done}")
             say_what_changed(before, state.content(), say)
         elif beginning is not None:
-            say(f"starting with the weights of {start}")
+            say(f"starting with the weights of {beginning.path}")
         with whole_file(run / RECIPE, overwrite=True) as temporary:
             temporary.write_text(recipe.text, encoding="utf-8")
         records = Records(run, state.done, say)

@@ -43,11 +43,11 @@ def train(
         bool, typer.Option("--resume", help="Go on from the last checkpoint in --run.")
     ] = False,
     start: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--start",
-            metavar="CHECKPOINT",
-            help="Begin with another run's weights, of the same network.",
+            metavar="FROM",
+            help="Begin with the weights of a checkpoint, a model's file, or a shipped model.",
             show_default=False,
         ),
     ] = None,

@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from restore_rt.errors import ModelError
-from restore_rt.training.networks.compact import CompactNet
+from restore_rt.training.networks.compact import CompactNet, deepen
 from restore_rt.training.networks.discriminator import Discriminator
-from restore_rt.training.networks.folding import fold
+from restore_rt.training.networks.folding import fold, unfold
 from restore_rt.training.networks.restore import RestoreNet
 from restore_rt.training.networks.srgan import SrGan
 
@@ -21,7 +21,9 @@ __all__ = [
     "RestoreNet",
     "SrGan",
     "build",
+    "deepen",
     "fold",
+    "unfold",
 ]
 
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {

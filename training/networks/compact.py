@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 from restore_rt.errors import InputError
 from restore_rt.training.networks.folding import FoldingConv, Unshuffle
 
-__all__ = ["CompactNet"]
+__all__ = ["CompactNet", "deepen"]
 
 
 class CompactNet(nn.Module):
@@ -124,3 +125,34 @@ def _layer(
         diagonal = torch.arange(outputs)
         conv.weight[diagonal, diagonal, 1, 1] += 1
     return layer or conv
+
+
+def deepen(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """Put layers before the last one of a `CompactNet`, which compute the same as it did.
+
+    They begin as the identity, which a convolution and a ReLU can be where all values come from
+    another ReLU; see Chen et al., "Net2Net", 2016 (arXiv 1511.05641).
+
+    Parameters
+    ----------
+    weights
+        State of a folded network.
+    layers
+        How many to put in.
+
+    Returns
+    -------
+    dict
+        State of a folded network of so many layers more.
+    """
+    last = max(int(name.split(".")[1]) for name in weights if name.startswith("layers."))
+    width = weights[f"layers.{last}.weight"].shape[1]
+    deeper = dict(weights)
+    identity = torch.zeros(width, width, 3, 3)
+    identity[torch.arange(width), torch.arange(width), 1, 1] = 1
+    for part in ("weight", "bias"):
+        deeper[f"layers.{last + layers}.{part}"] = weights[f"layers.{last}.{part}"]
+    for index in range(last, last + layers):
+        deeper[f"layers.{index}.weight"] = identity.clone()
+        deeper[f"layers.{index}.bias"] = torch.zeros(width)
+    return deeper

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["FoldingConv", "Unshuffle", "fold"]
+__all__ = ["FoldingConv", "Unshuffle", "fold", "unfold"]
 
 
 class FoldingConv(nn.Module):
@@ -60,6 +60,13 @@ class FoldingConv(nn.Module):
         plain.weight.copy_(copy.deepcopy(self).double().kernel())
         return plain
 
+    @torch.no_grad()
+    def take(self, plain: nn.Conv2d) -> None:
+        """Do what `plain` does from now on: the first branch makes up for what the second adds."""
+        product = copy.deepcopy(self).double().kernel() - self.direct.weight.double()
+        self.direct.load_state_dict(plain.state_dict())
+        self.direct.weight.copy_(self.direct.weight.double() - product)
+
 
 class Unshuffle(nn.Module):
     """Makes channels of the pixels of each block: (N, C, H, W) to (N, C * side**2, H/side, W/side).
@@ -104,3 +111,18 @@ def fold(network: nn.Module) -> nn.Module:
         else:
             fold(child)
     return network
+
+
+def unfold(network: nn.Module, plain: nn.Module) -> None:
+    """Make `network` compute what `plain` does, which is a folded network of the same layers."""
+    for name, child in plain.named_children():
+        mine = network.get_submodule(name)
+        if isinstance(mine, FoldingConv):
+            assert isinstance(child, nn.Conv2d)
+            mine.take(child)
+        elif isinstance(mine, Unshuffle):
+            continue
+        elif any(True for _ in child.children()):
+            unfold(mine, child)
+        else:
+            mine.load_state_dict(child.state_dict())

@@ -1,0 +1,55 @@
+"""A model's file: found by name or path, and read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from restore_rt import zoo
+from restore_rt.errors import ModelError
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["find_model", "read_model"]
+
+
+def find_model(model: str | os.PathLike[str]) -> Path:
+    """Find the file of a model: a path as it is, or that of a shipped model's name.
+
+    Raises
+    ------
+    ModelError
+        There is no such file, and no such model is shipped.
+    """
+    path = Path(model)
+    if path.is_file():
+        return path
+    if path.suffix or path.parent != Path():
+        raise ModelError(
+            f"there is no model file {str(path)!r}; give an existing .onnx file or one of "
+            f"{', '.join(manifest.name for manifest in zoo.models())}"
+        )
+    return zoo.path_of(str(path))
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """Read an ONNX file.
+
+    Raises
+    ------
+    ModelError
+        It is none, is damaged, or holds no network.
+    """
+    import onnx
+
+    if path.suffix != ".onnx":
+        raise ModelError(f"{path} is not an .onnx file; export the model to ONNX first")
+    try:
+        network = onnx.load(path)
+        if not network.graph.node:
+            raise ValueError("it holds no network")
+    except Exception as error:
+        raise ModelError(f"{path} cannot be read as an ONNX model: {error}") from error
+    return network

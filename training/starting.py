@@ -1,0 +1,150 @@
+"""The weights that a run begins with: another run's, or those of an exported model."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from restore_rt.errors import InputError, ModelError
+from restore_rt.manifest import read_manifest
+from restore_rt.modelfile import find_model, read_model
+from restore_rt.training.checkpoint import load_checkpoint, load_weights
+from restore_rt.training.networks import build, deepen, fold, unfold
+from restore_rt.training.recipe import Network, RecipeError, parse_recipe
+
+__all__ = ["WEIGHTS", "Start", "load_start"]
+
+# What a checkpoint must have for a run to begin with it.
+WEIGHTS = ("recipe", "average")
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """Weights to begin with.
+
+    Attributes
+    ----------
+    path
+        The file that they are from.
+    network
+        What they are of; None if its recipe is one that this version does not read.
+    weights
+        By the names of the network's state, folded if `folded`.
+    folded
+        Whether the layers that serve only the training were folded.
+    """
+
+    path: Path
+    network: Network | None
+    weights: Mapping[str, Tensor]
+    folded: bool
+
+    def give(self, network: nn.Module, described: Network) -> None:
+        """Put the weights into `network`, which `described` describes.
+
+        A folded network's go into the branches that fold to them, and a shallower CompactNet's
+        into a deeper one, whose further layers begin as the identity: what `network` computes is
+        then what theirs does.
+
+        Raises
+        ------
+        InputError
+            If the weights are of a network whose place it cannot take.
+        """
+        theirs = self.network
+        if theirs in (None, described) and not self.folded:
+            load_weights(network, self.weights, self.path)
+            return
+        assert theirs is not None
+        layers = _further_layers(theirs, described)
+        if layers is None:
+            raise InputError(
+                f"{self.path} is of another network, {_told(theirs)}; this recipe's is "
+                f"{_told(described)}; give a start of the same, or leave it out"
+            )
+        weights = self.weights
+        if not self.folded:
+            trained = build(theirs.name, scale=theirs.scale, colour=theirs.colour, **theirs.params)
+            load_weights(trained, weights, self.path)
+            weights = fold(trained).state_dict()
+        plain = fold(copy.deepcopy(network))
+        load_weights(plain, deepen(weights, layers) if layers else weights, self.path)
+        unfold(network, plain)
+
+
+def load_start(source: str | Path) -> Start:
+    """Read what a run shall begin with.
+
+    Parameters
+    ----------
+    source
+        A checkpoint; a model file (.onnx) that the export stage wrote in fp32; or a shipped
+        model's name.
+
+    Raises
+    ------
+    InputError, ModelError
+        If there is no such file or model, or its weights cannot be told.
+    """
+    path = Path(source)
+    if path.suffix == ".onnx" or not (path.suffix or path.exists()):
+        return _load_model(find_model(path))
+    content = load_checkpoint(path, needs=WEIGHTS)
+    return Start(path, _network_of(content["recipe"]), content["average"], folded=False)
+
+
+def _load_model(path: Path) -> Start:
+    from onnx import numpy_helper
+
+    model = read_model(path)
+    manifest = read_manifest(model)
+    network = _network_of(manifest.recipe) if manifest else None
+    if manifest is None or network is None:
+        raise ModelError(
+            f"{path} does not say with a recipe of this version which network it is; only models "
+            "that restore_rt exported can be trained on"
+        )
+    if manifest.precision != "fp32":
+        raise ModelError(
+            f"the weights in {path} are {manifest.precision}; train on its fp32 version"
+        )
+    plain = fold(build(network.name, scale=network.scale, colour=network.colour, **network.params))
+    names = plain.state_dict().keys()
+    weights = {
+        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        for tensor in model.graph.initializer
+        if tensor.name in names
+    }
+    return Start(path, network, weights, folded=True)
+
+
+def _network_of(text: str) -> Network | None:
+    try:
+        return parse_recipe(text).network
+    except RecipeError:
+        # A recipe of another version: then the weights themselves have to tell.
+        return None
+
+
+def _further_layers(theirs: Network, ours: Network) -> int | None:
+    """Tell how many layers `ours` has besides; None if it cannot take the place of `theirs`."""
+    params = [{"expand": 0, "unshuffle": 1} | network.params for network in (theirs, ours)]
+    for each in params:
+        each.pop("expand")
+    more = 0
+    if theirs.name == ours.name == "compact":
+        depths = [int(each.pop("depth")) for each in params]
+        more = depths[1] - depths[0]
+    same = dataclasses.replace(theirs, params=params[0]) == dataclasses.replace(
+        ours, params=params[1]
+    )
+    return more if same and more >= 0 else None
+
+
+def _told(net: Network) -> str:
+    return f"{net.name!r} of scale {net.scale}, colour {net.colour!r}, params {net.params}"
