@@ -3,66 +3,90 @@
 from __future__ import annotations
 
 import copy
-import logging
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
-from torch import nn
-from torch.export import Dim
 
-from restore_rt.errors import InputError, ModelError
+from restore_rt.errors import InputError
+from restore_rt.export.conversion import (
+    OPSET,
+    Conversion,
+    convert,
+    measure_multiple,
+    open_session,
+    run,
+)
+from restore_rt.export.cost import measure_cost
+from restore_rt.export.faults import ExportError
+from restore_rt.export.half import keep_what_needs_it, simulate, to_half
 from restore_rt.export.halo import find_halo
+from restore_rt.export.interface import INTERFACES, take_bytes
+from restore_rt.export.quantization import choose_layers
 from restore_rt.export.samples import picture_samples, synthetic_samples
+from restore_rt.export.sources import Source, load_source
+from restore_rt.export.verification import compare, fitting, sizes_to_try
 from restore_rt.files import check_target, whole_file
-from restore_rt.manifest import Manifest, weights_sha256, write_manifest
-from restore_rt.training.checkpoint import load_checkpoint, load_weights
-from restore_rt.training.networks import build, fold
-from restore_rt.training.recipe import Recipe, RecipeError, parse_recipe
+from restore_rt.manifest import PRECISIONS, Manifest, weights_sha256, write_manifest
+from restore_rt.training.networks import fold
 
-__all__ = ["ExportError", "export_onnx"]
+__all__ = ["FLOORS", "ExportError", "export_onnx"]
 
-OPSET = 18
-# On the scale of 0 to 1: about an eightieth of a step of 8-bit video.
-TOLERANCE = 5e-5
+# Least PSNR against fp32 of any picture, in dB.
+FLOORS = {"fp16": 60.0, "int8": 42.0}
+# The largest difference of a frame's bytes from the planes, of 255: half of one is rounding.
+BYTE_TOLERANCE = 0.51
+# Samples on which nodes that need fp32 are looked for, which takes a run for each node.
+SEARCHED = 4
 Batch = NDArray[np.float32]
 
 
-class ExportError(ModelError):
-    """The exported network does not do what the trained one does; no file was written."""
-
-
 def export_onnx(
-    checkpoint: Path,
+    source: str | Path | Source,
     out: Path,
     *,
+    precision: str = "fp32",
+    io: str = "float32",
+    static: tuple[int, int] | None = None,
     images: Path | None = None,
+    tolerance: float | None = None,
     tile: tuple[int, int] | None = None,
     opset: int = OPSET,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Manifest:
-    """Export a checkpoint's averaged weights to an ONNX file that was checked.
+    """Export a network to an ONNX file that was checked and describes itself.
 
-    The file takes ``x`` (N, C, H, W) and gives ``y`` (N, C, scale*H, scale*W), float32, with N, H
-    and W free. Halo and size multiple are measured, the outputs of PyTorch and ONNX Runtime are
-    compared at several sizes and batch sizes, and the manifest is written into the file.
+    The file takes ``x`` and gives ``y``, with N, H and W free. Layers that serve only the training
+    are folded. Halo and size multiple are measured, the outputs of PyTorch and ONNX Runtime are
+    compared at several sizes and batch sizes, and what a lower precision costs is measured.
 
     Parameters
     ----------
-    checkpoint
-        What training wrote.
+    source
+        What `load_source` takes: a checkpoint, a shipped model's name or a file of ours, someone
+        else's checkpoint; or what it gave.
     out
         The file to write; it appears whole or not at all.
+    precision
+        ``"fp32"``; ``"fp16"``, typed so in the graph, with the nodes in fp32 that need it;
+        ``"int8"``, calibrated on the pictures.
+    io
+        ``"float32"`` planes (N, C, H, W) of 0 to 1; ``"float16"`` ones, with fp16 alone; ``"u8"``,
+        frames (N, H, W, C) of bytes.
+    static
+        Height and width, if they are not to be free.
     images
-        A folder of pictures to compare on, beside the synthetic ones.
+        A folder of pictures to compare on, beside the synthetic ones; int8 needs it.
+    tolerance
+        Least PSNR against fp32 in dB, of any picture; None takes that of `FLOORS`.
     tile
-        Recommended height and width of a tile; None takes the recipe's.
+        Recommended height and width of a tile; None takes the source's, or `static`.
     opset
         ONNX operator set, 18 or later.
     overwrite
@@ -78,46 +102,51 @@ def export_onnx(
     Raises
     ------
     InputError
-        If the checkpoint or the folder of pictures cannot be read, the tile or the operator set
-        is not allowed, or `out` exists and may not be replaced.
+        If an option has a value that is not allowed, the source or the folder of pictures cannot be
+        read, or `out` exists and may not be replaced.
     ReachError
         If the network looks too far to run on tiles.
     ExportError
-        If the outputs differ or are not finite.
+        If the outputs differ or are not finite, or a lower precision costs too much.
     OutputError
         If the file cannot be written.
     """
-    if opset < 18:
-        raise InputError(f"opset is {opset}; allowed are 18 and later")
+    _check_options(precision, io, images, tolerance, opset)
     check_target(out, overwrite=overwrite)
-    state = load_checkpoint(checkpoint, needs=("recipe", "step", "metrics", "average"))
-    try:
-        recipe = parse_recipe(state["recipe"])
-    except RecipeError as error:
-        raise RecipeError(f"the recipe in {checkpoint}: {error}") from None
-    net = recipe.network
-    network = build(net.name, scale=net.scale, colour=net.colour, **net.params).eval()
-    load_weights(network, state["average"], checkpoint)
+    if not isinstance(source, Source):
+        source = load_source(source)
+    network, channels = source.network, source.channels
     for name, values in network.state_dict().items():
         if not torch.isfinite(values).all():
-            raise ExportError(f"{checkpoint}: {name} has values that are not finite; export "
-                              "another checkpoint")  # fmt: skip
-    channels = 3 if net.colour == "rgb" else 1
-    multiple = measure_multiple(network, channels, net.scale)
-    tile = tile or recipe.model.tile
-    if any(side < 1 or side % multiple for side in tile):
-        raise InputError(f"tile is {tile}; both sides must be positive multiples of {multiple}")
-    samples = synthetic_samples(channels)
-    if images is not None:
-        samples += picture_samples(images, net.colour, smallest=multiple)
+            raise ExportError(
+                f"{source.path}: {name} has values that are not finite; export another checkpoint"
+            )
+    multiple = measure_multiple(network, channels, source.scale)
+    for what, sides in (("tile", tile or static or source.tile), ("static", static)):
+        if sides is not None and any(side < 1 or side % multiple for side in sides):
+            raise InputError(
+                f"{what} is {sides}; both sides must be positive multiples of {multiple}"
+            )
+    pictures = picture_samples(images, source.colour, smallest=multiple) if images else []
     plain = fold(copy.deepcopy(network))
-    halo = find_halo(plain, channels, scale=net.scale, multiple=multiple)
-    say(f"halo {halo}, multiple {multiple}, both measured")
+    halo = find_halo(plain, channels, scale=source.scale, multiple=multiple)
+    say(f"halo {halo}, multiple {multiple}, both measured; opset {opset}")
     # What is trained is compared with what was folded and exported, so the folding is checked too.
-    model = to_onnx(plain, channels, opset, multiple)
-    worst = compare(network, model, _batches(samples, multiple))
+    conversion = convert(plain, channels, opset=opset, multiple=multiple, static=static)
+    samples = _Samples.of(pictures, channels, multiple, static)
+    worst = compare(network, conversion, samples.varied)
     say(f"PyTorch and ONNX Runtime agree to {worst:.1e} of 1")
-    manifest = _describe(recipe, state, model, halo, multiple, tile)
+    model = _reduced(
+        conversion,
+        precision,
+        samples,
+        floor=tolerance or FLOORS.get(precision, 0),
+        float_io=io != "float16",
+        say=say,
+    )
+    if io == "u8":
+        model = _of_bytes(model, samples.measured)
+    manifest = _describe(source, model, halo, multiple, tile or static or source.tile, precision)
     write_manifest(model, manifest)
     onnx.checker.check_model(model, full_check=True)
     with whole_file(out, overwrite=overwrite) as temporary:
@@ -126,153 +155,135 @@ def export_onnx(
     return manifest
 
 
-def measure_multiple(network: nn.Module, channels: int, scale: int) -> int:
-    """Find what height and width must be multiples of, by trying.
-
-    Raises
-    ------
-    ExportError
-        If no power of two up to 64 does.
-    """
-    for multiple in (1, 2, 4, 8, 16, 32, 64):
-        # Odd numbers of multiples, so that a larger multiple does not pass for a smaller one.
-        sizes = [(multiple * a, multiple * b) for a, b in ((1, 3), (5, 7), (9, 5), (11, 13))]
-        if all(_accepts(network, channels, size, scale) for size in sizes):
-            return multiple
-    raise ExportError("the network takes no size tried, up to multiples of 64, without an error")
-
-
-@torch.no_grad()
-def _accepts(network: nn.Module, channels: int, size: tuple[int, int], scale: int) -> bool:
-    try:
-        shape = network(torch.zeros(1, channels, *size)).shape
-    except RuntimeError:
-        return False
-    return tuple(shape) == (1, channels, size[0] * scale, size[1] * scale)
+def _check_options(
+    precision: str, io: str, images: Path | None, tolerance: float | None, opset: int
+) -> None:
+    for name, value, allowed in (("precision", precision, PRECISIONS), ("io", io, INTERFACES)):
+        if value not in allowed:
+            raise InputError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
+    if opset < OPSET:
+        raise InputError(f"opset is {opset}; allowed are {OPSET} and later")
+    if io == "float16" and precision != "fp16":
+        raise InputError(f"io is 'float16' and precision {precision!r}; it goes with fp16 alone")
+    if precision == "int8" and images is None:
+        raise InputError("int8 learns the ranges of values from pictures; name a folder of images")
+    if tolerance is not None and (precision == "fp32" or not 0 < tolerance < 200):
+        raise InputError(
+            f"tolerance is {tolerance}; it is the least PSNR of fp16 or int8 against fp32, in dB, "
+            "above 0"
+        )
 
 
-def to_onnx(network: nn.Module, channels: int, opset: int, multiple: int) -> onnx.ModelProto:
-    example = torch.zeros(2, channels, 24 * multiple, 40 * multiple)
-    dynamic = {"x": {0: Dim("n"), 2: multiple * Dim("h"), 3: multiple * Dim("w")}}
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            # The exporter's own libraries warn of each other's deprecations.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.simplefilter("ignore", FutureWarning)
-            program = torch.onnx.export(
-                network,
-                (example,),
-                dynamo=True,
-                verbose=False,
-                opset_version=opset,
-                input_names=["x"],
-                output_names=["y"],
-                dynamic_shapes=dynamic,
-            )
-    finally:
-        logger.setLevel(level)
-    assert program is not None
-    model: onnx.ModelProto = program.model_proto
-    _strip(model)
+@dataclass(frozen=True)
+class _Samples:
+    """Inputs: of many sizes to compare, some to calibrate on, and others to measure on."""
+
+    varied: list[Batch]
+    calibration: list[Batch]
+    measured: list[Batch]
+
+    @classmethod
+    def of(
+        cls,
+        pictures: list[Batch],
+        channels: int,
+        multiple: int,
+        static: tuple[int, int] | None,
+    ) -> _Samples:
+        synthetic = synthetic_samples(channels)
+        if static:
+            together = fitting([*synthetic, *pictures], static)
+            fitted = fitting(pictures or synthetic, static)[:-1]
+            return cls(together, fitted[::2], fitted[1::2] or fitted)
+        cut = [
+            sample[:, :, : height - height % multiple, : width - width % multiple]
+            for sample in pictures or synthetic
+            for height, width in [sample.shape[2:]]
+        ]
+        cut = [np.ascontiguousarray(sample) for sample in cut]
+        few = pictures[:: max(1, len(pictures) // 4)][:4]
+        return cls(sizes_to_try([*synthetic, *few], multiple), cut[::2], cut[1::2] or cut)
+
+
+def _reduced(
+    conversion: Conversion,
+    precision: str,
+    samples: _Samples,
+    *,
+    floor: float,
+    float_io: bool,
+    say: Callable[[str], None],
+) -> onnx.ModelProto:
+    """Give the graph in its precision, and say what that costs."""
+    fp32 = conversion.model
+    if precision == "fp32":
+        return fp32
+    compute = None
+    if precision == "fp16":
+        keep = keep_what_needs_it(conversion, samples.measured[:SEARCHED], floor=floor, say=say)
+        say(f"kept in fp32: {', '.join(keep) or 'nothing'}")
+        model = to_half(fp32, keep=keep, float_io=float_io)
+        compute = partial(simulate, conversion, keep)
+    else:
+        model = choose_layers(fp32, samples.calibration, samples.measured, floor=floor, say=say)
+    cost = measure_cost(fp32, model, samples.measured, compute=compute)
+    least = cost.least_psnr
+    if compute:
+        least = min(least, measure_cost(fp32, model, samples.measured).least_psnr)
+    if least < floor:
+        raise ExportError(
+            f"the {precision} graph gives {least:.1f} dB against "
+            f"fp32, allowed is {floor:.1f}; the file was not written"
+        )
+    say(f"{precision} {cost}")
     return model
 
 
-def _strip(model: onnx.ModelProto) -> None:
-    """Remove what the exporter notes of its own source lines: paths of this machine, for one."""
-    graph = model.graph
-    del model.metadata_props[:], graph.metadata_props[:], graph.value_info[:]
-    model.doc_string = graph.doc_string = ""
-    for node in graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for item in (*graph.input, *graph.output, *graph.initializer):
-        del item.metadata_props[:]
-        item.doc_string = ""
-
-
-def _batches(samples: Sequence[Batch], multiple: int) -> list[Batch]:
-    """Cut the samples to several sizes, odd ones if allowed, tiny ones, and batches of several."""
-    batches: list[Batch] = []
-    sizes = [(1, 1), (1, 37), (17, 5), (63, 95), (96, 64)]
+def _of_bytes(model: onnx.ModelProto, samples: list[Batch]) -> onnx.ModelProto:
+    """Make the graph take and give bytes, and check it against the one that it is made of."""
+    made = take_bytes(model)
+    planes, pixels = (open_session(each) for each in (model, made))
     for sample in samples:
-        batches.append(_cut(sample, sample.shape[2], sample.shape[3], multiple))
-        batches += [_cut(sample, h * multiple, w * multiple, multiple) for h, w in sizes]
-    height = min(s.shape[2] for s in samples)
-    width = min(s.shape[3] for s in samples)
-    together = np.concatenate([s[:1, :, :height, :width] for s in samples])
-    batches += [_cut(together, height, width, multiple), _cut(together[:3], 31, 45, multiple)]
-    return batches
-
-
-def _cut(sample: Batch, height: int, width: int, multiple: int) -> Batch:
-    height, width = min(height, sample.shape[2]), min(width, sample.shape[3])
-    height = max(multiple, height - height % multiple)
-    width = max(multiple, width - width % multiple)
-    return np.ascontiguousarray(sample[:, :, :height, :width])
-
-
-@torch.no_grad()
-def compare(network: nn.Module, model: onnx.ModelProto, batches: Sequence[Batch]) -> float:
-    """Run both on every batch and return the largest difference.
-
-    Raises
-    ------
-    ExportError
-        If shapes differ, an output is not finite, or the difference exceeds the tolerance.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 2
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    worst = 0.0
-    for x in batches:
-        expected = network(torch.from_numpy(x)).numpy()
-        (actual,) = session.run(["y"], {"x": x})
-        where = f"on an input of {x.shape}"
-        if actual.shape != expected.shape:
+        frame = np.rint(sample * 255).astype(np.uint8)
+        y = run(planes, frame.astype(np.float32) / np.float32(255))
+        (levels,) = pixels.run(["y"], {"x": np.ascontiguousarray(frame.transpose(0, 2, 3, 1))})
+        expected = np.clip(y, 0, 1).transpose(0, 2, 3, 1) * 255
+        if levels.dtype != np.uint8 or levels.shape != expected.shape:
             raise ExportError(
-                f"{where} ONNX Runtime gives {actual.shape}, PyTorch {expected.shape}; "
+                f"the graph of bytes gives {levels.dtype} of {levels.shape}, not uint8 of "
+                f"{expected.shape}; the file was not written"
+            )
+        difference = float(np.abs(levels - expected).max())
+        if difference > BYTE_TOLERANCE:
+            raise ExportError(
+                f"the graph of bytes differs from that of planes by {difference:.2f} of 255; "
                 "the file was not written"
             )
-        if not (np.isfinite(actual).all() and np.isfinite(expected).all()):
-            raise ExportError(f"{where} the output is not finite; the file was not written")
-        worst = max(worst, float(np.abs(actual - expected).max()))
-        if worst > TOLERANCE:
-            raise ExportError(
-                f"{where} ONNX Runtime and PyTorch differ by {worst:.2e}; allowed is "
-                f"{TOLERANCE:.0e}; the file was not written"
-            )
-    return worst
+    return made
 
 
 def _describe(
-    recipe: Recipe,
-    state: dict[str, object],
+    source: Source,
     model: onnx.ModelProto,
     halo: int,
     multiple: int,
     tile: tuple[int, int],
+    precision: str,
 ) -> Manifest:
-    info = recipe.model
-    metrics = state["metrics"]
-    assert isinstance(metrics, dict)
     return Manifest(
-        name=info.name,
-        version=info.version,
-        task=info.task,
-        content=info.content,
-        scale=recipe.network.scale,
-        colour=recipe.network.colour,
+        name=source.name,
+        version=source.version,
+        task=source.task,
+        content=source.content,
+        scale=source.scale,
+        colour=source.colour,
         halo=halo,
         multiple=multiple,
         tile=tile,
+        precision=precision,
         sha256=weights_sha256(model),
-        trained_on=info.trained_on,
-        licence=info.licence,
-        recipe=recipe.text,
-        metrics={"step": float(str(state["step"])), **metrics},
+        trained_on=source.trained_on,
+        licence=source.licence,
+        recipe=source.recipe,
+        metrics=source.metrics,
     )

@@ -14,7 +14,7 @@ from restore_rt.training.pictures import find_pictures, read_rgb
 __all__ = ["picture_samples", "synthetic_samples"]
 
 SIZE = (97, 131)
-PICTURES = 4
+PICTURES = 16
 PICTURE_SIZE = 320
 
 
@@ -35,8 +35,10 @@ def synthetic_samples(
     return [noise, *repeated]
 
 
-def picture_samples(folder: Path, colour: str, *, smallest: int = 1) -> list[NDArray[np.float32]]:
-    """Read the first few pictures of a folder, their middles, (1, C, H, W) of 0 to 1.
+def picture_samples(
+    folder: Path, colour: str, *, smallest: int = 1, count: int = PICTURES
+) -> list[NDArray[np.float32]]:
+    """Read `count` pictures from all over a folder, their middles, (1, C, H, W) of 0 to 1.
 
     Raises
     ------
@@ -44,7 +46,8 @@ def picture_samples(folder: Path, colour: str, *, smallest: int = 1) -> list[NDA
         If there is none, or one cannot be read or has a side below `smallest`.
     """
     samples = []
-    for file in find_pictures(folder)[:PICTURES]:
+    files = find_pictures(folder)
+    for file in files[:: -(-len(files) // count)]:
         rgb = read_rgb(file)
         if min(rgb.shape[:2]) < smallest:
             raise InputError(

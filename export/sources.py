@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from torch import nn
 
+from restore_rt.manifest import read_manifest
+from restore_rt.modelfile import find_model, read_model
 from restore_rt.training.checkpoint import load_checkpoint, load_weights
-from restore_rt.training.networks import build
+from restore_rt.training.networks import build, fold
 from restore_rt.training.recipe import RecipeError, parse_recipe
+from restore_rt.training.starting import load_start
 
 __all__ = ["Source", "load_source"]
 
@@ -48,14 +51,39 @@ class Source:
         return 3 if self.colour == "rgb" else 1
 
 
-def load_source(path: Path) -> Source:
-    """Read a checkpoint that training wrote; its averaged weights are what is exported.
+def load_source(source: str | Path) -> Source:
+    """Read what is to be exported.
+
+    Parameters
+    ----------
+    source
+        A checkpoint that training wrote, of which the averaged weights are taken; a shipped model's
+        name; or an .onnx file of ours in fp32.
 
     Raises
     ------
-    InputError
+    InputError, ModelError
         If it cannot be read, or is not what its recipe describes.
     """
+    path = Path(source)
+    if path.suffix == ".onnx" or not (path.suffix or path.exists()):
+        return _load_model(find_model(path))
+    return _load_checkpoint(path)
+
+
+def _load_model(path: Path) -> Source:
+    start = load_start(path)
+    manifest = read_manifest(read_model(path))
+    assert manifest is not None
+    assert start.network is not None
+    net = start.network
+    network = fold(build(net.name, scale=net.scale, colour=net.colour, **net.params)).eval()
+    load_weights(network, start.weights, path)
+    described = {item.name: getattr(manifest, item.name) for item in fields(Source)[2:]}
+    return Source(path=path, network=network, **described)
+
+
+def _load_checkpoint(path: Path) -> Source:
     state = load_checkpoint(path, needs=("recipe", "step", "metrics", "average"))
     try:
         recipe = parse_recipe(state["recipe"])

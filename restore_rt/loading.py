@@ -136,7 +136,7 @@ def _describe(
         if scale is None or colour is None:
             raise ModelError(
                 f"{path} has no manifest; say what it is with scale= and colour= "
-                "('rgb' or 'luma'), or export it with restore_rt.export"
+                "('rgb' or 'luma'), or export it with restore-rt export"
             )
         return Manifest(
             name=path.stem,

@@ -9,6 +9,7 @@ import typer
 from restore_rt.cli.dataset import dataset
 from restore_rt.cli.doctor import doctor
 from restore_rt.cli.evaluate import evaluate
+from restore_rt.cli.export import export
 from restore_rt.cli.features import train_features
 from restore_rt.cli.image import image
 from restore_rt.cli.models import models
@@ -50,7 +51,7 @@ def _root(
     """Restore and upscale images and video."""
 
 
-for _verb in (image, video, models, doctor, train, train_features):
+for _verb in (image, video, models, doctor, train, train_features, export):
     app.command()(_verb)
 app.command("eval")(evaluate)
 app.add_typer(dataset)

@@ -23,6 +23,7 @@ __all__ = [
     "TypeOption",
     "ZoomOption",
     "load_model",
+    "parse_size",
     "parse_tile",
 ]
 
@@ -94,6 +95,22 @@ def parse_tile(text: str | None) -> int | tuple[int, int] | None:
     raise InputError(
         f"--tile is {text!r}; give one side like 256, or height and width like 270x480"
     )
+
+
+def parse_size(option: str, text: str | None) -> tuple[int, int] | None:
+    """Return the height and width that an option names.
+
+    Raises
+    ------
+    InputError
+        It is not ``HxW``.
+    """
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+        raise InputError(f"{option} is {text!r}; give height and width like 270x480")
+    return int(sides[0]), int(sides[1])
 
 
 def load_model(

@@ -83,7 +83,7 @@ def train(
 
     The folder given with --run gets last.pt and best.pt, metrics.csv and metrics.json, sample
     pictures (input, bicubic, output, target) and TensorBoard's events. Then export a checkpoint
-    with python -m restore_rt.export.
+    with restore-rt export.
     """
     try:
         import torch

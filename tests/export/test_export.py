@@ -15,9 +15,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from restore_rt.cli import run
 from restore_rt.errors import InputError, OutputError
 from restore_rt.export import ExportError, export_onnx
-from restore_rt.export.__main__ import main
+from restore_rt.export.conversion import Conversion
 from restore_rt.export.samples import picture_samples
 from restore_rt.manifest import read_manifest, weights_sha256
 from restore_rt.training.checkpoint import load_checkpoint, save_checkpoint
@@ -129,7 +130,8 @@ def test_outputs_that_overflow_are_refused(checkpoint: Callable[..., Path], tmp_
                 if name.endswith(".weight"):
                     parameter.fill_(1e30)
 
-    with pytest.raises(ExportError, match="not finite"):
+    where = r"not finite, first at the node node_conv2d_\d \(Conv\), which gives NaN or infinity"
+    with pytest.raises(ExportError, match=where):
         export_onnx(checkpoint(swell), tmp_path / "x.onnx", say=quiet)
     assert not (tmp_path / "x.onnx").exists()
 
@@ -139,17 +141,20 @@ def test_a_difference_between_the_two_is_refused(
 ) -> None:
     from restore_rt.export import exporter as stage
 
-    real = stage.to_onnx
+    real = stage.convert
 
-    def slightly_wrong(*arguments: Any) -> onnx.ModelProto:
-        model = real(*arguments)
-        bias = next(t for t in model.graph.initializer if t.name == "layers.2.bias")
-        values = onnx.numpy_helper.to_array(bias) + np.float32(2e-4)
+    def slightly_wrong(*arguments: Any, **options: Any) -> Conversion:
+        conversion = real(*arguments, **options)
+        weights = conversion.model.graph.initializer
+        bias = next(tensor for tensor in weights if tensor.name == "layers.1.bias")
+        values = onnx.numpy_helper.to_array(bias) + np.float32(2e-3)
         bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
-        return model
+        return conversion
 
-    monkeypatch.setattr(stage, "to_onnx", slightly_wrong)
-    with pytest.raises(ExportError, match=r"differ by 2\.\d+e-04; allowed is 5e-05"):
+    monkeypatch.setattr(stage, "convert", slightly_wrong)
+    # The second convolution, by the name that PyTorch gives it.
+    where = r"first at the node node_conv2d_1 \(Conv\), by 2\.00e-03 of values up to"
+    with pytest.raises(ExportError, match=rf"differ by \d\.\d+e-0\d; allowed is 5e-05, {where}"):
         export_onnx(checkpoint(), tmp_path / "x.onnx", say=quiet)
     assert not (tmp_path / "x.onnx").exists()
 
@@ -165,9 +170,9 @@ def test_what_cannot_be_read_or_written_is_named(
         export_onnx(checkpoint(), tmp_path / "x.onnx", images=tmp_path / "none", say=quiet)
     with pytest.raises(OutputError, match="its folder does not exist"):
         export_onnx(checkpoint(), tmp_path / "none" / "x.onnx", say=quiet)
-    assert main([str(tmp_path / "no.pt"), "-o", str(tmp_path / "x.onnx")]) == 2
+    assert run(["export", str(tmp_path / "no.pt"), "-o", str(tmp_path / "x.onnx")]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: no checkpoint at")
+    assert error.startswith("restore-rt: error: no checkpoint at")
     assert error.count("\n") == 1
 
 
@@ -178,7 +183,7 @@ def test_weights_of_another_network_are_one_error(
     state = load_checkpoint(source)
     state["average"].pop("layers.0.bias")
     save_checkpoint(source, state)
-    assert main([str(source), "-o", str(tmp_path / "x.onnx")]) == 2
+    assert run(["export", str(source), "-o", str(tmp_path / "x.onnx")]) == 2
     error = capsys.readouterr().err
     assert "does not fit the network that its recipe describes" in error
     assert "layers.0.bias" in error
@@ -193,20 +198,20 @@ def test_the_command_replaces_a_file_only_if_told_to(
     colours = np.random.default_rng(0).integers(0, 256, (41, 50, 3), np.uint8)
     Image.fromarray(colours).save(images / "a.png")
     out.write_bytes(b"precious")
-    arguments = [str(tmp_path / "no.pt"), "-o", str(out), "--images", str(images)]
+    arguments = ["export", str(tmp_path / "no.pt"), "-o", str(out), "--images", str(images)]
     # Before any work: that there is no checkpoint is not yet known.
-    assert main(arguments) == 2
+    assert run(arguments) == 2
     assert "exists; give another name, or --overwrite" in capsys.readouterr().err
     assert out.read_bytes() == b"precious"
 
-    arguments[0] = str(checkpoint())
-    assert main([*arguments, "--tile", "16", "32", "--overwrite"]) == 0
+    arguments[1] = str(checkpoint())
+    assert run([*arguments, "--tile", "16x32", "--overwrite"]) == 0
     manifest = read_manifest(onnx.load(out))
     assert manifest is not None
     assert manifest.tile == (16, 32)
-    said = capsys.readouterr().out
-    assert "halo 3, multiple 1" in said
-    assert f"wrote {out}" in said
+    said = capsys.readouterr()
+    assert "halo 3, multiple 1, both measured; opset 18" in said.err
+    assert said.out == f"{out}\n"
 
 
 def test_a_full_disk_is_one_error_and_leaves_nothing(
@@ -275,7 +280,7 @@ def test_exporting_needs_no_video_library(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['av'] = None\n"
         "from pathlib import Path\n"
-        "from restore_rt.export.__main__ import main\n"
+        "from restore_rt.export.exporter import export_onnx\n"
         "from restore_rt.export.samples import picture_samples\n"
         f"assert len(picture_samples(Path({str(tmp_path)!r}), 'luma')) == 1\n"
     )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from restore_rt import zoo
-from restore_rt.export.exporter import measure_multiple
+from restore_rt.export.conversion import measure_multiple
 from restore_rt.export.halo import ReachError, find_halo, measure_halo
 from restore_rt.export.samples import synthetic_samples
 from restore_rt.manifest import read_manifest

@@ -174,6 +174,6 @@ def _given(
     if scale is None or colour is None:
         raise ModelError(
             f"{model} has no manifest; say what it is with --scale and --colour, or export it with "
-            "python -m restore_rt.export"
+            "restore-rt export"
         )
     return {"scale": scale, "colour": colour}

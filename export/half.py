@@ -1,0 +1,174 @@
+"""fp16 graphs: which nodes must stay in fp32 is found by measurement."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from restore_rt.export.conversion import Conversion
+from restore_rt.export.cost import psnr
+from restore_rt.export.faults import ExportError
+
+__all__ = ["keep_what_needs_it", "simulate", "to_half"]
+
+Batch = NDArray[np.float32]
+
+
+def to_half(
+    model: onnx.ModelProto, *, keep: Collection[str] = (), float_io: bool = True
+) -> onnx.ModelProto:
+    """Make a graph whose weights and values are fp16, typed so in the graph.
+
+    Parameters
+    ----------
+    model
+        fp32; not changed.
+    keep
+        Names of nodes that stay in fp32, between casts.
+    float_io
+        Input and output stay float32; else they are float16 too.
+    """
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    with warnings.catch_warnings():
+        # Of weights that are nearly zero in fp16; what that costs is measured.
+        warnings.simplefilter("ignore")
+        half: onnx.ModelProto = convert_float_to_float16(
+            made, keep_io_types=float_io, op_block_list=[], node_block_list=list(keep)
+        )
+    _sort(half.graph)
+    return half
+
+
+def _sort(graph: onnx.GraphProto) -> None:
+    """Put nodes behind those whose values they take, and keep their order else."""
+    known = {"", *(value.name for value in (*graph.input, *graph.initializer))}
+    left, nodes = [*graph.node], []
+    while left:
+        ready = [node for node in left if known.issuperset(node.input)]
+        assert ready, "a graph has no cycles"
+        first = ready[0]
+        nodes.append(first)
+        known.update(first.output)
+        left.remove(first)
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
+def keep_what_needs_it(
+    conversion: Conversion, samples: Sequence[Batch], *, floor: float, say: Callable[[str], None]
+) -> tuple[str, ...]:
+    """Find the nodes that must stay in fp32 for every sample's PSNR against fp32 to be `floor`.
+
+    fp16 is simulated: weights and values are rounded to it, and sums are made in fp32, as matrix
+    units do. ONNX Runtime on a CPU would leave out much of the rounding, and all overflows.
+    Nodes with values that fp16 does not hold are kept first, then, if need be, those that gain the
+    most; none of the set can be left out alone.
+
+    Parameters
+    ----------
+    conversion
+        The graph in fp32.
+    samples
+        Inputs (N, C, H, W) to measure on.
+    floor
+        In dB, of outputs limited to 0 and 1.
+    say
+        Takes one line of progress.
+
+    Returns
+    -------
+    tuple of str
+        Names of nodes, in the graph's order.
+
+    Raises
+    ------
+    ExportError
+        If even keeping all nodes does not reach the floor.
+    """
+    nodes = [node.name for node in conversion.model.graph.node]
+    expected = [conversion.values(x)["y"] for x in samples]
+
+    def measured(keep: Collection[str]) -> float:
+        outputs = (simulate(conversion, keep, x) for x in samples)
+        return min(psnr(output, y) for output, y in zip(outputs, expected, strict=True))
+
+    kept: set[str] = set()
+    quality = measured(kept)
+    if quality >= floor:
+        return ()
+    kept = _overflowing(conversion, samples)
+    quality = measured(kept) if kept else quality
+    if quality < floor:
+        say(f"fp16 throughout gives {quality:.1f} dB, below {floor:.1f}: measuring each node")
+        rest = [name for name in nodes if name not in kept]
+        gains = {name: measured(kept | {name}) for name in rest}
+        order = sorted(rest, key=lambda name: -gains[name])
+        if measured(set(nodes)) < floor:
+            raise ExportError(
+                f"weights and input in fp16 alone give less than {floor:.1f} dB against fp32; "
+                "lower --tolerance, or export in fp32"
+            )
+        low, high = 0, len(order)
+        while low < high:
+            middle = (low + high) // 2
+            if measured(kept | set(order[:middle])) >= floor:
+                high = middle
+            else:
+                low = middle + 1
+        kept |= set(order[:low])
+    for name in sorted(kept, key=nodes.index):
+        if measured(kept - {name}) >= floor:
+            kept.remove(name)
+    return tuple(sorted(kept, key=nodes.index))
+
+
+def _overflowing(conversion: Conversion, samples: Sequence[Batch]) -> set[str]:
+    """Name the nodes that take or give what is no finite number in fp16."""
+    largest = float(np.finfo(np.float16).max)
+    beyond: set[str] = set()
+    for x in samples:
+        computed = conversion.values(x)
+        beyond |= {
+            name for name, value in computed.items() if np.abs(value).max(initial=0) > largest
+        }
+    beyond |= {
+        tensor.name
+        for tensor in conversion.model.graph.initializer
+        if tensor.data_type == onnx.TensorProto.FLOAT
+        and np.abs(onnx.numpy_helper.to_array(tensor)).max(initial=0) > largest
+    }
+    return {
+        node.name for node in conversion.model.graph.node if beyond & {*node.input, *node.output}
+    }
+
+
+def simulate(conversion: Conversion, keep: Collection[str], x: Batch) -> Batch:
+    """Compute what the fp16 graph does where sums are made in fp32: it rounds weights and values.
+
+    Parameters
+    ----------
+    conversion
+        The graph in fp32.
+    keep
+        Names of nodes that take and give fp32.
+    x
+        Input (N, C, H, W).
+    """
+    names = {node.output[0]: node.name for node in conversion.model.graph.node}
+
+    def rounded(name: str, value: Tensor) -> Tensor:
+        if value.dtype != torch.float32 or names.get(name) in keep:
+            return value
+        return value.half().float()
+
+    return conversion.values(x, rounded)["y"]

@@ -1,0 +1,109 @@
+"""``restore-rt export``: a trained network becomes an ONNX file that was checked."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from restore_rt.cli import options
+from restore_rt.cli.console import emit, note
+from restore_rt.errors import InputError
+
+__all__ = ["export"]
+
+
+def export(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A checkpoint, a shipped model's name, or an .onnx file of ours in fp32.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="The file to write.")
+    ],
+    precision: Annotated[
+        Literal["fp32", "fp16", "int8"],
+        typer.Option(
+            "--precision",
+            help="Of weights and values. fp16 is typed so in the graph, as TensorRT needs it; int8 "
+            "is for CPUs, and learns the ranges of values from --images.",
+        ),
+    ] = "fp32",
+    io: Annotated[
+        Literal["float32", "float16", "u8"],
+        typer.Option(
+            "--io",
+            help="What it takes and gives: planes (N, C, H, W) of 0 to 1, or frames (N, H, W, C) "
+            "of bytes.",
+        ),
+    ] = "float32",
+    static: Annotated[
+        str | None,
+        typer.Option(
+            "--static",
+            metavar="HxW",
+            help="The one size of input that it takes.",
+            show_default="any size",
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            metavar="DIR",
+            help="Pictures to compare on and to measure what a precision costs.",
+            show_default="patterns",
+        ),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            "--tolerance",
+            metavar="DB",
+            help="Least PSNR of fp16 or int8 against fp32, of any picture, in dB.",
+            show_default="60 for fp16, 42 for int8",
+        ),
+    ] = None,
+    tile: options.TileOption = None,
+    opset: Annotated[
+        int, typer.Option("--opset", metavar="N", help="ONNX operator set, 18 or later.")
+    ] = 18,
+    as_json: options.JsonOption = False,
+    overwrite: options.OverwriteOption = False,
+) -> int:
+    """Export a network to an ONNX file that was checked and describes itself.
+
+    What was trained and what was exported are compared at many sizes, how far the network looks is
+    measured, and so is what a lower precision costs; a file that would be wrong is not written, and
+    the first node that departs is named. Nodes that fp16 would spoil stay in fp32: the fewest that
+    do, found by measurement. Of int8, the fastest choice of first and last layer is taken that
+    --tolerance allows.
+    """
+    try:
+        from restore_rt.export.exporter import export_onnx
+    except ImportError as error:
+        raise InputError(
+            f"exporting needs {error.name}; pip install 'restore-rt[export]'"
+        ) from None
+
+    sides = options.parse_tile(tile)
+    manifest = export_onnx(
+        source,
+        out,
+        precision=precision,
+        io=io,
+        static=options.parse_size("--static", static),
+        images=images,
+        tolerance=tolerance,
+        tile=(sides, sides) if isinstance(sides, int) else sides,
+        opset=opset,
+        overwrite=overwrite,
+        say=note,
+    )
+    emit({"file": out, **dataclasses.asdict(manifest)}, str(out), as_json=as_json)
+    return 0
