@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from onnx import TensorProto
 from torch import Tensor
 
 from restore_rt.export.conversion import Conversion
@@ -44,8 +45,43 @@ def to_half(
         half: onnx.ModelProto = convert_float_to_float16(
             made, keep_io_types=float_io, op_block_list=[], node_block_list=list(keep)
         )
+    _join(half.graph)
     _sort(half.graph)
     return half
+
+
+def _join(graph: onnx.GraphProto) -> None:
+    """Let nodes in fp32 that follow each other pass on fp32: the converter casts back and forth."""
+    casts = {
+        node.output[0]: (node.input[0], node.attribute[0].i)
+        for node in graph.node
+        if node.op_type == "Cast"
+    }
+    there = {end: start for end, (start, kind) in casts.items() if kind == TensorProto.FLOAT16}
+    back = {end: start for end, (start, kind) in casts.items() if kind == TensorProto.FLOAT}
+    inputs = {value.name for value in graph.input}
+    outputs = {value.name for value in graph.output}
+    for end, start in back.items():
+        if start not in there or (end in outputs and there[start] in inputs):
+            continue
+        source = there[start]
+        is_output = end in outputs
+        old, new = (source, end) if is_output else (end, source)
+        for node in graph.node:
+            node.input[:] = [new if name == old else name for name in node.input]
+            if is_output and node.output[0] != end:
+                node.output[:] = [new if name == old else name for name in node.output]
+        if is_output:
+            (last,) = (n for n in graph.node if n.op_type == "Cast" and n.output[0] == end)
+            graph.node.remove(last)
+    while True:
+        used = {name for node in graph.node for name in node.input}
+        used |= outputs
+        idle = [n for n in graph.node if n.op_type == "Cast" and n.output[0] not in used]
+        if not idle:
+            return
+        for node in idle:
+            graph.node.remove(node)
 
 
 def _sort(graph: onnx.GraphProto) -> None:
@@ -144,7 +180,7 @@ def _overflowing(conversion: Conversion, samples: Sequence[Batch]) -> set[str]:
     beyond |= {
         tensor.name
         for tensor in conversion.model.graph.initializer
-        if tensor.data_type == onnx.TensorProto.FLOAT
+        if tensor.data_type == TensorProto.FLOAT
         and np.abs(onnx.numpy_helper.to_array(tensor)).max(initial=0) > largest
     }
     return {
