@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,8 +14,9 @@ from restore_rt.export.samples import SIZE, synthetic_samples
 
 __all__ = ["ReachError", "find_halo", "measure_halo"]
 
-# Samples of these many times the usual size are tried before a network is given up.
-GROWTH = (1, 2, 4, 8)
+# Samples of these many times the usual size are tried before a network is given up: small ones
+# first, since convolutions in double precision are slow.
+GROWTH = (0.5, 1, 2, 4, 8)
 PERTURBATIONS = (0.25, -0.25, 1.0, -1.0, 8.0, -8.0)
 
 
@@ -31,7 +33,7 @@ def find_halo(network: nn.Module, channels: int, *, scale: int, multiple: int) -
         If the influence reaches the edge of the largest samples too.
     """
     for growth in GROWTH:
-        height, width = (-(-side * growth // multiple) * multiple for side in SIZE)
+        height, width = (math.ceil(side * growth / multiple) * multiple for side in SIZE)
         # Black and white, the last of them, excites little.
         samples = synthetic_samples(channels, size=(height, width))[:-1]
         inputs = [torch.from_numpy(sample) for sample in samples]
