@@ -221,14 +221,17 @@ def _parse(key: str, text: str, hint: Any) -> Any:
                 raise ValueError
             return value
         if hint == dict[str, float]:
-            return {str(name): float(figure) for name, figure in value.items()}
+            figures = {str(name): float(figure) for name, figure in value.items()}
+            if not all(map(math.isfinite, figures.values())):
+                raise ValueError
+            return figures
         kinds = get_args(hint)
         numbers = (int,) if kinds[0] is int else (int, float)
         if len(value) != len(kinds) or not all(type(item) in numbers for item in value):
             raise ValueError
         return tuple(kind(item) for kind, item in zip(kinds, value, strict=True))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         raise ModelError(
-            f"manifest {key} is {text!r}, which is not {getattr(hint, '__name__', hint)}; "
+            f"manifest {key} is {text[:200]!r}, which is not {getattr(hint, '__name__', hint)}; "
             "export the model again"
         ) from None

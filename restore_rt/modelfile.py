@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from restore_rt import zoo
 from restore_rt.errors import ModelError
+from restore_rt.validation import check_network, one_line
 
 if TYPE_CHECKING:
     import onnx
 
 __all__ = ["find_model", "read_model"]
+
+# What protocol buffers allow.
+_MOST_BYTES = 2**31 - 1
 
 
 def find_model(model: str | os.PathLike[str]) -> Path:
@@ -35,21 +39,23 @@ def find_model(model: str | os.PathLike[str]) -> Path:
 
 
 def read_model(path: Path) -> onnx.ModelProto:
-    """Read an ONNX file.
+    """Read an ONNX file, and check that it can be given to a backend.
 
     Raises
     ------
     ModelError
-        It is none, is damaged, or holds no network.
+        It is none, is damaged, or holds no network, or one that ``check_network`` refuses.
     """
     import onnx
 
     if path.suffix != ".onnx":
         raise ModelError(f"{path} is not an .onnx file; export the model to ONNX first")
     try:
-        network = onnx.load(path)
-        if not network.graph.node:
-            raise ValueError("it holds no network")
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise ModelError(f"it has {size} bytes; allowed are {_MOST_BYTES}")
+        network = onnx.load_model_from_string(path.read_bytes())
+        check_network(network)
     except Exception as error:
-        raise ModelError(f"{path} cannot be read as an ONNX model: {error}") from error
+        raise ModelError(f"{path} cannot be read as an ONNX model: {one_line(error)}") from error
     return network

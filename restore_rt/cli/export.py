@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,8 +25,15 @@ def export(
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="The file to write.")
-    ],
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE.onnx",
+            help="The file to write; may be left out with --triton.",
+            show_default=False,
+        ),
+    ] = None,
     precision: Annotated[
         Literal["fp32", "fp16", "int8"],
         typer.Option(
@@ -70,6 +78,19 @@ def export(
         ),
     ] = None,
     tile: options.TileOption = None,
+    triton: Annotated[
+        Path | None,
+        typer.Option(
+            "--triton",
+            metavar="DIR",
+            help="Put the model into this repository of Triton Inference Server, too.",
+            show_default=False,
+        ),
+    ] = None,
+    triton_version: Annotated[
+        int,
+        typer.Option("--triton-version", metavar="N", min=1, help="The model's version there."),
+    ] = 1,
     opset: Annotated[
         int, typer.Option("--opset", metavar="N", help="ONNX operator set, 18 or later.")
     ] = 18,
@@ -86,24 +107,33 @@ def export(
     """
     try:
         from restore_rt.export.exporter import export_onnx
+        from restore_rt.export.triton import write_repository
     except ImportError as error:
         raise InputError(
             f"exporting needs {error.name}; pip install 'restore-rt[export]'"
         ) from None
 
+    if out is None and triton is None:
+        raise InputError("nothing is to be written; name a file with -o, or a folder with --triton")
     sides = options.parse_tile(tile)
-    manifest = export_onnx(
-        source,
-        out,
-        precision=precision,
-        io=io,
-        static=options.parse_size("--static", static),
-        images=images,
-        tolerance=tolerance,
-        tile=(sides, sides) if isinstance(sides, int) else sides,
-        opset=opset,
-        overwrite=overwrite,
-        say=note,
-    )
-    emit({"file": out, **dataclasses.asdict(manifest)}, str(out), as_json=as_json)
+    with tempfile.TemporaryDirectory(prefix="restore-rt-") as folder:
+        file = out or Path(folder, "model.onnx")
+        manifest = export_onnx(
+            source,
+            file,
+            precision=precision,
+            io=io,
+            static=options.parse_size("--static", static),
+            images=images,
+            tolerance=tolerance,
+            tile=(sides, sides) if isinstance(sides, int) else sides,
+            opset=opset,
+            overwrite=overwrite,
+            say=note,
+        )
+        written = [] if out is None else [out]
+        if triton is not None:
+            written += write_repository([file], triton, version=triton_version, overwrite=overwrite)
+    lines = "\n".join(map(str, written))
+    emit({"files": written, **dataclasses.asdict(manifest)}, lines, as_json=as_json)
     return 0

@@ -1,0 +1,134 @@
+"""``restore-rt info``, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+
+from restore_rt.cli import run
+from restore_rt.inspection import inspect_model
+from restore_rt.manifest import Manifest, read_manifest, write_manifest
+from tests.cli.command import only_line, restore_rt
+from tests.networks import nearest, save_model
+
+
+def test_the_table_says_what_people_ask(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["info", "video-x2", "--size", "540x960"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    text = " ".join(said.out.split())
+    for wanted in (
+        "name video-x2",
+        "weights intact",
+        "input x: float32 (n, 1, h, w)",
+        "parameters 14,660 (14,660 float32) operators 8 Conv, 7 Relu, 1 Add, 1 DepthToSpace",
+        "Cost of an input of 540x960",
+        "output 1080x1920",
+        "multiply-adds 3,636 for each pixel of the output",
+        "memory, activations 66.4 MB",
+        "cpu yes: video-x2 on ONNX Runtime",
+        "cuda no: provider 'cuda'",
+    ):
+        assert wanted in text
+
+
+def test_json_holds_all_that_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["info", "video-x2", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    found = inspect_model("video-x2")
+    assert data["parameters"] == 14_660
+    assert data["path"] == str(found.path)
+    assert data["manifest"]["sha256"] == found.manifest.sha256  # type: ignore[union-attr]
+    assert data["inputs"] == [{"name": "x", "type": "float32", "shape": ["n", 1, "h", "w"]}]
+    assert data["cost"]["size"] == [1104, 1944]
+    assert data["cost"]["memory"]["total"] == found.cost.memory.total
+    assert data["providers"]["cpu"]["runs"] is True
+
+
+def test_what_is_unknown_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save_model(tmp_path / "plain.onnx", nearest(3, 2), scale=2, manifest=False)
+    model = onnx.load(path)
+    model.graph.node[0].op_type, model.graph.node[0].domain = "Secret", "elsewhere"
+    model.opset_import.append(onnx.helper.make_opsetid("elsewhere", 1))
+    onnx.save(model, path)
+    assert run(["info", str(path)]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "none: the file says nothing of itself" in text
+    assert "multiply-adds unknown" in text
+    assert "memory, total unknown" in text
+    assert "elsewhere.Secret" in text
+    assert "cpu no: " in text
+
+
+def test_a_file_cannot_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = save_model(tmp_path / "evil.onnx", nearest(3, 2), scale=2, licence="\x1b]0;x\x07[red]")
+    assert run(["info", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "?]0;x?[red]" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["song-x9"], 1, "'song-x9' is neither a shipped model"),
+        (["no.onnx"], 1, "there is no model file 'no.onnx'"),
+        (["text.onnx"], 1, "text.onnx cannot be read as an ONNX model"),
+        (["text.txt"], 1, "text.txt is not an .onnx file"),
+        (["video-x2", "--size", "540"], 2, "--size is '540'; give height and width"),
+        (["video-x2", "--size", "0x9"], 2, "size is 0x9; allowed are"),
+        (["comic-x1", "--size", "9x8"], 2, "size is 9x8; allowed are multiples of 4"),
+    ],
+)
+def test_wrong_use(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("text.onnx", "text.txt"):
+        (tmp_path / name).write_text("just text")
+    assert run(["info", *arguments]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert only_line(said.err).startswith(f"restore-rt: error: {message}")
+
+
+def test_onnxruntime_need_not_be_there() -> None:
+    done = restore_rt(
+        "info", "video-x2", "--json", before="import sys; sys.modules['onnxruntime'] = None"
+    )
+    assert done.returncode == 0, done.stderr
+    verdict = json.loads(done.stdout)["providers"]["cpu"]
+    assert verdict["runs"] is False
+    assert "pip install 'restore-rt[cpu]'" in verdict["reason"]
+
+
+def test_torch_is_not_loaded() -> None:
+    check = "import atexit, sys\natexit.register(lambda: print('TORCH', 'torch' in sys.modules))"
+    done = restore_rt("info", "video-x2", before=check)
+    assert done.stdout.splitlines()[-1] == "TORCH False"
+
+
+def test_a_manifest_that_contradicts_the_network_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = save_model(tmp_path / "wrong.onnx", nearest(3, 2), scale=2)
+    model = onnx.load(path)
+    manifest = read_manifest(model)
+    assert manifest is not None
+    write_manifest(model, Manifest(**{**manifest.__dict__, "scale": 3}))
+    onnx.save(model, path)
+    assert run(["info", str(path), "--json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)["providers"]["cpu"]
+    assert verdict["runs"] is False
+    assert "ONNX Runtime failed" in verdict["reason"]
