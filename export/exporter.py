@@ -130,7 +130,11 @@ def export_onnx(
     pictures = picture_samples(images, source.colour, smallest=multiple) if images else []
     plain = fold(copy.deepcopy(network))
     halo = find_halo(plain, channels, scale=source.scale, multiple=multiple)
-    say(f"halo {halo}, multiple {multiple}, both measured; opset {opset}")
+    say(f"halo {halo.pixels}, multiple {multiple}, both measured; opset {opset}")
+    if not halo.exact:
+        say(
+            "what lies beyond the halo still changes outputs, by at most half of 255 on the samples"
+        )
     # What is trained is compared with what was folded and exported, so the folding is checked too.
     conversion = convert(plain, channels, opset=opset, multiple=multiple, static=static)
     samples = _Samples.of(pictures, channels, multiple, static)
@@ -146,8 +150,10 @@ def export_onnx(
     )
     if io == "u8":
         model = _of_bytes(model, samples.measured)
-    manifest = _describe(source, model, halo, multiple, tile or static or source.tile, precision)
-    write_manifest(model, manifest)
+    described = _describe(
+        source, model, halo.pixels, multiple, tile or static or source.tile, precision
+    )
+    manifest = write_manifest(model, described)
     onnx.checker.check_model(model, full_check=True)
     with whole_file(out, overwrite=overwrite) as temporary:
         temporary.write_bytes(model.SerializeToString(deterministic=True))

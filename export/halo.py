@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +13,17 @@ from torch import Tensor, nn
 from restore_rt.errors import ModelError
 from restore_rt.export.samples import SIZE, synthetic_samples
 
-__all__ = ["ReachError", "find_halo", "measure_halo"]
+__all__ = ["Halo", "ReachError", "find_halo", "measure_effect", "measure_halo"]
 
 # Samples of these many times the usual size are tried before a network is given up: small ones
 # first, since convolutions in double precision are slow.
 GROWTH = (0.5, 1, 2, 4, 8)
+# Networks of more weights would take hours in double precision; they look far, too.
+MOST_PARAMETERS = 4_000_000
+# What the pixels beyond an effective halo may change, of 1: half a step of 8 bits.
+EFFECT = 0.5 / 255
+# Sides of the samples that show it.
+EFFECT_SIZES = (96, 192, 384)
 PERTURBATIONS = (0.25, -0.25, 1.0, -1.0, 8.0, -8.0)
 
 
@@ -24,27 +31,103 @@ class ReachError(ModelError):
     """The network looks as far as the edge of the samples that its halo was measured on."""
 
 
-def find_halo(network: nn.Module, channels: int, *, scale: int, multiple: int) -> int:
+@dataclass(frozen=True)
+class Halo:
+    """How many pixels of context a tile needs; if not `exact`, more would still change a little."""
+
+    pixels: int
+    exact: bool
+
+
+def find_halo(network: nn.Module, channels: int, *, scale: int, multiple: int) -> Halo:
     """Measure the halo on samples that grow until it fits; see `measure_halo`.
+
+    A network with more than `MOST_PARAMETERS` weights gets an effective one, see `measure_effect`.
 
     Raises
     ------
     ReachError
         If the influence reaches the edge of the largest samples too.
     """
+    if sum(parameter.numel() for parameter in network.parameters()) > MOST_PARAMETERS:
+        return Halo(_find_effect(network, channels, scale=scale, multiple=multiple), exact=False)
     for growth in GROWTH:
         height, width = (math.ceil(side * growth / multiple) * multiple for side in SIZE)
         # Black and white, the last of them, excites little.
         samples = synthetic_samples(channels, size=(height, width))[:-1]
         inputs = [torch.from_numpy(sample) for sample in samples]
         try:
-            return measure_halo(network, inputs, scale=scale, multiple=multiple)
+            pixels = measure_halo(network, inputs, scale=scale, multiple=multiple)
+            return Halo(pixels, exact=True)
         except ReachError:
             continue
     raise ReachError(
         f"a change of one pixel reaches the edge of a sample of {height}x{width}; such a network "
         "cannot run on tiles: make one that looks less far (a mean over the picture looks at all)"
     )
+
+
+def _find_effect(network: nn.Module, channels: int, *, scale: int, multiple: int) -> int:
+    for size in EFFECT_SIZES:
+        side = -(-size // (4 * multiple)) * 4 * multiple
+        # Noise excites more than any picture does; waves and edges are what pictures have.
+        samples = synthetic_samples(channels, size=(side, side))[:3]
+        inputs = [torch.from_numpy(sample) for sample in samples]
+        try:
+            return measure_effect(network, inputs, scale=scale)
+        except ReachError:
+            continue
+    raise ReachError(
+        f"what lies {side // 4} pixels away still changes the output by more than half of 255; "
+        "such a network cannot run on tiles"
+    )
+
+
+@torch.no_grad()
+def measure_effect(network: nn.Module, samples: Sequence[Tensor], *, scale: int) -> int:
+    """Measure the distance beyond which what `network` sees changes no 8-bit output.
+
+    Each sample's middle half is restored alone, and compared with what it is in the whole: how far
+    from its edge the two differ by more than `EFFECT` is how much context a tile needs.
+
+    Parameters
+    ----------
+    network
+        Takes (N, C, H, W), gives (N, C, scale*H, scale*W).
+    samples
+        Inputs (1, C, H, W), with sides whose quarters are what the network takes multiples of.
+    scale
+        Output size over input size.
+
+    Returns
+    -------
+    int
+        The effective halo in input pixels.
+
+    Raises
+    ------
+    ReachError
+        If it is a quarter of a sample's side or more, so that the samples' own edges count too.
+    """
+    halo = 0
+    for x in samples:
+        top, left = (side // 4 for side in x.shape[2:])
+        bottom, right = (3 * side // 4 for side in x.shape[2:])
+        alone = network(x[:, :, top:bottom, left:right])
+        whole = network(x)[:, :, top * scale : bottom * scale, left * scale : right * scale]
+        rows, columns = ((alone - whole).abs() > EFFECT)[0].any(dim=0).nonzero(as_tuple=True)
+        # To the nearest of the four edges.
+        down, right_of = rows // scale, columns // scale
+        near_row = torch.minimum(down, bottom - top - 1 - down)
+        near_column = torch.minimum(right_of, right - left - 1 - right_of)
+        if len(rows):
+            halo = max(halo, int(torch.minimum(near_row, near_column).max()) + 1)
+        if halo >= min(bottom - top, right - left) // 2:
+            raise ReachError(
+                f"the middle of a sample of {x.shape[2]}x{x.shape[3]} depends on what lies beyond "
+                "it everywhere; measure on larger samples"
+            )
+    return halo
 
 
 @torch.no_grad()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from torch import nn
 
+from restore_rt.errors import InputError, ModelError
 from restore_rt.manifest import read_manifest
 from restore_rt.modelfile import find_model, read_model
 from restore_rt.training.checkpoint import load_checkpoint, load_weights
@@ -51,30 +53,62 @@ class Source:
         return 3 if self.colour == "rgb" else 1
 
 
-def load_source(source: str | Path) -> Source:
+def load_source(
+    source: str | Path,
+    *,
+    name: str | None = None,
+    content: str | None = None,
+    licence: str | None = None,
+) -> Source:
     """Read what is to be exported.
 
     Parameters
     ----------
     source
         A checkpoint that training wrote, of which the averaged weights are taken; a shipped model's
-        name; or an .onnx file of ours in fp32.
+        name; an .onnx file of ours in fp32; or a checkpoint that others trained, see
+        `restore_rt.export.foreign.load_foreign`.
+    name, content, licence
+        What only a checkpoint of others leaves open.
 
     Raises
     ------
     InputError, ModelError
-        If it cannot be read, or is not what its recipe describes.
+        If it cannot be read, or is not what its recipe describes, or nothing knows its network.
     """
     path = Path(source)
+    described = {"name": name, "content": content, "licence": licence}
     if path.suffix == ".onnx" or not (path.suffix or path.exists()):
+        _refuse(described, path)
         return _load_model(find_model(path))
-    return _load_checkpoint(path)
+    from restore_rt.export.foreign import describe
+    from restore_rt.export.weightfile import read_content
+
+    weights = read_content(path)
+    if "format" in weights:
+        _refuse(described, path)
+        return _load_checkpoint(path)
+    return describe(weights, path, name=name, content=content, licence=licence)
+
+
+def _refuse(described: Mapping[str, str | None], path: Path) -> None:
+    for key, value in described.items():
+        if value is not None:
+            raise InputError(
+                f"{key} is {value!r}, but {path} says it itself; leave it out (it is for what "
+                "others trained)"
+            )
 
 
 def _load_model(path: Path) -> Source:
-    start = load_start(path)
     manifest = read_manifest(read_model(path))
-    assert manifest is not None
+    if manifest is None or not manifest.recipe:
+        whose = "its weights were trained by others" if manifest else "others exported it"
+        raise ModelError(
+            f"{path} is an ONNX file, and {whose}: restore_rt.load and restore-rt image --model "
+            "take it as it is; to export again, give the checkpoint that it was made of"
+        )
+    start = load_start(path)
     assert start.network is not None
     net = start.network
     network = fold(build(net.name, scale=net.scale, colour=net.colour, **net.params)).eval()

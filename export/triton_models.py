@@ -11,7 +11,7 @@ from restore_rt.engine import EngineError, Port, Sidecar, sidecar_path
 from restore_rt.engine.pair import file_sha256
 from restore_rt.errors import InputError, ModelError
 from restore_rt.export.triton_config import Tensor
-from restore_rt.manifest import Manifest, read_manifest, weights_sha256
+from restore_rt.manifest import Manifest, check_intact, read_manifest
 from restore_rt.modelfile import read_model
 from restore_rt.tensors import type_name
 
@@ -90,11 +90,8 @@ def read_served_model(path: Path, name: str | None) -> ServedModel:
 def _read_onnx(path: Path, name: str | None) -> ServedModel:
     network = read_model(path)
     manifest = read_manifest(network)
-    if manifest is not None and manifest.sha256 != weights_sha256(network):
-        raise ModelError(
-            f"the weights in {path} are not those that its manifest names: the file is damaged or "
-            "was changed; get it again"
-        )
+    if manifest is not None:
+        check_intact(network, manifest, path)
     return ServedModel(
         path,
         name or (path.stem if manifest is None else manifest.name),

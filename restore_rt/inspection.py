@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from restore_rt.backends import PROVIDERS, dimensions, inputs_of
 from restore_rt.counting import Tensors, count_operators, count_tensors, multiply_adds
-from restore_rt.errors import InputError, RestoreError
+from restore_rt.errors import InputError, ModelError, RestoreError
 from restore_rt.loading import load
-from restore_rt.manifest import Manifest, read_manifest, weights_sha256
+from restore_rt.manifest import Manifest, check_intact, read_manifest
 from restore_rt.modelfile import find_model, read_model
 from restore_rt.sizing import SizedNetwork, image_axes, size_network
 from restore_rt.tensors import type_name
@@ -109,7 +109,7 @@ class Inspection:
     manifest
         What it says of itself; None if it says nothing.
     intact
-        Whether its weights are those that the manifest names; None without one.
+        Whether it is what the manifest was written for; None without one.
     opsets
         Versions of the operator sets, by domain; ``ai.onnx`` is the standard's own.
     operators
@@ -173,7 +173,7 @@ def inspect_model(
         path=path,
         file_size=path.stat().st_size,
         manifest=manifest,
-        intact=None if manifest is None else manifest.sha256 == weights_sha256(network),
+        intact=None if manifest is None else _is_intact(network, manifest, path),
         opsets={item.domain or "ai.onnx": item.version for item in network.opset_import},
         operators=count_operators(network),
         inputs=tuple(map(_port, inputs_of(network))),
@@ -185,6 +185,14 @@ def inspect_model(
         providers={name: _try(path, name) for name in PROVIDERS if name != "auto"},
         notes=_notes(types),
     )
+
+
+def _is_intact(network: onnx.ModelProto, manifest: Manifest, path: Path) -> bool:
+    try:
+        check_intact(network, manifest, path)
+    except ModelError:
+        return False
+    return True
 
 
 def _port(value: onnx.ValueInfoProto) -> Port:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from restore_rt.errors import ModelError
@@ -22,6 +23,7 @@ __all__ = [
     "SCHEMA",
     "TASKS",
     "Manifest",
+    "check_intact",
     "parameter_count",
     "read_manifest",
     "weights_sha256",
@@ -74,6 +76,9 @@ class Manifest:
         The training recipe (TOML).
     metrics
         Figures measured on validation images, by name.
+    checksum
+        SHA-256 of the graph but for its weights, and of all that stands here; ``write_manifest``
+        computes it. Empty in files of former versions, which are then not checked for it.
     """
 
     name: str
@@ -93,6 +98,7 @@ class Manifest:
     multiple: int = 1
     precision: str = "fp32"
     metrics: dict[str, float] = field(default_factory=dict)
+    checksum: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a description that the runtime could not honour."""
@@ -166,14 +172,63 @@ def parameter_count(model: onnx.ModelProto) -> int:
     return sum(math.prod(tensor.dims) for tensor in model.graph.initializer)
 
 
-def write_manifest(model: onnx.ModelProto, manifest: Manifest) -> None:
-    """Write ``manifest`` into ``model.metadata_props``, in place of one that was there."""
+def _checksum(model: onnx.ModelProto, manifest: Manifest) -> str:
+    """Return the SHA-256 of what ``weights_sha256`` leaves out, the manifest included."""
+    graph = model.graph
+    digest = hashlib.sha256()
+    for part in (model.opset_import, graph.input, graph.output, graph.node, model.functions):
+        for item in part:
+            data = item.SerializeToString(deterministic=True)
+            digest.update(f"{len(data)}:".encode() + data)
+    for key, text in _texts(dataclasses.replace(manifest, checksum="")).items():
+        digest.update(f"{key}:{len(text)}:{text}".encode())
+    return digest.hexdigest()
+
+
+def check_intact(model: onnx.ModelProto, manifest: Manifest, path: Path) -> None:
+    """Refuse a model, read from `path`, that is not the one that its manifest was written for.
+
+    Raises
+    ------
+    ModelError
+        The file is damaged or was changed.
+    """
+    parts = [("weights", manifest.sha256, weights_sha256(model))]
+    if manifest.checksum:
+        parts.append(("graph or description", manifest.checksum, _checksum(model, manifest)))
+    for what, named, found in parts:
+        if named != found:
+            raise ModelError(
+                f"the {what} in {path} are not those that its manifest names: the file is damaged "
+                "or was changed; get it again"
+            )
+
+
+def _texts(manifest: Manifest) -> dict[str, str]:
+    return {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in dataclasses.asdict(manifest).items()
+    }
+
+
+def write_manifest(model: onnx.ModelProto, manifest: Manifest) -> Manifest:
+    """Write ``manifest``, with its checksum, into ``model.metadata_props``, in place of another.
+
+    Returns
+    -------
+    Manifest
+        With its checksum.
+    """
+    # As they are read again: 0 and 0.0 are written differently.
+    black, white = manifest.value_range
+    manifest = dataclasses.replace(manifest, value_range=(float(black), float(white)))
+    manifest = dataclasses.replace(manifest, checksum=_checksum(model, manifest))
     kept = [prop for prop in model.metadata_props if not prop.key.startswith(_PREFIX)]
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
-    for key, value in dataclasses.asdict(manifest).items():
-        text = value if isinstance(value, str) else json.dumps(value)
+    for key, text in _texts(manifest).items():
         model.metadata_props.add(key=_PREFIX + key, value=text)
+    return manifest
 
 
 def read_manifest(model: onnx.ModelProto) -> Manifest | None:

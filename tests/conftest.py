@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from restore_rt.engine import Library, open_library
+from restore_rt.errors import BackendError
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
@@ -25,6 +28,16 @@ def tesseract() -> None:
     """Skip where the program that reads lettering is missing (fail where it is mandatory)."""
     if shutil.which("tesseract") is None:
         _missing("tesseract is not installed: apt install tesseract-ocr")
+
+
+@pytest.fixture(scope="session")
+def rtx() -> Library:
+    """Return TensorRT-RTX, which builds without a GPU, or skip (fail where it is mandatory)."""
+    try:
+        return open_library("rtx")
+    except BackendError as error:
+        _missing(str(error))
+        raise
 
 
 def _missing(reason: str) -> None:

@@ -103,7 +103,8 @@ class OnnxRuntimeBackend:
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
+        # Its own lines would stand beside the one that tells the user.
+        options.log_severity_level = 4
         for name, sizes in self._named_sizes(shape).items():
             if len(sizes) == 1:
                 options.add_free_dimension_override_by_name(name, sizes.pop())

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from restore_rt.cli.build import build
 from restore_rt.cli.dataset import dataset
 from restore_rt.cli.doctor import doctor
 from restore_rt.cli.evaluate import evaluate
 from restore_rt.cli.export import export
 from restore_rt.cli.features import train_features
 from restore_rt.cli.image import image
+from restore_rt.cli.info import info
 from restore_rt.cli.models import models
 from restore_rt.cli.train import train
 from restore_rt.cli.video import video
@@ -51,7 +53,7 @@ def _root(
     """Restore and upscale images and video."""
 
 
-for _verb in (image, video, models, doctor, train, train_features, export):
+for _verb in (image, video, models, info, doctor, train, train_features, export, build):
     app.command()(_verb)
 app.command("eval")(evaluate)
 app.add_typer(dataset)

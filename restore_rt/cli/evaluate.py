@@ -96,12 +96,16 @@ def evaluate(
             "--scale",
             metavar="S",
             help="By how much models without a manifest enlarge.",
-            show_default=False,
+            show_default="found by a trial run",
         ),
     ] = None,
     colour: Annotated[
         Literal["rgb", "luma"] | None,
-        typer.Option("--colour", help="What models without a manifest take.", show_default=False),
+        typer.Option(
+            "--colour",
+            help="What models without a manifest take.",
+            show_default="found by a trial run",
+        ),
     ] = None,
     threads: options.ThreadsOption = None,
     overwrite: options.OverwriteOption = False,

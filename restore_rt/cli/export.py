@@ -21,7 +21,8 @@ def export(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A checkpoint, a shipped model's name, or an .onnx file of ours in fp32.",
+            help="A checkpoint, a shipped model's name, an .onnx file of ours in fp32, or the "
+            "checkpoint of a network that others trained.",
         ),
     ],
     out: Annotated[
@@ -91,6 +92,18 @@ def export(
         int,
         typer.Option("--triton-version", metavar="N", min=1, help="The model's version there."),
     ] = 1,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="What others' model is to be called.", show_default="the file"),
+    ] = None,
+    content: Annotated[
+        options.Content | None,
+        typer.Option("--content", help="What it was trained for.", show_default="photo"),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", help="That of its weights.", show_default="unknown"),
+    ] = None,
     opset: Annotated[
         int, typer.Option("--opset", metavar="N", help="ONNX operator set, 18 or later.")
     ] = 18,
@@ -107,6 +120,7 @@ def export(
     """
     try:
         from restore_rt.export.exporter import export_onnx
+        from restore_rt.export.sources import load_source
         from restore_rt.export.triton import write_repository
     except ImportError as error:
         raise InputError(
@@ -119,7 +133,7 @@ def export(
     with tempfile.TemporaryDirectory(prefix="restore-rt-") as folder:
         file = out or Path(folder, "model.onnx")
         manifest = export_onnx(
-            source,
+            load_source(source, name=name, content=content, licence=licence),
             file,
             precision=precision,
             io=io,

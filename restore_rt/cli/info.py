@@ -19,7 +19,7 @@ __all__ = ["info"]
 
 _UNKNOWN = "unknown"
 # Long texts, which the card and --json have.
-_NOT_SHOWN = ("recipe", "schema", "trained_on")
+_NOT_SHOWN = ("checksum", "recipe", "schema", "trained_on")
 
 
 def info(
@@ -94,7 +94,7 @@ def _manifest(found: Inspection) -> list[tuple[str, str]]:
     rows = []
     for key, value in dataclasses.asdict(found.manifest).items():
         if key == "sha256":
-            rows.append(("weights", "intact" if found.intact else "damaged, or changed"))
+            rows.append(("checksums", "right" if found.intact else "wrong: damaged, or changed"))
         elif key == "tile":
             rows.append((key, f"{value[0]}x{value[1]}, height and width"))
         elif key == "metrics":

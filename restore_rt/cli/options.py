@@ -36,7 +36,7 @@ ModelOption = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="A shipped model's name or an .onnx file; goes before --type and --zoom.",
+        help="A shipped model's name or an .onnx file, by anyone; goes before --type and --zoom.",
         show_default="chosen by --type and --zoom",
     ),
 ]

@@ -150,9 +150,11 @@ def test_a_model_without_a_manifest(
 ) -> None:
     bare = save_model(tmp_path / "bare.onnx", nearest(3, 2), scale=2, manifest=False)
     line = ["eval", str(bare), "--data", str(folder), "--degrade", "reduce:nearest"]
-    assert run([*line, "--scale", "2", "--colour", "rgb"]) == 0
-    rows = [row.split() for row in capsys.readouterr().out.splitlines() if row.strip()]
-    assert {row[0]: row[1:5] for row in rows}["bare"] == ["100.00", "1.0000", "100.00", "1.0000"]
+    for given in ([], ["--scale", "2", "--colour", "rgb"]):
+        assert run([*line, *given]) == 0
+        rows = [row.split() for row in capsys.readouterr().out.splitlines() if row.strip()]
+        found = {row[0]: row[1:5] for row in rows}["bare"]
+        assert found == ["100.00", "1.0000", "100.00", "1.0000"]
 
 
 def test_the_help_tells_the_defaults() -> None:
@@ -181,8 +183,8 @@ def test_wrong_use_is_one_line(
         ([model, "--data", str(tmp_path / "empty")], 2, "no pictures or videos in"),
         ([model, *data, *both("a.json", "a.json")], 2, "a.json; give each a file of its own"),
         ([model, *data, *both("a.json", "empty/../a.json")], 2, "--json and --html are both"),
-        ([str(bare), *data], 1, "say what it is with --scale and --colour"),
-        ([str(bare), *data, "--scale", "2"], 1, "say what it is with --scale and --colour"),
+        ([str(bare), *data, "--scale", "3"], 1, "of scale 3: it enlarges 2 times"),
+        ([str(bare), *data, "--colour", "luma"], 1, "takes 3 channels, but is said to be luma"),
         ([model, *data, "--scale", "2"], 2, "leave --scale and --colour out"),
         ([model, *data, "--degrade", "reduce,jpeg:70:80"], 2, "gives 'quality' twice"),
         (["photo-x9", *data], 1, "'photo-x9' is neither a shipped model"),

@@ -22,7 +22,7 @@ def test_the_table_says_what_people_ask(capsys: pytest.CaptureFixture[str]) -> N
     text = " ".join(said.out.split())
     for wanted in (
         "name video-x2",
-        "weights intact",
+        "checksums right",
         "input x: float32 (n, 1, h, w)",
         "parameters 14,660 (14,660 float32) operators 8 Conv, 7 Relu, 1 Add, 1 DepthToSpace",
         "Cost of an input of 540x960",

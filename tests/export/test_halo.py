@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from restore_rt import zoo
+from restore_rt.export import halo
 from restore_rt.export.conversion import measure_multiple
-from restore_rt.export.halo import ReachError, find_halo, measure_halo
+from restore_rt.export.halo import Halo, ReachError, find_halo, measure_effect, measure_halo
 from restore_rt.export.samples import synthetic_samples
 from restore_rt.manifest import read_manifest
 from restore_rt.training.networks import build, fold
@@ -42,8 +43,8 @@ def test_the_shipped_model_looks_as_far_as_it_says() -> None:
         assert np.allclose(shipped, network(torch.from_numpy(sample)), atol=1e-5)
 
     assert measure_multiple(network, 1, net.scale) == manifest.multiple
-    halo = find_halo(network, 1, scale=net.scale, multiple=manifest.multiple)
-    assert halo == manifest.halo
+    found = find_halo(network, 1, scale=net.scale, multiple=manifest.multiple)
+    assert found == Halo(manifest.halo, exact=True)
 
 
 def test_a_reach_along_one_axis_counts() -> None:
@@ -65,7 +66,7 @@ def test_a_reach_to_the_edge_is_an_error() -> None:
 def test_samples_grow_until_the_halo_fits() -> None:
     torch.manual_seed(0)
     network = nn.Conv2d(1, 1, (1, 121), padding=(0, 60))
-    assert find_halo(network, 1, scale=1, multiple=1) == 60
+    assert find_halo(network, 1, scale=1, multiple=1) == Halo(60, exact=True)
 
 
 class Folds(nn.Module):
@@ -92,3 +93,38 @@ def test_halo_counts_the_pixels_of_a_block_that_look_furthest(seed: int) -> None
     sample = torch.rand(1, 1, 64, 80)
     # From the first pixel of a block to the last one of the next.
     assert measure_halo(Folds(8), [sample], scale=1, multiple=8, seed=seed) == 15
+
+
+class Fading(nn.Module):
+    """Looks 40 pixels far along each axis, at weights that halve with every pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        distances = torch.arange(-40, 41).abs()
+        line = 0.5**distances
+        self.line = nn.Parameter((line / line.sum()).view(1, 1, 1, -1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        along = nn.functional.conv2d(x, self.line, padding=(0, 40))
+        both = nn.functional.conv2d(along, self.line.transpose(2, 3), padding=(40, 0))
+        return nn.functional.interpolate(both, scale_factor=2.0, mode="nearest")
+
+
+def test_an_effective_halo_is_how_far_what_is_seen_matters() -> None:
+    samples = [torch.from_numpy(s) for s in synthetic_samples(1, size=(192, 192))[:3]]
+    found = measure_effect(Fading(), samples, scale=2)
+    # Beyond d pixels to one side lies a third of 2^-d of the weight, and in a corner twice that.
+    assert 5 <= found <= 9
+    assert measure_halo(Fading(), samples[:1], scale=2) == 40
+
+
+def test_a_large_network_gets_an_effective_halo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halo, "MOST_PARAMETERS", 80)
+    found = find_halo(Fading(), 1, scale=2, multiple=4)
+    assert not found.exact
+    assert 5 <= found.pixels <= 9
+    torch.manual_seed(0)
+    even = nn.Conv2d(1, 1, 401, padding=200)
+    nn.init.constant_(even.weight, 1 / 401**2)
+    with pytest.raises(ReachError, match=r"96 pixels away still changes .* cannot run on tiles"):
+        find_halo(even, 1, scale=1, multiple=1)

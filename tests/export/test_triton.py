@@ -22,7 +22,7 @@ from restore_rt.engine import EngineError, Port, Profile, Sidecar
 from restore_rt.engine.pair import write_engine
 from restore_rt.errors import InputError, ModelError, OutputError
 from restore_rt.export.triton import write_repository
-from restore_rt.manifest import read_manifest
+from restore_rt.manifest import read_manifest, write_manifest
 from tests.networks import nearest, save_model
 
 VIDEO = zoo.path_of("video-x2")
@@ -151,6 +151,9 @@ def test_a_fixed_batch_is_a_part_of_the_shape(tmp_path: Path) -> None:
     model = save_model(tmp_path / "fixed.onnx", nearest(3, 2), scale=2, size=(1, 24, 32))
     graph = onnx.load(model)
     graph.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 1
+    manifest = read_manifest(graph)
+    assert manifest is not None
+    write_manifest(graph, manifest)
     onnx.save(graph, model)
     (folder,) = write_repository([model], tmp_path / "models")
     config = config_of(folder)

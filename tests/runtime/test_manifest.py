@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,13 @@ from onnx import numpy_helper
 
 import restore_rt
 from restore_rt.errors import InputError, ModelError
-from restore_rt.manifest import read_manifest, weights_sha256, write_manifest
+from restore_rt.manifest import check_intact, read_manifest, weights_sha256, write_manifest
 from tests.networks import nearest
 from tests.runtime.conftest import MakeModel
 
 
 def test_round_trip(make_model: MakeModel) -> None:
-    path = make_model(nearest(3, 2), scale=2, metrics={"psnr": 33.25}, value_range=(0.0, 255.0))
+    path = make_model(nearest(3, 2), scale=2, metrics={"psnr": 33.25}, value_range=(0, 255))
     manifest = read_manifest(onnx.load(path))
     assert manifest is not None
     assert (manifest.scale, manifest.colour, manifest.channels) == (2, "rgb", 3)
@@ -119,10 +120,8 @@ def test_changed_weights_are_refused(make_model: MakeModel) -> None:
         restore_rt.load(path)
 
 
-def test_file_without_manifest_needs_scale_and_colour(make_model: MakeModel) -> None:
+def test_a_file_without_a_manifest_is_what_the_caller_says(make_model: MakeModel) -> None:
     path = make_model(nearest(1, 2), scale=2, manifest=False)
-    with pytest.raises(ModelError, match="scale="):
-        restore_rt.load(path)
     frame = np.arange(35, dtype=np.uint8).reshape(5, 7)
     with restore_rt.load(path, scale=2, colour="luma") as restorer:
         np.testing.assert_array_equal(restorer(frame), frame.repeat(2, 0).repeat(2, 1))
@@ -149,3 +148,54 @@ def test_contradicting_the_manifest_is_refused(make_model: MakeModel) -> None:
     path = make_model(nearest(1, 2), scale=2)
     with pytest.raises(InputError, match="scale"):
         restore_rt.load(path, scale=4)
+
+
+def renamed(model: onnx.ModelProto) -> None:
+    model.graph.node[-1].name = "other"
+
+
+def rewired(model: onnx.ModelProto) -> None:
+    model.graph.node[0].attribute[0].ints[0] += 1
+
+
+def resized(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 64
+
+
+def upgraded(model: onnx.ModelProto) -> None:
+    model.opset_import[0].version += 1
+
+
+def described(model: onnx.ModelProto) -> None:
+    (halo,) = (prop for prop in model.metadata_props if prop.key == "restore_rt.halo")
+    halo.value = "3"
+
+
+@pytest.mark.parametrize("change", [renamed, rewired, resized, upgraded, described])
+def test_what_was_changed_is_not_intact(
+    make_model: MakeModel, change: Callable[[onnx.ModelProto], None]
+) -> None:
+    path = make_model(nearest(1, 1))
+    model = onnx.load(path)
+    manifest = read_manifest(model)
+    assert manifest is not None
+    check_intact(model, manifest, path)
+    change(model)
+    onnx.save(model, path)
+    manifest = read_manifest(model)
+    assert manifest is not None
+    with pytest.raises(ModelError, match=r"the graph or description in .* are not those"):
+        check_intact(model, manifest, path)
+    with pytest.raises(ModelError, match="damaged or was changed"):
+        restore_rt.load(path)
+
+
+def test_a_file_of_a_version_without_checksum_loads(make_model: MakeModel) -> None:
+    path = make_model(nearest(1, 1))
+    model = onnx.load(path)
+    kept = [prop for prop in model.metadata_props if prop.key != "restore_rt.checksum"]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    onnx.save(model, path)
+    with restore_rt.load(path) as restorer:
+        assert restorer.manifest.checksum == ""

@@ -308,8 +308,11 @@ def test_models_without_a_manifest_are_described(tmp_path: Path) -> None:
         assert candidates[1].parameters == 36
         frame = noise(3, 8)
         np.testing.assert_array_equal(candidates[1].restore(frame), enlarge(frame))
-    message = r"bare\.onnx has no manifest; say what it is with --scale and --colour, or export it"
-    with pytest.raises(ModelError, match=message), open_models([bare], scale=2):
+    for given in ({}, {"scale": 2}, {"colour": "rgb"}):
+        with open_models([bare], threads=1, **given) as (candidate,):
+            assert (candidate.scale, candidate.details["colour"]) == (2, "rgb")
+    message = r"bare\.onnx cannot be run as a model of scale 3: it enlarges 2 times"
+    with pytest.raises(ModelError, match=message), open_models([bare], scale=3):
         pass
     message = "all of these have one; leave --scale and --colour out"
     with pytest.raises(InputError, match=message), open_models([known], colour="luma"):

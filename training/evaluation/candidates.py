@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt import load, zoo
-from restore_rt.errors import InputError, ModelError
+from restore_rt.errors import InputError
 from restore_rt.manifest import parameter_count, read_manifest
 from restore_rt.training.degradations.resizing import resized
 
@@ -89,7 +89,8 @@ def open_models(
     threads
         See `restore_rt.load`.
     scale, colour
-        What those without a manifest are: output over input size, and what their channels are.
+        What those without a manifest are: output over input size, and what their channels are; by
+        default found by a trial run.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def open_models(
         loaded, counts, described = [], {}, True
         for model in models:
             network = _network(model)
-            given = _given(model, network, scale, colour)
+            given = _given(network, scale, colour)
             described = described and not given
             restorer = stack.enter_context(load(model, threads=threads, **given))
             loaded.append((model, restorer, restorer.manifest))
@@ -166,14 +167,10 @@ def _network(model: str) -> onnx.ModelProto | None:
 
 
 def _given(
-    model: str, network: onnx.ModelProto | None, scale: int | None, colour: Colour | None
+    network: onnx.ModelProto | None, scale: int | None, colour: Colour | None
 ) -> dict[str, Any]:
     """Return the options for a model without a manifest, none for others."""
     if network is None or read_manifest(network) is not None:
         return {}
-    if scale is None or colour is None:
-        raise ModelError(
-            f"{model} has no manifest; say what it is with --scale and --colour, or export it with "
-            "restore-rt export"
-        )
-    return {"scale": scale, "colour": colour}
+    given = {"scale": scale, "colour": colour}
+    return {key: value for key, value in given.items() if value is not None}

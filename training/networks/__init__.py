@@ -12,14 +12,18 @@ from restore_rt.training.networks.compact import CompactNet, deepen
 from restore_rt.training.networks.discriminator import Discriminator
 from restore_rt.training.networks.folding import fold, unfold
 from restore_rt.training.networks.restore import RestoreNet
+from restore_rt.training.networks.rrdb import Rrdb
 from restore_rt.training.networks.srgan import SrGan
+from restore_rt.training.networks.srvgg import Srvgg
 
 __all__ = [
     "NETWORKS",
     "CompactNet",
     "Discriminator",
     "RestoreNet",
+    "Rrdb",
     "SrGan",
+    "Srvgg",
     "build",
     "deepen",
     "fold",
@@ -29,7 +33,9 @@ __all__ = [
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "compact": CompactNet,
     "restore": RestoreNet,
+    "rrdb": Rrdb,
     "srgan": SrGan,
+    "srvgg": Srvgg,
 }
 
 

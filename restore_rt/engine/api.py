@@ -1,0 +1,109 @@
+# ruff: noqa: A002, D101, D102, N802
+"""The part of TensorRT's Python API that is used here, which both libraries have.
+
+Neither library says what types it has, and one that is not installed cannot be asked. Enumerations
+are only named: their numbers differ between versions. What the calls do is in NVIDIA's
+documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+__all__ = [
+    "Builder",
+    "Config",
+    "Enumeration",
+    "Memory",
+    "Network",
+    "OptimizationProfile",
+    "Parser",
+    "ParserError",
+    "TensorRt",
+    "TimingCache",
+]
+
+
+class Enumeration(Protocol):
+    """A type whose members are attributes and lie in ``__members__``."""
+
+    __members__: dict[str, Any]
+
+
+class Memory(Protocol):
+    """IHostMemory: bytes that TensorRT owns; ``bytes()`` copies them."""
+
+    @property
+    def nbytes(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+
+class ParserError(Protocol):
+    def desc(self) -> str: ...
+    def node(self) -> int: ...
+    def node_name(self) -> str: ...
+    def node_operator(self) -> str: ...
+
+
+class Parser(Protocol):
+    @property
+    def num_errors(self) -> int: ...
+    def parse(self, model: bytes) -> bool: ...
+    def get_error(self, index: int) -> ParserError: ...
+
+
+class TimingCache(Protocol):
+    def serialize(self) -> Memory: ...
+
+
+class OptimizationProfile(Protocol):
+    def set_shape(
+        self,
+        input: str,
+        min: Sequence[int],
+        opt: Sequence[int],
+        max: Sequence[int],
+    ) -> None: ...
+
+
+class Config(Protocol):
+    """IBuilderConfig; the last two are TensorRT-RTX's alone."""
+
+    progress_monitor: Any
+    hardware_compatibility_level: Any
+    num_compute_capabilities: int
+
+    def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None: ...
+    def add_optimization_profile(self, profile: OptimizationProfile) -> int: ...
+    def create_timing_cache(self, serialized_timing_cache: bytes) -> TimingCache | None: ...
+    def set_timing_cache(self, cache: TimingCache, ignore_mismatch: bool) -> bool: ...
+    def set_compute_capability(self, compute_capability: Any, index: int) -> bool: ...
+
+
+class Network(Protocol):
+    @property
+    def num_inputs(self) -> int: ...
+
+
+class Builder(Protocol):
+    def create_network(self, flags: int = ...) -> Network: ...
+    def create_builder_config(self) -> Config: ...
+    def create_optimization_profile(self) -> OptimizationProfile: ...
+    def build_serialized_network(self, network: Network, config: Config) -> Memory | None: ...
+
+
+class TensorRt(Protocol):
+    """The module; ``ComputeCapability`` is TensorRT-RTX's alone."""
+
+    __version__: str
+    ILogger: Any
+    IProgressMonitor: Any
+    BuilderFlag: Enumeration
+    ComputeCapability: Enumeration
+    HardwareCompatibilityLevel: Enumeration
+    MemoryPoolType: Any
+    NetworkDefinitionCreationFlag: Any
+
+    def Builder(self, logger: Any) -> Builder: ...
+    def OnnxParser(self, network: Network, logger: Any) -> Parser: ...
