@@ -26,7 +26,7 @@ def take_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
         node.output[:] = ["y_planes" if name == "y" else name for name in node.output]
     constants = {"u8_peak": 255.0, "u8_black": 0.0}
     graph.initializer.extend(
-        numpy_helper.from_array(np.float32(value).reshape(()), name)
+        numpy_helper.from_array(np.array(value, np.float32), name)
         for name, value in constants.items()
     )
     before = [

@@ -133,7 +133,8 @@ def _network_of(text: str) -> Network | None:
 
 def _further_layers(theirs: Network, ours: Network) -> int | None:
     """Tell how many layers `ours` has besides; None if it cannot take the place of `theirs`."""
-    params = [{"expand": 0, "unshuffle": 1} | network.params for network in (theirs, ours)]
+    usual: dict[str, int | str] = {"expand": 0, "unshuffle": 1}
+    params = [usual | network.params for network in (theirs, ours)]
     for each in params:
         each.pop("expand")
     more = 0

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from restore_rt.cli import run
 from restore_rt.errors import InputError, OutputError
 from restore_rt.export import ExportError, export_onnx
-from restore_rt.export.conversion import Conversion
+from restore_rt.export.conversion import Conversion, convert
 from restore_rt.export.samples import picture_samples
 from restore_rt.manifest import read_manifest, weights_sha256
 from restore_rt.training.checkpoint import load_checkpoint, save_checkpoint
@@ -141,10 +141,8 @@ def test_a_difference_between_the_two_is_refused(
 ) -> None:
     from restore_rt.export import exporter as stage
 
-    real = stage.convert
-
     def slightly_wrong(*arguments: Any, **options: Any) -> Conversion:
-        conversion = real(*arguments, **options)
+        conversion = convert(*arguments, **options)
         weights = conversion.model.graph.initializer
         bias = next(tensor for tensor in weights if tensor.name == "layers.1.bias")
         values = onnx.numpy_helper.to_array(bias) + np.float32(2e-3)

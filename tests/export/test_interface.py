@@ -85,7 +85,7 @@ def test_a_wrong_conversion_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     def darker(model: onnx.ModelProto) -> onnx.ModelProto:
         made = take_bytes(model)
         peak = next(tensor for tensor in made.graph.initializer if tensor.name == "u8_peak")
-        peak.CopyFrom(onnx.numpy_helper.from_array(np.float32(250).reshape(()), "u8_peak"))
+        peak.CopyFrom(onnx.numpy_helper.from_array(np.array(250, np.float32), "u8_peak"))
         return made
 
     monkeypatch.setattr(exporter, "take_bytes", darker)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import restore_rt
@@ -17,11 +18,12 @@ from restore_rt.export import export_onnx
 SIZE = (61, 83)
 
 
-def picture(seed: int, height: int, width: int) -> np.ndarray:
+def picture(seed: int, height: int, width: int) -> NDArray[np.uint8]:
     """Draw something smooth with edges in it."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     waves = 128 + 60 * np.sin((x + seed) / 5) * np.cos(y / 7) + 40 * ((x // 9 + y // 6) % 2)
-    return np.clip(np.stack([waves, waves[::-1], 255 - waves], axis=2), 0, 255).astype(np.uint8)
+    colours = np.stack([waves, waves[::-1], 255 - waves], axis=2)
+    return np.asarray(np.clip(colours, 0, 255), np.uint8)
 
 
 @pytest.fixture(scope="module")
