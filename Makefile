@@ -26,6 +26,8 @@ lint: $(VENV)/.dev
 	rm -rf build/typed && mkdir -p build/typed/restore_rt
 	ln -s $(CURDIR)/restore_rt/* $(CURDIR)/training $(CURDIR)/export build/typed/restore_rt
 	$(BIN)/mypy -p restore_rt
+	$(BIN)/python tests/engine/mainline/lay_out.py build/mainline
+	MYPYPATH=build/mainline $(BIN)/mypy -p restore_rt.export.engine
 	$(BIN)/mypy tests
 	cd benchmarks && ../$(BIN)/mypy --config-file ../pyproject.toml *.py
 	cd examples && ../$(BIN)/mypy --config-file ../pyproject.toml *.py

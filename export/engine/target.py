@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from restore_rt.engine import EngineError, Gpu, Library
 from restore_rt.engine.sidecar import AMPERE, EXACT
 from restore_rt.errors import InputError
 
 if TYPE_CHECKING:
-    from restore_rt.engine.api import Config
+    from restore_rt.engine.api import Config, RtxConfig
 
 __all__ = ["Target", "choose_target"]
 
@@ -49,9 +49,10 @@ class Target:
             levels = library.module.HardwareCompatibilityLevel
             config.hardware_compatibility_level = levels.__members__[self.level]
         if self.capability is not None:
-            config.num_compute_capabilities = 1
+            rtx = cast("RtxConfig", config)
+            rtx.num_compute_capabilities = 1
             capability = library.module.ComputeCapability.__members__[self.capability]
-            if not config.set_compute_capability(capability, 0):
+            if not rtx.set_compute_capability(capability, 0):
                 raise EngineError(f"{library} refuses the target {self.name}")
 
 

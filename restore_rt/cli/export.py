@@ -28,7 +28,7 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out",
+            "--output",
             "-o",
             metavar="FILE.onnx",
             help="The file to write; may be left out with --triton.",

@@ -20,6 +20,7 @@ __all__ = [
     "OptimizationProfile",
     "Parser",
     "ParserError",
+    "RtxConfig",
     "TensorRt",
     "TimingCache",
 ]
@@ -68,16 +69,22 @@ class OptimizationProfile(Protocol):
 
 
 class Config(Protocol):
-    """IBuilderConfig; the last two are TensorRT-RTX's alone."""
+    """IBuilderConfig."""
 
     progress_monitor: Any
     hardware_compatibility_level: Any
-    num_compute_capabilities: int
 
     def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None: ...
     def add_optimization_profile(self, profile: OptimizationProfile) -> int: ...
     def create_timing_cache(self, serialized_timing_cache: bytes) -> TimingCache | None: ...
     def set_timing_cache(self, cache: TimingCache, ignore_mismatch: bool) -> bool: ...
+
+
+class RtxConfig(Config, Protocol):
+    """What TensorRT-RTX's has besides."""
+
+    num_compute_capabilities: int
+
     def set_compute_capability(self, compute_capability: Any, index: int) -> bool: ...
 
 
