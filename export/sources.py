@@ -82,7 +82,7 @@ def load_source(
         _refuse(described, path)
         return _load_model(find_model(path))
     from restore_rt.export.foreign import describe
-    from restore_rt.export.weightfile import read_content
+    from restore_rt.export.foreign.weightfile import read_content
 
     weights = read_content(path)
     if "format" in weights:

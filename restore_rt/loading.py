@@ -10,10 +10,10 @@ from restore_rt.backends import open_backend
 from restore_rt.errors import InputError, ModelError
 from restore_rt.manifest import Manifest, check_intact, read_manifest
 from restore_rt.modelfile import find_model, read_model
+from restore_rt.modelfile.undescribed import describe, read_interface
 from restore_rt.restorer import Restorer
 from restore_rt.tiled import TiledNetwork
 from restore_rt.tiling import SharedSizes, TileSizes
-from restore_rt.undescribed import describe, read_interface
 
 if TYPE_CHECKING:
     import onnx

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from restore_rt.engine import Library
-from restore_rt.validation import one_line
+from restore_rt.modelfile.validation import one_line
 
 if TYPE_CHECKING:
     from restore_rt.engine.api import Parser, TensorRt

@@ -12,8 +12,8 @@ from restore_rt.engine.pair import file_sha256
 from restore_rt.errors import InputError, ModelError
 from restore_rt.manifest import Manifest, check_intact, read_manifest
 from restore_rt.modelfile import read_model
-from restore_rt.sizing import size_network
-from restore_rt.tensors import type_name
+from restore_rt.modelfile.sizing import size_network
+from restore_rt.modelfile.tensors import type_name
 
 if TYPE_CHECKING:
     import onnx

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restore_rt.backends import PROVIDERS, dimensions, inputs_of
-from restore_rt.counting import Tensors, count_operators, count_tensors, multiply_adds
 from restore_rt.errors import InputError, ModelError, RestoreError
 from restore_rt.loading import load
 from restore_rt.manifest import Manifest, check_intact, read_manifest
 from restore_rt.modelfile import find_model, read_model
-from restore_rt.sizing import SizedNetwork, image_axes, size_network
-from restore_rt.tensors import type_name
-from restore_rt.validation import one_line
+from restore_rt.modelfile.counting import Tensors, count_operators, count_tensors, multiply_adds
+from restore_rt.modelfile.sizing import SizedNetwork, image_axes, size_network
+from restore_rt.modelfile.tensors import type_name
+from restore_rt.modelfile.validation import one_line
 
 if TYPE_CHECKING:
     import onnx

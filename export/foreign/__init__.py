@@ -9,11 +9,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError
-from restore_rt.export.kinds import seems_state
-from restore_rt.export.layouts import TITLES, Layout, recognise
+from restore_rt.export.foreign.kinds import seems_state
+from restore_rt.export.foreign.layouts import TITLES, Layout, recognise
+from restore_rt.export.foreign.through_spandrel import SpandrelError, load_with_spandrel
+from restore_rt.export.foreign.weightfile import read_content, states_of
 from restore_rt.export.sources import Source
-from restore_rt.export.through_spandrel import SpandrelError, load_with_spandrel
-from restore_rt.export.weightfile import read_content, states_of
 from restore_rt.manifest import CONTENTS, MOST_SCALE
 from restore_rt.training.networks import build
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from restore_rt.errors import InputError
-from restore_rt.export.kinds import seems_file
+from restore_rt.export.foreign.kinds import seems_file
 
 __all__ = ["read_content", "states_of"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from restore_rt.backends import dimensions, inputs_of
-from restore_rt.tensors import size_in_bytes
+from restore_rt.modelfile.tensors import size_in_bytes
 
 if TYPE_CHECKING:
     import onnx

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from restore_rt import zoo
 from restore_rt.errors import ModelError
-from restore_rt.validation import check_network, one_line
+from restore_rt.modelfile.validation import check_network, one_line
 
 if TYPE_CHECKING:
     import onnx

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from restore_rt.errors import InputError, RestoreError
-from restore_rt.export.triton_config import Device, Serving, Versions, config_text
-from restore_rt.export.triton_models import ServedModel, read_served_model
+from restore_rt.export.triton.config import Device, Serving, Versions, config_text
+from restore_rt.export.triton.models import ServedModel, read_served_model
 from restore_rt.files import output_error
 
 __all__ = ["write_repository"]

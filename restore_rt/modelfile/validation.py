@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from restore_rt.backends import dimensions, inputs_of
 from restore_rt.errors import ModelError
-from restore_rt.sizing import image_axes, size_network, without_weights
-from restore_rt.tensors import check_tensor
+from restore_rt.modelfile.sizing import image_axes, size_network, without_weights
+from restore_rt.modelfile.tensors import check_tensor
 
 if TYPE_CHECKING:
     import onnx

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from restore_rt.sizing import SizedNetwork, Value
-from restore_rt.tensors import is_float, size_in_bytes
+from restore_rt.modelfile.sizing import SizedNetwork, Value
+from restore_rt.modelfile.tensors import is_float, size_in_bytes
 
 if TYPE_CHECKING:
     import onnx

@@ -10,10 +10,10 @@ from restore_rt.backends import dimensions, inputs_of
 from restore_rt.engine import EngineError, Port, Sidecar, sidecar_path
 from restore_rt.engine.pair import file_sha256
 from restore_rt.errors import InputError, ModelError
-from restore_rt.export.triton_config import Tensor
+from restore_rt.export.triton.config import Tensor
 from restore_rt.manifest import Manifest, check_intact, read_manifest
 from restore_rt.modelfile import read_model
-from restore_rt.tensors import type_name
+from restore_rt.modelfile.tensors import type_name
 
 if TYPE_CHECKING:
     import onnx
