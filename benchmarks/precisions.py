@@ -79,7 +79,9 @@ def measure_fp16(name: str, data: Path, folder: Path) -> dict[str, Any]:
         expected = run(sessions["fp32"], x)
         simulated.append(psnr(simulate(conversion, keep, x), expected))
         actual.append(psnr(run(sessions["fp16"], x), expected))
+    sha256 = next(m.sha256 for m in zoo.models() if m.name == name)
     return {
+        "sha256": sha256,
         "simulated": round(min(simulated), 2),
         "onnxruntime": round(min(actual), 2),
         "pictures": len(actual),

@@ -20,6 +20,7 @@ NAMES = sorted(manifest.name for manifest in restore_rt.models())
 FLOORS = {
     ("video-x2", "Set5"): 36.7,
     ("video-x2", "Set14"): 32.4,
+    ("photo-x2", "Set5"): 37.5,
     ("photo-x2", "Set14"): 33.0,
     ("repair-x1", "classic5, JPEG 10"): 28.9,
     ("repair-x1", "classic5, JPEG 20"): 31.0,
