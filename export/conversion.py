@@ -61,11 +61,16 @@ class Conversion:
         """
         return _Tracer(self.program.module(), alter).values(torch.from_numpy(x))
 
+    def output(self, x: Array, alter: Alter | None = None) -> Array:
+        """Give what `values` has as ``y``, without keeping the rest in memory."""
+        return _Tracer(self.program.module(), alter, only="y").values(torch.from_numpy(x))["y"]
+
 
 class _Tracer(fx.Interpreter):
-    def __init__(self, program: fx.GraphModule, alter: Alter | None) -> None:
+    def __init__(self, program: fx.GraphModule, alter: Alter | None, only: str = "") -> None:
         super().__init__(program)
-        self._alter, self._values = alter, dict[str, Tensor]()
+        self._alter, self._only = alter, only
+        self._values: dict[str, Tensor] = {}
         (result,) = program.graph.output_node().args
         last = result[0] if isinstance(result, tuple | list) else result
         # It alone has another name in the ONNX graph.
@@ -82,7 +87,7 @@ class _Tracer(fx.Interpreter):
         if n.op == "output":
             return value
         value = self._altered(n, value)
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor) and self._only in ("", self._name(n)):
             self._values[self._name(n)] = value
         return value
 

@@ -132,7 +132,7 @@ def keep_what_needs_it(
         If even keeping all nodes does not reach the floor.
     """
     nodes = [node.name for node in conversion.model.graph.node]
-    expected = [conversion.values(x)["y"] for x in samples]
+    expected = [conversion.output(x) for x in samples]
 
     def measured(keep: Collection[str]) -> float:
         outputs = (simulate(conversion, keep, x) for x in samples)
@@ -207,4 +207,4 @@ def simulate(conversion: Conversion, keep: Collection[str], x: Batch) -> Batch:
             return value
         return value.half().float()
 
-    return conversion.values(x, rounded)["y"]
+    return conversion.output(x, rounded)

@@ -12,6 +12,7 @@ import typer
 from restore_rt.cli import options
 from restore_rt.cli.console import emit, note
 from restore_rt.errors import InputError
+from restore_rt.files import check_target
 
 __all__ = ["export"]
 
@@ -129,6 +130,9 @@ def export(
 
     if out is None and triton is None:
         raise InputError("nothing is to be written; name a file with -o, or a folder with --triton")
+    if out is not None:
+        # Before a checkpoint is read, which may take long.
+        check_target(out, overwrite=overwrite)
     sides = options.parse_tile(tile)
     with tempfile.TemporaryDirectory(prefix="restore-rt-") as folder:
         file = out or Path(folder, "model.onnx")

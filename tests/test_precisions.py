@@ -1,0 +1,56 @@
+"""What the guide says of precisions was measured, and is what a precision must give."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import restore_rt
+
+ROOT = Path(__file__).parent.parent
+GUIDE = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+NAMES = sorted(manifest.name for manifest in restore_rt.models())
+LEAST_FP16 = 55
+# In dB on Set14, and times as fast as fp32 on a CPU with VNNI.
+MOST_LOST, LEAST_FASTER = 0.15, 1.5
+MOST_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def record() -> Any:
+    """Return what the benchmark measured."""
+    return json.loads((ROOT / "benchmarks" / "results" / "precisions.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fp16_costs_little(record: Any, name: str) -> None:
+    figures = record["fp16"][name]
+    assert min(figures["simulated"], figures["onnxruntime"]) >= LEAST_FP16
+    assert figures["sha256"] == {m.name: m.sha256 for m in restore_rt.models()}[name]
+    assert figures["bytes"] < 0.6 * figures["bytes_fp32"]
+
+
+@pytest.mark.parametrize("name", ["photo-x2", "video-x2"])
+def test_int8_costs_little_and_gains_much(record: Any, name: str) -> None:
+    figures = record["int8"][name]
+    assert figures["psnr_y_fp32"] - figures["psnr_y"] <= MOST_LOST
+    assert 1 / figures["time_ratio"]["median"] >= LEAST_FASTER
+
+
+def test_an_export_is_quick(record: Any) -> None:
+    assert record["fp16"]["photo-x2"]["export_s"] <= MOST_SECONDS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_guide_tells_what_was_measured(record: Any, name: str) -> None:
+    cells = [f"{record['fp16'][name]['simulated']:.1f}"]
+    found = record["int8"].get(name)
+    if found:
+        cells.append(f"{found['psnr_y_fp32'] - found['psnr_y']:.2f}")
+        cells.append(f"{1 / found['time_ratio']['median']:.1f}")
+    else:
+        cells += ["-", "-"]
+    assert f"| `{name}` | {' | '.join(cells)} |" in GUIDE
