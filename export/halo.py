@@ -87,8 +87,8 @@ def _find_effect(network: nn.Module, channels: int, *, scale: int, multiple: int
 def measure_effect(network: nn.Module, samples: Sequence[Tensor], *, scale: int) -> int:
     """Measure the distance beyond which what `network` sees changes no 8-bit output.
 
-    Each sample's middle half is restored alone, and compared with what it is in the whole: how far
-    from its edge the two differ by more than `EFFECT` is how much context a tile needs.
+    Each sample's middle half is restored alone, and compared with what it is in the whole, and in
+    white: how far from its edge they differ by more than `EFFECT` is how much context a tile needs.
 
     Parameters
     ----------
@@ -113,14 +113,21 @@ def measure_effect(network: nn.Module, samples: Sequence[Tensor], *, scale: int)
     for x in samples:
         top, left = (side // 4 for side in x.shape[2:])
         bottom, right = (3 * side // 4 for side in x.shape[2:])
-        alone = network(x[:, :, top:bottom, left:right])
-        whole = network(x)[:, :, top * scale : bottom * scale, left * scale : right * scale]
-        rows, columns = ((alone - whole).abs() > EFFECT)[0].any(dim=0).nonzero(as_tuple=True)
-        # To the nearest of the four edges.
-        down, right_of = rows // scale, columns // scale
-        near_row = torch.minimum(down, bottom - top - 1 - down)
-        near_column = torch.minimum(right_of, right - left - 1 - right_of)
-        if len(rows):
+        middle = x[:, :, top:bottom, left:right]
+        # Where a picture is alike everywhere, even its mean is that of its middle.
+        white = torch.ones_like(x)
+        white[:, :, top:bottom, left:right] = middle
+        alone = network(middle)
+        for whole in (x, white):
+            restored = network(whole)[:, :, top * scale : bottom * scale]
+            restored = restored[:, :, :, left * scale : right * scale]
+            differs = ((restored - alone).abs() > EFFECT)[0].any(dim=0)
+            rows, columns = (places // scale for places in differs.nonzero(as_tuple=True))
+            if not len(rows):
+                continue
+            # To the nearest of the four edges.
+            near_row = torch.minimum(rows, bottom - top - 1 - rows)
+            near_column = torch.minimum(columns, right - left - 1 - columns)
             halo = max(halo, int(torch.minimum(near_row, near_column).max()) + 1)
         if halo >= min(bottom - top, right - left) // 2:
             raise ReachError(
