@@ -75,11 +75,11 @@ def test_the_card_of_photo_x2_is_right() -> None:
     assert found.manifest is not None
     assert found.cost.size == found.manifest.tile
     assert found.cost.per_output_pixel is not None
-    # 3 to 64 channels, nine layers of 64, 64 to 12, and 1 x 1 from 3 to 12 beside them.
-    each = 9 * (3 * 64 + 9 * 64 * 64 + 64 * 12) + 3 * 12
+    # 3 to 64 channels, fourteen layers of 64, 64 to 12, and 1 x 1 from 3 to 12 beside them.
+    each = 9 * (3 * 64 + 14 * 64 * 64 + 64 * 12) + 3 * 12
     assert 4 * found.cost.per_output_pixel == each
-    assert round(each, -4) == 340_000
-    assert found.parameters == 341_104
+    assert round(each, -3) == 525_000
+    assert found.parameters == 525_744
 
 
 def test_what_is_no_weight_is_counted_apart() -> None:
