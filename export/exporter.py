@@ -122,7 +122,7 @@ def export_onnx(
                 f"{source.path}: {name} has values that are not finite; export another checkpoint"
             )
     multiple = measure_multiple(network, channels, source.scale)
-    for what, sides in (("tile", tile or static or source.tile), ("static", static)):
+    for what, sides in (("static", static), ("tile", tile or static or source.tile)):
         if sides is not None and any(side < 1 or side % multiple for side in sides):
             raise InputError(
                 f"{what} is {sides}; both sides must be positive multiples of {multiple}"

@@ -111,7 +111,7 @@ def _load_model(path: Path) -> Start:
         )
     if manifest.precision != "fp32":
         raise ModelError(
-            f"the weights in {path} are {manifest.precision}; train on its fp32 version"
+            f"the weights in {path} are {manifest.precision}; give the fp32 version of the model"
         )
     plain = fold(build(network.name, scale=network.scale, colour=network.colour, **network.params))
     names = plain.state_dict().keys()

@@ -89,7 +89,8 @@ def _unreadable(path: Path, error: Exception) -> InputError:
             "its weights alone: torch.save(model.state_dict(), 'weights.pth')"
         )
     reason = text.splitlines()[0]
-    if "weights only" in text.lower():
+    # A bare KeyError of a byte that is no part of a pickle, for one.
+    if "weights only" in text.lower() or not re.search("[a-z]{3}", text):
         reason = "it is no file that PyTorch wrote, or holds other things than weights"
     return InputError(f"{path} cannot be read as a checkpoint: {reason}")
 
