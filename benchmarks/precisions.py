@@ -53,7 +53,8 @@ def main() -> None:
         f"fp16: PSNR in dB against fp32 on the pictures of {PICTURES}, reduced by the model's "
         "scale, limited to 0 and 1, worst picture: with every weight and value rounded and sums in "
         "fp32 (simulated), and as ONNX Runtime computes it on the CPU; kept: nodes in fp32; "
-        "export_s: an fp32 file with all checks. int8: psnr_y as `restore-rt eval` measures it; "
+        "export_s: an fp32 file with all checks, one run. int8: psnr_y as `restore-rt eval` "
+        "measures it; "
         "time_ratio: time of int8 over fp32 in ONNX Runtime, taking turns in one process, "
         f"the fastest of nine runs each, in {ROUNDS} rounds"
     )
@@ -130,6 +131,7 @@ def measure_int8(name: str, data: Path, folder: Path) -> dict[str, Any]:
     x = np.random.default_rng(0).random((1, channels, *INT8[name]), dtype=np.float32)
     ratios = [time_ratio(fp32, [int8], x, threads=THREADS)[0] for _ in range(ROUNDS)]
     return {
+        "sha256": candidates[0].details["sha256"],
         "chosen": next(line for line in lines if line.endswith("is taken")),
         "psnr_y_fp32": round(quality[0], 4),
         "psnr_y": round(quality[1], 4),

@@ -20,6 +20,7 @@ from restore_rt.export.faults import ExportError
 
 __all__ = [
     "OPSET",
+    "OPSETS",
     "Conversion",
     "Values",
     "convert",
@@ -31,6 +32,8 @@ __all__ = [
 
 # The first that torch.onnx writes without a conversion, so the one that the most runtimes read.
 OPSET = 18
+# What it writes without one at all.
+OPSETS = range(18, 26)
 Array = NDArray[Any]
 Values = dict[str, Array]
 Alter = Callable[[str, Tensor], Tensor]
@@ -154,6 +157,9 @@ def convert(
         logger.setLevel(level)
     assert program is not None
     model: onnx.ModelProto = program.model_proto
+    written = {item.domain: item.version for item in model.opset_import}
+    if written.get("") != opset:
+        raise ExportError(f"PyTorch wrote operator set {written.get('')}, not {opset}")
     _strip(model)
     return Conversion(model, program.exported_program)
 

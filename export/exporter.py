@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from restore_rt.errors import InputError
 from restore_rt.export.conversion import (
     OPSET,
+    OPSETS,
     Conversion,
     convert,
     measure_multiple,
@@ -29,20 +30,19 @@ from restore_rt.export.halo import find_halo
 from restore_rt.export.interface import INTERFACES, take_bytes
 from restore_rt.export.quantization import choose_layers
 from restore_rt.export.samples import picture_samples, synthetic_samples
-from restore_rt.export.sources import Source, load_source
+from restore_rt.export.sources import DESCRIBED, Source, load_source
 from restore_rt.export.verification import compare, fitting, sizes_to_try
 from restore_rt.files import check_target, whole_file
 from restore_rt.manifest import PRECISIONS, Manifest, weights_sha256, write_manifest
+from restore_rt.modelfile.validation import MOST_FIXED_PIXELS, check_network
 from restore_rt.training.networks import fold
 
-__all__ = ["FLOORS", "ExportError", "export_onnx"]
+__all__ = ["FLOORS", "ExportError", "check_model_target", "export_onnx"]
 
 # Least PSNR against fp32 of any picture, in dB.
 FLOORS = {"fp16": 60.0, "int8": 42.0}
 # The largest difference of a frame's bytes from the planes, of 255: half of one is rounding.
 BYTE_TOLERANCE = 0.51
-# Samples on which nodes that need fp32 are looked for, which takes a run for each node.
-SEARCHED = 4
 Batch = NDArray[np.float32]
 
 
@@ -88,7 +88,7 @@ def export_onnx(
     tile
         Recommended height and width of a tile; None takes the source's, or `static`.
     opset
-        ONNX operator set, 18 or later.
+        ONNX operator set, one of `OPSETS`.
     overwrite
         An existing file may be replaced.
     say
@@ -112,9 +112,12 @@ def export_onnx(
         If the file cannot be written.
     """
     _check_options(precision, io, images, tolerance, opset)
-    check_target(out, overwrite=overwrite)
+    _check_sizes(static, tile)
+    check_model_target(out, overwrite=overwrite)
     if not isinstance(source, Source):
         source = load_source(source)
+    if out.exists() and source.path.exists() and out.samefile(source.path):
+        raise InputError(f"{out} is what is exported; give another name, so that it is kept")
     network, channels = source.network, source.channels
     for name, values in network.state_dict().items():
         if not torch.isfinite(values).all():
@@ -128,12 +131,18 @@ def export_onnx(
                 f"{what} is {sides}; both sides must be positive multiples of {multiple}"
             )
     pictures = picture_samples(images, source.colour, smallest=multiple) if images else []
+    if precision == "int8" and len(pictures) < 2:
+        raise InputError(
+            f"{images} holds one picture; int8 learns from one and is measured on another: give "
+            "two or more"
+        )
     plain = fold(copy.deepcopy(network))
     halo = find_halo(plain, channels, scale=source.scale, multiple=multiple)
     say(f"halo {halo.pixels}, multiple {multiple}, both measured; opset {opset}")
     if not halo.exact:
         say(
-            "what lies beyond the halo still changes outputs, by at most half of 255 on the samples"
+            "what lies beyond the halo still changes outputs, on the samples by at most half a "
+            "step of 8 bits"
         )
     # What is trained is compared with what was folded and exported, so the folding is checked too.
     conversion = convert(plain, channels, opset=opset, multiple=multiple, static=static)
@@ -150,15 +159,37 @@ def export_onnx(
     )
     if io == "u8":
         model = _of_bytes(model, samples.measured)
-    described = _describe(
-        source, model, halo.pixels, multiple, tile or static or source.tile, precision
+    described = {name: getattr(source, name) for name in DESCRIBED}
+    described["tile"] = tile or static or source.tile
+    manifest = Manifest(
+        **described,
+        halo=halo.pixels,
+        multiple=multiple,
+        precision=precision,
+        value_range=(0.0, 255.0) if io == "u8" else (0.0, 1.0),
+        sha256=weights_sha256(model),
     )
-    manifest = write_manifest(model, described)
+    manifest = write_manifest(model, manifest)
     onnx.checker.check_model(model, full_check=True)
+    # What the runtime would refuse to read is not to be written.
+    check_network(model)
     with whole_file(out, overwrite=overwrite) as temporary:
         temporary.write_bytes(model.SerializeToString(deterministic=True))
     say(f"wrote {out} ({out.stat().st_size} bytes)")
     return manifest
+
+
+def check_model_target(out: Path, *, overwrite: bool) -> None:
+    """Refuse, before any work, a path where no model can be written.
+
+    Raises
+    ------
+    InputError, OutputError
+        It does not end in .onnx, or as `restore_rt.files.check_target` says.
+    """
+    if out.suffix != ".onnx":
+        raise InputError(f"{str(out)!r} is no name for a model; it must end in .onnx")
+    check_target(out, overwrite=overwrite)
 
 
 def _check_options(
@@ -167,8 +198,8 @@ def _check_options(
     for name, value, allowed in (("precision", precision, PRECISIONS), ("io", io, INTERFACES)):
         if value not in allowed:
             raise InputError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
-    if opset < OPSET:
-        raise InputError(f"opset is {opset}; allowed are {OPSET} and later")
+    if opset not in OPSETS:
+        raise InputError(f"opset is {opset}; allowed are {OPSETS[0]} to {OPSETS[-1]}")
     if io == "float16" and precision != "fp16":
         raise InputError(f"io is 'float16' and precision {precision!r}; it goes with fp16 alone")
     if precision == "int8" and images is None:
@@ -177,6 +208,18 @@ def _check_options(
         raise InputError(
             f"tolerance is {tolerance}; it is the least PSNR of fp16 or int8 against fp32, in dB, "
             "above 0"
+        )
+
+
+def _check_sizes(static: tuple[int, int] | None, tile: tuple[int, int] | None) -> None:
+    if static is None:
+        return
+    if tile not in (None, static):
+        raise InputError(f"tile is {tile}, but static {static} is all that it takes; leave it out")
+    if static[0] * static[1] > MOST_FIXED_PIXELS:
+        raise InputError(
+            f"static is {static}, of {static[0] * static[1]} pixels; allowed are up to "
+            f"{MOST_FIXED_PIXELS}"
         )
 
 
@@ -226,7 +269,7 @@ def _reduced(
         return fp32
     compute = None
     if precision == "fp16":
-        keep = keep_what_needs_it(conversion, samples.measured[:SEARCHED], floor=floor, say=say)
+        keep = keep_what_needs_it(conversion, samples.measured, floor=floor, say=say)
         say(f"kept in fp32: {', '.join(keep) or 'nothing'}")
         model = to_half(fp32, keep=keep, float_io=float_io)
         compute = partial(simulate, conversion, keep)
@@ -238,8 +281,8 @@ def _reduced(
         least = min(least, measure_cost(fp32, model, samples.measured).least_psnr)
     if least < floor:
         raise ExportError(
-            f"the {precision} graph gives {least:.1f} dB against "
-            f"fp32, allowed is {floor:.1f}; the file was not written"
+            f"the {precision} graph gives {least:.1f} dB against fp32, allowed is {floor:.1f}: "
+            "lower --tolerance, or export in fp32; the file was not written"
         )
     say(f"{precision} {cost}")
     return model
@@ -266,30 +309,3 @@ def _of_bytes(model: onnx.ModelProto, samples: list[Batch]) -> onnx.ModelProto:
                 "the file was not written"
             )
     return made
-
-
-def _describe(
-    source: Source,
-    model: onnx.ModelProto,
-    halo: int,
-    multiple: int,
-    tile: tuple[int, int],
-    precision: str,
-) -> Manifest:
-    return Manifest(
-        name=source.name,
-        version=source.version,
-        task=source.task,
-        content=source.content,
-        scale=source.scale,
-        colour=source.colour,
-        halo=halo,
-        multiple=multiple,
-        tile=tile,
-        precision=precision,
-        sha256=weights_sha256(model),
-        trained_on=source.trained_on,
-        licence=source.licence,
-        recipe=source.recipe,
-        metrics=source.metrics,
-    )

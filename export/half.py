@@ -19,6 +19,8 @@ from restore_rt.export.faults import ExportError
 __all__ = ["keep_what_needs_it", "simulate", "to_half"]
 
 Batch = NDArray[np.float32]
+# Samples, the worst, on which each node is measured; others join them if they turn out to matter.
+SEARCHED = 4
 
 
 def to_half(
@@ -131,29 +133,51 @@ def keep_what_needs_it(
     ExportError
         If even keeping all nodes does not reach the floor.
     """
-    nodes = [node.name for node in conversion.model.graph.node]
     expected = [conversion.output(x) for x in samples]
 
-    def measured(keep: Collection[str]) -> float:
-        outputs = (simulate(conversion, keep, x) for x in samples)
-        return min(psnr(output, y) for output, y in zip(outputs, expected, strict=True))
+    def qualities(keep: Collection[str], which: Sequence[int]) -> list[float]:
+        return [psnr(simulate(conversion, keep, samples[n]), expected[n]) for n in which]
 
-    kept: set[str] = set()
-    quality = measured(kept)
-    if quality >= floor:
+    everywhere = range(len(samples))
+    found = qualities((), everywhere)
+    if min(found) >= floor:
         return ()
-    kept = _overflowing(conversion, samples)
-    quality = measured(kept) if kept else quality
-    if quality < floor:
-        say(f"fp16 throughout gives {quality:.1f} dB, below {floor:.1f}: measuring each node")
-        rest = [name for name in nodes if name not in kept]
-        gains = {name: measured(kept | {name}) for name in rest}
-        order = sorted(rest, key=lambda name: -gains[name])
-        if measured(set(nodes)) < floor:
+    say(
+        f"fp16 throughout gives {min(found):.1f} dB, below {floor:.1f}: looking for nodes that "
+        "need fp32"
+    )
+    probes = sorted(everywhere, key=found.__getitem__)[:SEARCHED]
+    while True:
+        kept = _search(
+            conversion,
+            _overflowing(conversion, [samples[n] for n in probes]),
+            lambda keep: min(qualities(keep, probes)),
+            floor,
+        )
+        found = qualities(kept, everywhere)
+        if min(found) >= floor:
+            return kept
+        # It is none of the probes, all of which reach the floor.
+        probes.append(found.index(min(found)))
+
+
+def _search(
+    conversion: Conversion,
+    needed: set[str],
+    measured: Callable[[Collection[str]], float],
+    floor: float,
+) -> tuple[str, ...]:
+    nodes = [node.name for node in conversion.model.graph.node]
+    kept = needed
+    if measured(kept) < floor:
+        if measured(nodes) < floor:
             raise ExportError(
                 f"weights and input in fp16 alone give less than {floor:.1f} dB against fp32; "
                 "lower --tolerance, or export in fp32"
             )
+        rest = [name for name in nodes if name not in kept]
+        gains = {name: measured(kept | {name}) for name in rest}
+        order = sorted(rest, key=lambda name: -gains[name])
         low, high = 0, len(order)
         while low < high:
             middle = (low + high) // 2
@@ -161,10 +185,13 @@ def keep_what_needs_it(
                 high = middle
             else:
                 low = middle + 1
-        kept |= set(order[:low])
-    for name in sorted(kept, key=nodes.index):
-        if measured(kept - {name}) >= floor:
-            kept.remove(name)
+        kept = kept | set(order[:low])
+    before = None
+    while kept != before:
+        before = set(kept)
+        for name in sorted(kept, key=nodes.index):
+            if measured(kept - {name}) >= floor:
+                kept = kept - {name}
     return tuple(sorted(kept, key=nodes.index))
 
 

@@ -78,7 +78,8 @@ def _find_effect(network: nn.Module, channels: int, *, scale: int, multiple: int
         except ReachError:
             continue
     raise ReachError(
-        f"what lies {side // 4} pixels away still changes the output by more than half of 255; "
+        f"what lies {side // 4} pixels away still changes the output by more than half a step of "
+        "8 bits; "
         "such a network cannot run on tiles"
     )
 

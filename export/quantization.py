@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,8 @@ def choose_layers(
         )
     chosen = min(good, key=lambda what: times[what])
     say(f"int8 in {chosen} is taken")
+    if times[chosen] >= 1:
+        say("on this CPU, with what else it does now, int8 is no faster than fp32")
     return graphs[chosen]
 
 
@@ -171,15 +174,22 @@ def _filled(model: onnx.ModelProto, layers: Sequence[str]) -> onnx.ModelProto:
     made.CopyFrom(model)
     graph = made.graph
     weights = {tensor.name: tensor for tensor in graph.initializer}
-    uses = [name for node in graph.node for name in node.input]
+    uses = Counter(name for node in graph.node for name in node.input)
+
+    def can_be_filled(node: onnx.NodeProto) -> bool:
+        own = all(name in weights and uses[name] == 1 for name in node.input[1:])
+        # More outputs would belong to other groups.
+        return own and all(item.i == 1 for item in node.attribute if item.name == "group")
+
     # Between the two a cut would keep them from being one.
     before_relu = {node.input[0] for node in graph.node if node.op_type == "Relu"}
     nodes = []
     for node in graph.node:
         nodes.append(node)
-        kernel = numpy_helper.to_array(weights[node.input[1]]) if node.name in layers else None
-        shared = any(uses.count(name) > 1 for name in node.input[1:])
-        if kernel is None or shared or len(kernel) >= LANES or node.output[0] in before_relu:
+        if node.name not in layers or not can_be_filled(node):
+            continue
+        kernel = numpy_helper.to_array(weights[node.input[1]])
+        if len(kernel) >= LANES or node.output[0] in before_relu:
             continue
         for name in node.input[1:]:
             values = numpy_helper.to_array(weights[name])

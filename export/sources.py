@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+import numpy as np
+import onnx
+import torch
 from torch import nn
 
 from restore_rt.errors import InputError, ModelError
+from restore_rt.export.conversion import open_session, run
+from restore_rt.export.samples import synthetic_samples
+from restore_rt.export.verification import TOLERANCE
 from restore_rt.manifest import read_manifest
-from restore_rt.modelfile import find_model, read_model
+from restore_rt.modelfile import find_model, is_model, read_model
 from restore_rt.training.checkpoint import load_checkpoint, load_weights
 from restore_rt.training.networks import build, fold
 from restore_rt.training.recipe import RecipeError, parse_recipe
-from restore_rt.training.starting import load_start
+from restore_rt.training.starting import start_of_model
 
-__all__ = ["Source", "load_source"]
+__all__ = ["DESCRIBED", "Source", "load_source"]
+
+# Of the inputs on which an exported file is compared with its network; a multiple of all that
+# networks need.
+SIDE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +63,10 @@ class Source:
         return 3 if self.colour == "rgb" else 1
 
 
+# What a source and a manifest both say.
+DESCRIBED = tuple(item.name for item in fields(Source)[2:])
+
+
 def load_source(
     source: str | Path,
     *,
@@ -78,7 +92,7 @@ def load_source(
     """
     path = Path(source)
     described = {"name": name, "content": content, "licence": licence}
-    if path.suffix == ".onnx" or not (path.suffix or path.exists()):
+    if is_model(path):
         _refuse(described, path)
         return _load_model(find_model(path))
     from restore_rt.export.foreign import describe
@@ -101,20 +115,41 @@ def _refuse(described: Mapping[str, str | None], path: Path) -> None:
 
 
 def _load_model(path: Path) -> Source:
-    manifest = read_manifest(read_model(path))
+    model = read_model(path)
+    manifest = read_manifest(model)
     if manifest is None or not manifest.recipe:
         whose = "its weights were trained by others" if manifest else "others exported it"
         raise ModelError(
             f"{path} is an ONNX file, and {whose}: restore_rt.load and restore-rt image --model "
             "take it as it is; to export again, give the checkpoint that it was made of"
         )
-    start = load_start(path)
+    start = start_of_model(model, path)
     assert start.network is not None
     net = start.network
     network = fold(build(net.name, scale=net.scale, colour=net.colour, **net.params)).eval()
     load_weights(network, start.weights, path)
-    described = {item.name: getattr(manifest, item.name) for item in fields(Source)[2:]}
-    return Source(path=path, network=network, **described)
+    described = {name: getattr(manifest, name) for name in DESCRIBED}
+    source = Source(path=path, network=network, **described)
+    _check_same(source, model)
+    return source
+
+
+def _check_same(source: Source, model: onnx.ModelProto) -> None:
+    """Refuse a file whose network another version of ours would compute otherwise."""
+    if model.graph.input[0].type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
+        raise ModelError(
+            f"{source.path} does not take float32 planes; give the file that --io float32 wrote"
+        )
+    session = open_session(model)
+    sides = [side.dim_value or SIDE for side in model.graph.input[0].type.tensor_type.shape.dim[2:]]
+    for x in synthetic_samples(source.channels, size=(sides[0], sides[1])):
+        with torch.no_grad():
+            expected = source.network(torch.from_numpy(x)).numpy()
+        if not np.abs(run(session, x) - expected).max() <= TOLERANCE:
+            raise ModelError(
+                f"{source.path} was made by another version of restore_rt, whose network of this "
+                "recipe computes something else; export the checkpoint again"
+            )
 
 
 def _load_checkpoint(path: Path) -> Source:
@@ -123,7 +158,7 @@ def _load_checkpoint(path: Path) -> Source:
         recipe = parse_recipe(state["recipe"])
     except RecipeError as error:
         raise RecipeError(f"the recipe in {path}: {error}") from None
-    net, model = recipe.network, recipe.model
+    net = recipe.network
     network = build(net.name, scale=net.scale, colour=net.colour, **net.params).eval()
     load_weights(network, state["average"], path)
     return Source(
@@ -131,13 +166,7 @@ def _load_checkpoint(path: Path) -> Source:
         network=network,
         scale=net.scale,
         colour=net.colour,
-        name=model.name,
-        version=model.version,
-        task=model.task,
-        content=model.content,
-        tile=model.tile,
-        trained_on=model.trained_on,
-        licence=model.licence,
         recipe=recipe.text,
         metrics={"step": float(state["step"]), **state["metrics"]},
+        **asdict(recipe.model),
     )

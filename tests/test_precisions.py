@@ -13,7 +13,8 @@ import restore_rt
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 NAMES = sorted(manifest.name for manifest in restore_rt.models())
-LEAST_FP16 = 55
+# What the export itself asks for.
+LEAST_FP16 = 60
 # In dB on Set14, and times as fast as fp32 on a CPU with VNNI.
 MOST_LOST, LEAST_FASTER = 0.15, 1.5
 MOST_SECONDS = 60
@@ -36,6 +37,7 @@ def test_fp16_costs_little(record: Any, name: str) -> None:
 @pytest.mark.parametrize("name", ["photo-x2", "video-x2"])
 def test_int8_costs_little_and_gains_much(record: Any, name: str) -> None:
     figures = record["int8"][name]
+    assert figures["sha256"] == {m.name: m.sha256 for m in restore_rt.models()}[name]
     assert figures["psnr_y_fp32"] - figures["psnr_y"] <= MOST_LOST
     assert 1 / figures["time_ratio"]["median"] >= LEAST_FASTER
 

@@ -6,18 +6,22 @@ import copy
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError, ModelError
-from restore_rt.manifest import read_manifest
-from restore_rt.modelfile import find_model, read_model
+from restore_rt.manifest import check_intact, read_manifest
+from restore_rt.modelfile import find_model, is_model, read_model
 from restore_rt.training.checkpoint import load_checkpoint, load_weights
 from restore_rt.training.networks import build, deepen, fold, unfold
 from restore_rt.training.recipe import Network, RecipeError, parse_recipe
 
-__all__ = ["WEIGHTS", "Start", "load_start"]
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["WEIGHTS", "Start", "load_start", "start_of_model"]
 
 # What a checkpoint must have for a run to begin with it.
 WEIGHTS = ("recipe", "average")
@@ -92,17 +96,26 @@ def load_start(source: str | Path) -> Start:
         If there is no such file or model, or its weights cannot be told.
     """
     path = Path(source)
-    if path.suffix == ".onnx" or not (path.suffix or path.exists()):
-        return _load_model(find_model(path))
+    if is_model(path):
+        path = find_model(path)
+        return start_of_model(read_model(path), path)
     content = load_checkpoint(path, needs=WEIGHTS)
     return Start(path, _network_of(content["recipe"]), content["average"], folded=False)
 
 
-def _load_model(path: Path) -> Start:
+def start_of_model(model: onnx.ModelProto, path: Path) -> Start:
+    """Take the weights of a model that the export stage wrote, read from `path`.
+
+    Raises
+    ------
+    ModelError
+        If it was changed since, or does not say which network it is.
+    """
     from onnx import numpy_helper
 
-    model = read_model(path)
     manifest = read_manifest(model)
+    if manifest is not None:
+        check_intact(model, manifest, path)
     network = _network_of(manifest.recipe) if manifest else None
     if manifest is None or network is None:
         raise ModelError(

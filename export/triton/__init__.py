@@ -1,5 +1,5 @@
 """Model repositories of Triton Inference Server; needs neither PyTorch nor Triton."""
 
-from restore_rt.export.triton.repository import write_repository
+from restore_rt.export.triton.repository import check_place, write_repository
 
-__all__ = ["write_repository"]
+__all__ = ["check_place", "write_repository"]

@@ -16,7 +16,7 @@ from restore_rt.export.triton.config import Device, Serving, Versions, config_te
 from restore_rt.export.triton.models import ServedModel, read_served_model
 from restore_rt.files import output_error
 
-__all__ = ["write_repository"]
+__all__ = ["check_place", "write_repository"]
 
 _CONFIG = "config.pbtxt"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -106,12 +106,12 @@ def write_repository(
         gpus=gpus,
         versions=versions,
     )
-    if type(version) is not int or not 1 <= version <= _MOST_VERSION:
-        raise InputError(f"version is {version!r}; it must be a whole number from 1 upwards")
     models = _models(model_paths, name)
+    for model in models:
+        check_place(directory, model.name, version, overwrite=overwrite)
     texts = {model.name: _config(model, serving, parameters or {}) for model in models}
     for model in models:
-        _check_place(directory / model.name, texts[model.name], version, overwrite=overwrite)
+        _check_config(directory / model.name, texts[model.name], overwrite=overwrite)
     _write(models, texts, directory, version)
     return [directory / model.name for model in models]
 
@@ -122,12 +122,6 @@ def _models(paths: Sequence[Path], name: str | None) -> list[ServedModel]:
     if name is not None and len(paths) > 1:
         raise InputError(f"name is {name!r}, for {len(paths)} models; give one model, or no name")
     models = [read_served_model(path, name) for path in paths]
-    for model in models:
-        if not _NAME.fullmatch(model.name):
-            raise InputError(
-                f"{model.name!r} cannot be the name of a model in Triton: allowed are letters, "
-                "digits, _, - and dots, not first; give another name"
-            )
     twice = [name for name, count in Counter(model.name for model in models).items() if count > 1]
     if twice:
         raise InputError(f"two models are called {twice[0]!r}; write them one by one, with names")
@@ -146,29 +140,51 @@ def _config(model: ServedModel, serving: Serving, parameters: Mapping[str, str])
     )
 
 
-def _check_place(folder: Path, text: str, version: int, *, overwrite: bool) -> None:
-    """Refuse, before anything is written, what would replace something unasked."""
+def check_place(directory: Path, name: str, version: int, *, overwrite: bool = False) -> None:
+    """Refuse, before any work, a model or version that a repository cannot have or would lose.
+
+    Raises
+    ------
+    InputError
+        The name or the version is none, is taken, or lies where a file is.
+    OutputError
+        The repository cannot be read.
+    """
+    if type(version) is not int or not 1 <= version <= _MOST_VERSION:
+        raise InputError(f"version is {version!r}; it must be a whole number from 1 upwards")
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot be the name of a model in Triton: allowed are letters, digits, _, - "
+            "and dots, not first; give another name"
+        )
+    folder = directory / name
     try:
-        for path in (folder, folder.parent):
+        for path in (folder, directory):
             if path.exists() and not path.is_dir():
                 raise InputError(f"cannot write to {path}: it is a file, not a folder")
-        if overwrite:
-            return
-        if (folder / str(version)).exists():
+        if not overwrite and (folder / str(version)).exists():
             raise InputError(
                 f"{folder / str(version)} exists; give another version, or --overwrite to "
                 "replace it"
             )
-        config = folder / _CONFIG
-        if config.exists() and config.read_text("utf-8", errors="replace") != text:
-            raise InputError(
-                f"{config} differs from what this model and these options need, and all versions "
-                "share it; give the options of before, or --overwrite to replace it"
-            )
     except OSError as error:
-        if isinstance(error, RestoreError):
-            raise
         raise output_error(error, folder) from error
+
+
+def _check_config(folder: Path, text: str, *, overwrite: bool) -> None:
+    """Refuse a configuration that would replace another one unasked."""
+    config = folder / _CONFIG
+    try:
+        if overwrite or not config.exists():
+            return
+        before = config.read_text("utf-8", errors="replace")
+    except OSError as error:
+        raise output_error(error, folder) from error
+    if before != text:
+        raise InputError(
+            f"{config} differs from what this model and these options need, and all versions "
+            "share it; give the options of before, or --overwrite to replace it"
+        )
 
 
 def _write(

@@ -28,9 +28,16 @@ _LIBRARIES = (
     ("av", ("av",), "video", "restore-rt[video]"),
     ("onnxscript", ("onnxscript",), "exporting models", "restore-rt[export]"),
     ("torch", ("torch",), "training and exporting models", "restore-rt[train]"),
+    ("tensorrt", ("tensorrt",), "building engines on a GPU", "restore-rt[tensorrt]"),
+    (
+        "tensorrt_rtx_bindings",
+        ("tensorrt_rtx_cu13_bindings",),
+        "building engines without a GPU",
+        "restore-rt[rtx]",
+    ),
 )
 # Heavy to import and not needed to run a model: being installed is enough.
-_NOT_IMPORTED = ("torch", "onnxscript")
+_NOT_IMPORTED = ("torch", "onnxscript", "tensorrt", "tensorrt_rtx_bindings")
 _TEST_SHAPE = (48, 64, 3)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,8 +12,9 @@ import typer
 
 from restore_rt.cli import options
 from restore_rt.cli.console import emit, note
-from restore_rt.errors import InputError
-from restore_rt.files import check_target
+from restore_rt.cli.memory import out_of_memory
+from restore_rt.errors import InputError, RestoreError
+from restore_rt.files import whole_file
 
 __all__ = ["export"]
 
@@ -106,7 +108,7 @@ def export(
         typer.Option("--licence", help="That of its weights.", show_default="unknown"),
     ] = None,
     opset: Annotated[
-        int, typer.Option("--opset", metavar="N", help="ONNX operator set, 18 or later.")
+        int, typer.Option("--opset", metavar="N", help="ONNX operator set, 18 to 25.")
     ] = 18,
     as_json: options.JsonOption = False,
     overwrite: options.OverwriteOption = False,
@@ -115,14 +117,14 @@ def export(
 
     What was trained and what was exported are compared at many sizes, how far the network looks is
     measured, and so is what a lower precision costs; a file that would be wrong is not written, and
-    the first node that departs is named. Nodes that fp16 would spoil stay in fp32: the fewest that
-    do, found by measurement. Of int8, the fastest choice of first and last layer is taken that
+    the first node that departs is named. Nodes that fp16 would spoil stay in fp32: few, found by
+    measurement. Of int8, the fastest choice of first and last layer is taken that
     --tolerance allows.
     """
     try:
-        from restore_rt.export.exporter import export_onnx
+        from restore_rt.export.exporter import check_model_target, export_onnx
         from restore_rt.export.sources import load_source
-        from restore_rt.export.triton import write_repository
+        from restore_rt.export.triton import check_place, write_repository
     except ImportError as error:
         raise InputError(
             f"exporting needs {error.name}; pip install 'restore-rt[export]'"
@@ -132,26 +134,41 @@ def export(
         raise InputError("nothing is to be written; name a file with -o, or a folder with --triton")
     if out is not None:
         # Before a checkpoint is read, which may take long.
-        check_target(out, overwrite=overwrite)
+        check_model_target(out, overwrite=overwrite)
     sides = options.parse_tile(tile)
+    read = load_source(source, name=name, content=content, licence=licence)
+    if triton is not None:
+        check_place(triton, read.name, triton_version, overwrite=overwrite)
     with tempfile.TemporaryDirectory(prefix="restore-rt-") as folder:
-        file = out or Path(folder, "model.onnx")
-        manifest = export_onnx(
-            load_source(source, name=name, content=content, licence=licence),
-            file,
-            precision=precision,
-            io=io,
-            static=options.parse_size("--static", static),
-            images=images,
-            tolerance=tolerance,
-            tile=(sides, sides) if isinstance(sides, int) else sides,
-            opset=opset,
-            overwrite=overwrite,
-            say=note,
-        )
+        # A repository that refuses the model must not leave a file behind, so that comes first.
+        file = out if out is not None and triton is None else Path(folder, "model.onnx")
+        try:
+            manifest = export_onnx(
+                read,
+                file,
+                precision=precision,
+                io=io,
+                static=options.parse_size("--static", static),
+                images=images,
+                tolerance=tolerance,
+                tile=(sides, sides) if isinstance(sides, int) else sides,
+                opset=opset,
+                overwrite=overwrite,
+                say=note,
+            )
+        except (MemoryError, RuntimeError) as error:
+            # PyTorch's is a RuntimeError.
+            if not out_of_memory(error):
+                raise
+            raise RestoreError(
+                "out of memory: give a smaller --static, or smaller pictures in --images"
+            ) from error
         written = [] if out is None else [out]
         if triton is not None:
             written += write_repository([file], triton, version=triton_version, overwrite=overwrite)
+            if out is not None:
+                with whole_file(out, overwrite=overwrite) as temporary:
+                    shutil.copyfile(file, temporary)
     lines = "\n".join(map(str, written))
     emit({"files": written, **dataclasses.asdict(manifest)}, lines, as_json=as_json)
     return 0

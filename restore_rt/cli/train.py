@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from restore_rt.cli.console import note
+from restore_rt.cli.memory import out_of_memory
 from restore_rt.errors import InputError, RestoreError
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def train(
             raise SystemExit(128 + signal.SIGINT) from None
         except (MemoryError, RuntimeError) as error:
             # PyTorch's error for GPUs is a RuntimeError too.
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             raise RestoreError(_what_takes_memory(what)) from error
     if stop.done is not None:
@@ -202,15 +203,6 @@ def _bar(label: str, end: int) -> Iterator[Callable[[int, str], None]]:
             bars.update(task, completed=done, figures=figures)
 
         yield follow
-
-
-def _out_of_memory(error: Exception) -> bool:
-    import torch
-
-    # What PyTorch's allocator for CPUs says has no type of its own.
-    return isinstance(
-        error, (MemoryError, torch.OutOfMemoryError)
-    ) or "can't allocate memory" in str(error)
 
 
 def _what_takes_memory(recipe: Recipe) -> str:

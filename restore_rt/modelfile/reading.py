@@ -13,7 +13,7 @@ from restore_rt.modelfile.validation import check_network, one_line
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["find_model", "read_model"]
+__all__ = ["find_model", "is_model", "read_model"]
 
 # What protocol buffers allow.
 _MOST_BYTES = 2**31 - 1
@@ -36,6 +36,15 @@ def find_model(model: str | os.PathLike[str]) -> Path:
             f"{', '.join(manifest.name for manifest in zoo.models())}"
         )
     return zoo.path_of(str(path))
+
+
+def is_model(path: Path) -> bool:
+    """Tell whether a path is for ``find_model``: an ``.onnx`` file, or a bare name of no file.
+
+    A folder of that name, which a run or a repository may have made, does not hide the model.
+    """
+    bare = not path.suffix and path.parent == Path()
+    return path.suffix == ".onnx" or (bare and not path.is_file())
 
 
 def read_model(path: Path) -> onnx.ModelProto:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from restore_rt.backends import dimensions, inputs_of
 from restore_rt.errors import BackendError, InputError, ModelError
 from restore_rt.manifest import COLOURS, MOST_SCALE, Manifest, weights_sha256
+from restore_rt.modelfile.tensors import type_name
 
 if TYPE_CHECKING:
     import onnx
@@ -75,10 +76,11 @@ def read_interface(network: onnx.ModelProto, path: Path) -> Interface:
             "each, of shape (N, C, H, W)"
         )
     for value in (inputs[0], outputs[0]):
-        if value.type.tensor_type.elem_type != _FLOAT:
+        kind = value.type.tensor_type.elem_type
+        if kind != _FLOAT:
             raise ModelError(
-                f"{value.name!r} of {path} is not float32, which networks on the CPU must take and "
-                "give: export the model as fp32"
+                f"{value.name!r} of {path} is {type_name(kind)}; networks on the CPU take and give "
+                "float32: export the model with --io float32"
             )
     return Interface(*(side if isinstance(side, int) else None for side in shape))
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import onnx
     from google.protobuf.message import Message
 
-__all__ = ["check_network", "one_line"]
+__all__ = ["MOST_FIXED_PIXELS", "check_network", "one_line"]
 
 _MOST_NODES = 100_000
 _DEEPEST = 16
 _LONGEST = 500
 # A frame of 8K: a network of a larger size alone does not run on tiles.
-_MOST_FIXED_PIXELS = 2**25
+MOST_FIXED_PIXELS = 2**25
 # Where height and width are free, memory is looked at for a tile of this side.
 _SIDE = 32
 # Far more than real networks need: 1,024 channels of float32 at 8 times the height and width.
@@ -180,9 +180,9 @@ def _check_memory(model: onnx.ModelProto) -> None:
     height, width = (
         side if isinstance(side, int) else _SIDE for side in (sides[axes[0]], sides[axes[1]])
     )
-    if not (height > 0 and width > 0 and height * width <= _MOST_FIXED_PIXELS):
+    if not (height > 0 and width > 0 and height * width <= MOST_FIXED_PIXELS):
         raise ModelError(
-            f"it takes frames of {width}x{height} alone; allowed are up to {_MOST_FIXED_PIXELS} "
+            f"it takes frames of {width}x{height} alone; allowed are up to {MOST_FIXED_PIXELS} "
             "pixels"
         )
     try:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 State = dict[str, Tensor]
+
+
+def saved(content: Any, path: Path, **options: Any) -> Path:
+    """Write what a checkpoint holds."""
+    torch.save(content, path, **options)
+    return path
 
 
 def srvgg_state(*, width: int, convs: int, scale: int, channels: int = 3) -> State:

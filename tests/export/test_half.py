@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import onnx
@@ -8,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from restore_rt.export import ExportError
+from restore_rt.export import ExportError, half
 from restore_rt.export.conversion import Conversion, convert, open_session, run
 from restore_rt.export.cost import measure_cost, psnr
 from restore_rt.export.half import keep_what_needs_it, simulate, to_half
@@ -100,7 +101,7 @@ def test_the_simulation_rounds_weights_and_values(network: nn.Module, compact: C
 
 
 def test_nodes_with_values_that_fp16_does_not_hold_stay(scaled: Conversion) -> None:
-    kept = keep_what_needs_it(scaled, SAMPLES, floor=60, say=pytest.fail)
+    kept = keep_what_needs_it(scaled, SAMPLES, floor=60, say=lambda line: None)
     kinds = {node.name: node.op_type for node in scaled.model.graph.node}
     assert sorted(kinds[name] for name in kept) == ["Conv", "Div", "Mul"]
     made = to_half(scaled.model, keep=kept)
@@ -148,7 +149,27 @@ def test_a_higher_floor_keeps_more_and_no_more_than_it_takes(compact: Conversion
     assert quality(kept) >= floor
     assert 0 < len(kept) < len(everything)
     assert all(quality(kept - {name}) < floor for name in kept)
-    assert "measuring each node" in said[0]
+    assert "looking for nodes that need fp32" in said[0]
+
+
+def test_a_sample_that_was_not_among_the_worst_counts_too(
+    compact: Conversion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = [compact.output(x) for x in SAMPLES]
+    worst = min(psnr(simulate(compact, (), x), y) for x, y in zip(SAMPLES, outputs, strict=True))
+    searched: list[float] = []
+    search = half._search
+
+    def nothing_at_first(*arguments: Any) -> tuple[str, ...]:
+        searched.append(arguments[3])
+        return () if len(searched) == 1 else search(*arguments)
+
+    monkeypatch.setattr(half, "SEARCHED", 1)
+    monkeypatch.setattr(half, "_search", nothing_at_first)
+    kept = keep_what_needs_it(compact, SAMPLES, floor=worst + 1, say=lambda line: None)
+    assert len(searched) >= 2
+    for x, y in zip(SAMPLES, outputs, strict=True):
+        assert psnr(simulate(compact, kept, x), y) >= worst + 1
 
 
 def test_what_no_node_can_mend_is_refused(compact: Conversion) -> None:

@@ -36,7 +36,7 @@ def convolutions(model: onnx.ModelProto) -> list[str]:
     return [node.name for node in model.graph.node if node.op_type == "Conv"]
 
 
-def outputs(model: onnx.ModelProto) -> list[NDArray[np.float32]]:
+def outputs_of(model: onnx.ModelProto) -> list[NDArray[np.float32]]:
     """Return what a model gives for each sample."""
     session = open_session(model)
     return [run(session, x) for x in SAMPLES]
@@ -59,7 +59,7 @@ def test_layers_become_int8_and_others_stay(model: onnx.ModelProto) -> None:
     # A ReLU became a part of the layer before it: what follows is quantised once.
     kinds = [node.op_type for node in made.graph.node]
     assert kinds.count("Relu") <= 2
-    for expected, actual in zip(outputs(model), outputs(made), strict=True):
+    for expected, actual in zip(outputs_of(model), outputs_of(made), strict=True):
         assert actual.shape == expected.shape
         assert 40 < psnr(actual, expected) < 100
 
@@ -72,7 +72,7 @@ def test_a_last_layer_with_few_outputs_is_filled_and_cut(model: onnx.ModelProto)
     assert not kernel[4:].any()
     assert kernel[:4].any()
     assert [node.op_type for node in made.graph.node].count("Slice") == 1
-    for expected, actual in zip(outputs(model), outputs(made), strict=True):
+    for expected, actual in zip(outputs_of(model), outputs_of(made), strict=True):
         assert psnr(actual, expected) > 40
 
 
@@ -101,3 +101,34 @@ def test_what_costs_too_much_is_refused(model: onnx.ModelProto) -> None:
 def test_a_network_that_only_moves_values_has_no_layers() -> None:
     with pytest.raises(ExportError, match="no convolution that can be int8"):
         choose_layers(network(nearest(1, 2), 2), SAMPLES, SAMPLES, floor=1, say=lambda line: None)
+
+
+def test_layers_of_groups_are_not_filled() -> None:
+    rng = np.random.default_rng(0)
+    nodes, weights, name = [], [], "x"
+    for index, (outputs, inputs, group) in enumerate([(9, 1, 1), (9, 1, 9), (1, 9, 1)]):
+        kernel = rng.normal(size=(outputs, inputs, 3, 3)).astype(np.float32) / 9
+        weights.append(numpy_helper.from_array(kernel, f"w{index}"))
+        out = "y" if index == 2 else f"c{index}"
+        nodes.append(
+            onnx.helper.make_node(
+                "Conv", [name, f"w{index}"], [out], f"n{index}", pads=[1] * 4, group=group
+            )
+        )
+        name = out
+    sides = ["n", 1, "h", "w"]
+    graph = onnx.helper.make_graph(
+        nodes,
+        "groups",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, sides)],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, sides)],
+        weights,
+    )
+    opsets = [onnx.helper.make_opsetid("", 18)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    made = to_int8(model, ["n0", "n1", "n2"], SAMPLES)
+    kinds = [node.op_type for node in made.graph.node]
+    # The first and the last are.
+    assert kinds.count("Slice") == 2
+    for expected, actual in zip(outputs_of(model), outputs_of(made), strict=True):
+        assert np.abs(actual - expected).max() <= 0.05 * np.abs(expected).max()

@@ -136,11 +136,11 @@ Build = Callable[[Path], Path]
     [
         (
             lambda path: graph(path, IDENTITY, kind=TensorProto.UINT8),
-            "'x' of .* is not float32",
+            "'x' of .* is uint8; .* float32: export the model with --io float32",
         ),
         (
             lambda path: graph(path, IDENTITY, kind=TensorProto.FLOAT16),
-            "'x' of .* is not float32",
+            "'x' of .* is float16; .* float32",
         ),
         (
             lambda path: graph(
