@@ -276,13 +276,10 @@ def _reduced(
     else:
         model = choose_layers(fp32, samples.calibration, samples.measured, floor=floor, say=say)
     cost = measure_cost(fp32, model, samples.measured, compute=compute)
-    least = cost.least_psnr
-    if compute:
-        least = min(least, measure_cost(fp32, model, samples.measured).least_psnr)
-    if least < floor:
+    if cost.least_psnr < floor:
         raise ExportError(
-            f"the {precision} graph gives {least:.1f} dB against fp32, allowed is {floor:.1f}: "
-            "lower --tolerance, or export in fp32; the file was not written"
+            f"the {precision} graph gives {cost.least_psnr:.1f} dB against fp32, allowed is "
+            f"{floor:.1f}: lower --tolerance, or export in fp32; the file was not written"
         )
     say(f"{precision} {cost}")
     return model

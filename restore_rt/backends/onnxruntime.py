@@ -14,12 +14,30 @@ from restore_rt.errors import BackendError
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["OnnxRuntimeBackend"]
+__all__ = ["OnnxRuntimeBackend", "import_onnxruntime"]
 
 # A frame needs two shapes at most, full batches and the last one; each keeps memory of its own.
 _SESSIONS_KEPT = 2
 
 _OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
+
+
+def import_onnxruntime() -> Any:
+    """Import the library.
+
+    Raises
+    ------
+    BackendError
+        It is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BackendError(
+            "running a model needs ONNX Runtime, which is not installed: "
+            "pip install 'restore-rt[cpu]'"
+        ) from error
+    return onnxruntime
 
 
 class OnnxRuntimeBackend:
@@ -45,13 +63,7 @@ class OnnxRuntimeBackend:
     provider = "cpu"
 
     def __init__(self, model: onnx.ModelProto, *, threads: int) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise BackendError(
-                "running a model needs ONNX Runtime, which is not installed: "
-                "pip install 'restore-rt[cpu]'"
-            ) from error
+        onnxruntime = import_onnxruntime()
         self._library = onnxruntime
         self._blob = model.SerializeToString()
         self._threads = threads

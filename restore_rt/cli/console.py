@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,10 @@ from restore_rt.errors import RestoreError
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.progress import ProgressColumn, Task
+    from rich.table import Table
     from rich.text import Text
 
-__all__ = ["emit", "explain", "fail", "note", "progress", "show_traceback"]
+__all__ = ["emit", "explain", "fail", "note", "parts_table", "progress", "show_traceback"]
 
 _TRACEBACK = "RESTORE_RT_TRACEBACK"
 _SECONDS_BETWEEN_LINES = 5.0
@@ -75,6 +76,30 @@ def emit(data: Mapping[str, Any], text: RenderableType, *, as_json: bool) -> Non
 
         width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL
         Console(file=sys.stdout, width=width).print(text)
+
+
+def parts_table(parts: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> Table:
+    """Return a table of two columns in parts, each with its title; texts are shown as they are.
+
+    What could steer a terminal is shown as question marks.
+    """
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, rows in parts:
+        table.add_row(f"[bold]{title}[/]", "")
+        for name, text in rows:
+            table.add_row(f"  {escape(_printable(name))}", escape(_printable(text)))
+        table.add_row("", "")
+    return table
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 @contextmanager

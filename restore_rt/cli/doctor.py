@@ -6,12 +6,13 @@ import importlib
 import os
 import platform
 import time
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore_rt.cli import options
-from restore_rt.cli.console import emit
+from restore_rt.cli.console import emit, parts_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -170,26 +171,18 @@ def _self_test() -> list[dict[str, Any]]:
 
 
 def _table(report: dict[str, Any]) -> Table:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
+    table = parts_table(_parts(report))
+    table.add_row("[bold]Verdict[/]", "ready" if report["ok"] else "no model runs here, see above")
+    return table
 
-    table = Table(box=box.SIMPLE, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
 
-    def part(title: str, rows: list[tuple[str, str]]) -> None:
-        table.add_row(f"[bold]{title}[/]", "")
-        for name, text in rows:
-            table.add_row(f"  {name}", escape(text))
-        table.add_row("", "")
-
-    part("This machine", list(report["system"].items()))
-    part("Libraries", [(entry["name"], _state(entry)) for entry in report["libraries"]])
+def _parts(report: dict[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    yield "This machine", list(report["system"].items())
+    yield "Libraries", [(entry["name"], _state(entry)) for entry in report["libraries"]]
     if report["warnings"]:
-        part("Warnings", [("", text) for text in report["warnings"]])
-    part("Providers", list(report["providers"].items()))
-    part("Video encoders", list(report["encoders"].items()))
+        yield "Warnings", [("", text) for text in report["warnings"]]
+    yield "Providers", list(report["providers"].items())
+    yield "Video encoders", list(report["encoders"].items())
     height, width, _ = _TEST_SHAPE
     rows = [
         (
@@ -201,9 +194,7 @@ def _table(report: dict[str, Any]) -> Table:
         )
         for test in report["self_test"]
     ]
-    part("Self-test", rows)
-    table.add_row("[bold]Verdict[/]", "ready" if report["ok"] else "no model runs here, see above")
-    return table
+    yield "Self-test", rows
 
 
 def _state(entry: dict[str, Any]) -> str:

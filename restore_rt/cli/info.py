@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from restore_rt.cli import options
-from restore_rt.cli.console import emit
+from restore_rt.cli.console import emit, parts_table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from restore_rt.modelfile.inspection import Inspection, Port
 
 __all__ = ["info"]
@@ -45,7 +44,7 @@ def info(
     from restore_rt.modelfile.inspection import inspect_model
 
     found = inspect_model(model, size=options.parse_size("--size", size))
-    emit(_data(found), _table(found), as_json=as_json)
+    emit(_data(found), parts_table(_parts(found)), as_json=as_json)
 
 
 def _data(found: Inspection) -> dict[str, Any]:
@@ -54,29 +53,14 @@ def _data(found: Inspection) -> dict[str, Any]:
     return data
 
 
-def _table(found: Inspection) -> Table:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-
-    def part(title: str, rows: list[tuple[str, str]]) -> None:
-        table.add_row(f"[bold]{title}[/]", "")
-        for name, text in rows:
-            table.add_row(f"  {escape(_printable(name))}", escape(_printable(text)))
-        table.add_row("", "")
-
-    part("File", _file(found))
-    part("Manifest", _manifest(found))
-    part("Network", _network(found))
-    part(_at(found), _cost(found))
-    part("Runs on", [(name, _verdict(item)) for name, item in found.providers.items()])
+def _parts(found: Inspection) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    yield "File", _file(found)
+    yield "Manifest", _manifest(found)
+    yield "Network", _network(found)
+    yield _at(found), _cost(found)
+    yield "Runs on", [(name, _verdict(item)) for name, item in found.providers.items()]
     if found.notes:
-        part("Notes", [("", text) for text in found.notes])
-    return table
+        yield "Notes", [("", text) for text in found.notes]
 
 
 def _file(found: Inspection) -> list[tuple[str, str]]:
@@ -146,8 +130,3 @@ def _megabytes(count: int | None) -> str:
 
 def _verdict(item: Any) -> str:
     return f"{'yes' if item.runs else 'no'}: {item.reason}"
-
-
-def _printable(text: str) -> str:
-    """Keep what a file says from steering the terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.backends import dimensions, inputs_of
-from restore_rt.errors import BackendError, InputError, ModelError
+from restore_rt.backends.onnxruntime import import_onnxruntime
+from restore_rt.errors import InputError, ModelError
 from restore_rt.manifest import COLOURS, MOST_SCALE, Manifest, weights_sha256
 from restore_rt.modelfile.tensors import type_name
+from restore_rt.modelfile.validation import one_line
 
 if TYPE_CHECKING:
     import onnx
@@ -167,13 +169,7 @@ class _Trial:
     """Runs a network of which only the type of the input is known."""
 
     def __init__(self, network: onnx.ModelProto, interface: Interface, threads: int) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise BackendError(
-                "running a model needs ONNX Runtime, which is not installed: "
-                "pip install 'restore-rt[cpu]'"
-            ) from error
+        onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         # Failures are told in an error of ours.
@@ -186,7 +182,7 @@ class _Trial:
                 network.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
-            self._failure = f"ONNX Runtime cannot open it: {_one_line(error)}"
+            self._failure = f"ONNX Runtime cannot open it: {one_line(error)}"
 
     @property
     def multiples(self) -> tuple[int, ...]:
@@ -204,7 +200,7 @@ class _Trial:
             try:
                 (made,) = self._session.run(None, {self._name: np.full(shape, _GREY, np.float32)})
             except Exception as error:
-                return f"it fails on an input of {shape} ({_one_line(error)})"
+                return f"it fails on an input of {shape} ({one_line(error)})"
             scale = made.shape[2] // height if made.ndim == 4 else 0
             wanted = (*shape[:2], scale * height, scale * width)
             if made.shape != wanted or not 1 <= scale <= MOST_SCALE:
@@ -237,11 +233,6 @@ def _fault(made: NDArray[Any]) -> str:
     if abs(middle) > _FAR_FROM_GREY:
         return f"of mid-grey, {_GREY}, it makes {middle:.4g}, so its values are not 0 to 1"
     return ""
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _manifest(

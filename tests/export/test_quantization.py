@@ -116,7 +116,7 @@ def test_layers_of_groups_are_not_filled() -> None:
             )
         )
         name = out
-    sides = ["n", 1, "h", "w"]
+    sides: list[str | int | None] = ["n", 1, "h", "w"]
     graph = onnx.helper.make_graph(
         nodes,
         "groups",
