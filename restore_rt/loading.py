@@ -10,7 +10,6 @@ from restore_rt.backends import open_backend
 from restore_rt.errors import InputError, ModelError
 from restore_rt.manifest import Manifest, check_intact, read_manifest
 from restore_rt.modelfile import find_model, read_model
-from restore_rt.modelfile.undescribed import describe, read_interface
 from restore_rt.restorer import Restorer
 from restore_rt.tiled import TiledNetwork
 from restore_rt.tiling import SharedSizes, TileSizes
@@ -71,6 +70,9 @@ def load(
     InputError
         An option has a value that is not allowed.
     """
+    # Late: importing restore_rt stays quick.
+    from restore_rt.modelfile.undescribed import read_interface
+
     threads = thread_count(threads)
     path = find_model(model)
     network = read_model(path)
@@ -122,6 +124,8 @@ def thread_count(threads: int | None) -> int:
 def _describe(
     network: onnx.ModelProto, path: Path, *, scale: int | None, colour: str | None, threads: int
 ) -> Manifest:
+    from restore_rt.modelfile.undescribed import describe, read_interface
+
     manifest = read_manifest(network)
     if manifest is None:
         return describe(network, path, scale=scale, colour=colour, threads=threads)

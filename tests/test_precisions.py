@@ -48,11 +48,15 @@ def test_an_export_is_quick(record: Any) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_guide_tells_what_was_measured(record: Any, name: str) -> None:
+    assert f"ONNX Runtime {record['machine']['libraries']['onnxruntime']}:" in GUIDE
     cells = [f"{record['fp16'][name]['simulated']:.1f}"]
     found = record["int8"].get(name)
     if found:
         cells.append(f"{found['psnr_y_fp32'] - found['psnr_y']:.2f}")
-        cells.append(f"{1 / found['time_ratio']['median']:.1f}")
+        median, slowest, fastest = (
+            1 / found["time_ratio"][key] for key in ("median", "max", "min")
+        )
+        cells.append(f"{median:.1f} ({slowest:.1f} to {fastest:.1f})")
     else:
         cells += ["-", "-"]
     assert f"| `{name}` | {' | '.join(cells)} |" in GUIDE

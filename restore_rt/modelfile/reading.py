@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from restore_rt import zoo
 from restore_rt.errors import ModelError
-from restore_rt.modelfile.validation import check_network, one_line
 
 if TYPE_CHECKING:
     import onnx
@@ -56,6 +55,9 @@ def read_model(path: Path) -> onnx.ModelProto:
         It is none, is damaged, or holds no network, or one that ``check_network`` refuses.
     """
     import onnx
+
+    # Late, as onnx is: only who loads a model needs it.
+    from restore_rt.modelfile.validation import check_network, one_line
 
     if path.suffix != ".onnx":
         raise ModelError(f"{path} is not an .onnx file; export the model to ONNX first")
