@@ -85,7 +85,7 @@ def build(
     that built it alone; keep the .json file with it.
     """
     from restore_rt.engine import Profile
-    from restore_rt.export.engine import build_engine
+    from restore_rt.engine.building import build_engine
 
     built = build_engine(
         model,

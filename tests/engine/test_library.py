@@ -121,7 +121,7 @@ def test_the_real_library_has_what_is_used_of_it(rtx: Library) -> None:
     assert lacking == []
 
 
-@pytest.mark.parametrize("module", ["restore_rt.engine.pair", "restore_rt.export.engine.building"])
+@pytest.mark.parametrize("module", ["restore_rt.engine.pair", "restore_rt.engine.building.build"])
 def test_imports_load_no_heavy_library(module: str) -> None:
     heavy = ("torch", "onnx", "onnxruntime", *MODULES.values())
     code = f"import sys, {module}\nprint([name for name in {heavy!r} if name in sys.modules])"

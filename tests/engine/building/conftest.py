@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from restore_rt.engine import Gpu
-from restore_rt.export.engine import building
+from restore_rt.engine.building import build as building
 from tests.networks import save_model
 
 ADA = Gpu("NVIDIA GeForce RTX 4070", (8, 9))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from restore_rt.engine import EngineError, Library, Profile
+from restore_rt.engine.building.messages import Log, explain, log_of, parser_errors
+from restore_rt.engine.building.network import Network
+from restore_rt.engine.building.running import Steps, make_monitor, run_apart
+from restore_rt.engine.building.target import Target
 from restore_rt.errors import ModelError
-from restore_rt.export.engine.messages import Log, explain, log_of, parser_errors
-from restore_rt.export.engine.network import Network
-from restore_rt.export.engine.running import Steps, make_monitor, run_apart
-from restore_rt.export.engine.target import Target
 
 if TYPE_CHECKING:
     from restore_rt.engine import api

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from restore_rt import __version__
 from restore_rt.engine import Library, Profile, Sidecar, find_gpu, open_library, sidecar_path
-from restore_rt.engine.pair import SUFFIX, check_pair_target, write_engine
-from restore_rt.errors import InputError
-from restore_rt.export.engine.builder import build_plan
-from restore_rt.export.engine.network import read_network
-from restore_rt.export.engine.target import choose_target
-from restore_rt.export.engine.timing import (
+from restore_rt.engine.building.builder import build_plan
+from restore_rt.engine.building.network import read_network
+from restore_rt.engine.building.target import choose_target
+from restore_rt.engine.building.timing import (
     check_timing_cache,
     read_timing_cache,
     write_timing_cache,
 )
+from restore_rt.engine.pair import SUFFIX, check_pair_target, write_engine
+from restore_rt.errors import InputError
 from restore_rt.modelfile import find_model
 
 __all__ = ["Built", "build_engine"]

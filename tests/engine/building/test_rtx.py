@@ -14,13 +14,14 @@ from onnx import TensorProto, numpy_helper
 
 from restore_rt import zoo
 from restore_rt.engine import EngineError, Gpu, Library, Port, Profile, read_engine
+from restore_rt.engine.building import build as building
+from restore_rt.engine.building import build_engine
+from restore_rt.engine.building.builder import build_plan
+from restore_rt.engine.building.network import Network, read_network
+from restore_rt.engine.building.target import choose_target
 from restore_rt.errors import InputError, ModelError
-from restore_rt.export.engine import build_engine, building
-from restore_rt.export.engine.builder import build_plan
-from restore_rt.export.engine.network import Network, read_network
-from restore_rt.export.engine.target import choose_target
 from restore_rt.export.interface import take_bytes
-from tests.export.engine.models import altered, described, half_of
+from tests.engine.building.models import altered, described, half_of
 
 TARGETS = ("sm75", "sm86", "sm89", "sm120")
 NAMES = [manifest.name for manifest in zoo.models()]
