@@ -1,14 +1,23 @@
-"""The compiled part and the folders that install under another name; the rest is pyproject.toml."""
+"""What is compiled, and the folders that install under another name; else see pyproject.toml."""
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
-from pybind11.setup_helpers import Pybind11Extension
+from pybind11.setup_helpers import Pybind11Extension, build_ext
 from setuptools import find_namespace_packages, find_packages, setup
 
 ROOT = Path(__file__).parent
 STAGES = {"restore_rt.export": "export", "restore_rt.training": "training"}
+# Contraction to fused multiply-adds would make results depend on the CPU.
+FLAGS = ["-O3", "-ffp-contract=off", "-fvisibility=hidden", "-pthread"]
+
+# Code for each GPU since Turing, and PTX of the last for those to come.
+ARCHITECTURES = "75,80,86,89,90,100,120"
 
 
 def packages() -> list[str]:
@@ -21,21 +30,96 @@ def packages() -> list[str]:
     return found
 
 
+def sources(*patterns: str) -> list[str]:
+    """Return the sources that match, relative to this folder."""
+    found = [path for pattern in patterns for path in (ROOT / "csrc").glob(pattern)]
+    return sorted(str(path.relative_to(ROOT)) for path in found)
+
+
 def extensions() -> list[Pybind11Extension]:
-    """Return the CPU kernels with their bindings; other devices' extensions join this list."""
-    sources = [p for part in ("cpu", "python") for p in (ROOT / "csrc" / part).glob("*.cpp")]
-    return [
-        Pybind11Extension(
-            "restore_rt._ext",
-            sorted(str(path.relative_to(ROOT)) for path in sources),
-            include_dirs=["csrc"],
-            depends=[str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*.[hi]*")],
-            cxx_std=17,
-            # Contraction to fused multiply-adds would make results depend on the CPU.
-            extra_compile_args=["-O3", "-ffp-contract=off", "-fvisibility=hidden", "-pthread"],
-            extra_link_args=["-pthread"],
+    """Return the CPU's kernels with their bindings, and where CUDA is there the GPU's."""
+    options = {
+        "include_dirs": ["csrc"],
+        "depends": sources("**/*.[hi]*"),
+        "cxx_std": 17,
+        "extra_link_args": ["-pthread"],
+    }
+    cpu = sources("cpu/*.cpp", "python/*.cpp")
+    found = [Pybind11Extension("restore_rt._ext", cpu, extra_compile_args=FLAGS, **options)]
+    if wants_cuda():
+        wanted = os.environ.get("RESTORE_RT_CUDA_ARCHITECTURES", ARCHITECTURES)
+        bindings = sources("python/cuda/*.cpp", "python/arrays.cpp", "python/jobs.cpp")
+        bindings.remove("csrc/python/cuda/host_queue.cpp")
+        flags = [*FLAGS, f"-DRRT_CUDA={wanted}"]
+        found.append(
+            Pybind11Extension("restore_rt._cuda", bindings, extra_compile_args=flags, **options)
         )
-    ]
+    return found
+
+
+def wants_cuda() -> bool:
+    """Return what RESTORE_RT_CUDA says: 1, 0, or auto (if not set) for what is possible here."""
+    wanted = os.environ.get("RESTORE_RT_CUDA", "auto")
+    if wanted not in ("0", "1", "auto"):
+        raise SystemExit(f"RESTORE_RT_CUDA is {wanted!r}; allowed are 0, 1 and auto")
+    found = shutil.which(nvcc()) is not None
+    if wanted == "1" and not found:
+        raise SystemExit(
+            f"RESTORE_RT_CUDA is 1, but there is no {nvcc()}: install NVIDIA's CUDA toolkit and "
+            "put its bin folder on PATH, or name the compiler in NVCC"
+        )
+    return wanted != "0" and found
+
+
+def nvcc() -> str:
+    """Return CUDA's compiler; it may be a wrapper, so nothing is concluded from its path."""
+    return os.environ.get("NVCC", "nvcc")
+
+
+class BuildExtensions(build_ext):
+    """Kernels in .cu files go through nvcc first; CUDA's runtime is linked statically."""
+
+    def build_extension(self, extension: Pybind11Extension) -> None:
+        """Compile and link one extension."""
+        if extension.name == "restore_rt._cuda":
+            made = [self._compile(Path(source)) for source in sources("cuda/*.cu")]
+            extension.extra_objects = [str(path) for path in made]
+            extension.library_dirs = cuda_libraries()
+            # The driver's library is opened when it is needed, so that the module imports without.
+            extension.libraries = ["cudart_static", "dl", "rt"]
+        super().build_extension(extension)
+
+    def _compile(self, source: Path) -> Path:
+        # Not in the temporary folder of an editable build: this takes minutes.
+        target = ROOT / "build" / "cuda" / source.with_suffix(".o").name
+        newest = max(path.stat().st_mtime for path in (ROOT / "csrc").rglob("*.[hc]*"))
+        wanted = os.environ.get("RESTORE_RT_CUDA_ARCHITECTURES", ARCHITECTURES).split(",")
+        command = [
+            *(nvcc(), "-std=c++17", "-O3", "-Icsrc", "-Xcompiler", "-fPIC,-fvisibility=hidden"),
+            # As on the CPU: the same results to the last bit.
+            *("-fmad=false", "-Werror", "all-warnings", "-Xfatbin", "-compress-all"),
+            *("--threads", "0"),
+            *(f"-gencode=arch=compute_{number},code=sm_{number}" for number in wanted),
+            f"-gencode=arch=compute_{wanted[-1]},code=compute_{wanted[-1]}",
+            *("-c", str(source), "-o", str(target)),
+        ]
+        stamp = target.with_suffix(".txt")
+        fresh = target.exists() and target.stat().st_mtime > newest
+        if fresh and stamp.exists() and stamp.read_text() == str(command):
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        print(" ".join(command), flush=True)
+        subprocess.run(command, check=True, cwd=ROOT)
+        stamp.write_text(str(command))
+        return target
+
+
+def cuda_libraries() -> list[str]:
+    """Return the folders that nvcc itself links from."""
+    plan = subprocess.run(
+        [nvcc(), "--dryrun", "-x", "cu", os.devnull], capture_output=True, text=True, check=True
+    )
+    return re.findall(r'"-L([^"]+)"', plan.stdout + plan.stderr)
 
 
 setup(
@@ -48,4 +132,5 @@ setup(
         "restore_rt.training.weights": ["*.safetensors", "*.md"],
     },
     ext_modules=extensions(),
+    cmdclass={"build_ext": BuildExtensions},
 )

@@ -47,12 +47,21 @@ struct Axis {
     AxisSpec spec;
     Index padded;  // length rounded up to the multiple
     Index count;   // tiles
+    // The last tile's start in multiples, divided by the gaps between tiles.
+    Index whole;
+    Index rest;
 
     /// First input pixel of tile i. A tile may reach past the frame's end, never before its begin.
     RRT_HOST_DEVICE constexpr Index start(Index i) const {
         if (i <= 0) return 0;
-        const Index steps = (padded - spec.tile) / spec.multiple;
-        return i * steps / (count - 1) * spec.multiple;
+        // i * (whole + rest / gaps), the division in 32 bits where they are enough: GPUs have no
+        // other.
+        const Index part = i * rest;
+        const Index gaps = count - 1;
+        const Index extra = part <= 0xffffffff ? static_cast<std::uint32_t>(part) /
+                                                     static_cast<std::uint32_t>(gaps)
+                                               : part / gaps;
+        return (i * whole + extra) * spec.multiple;
     }
 
     /// The frame's pixel that stands at position i: itself, or beyond the end its reflection.
@@ -121,7 +130,9 @@ RRT_HOST_DEVICE constexpr Axis make_axis(const AxisSpec& spec) {
     const Index padded = round_up(spec.length, spec.multiple);
     const Index stride = spec.tile - spec.overlap;
     const Index count = padded <= spec.tile ? 1 : (padded - spec.overlap + stride - 1) / stride;
-    return {spec, padded, count};
+    if (count == 1) return {spec, padded, count, 0, 0};
+    const Index steps = (padded - spec.tile) / spec.multiple;
+    return {spec, padded, count, steps / (count - 1), steps % (count - 1)};
 }
 
 enum class Fault {

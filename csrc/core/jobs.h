@@ -23,6 +23,8 @@ struct FrameView {
     std::ptrdiff_t row;
     std::ptrdiff_t column;
     std::ptrdiff_t channel;
+    // Unused low bits of each sample, as in P010; the CPU's kernels know none.
+    int shift = 0;
 };
 
 /// Tiles one after another, each channels x height x width without gaps.
@@ -34,7 +36,7 @@ struct TilesView {
     Index height;
     Index width;
 
-    constexpr Index offset(Index tile, int channel, Index y) const {
+    RRT_HOST_DEVICE constexpr Index offset(Index tile, int channel, Index y) const {
         return ((tile * channels + channel) * height + y) * width;
     }
 };
@@ -60,7 +62,8 @@ struct MergeJob {
     float peak;
 };
 
-/// Bicubic enlargement of one plane; sample j comes from (j + phase) / scale - phase.
+/// Bicubic enlargement of one plane, or of two that are interleaved, which the CPU's kernels do not
+/// know; sample j comes from (j + phase) / scale - phase.
 struct UpsampleJob {
     FrameView target;
     FrameView source;

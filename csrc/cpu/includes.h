@@ -13,4 +13,6 @@
 
 #include "core/geometry.h"
 #include "core/jobs.h"
+#include "core/samples.h"
+#include "core/taps.h"
 #include "cpu/kernels.h"

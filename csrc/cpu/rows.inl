@@ -23,26 +23,6 @@ void normalise(float* __restrict target, const S* __restrict source, std::ptrdif
     for (Index i = 0; i < n; ++i) target[i] = static_cast<float>(source[i * step]) / peak;
 }
 
-/// Largest magnitude so far, as bits: integers order as the floats do, with NaN above infinity.
-struct Finite {
-    std::int32_t largest = 0;
-
-    operator bool() const { return largest < 0x7f800000; }
-};
-
-inline std::int32_t magnitude_bits(float value) {
-    return static_cast<std::int32_t>(bits_of(value) & 0x7fffffffu);
-}
-
-/// Clamped to [0, peak], NaN to 0, rounded half to even; peak < 2^16.
-template <class S>
-inline S quantise(float value, float peak) {
-    const float positive = value > 0.0f ? value : 0.0f;
-    const float clamped = positive < peak ? positive : peak;
-    // Beyond 2^23 a float has no fraction: the addition rounds, and the low bits are the integer.
-    return static_cast<S>(bits_of(clamped + 8388608.0f));
-}
-
 template <class S>
 void to_samples(S* __restrict target, const float* __restrict source, Index n, float peak,
                 Finite& finite) {

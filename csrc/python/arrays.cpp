@@ -117,14 +117,18 @@ py::array to_array(py::handle value, const std::string& name, Access access) {
     return array;
 }
 
-FrameView to_frame(const py::array& array, const std::string& name, bool may_have_channels) {
+FrameView to_frame(const py::array& array, const std::string& name, Channels allowed, int shift) {
     const auto ndim = array.ndim();
     const auto channels = ndim == 3 ? array.shape(2) : 1;
-    const bool shape_fits = ndim == 2 || (may_have_channels && ndim == 3 &&
-                                          (channels == 1 || channels == 3 || channels == 4));
+    const bool fits_frame = channels == 1 || channels == 3 || channels == 4;
+    const bool shape_fits = ndim == 2 || (ndim == 3 && allowed == kFrameChannels && fits_frame) ||
+                            (ndim == 3 && allowed == kPairChannels && channels == 2);
     if (!shape_fits || array.size() == 0) {
-        refuse(name + " has shape " + shape_text(array) + "; it must be (H, W)" +
-               (may_have_channels ? " or (H, W, C) with C 1, 3 or 4" : "") + ", without a 0");
+        const char* const more = allowed == kFrameChannels  ? " or (H, W, C) with C 1, 3 or 4"
+                                 : allowed == kPairChannels ? " or (H, W, 2)"
+                                                            : "";
+        refuse(name + " has shape " + shape_text(array) + "; it must be (H, W)" + more +
+               ", without a 0");
     }
     Sample sample;
     switch (array.dtype().num()) {
@@ -144,7 +148,8 @@ FrameView to_frame(const py::array& array, const std::string& name, bool may_hav
     const auto step = [&](int axis) { return array.strides(axis) / array.itemsize(); };
     // Kernels only ever read a frame through a const pointer, and a writable one was asked for.
     return {const_cast<void*>(array.data()), sample,  array.shape(0), array.shape(1),
-            static_cast<int>(channels),      step(0), step(1),        ndim == 3 ? step(2) : 1};
+            static_cast<int>(channels),      step(0), step(1),        ndim == 3 ? step(2) : 1,
+            shift};
 }
 
 TilesView to_tiles(const py::array& array, const std::string& name) {
@@ -167,8 +172,10 @@ TilesView to_tiles(const py::array& array, const std::string& name) {
             array.shape(3)};
 }
 
-float to_peak(py::handle value, Sample sample) {
-    const float largest = sample == Sample::u8 ? 255.0f : sample == Sample::u16 ? 65535.0f : 1.0f;
+float to_peak(py::handle value, Sample sample, int shift) {
+    const int bits = sample == Sample::u8 ? 8 : 16;
+    const float largest =
+        sample == Sample::f32 ? 1.0f : static_cast<float>((1 << (bits - shift)) - 1);
     if (value.is_none()) return largest;
     const double number = PyFloat_AsDouble(value.ptr());
     if (PyErr_Occurred()) {

@@ -28,14 +28,19 @@ std::string shape_text(const py::array& array);
 /// An aligned array in native byte order; writable and without overlaps of its own for `write`.
 py::array to_array(py::handle value, const std::string& name, Access access);
 
-/// (H, W), and (H, W, C) with C 1, 3 or 4 if it may have channels; uint8, uint16 or float32.
-FrameView to_frame(const py::array& array, const std::string& name, bool may_have_channels);
+/// What an array may have as its third side, beside none at all.
+enum Channels : int { kPlaneChannels = 0, kFrameChannels = 1, kPairChannels = 2 };
+
+/// (H, W), or (H, W, C) with C 1, 3 or 4 in a frame and 2 in a pair; uint8, uint16 or float32.
+/// `shift` is as in FrameView.
+FrameView to_frame(const py::array& array, const std::string& name, Channels channels,
+                   int shift = 0);
 
 /// (n, C, h, w), float32 or float16, C-contiguous.
 TilesView to_tiles(const py::array& array, const std::string& name);
 
-/// The default for None; a whole number up to the type's largest for integers.
-float to_peak(py::handle value, Sample sample);
+/// The default for None; a whole number up to the largest above the shift for integers.
+float to_peak(py::handle value, Sample sample, int shift = 0);
 
 void refuse_shared_memory(const py::array& a, const std::string& a_name, const py::array& b,
                           const std::string& b_name);
