@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
@@ -15,91 +14,13 @@ from torch import Tensor
 from restore_rt.export.conversion import Conversion
 from restore_rt.export.cost import psnr
 from restore_rt.export.faults import ExportError
+from restore_rt.modelfile.precision import to_half
 
 __all__ = ["keep_what_needs_it", "simulate", "to_half"]
 
 Batch = NDArray[np.float32]
 # Samples, the worst, on which each node is measured; others join them if they turn out to matter.
 SEARCHED = 4
-
-
-def to_half(
-    model: onnx.ModelProto, *, keep: Collection[str] = (), float_io: bool = True
-) -> onnx.ModelProto:
-    """Make a graph whose weights and values are fp16, typed so in the graph.
-
-    Parameters
-    ----------
-    model
-        fp32; not changed.
-    keep
-        Names of nodes that stay in fp32, between casts.
-    float_io
-        Input and output stay float32; else they are float16 too.
-    """
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    with warnings.catch_warnings():
-        # Of weights that are nearly zero in fp16; what that costs is measured.
-        warnings.simplefilter("ignore")
-        half: onnx.ModelProto = convert_float_to_float16(
-            made, keep_io_types=float_io, op_block_list=[], node_block_list=list(keep)
-        )
-    _join(half.graph)
-    _sort(half.graph)
-    return half
-
-
-def _join(graph: onnx.GraphProto) -> None:
-    """Let nodes in fp32 that follow each other pass on fp32: the converter casts back and forth."""
-    casts = {
-        node.output[0]: (node.input[0], node.attribute[0].i)
-        for node in graph.node
-        if node.op_type == "Cast"
-    }
-    there = {end: start for end, (start, kind) in casts.items() if kind == TensorProto.FLOAT16}
-    back = {end: start for end, (start, kind) in casts.items() if kind == TensorProto.FLOAT}
-    inputs = {value.name for value in graph.input}
-    outputs = {value.name for value in graph.output}
-    for end, start in back.items():
-        if start not in there or (end in outputs and there[start] in inputs):
-            continue
-        source = there[start]
-        is_output = end in outputs
-        old, new = (source, end) if is_output else (end, source)
-        for node in graph.node:
-            node.input[:] = [new if name == old else name for name in node.input]
-            if is_output and node.output[0] != end:
-                node.output[:] = [new if name == old else name for name in node.output]
-        if is_output:
-            (last,) = (n for n in graph.node if n.op_type == "Cast" and n.output[0] == end)
-            graph.node.remove(last)
-    while True:
-        used = {name for node in graph.node for name in node.input}
-        used |= outputs
-        idle = [n for n in graph.node if n.op_type == "Cast" and n.output[0] not in used]
-        if not idle:
-            return
-        for node in idle:
-            graph.node.remove(node)
-
-
-def _sort(graph: onnx.GraphProto) -> None:
-    """Put nodes behind those whose values they take, and keep their order else."""
-    known = {"", *(value.name for value in (*graph.input, *graph.initializer))}
-    left, nodes = [*graph.node], []
-    while left:
-        ready = [node for node in left if known.issuperset(node.input)]
-        assert ready, "a graph has no cycles"
-        first = ready[0]
-        nodes.append(first)
-        known.update(first.output)
-        left.remove(first)
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(copies)
 
 
 def keep_what_needs_it(

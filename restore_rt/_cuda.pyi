@@ -6,8 +6,8 @@ Arrays are anything in the GPU's memory that has ``__cuda_array_interface__``; t
 the work on them has ended. Work is queued on ``stream``, the handle of a CUDA stream other than the
 default one, and nothing is allocated or waited for. Errors: ``restore_rt.errors.InputError`` for a
 value, shape, dtype or layout that is not allowed, ``TypeError`` for what is no array, and
-``restore_rt.errors.BackendError`` when CUDA fails, as it does without a driver. Results are those of
-``restore_rt._ext`` to the last bit.
+``restore_rt.errors.BackendError`` when CUDA fails, as it does without a driver. Results are
+those of ``restore_rt._ext`` to the last bit.
 """
 
 from collections.abc import Callable, Sequence

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.errors import InputError
+from restore_rt.errors import InputError, NonFiniteError
 
-__all__ = ["ChromaSiting", "Planes", "as_frame", "bleed_colour"]
+__all__ = ["ChromaSiting", "Planes", "as_frame", "bleed_colour", "is_on_gpu", "not_finite"]
 
 ChromaSiting = Literal["left", "center", "topleft"]
 
@@ -164,6 +164,22 @@ def as_frame(frame: object) -> NDArray[Any]:
             "none of them 0"
         )
     return frame
+
+
+def is_on_gpu(frame: object) -> bool:
+    """Tell whether a frame lies in a GPU's memory."""
+    if hasattr(frame, "__cuda_array_interface__") or hasattr(frame, "chroma_phase"):
+        return True
+    describe = getattr(frame, "__dlpack_device__", None)
+    # Of dlpack.h: kDLCUDA, and memory that both can reach.
+    return describe is not None and int(describe()[0]) in (2, 13)
+
+
+def not_finite(model: str, frame: NDArray[Any]) -> InputError | NonFiniteError:
+    """Return the error for a frame of which a model made NaN or infinity."""
+    if frame.dtype == np.float32 and not np.isfinite(frame).all():
+        return InputError("the frame holds NaN or infinity; give finite samples")
+    return NonFiniteError(f"{model} returned NaN or infinity for this frame; nothing was delivered")
 
 
 def bleed_colour(frame: NDArray[Any]) -> NDArray[Any]:

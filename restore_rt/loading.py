@@ -2,47 +2,107 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from restore_rt.backends import open_backend
+from restore_rt.backends import PROVIDERS, open_backend
 from restore_rt.errors import InputError, ModelError
 from restore_rt.manifest import Manifest, check_intact, read_manifest
 from restore_rt.modelfile import find_model, read_model
-from restore_rt.restorer import Restorer
+from restore_rt.restorer import FrameNetwork, Restorer
 from restore_rt.tiled import TiledNetwork
 from restore_rt.tiling import SharedSizes, TileSizes
 
 if TYPE_CHECKING:
     import onnx
 
+    from restore_rt.gpu.lane import Lane
+
 __all__ = ["available_threads", "load", "thread_count"]
+
+Precision = Literal["fp32", "fp16"]
 
 # What the kernels take.
 _MOST_THREADS = 256
+
+
+# Gets what takes long, and gives a context of what is told how many steps were done.
+Progress = Callable[[str], AbstractContextManager[Callable[[int], None]]]
+
+
+def _silent(label: str) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda count: None)
+
+
+@dataclass(frozen=True)
+class _Tiling:
+    """What the caller asks of tiles."""
+
+    tile: int | tuple[int, int] | None
+    overlap: int | None
+    feather: int | None
+    batch: int
+
+    def sizes(self, manifest: Manifest, height: int | None, width: int | None) -> TileSizes:
+        """Fill in what was left open, for a network that may take one height and width alone."""
+        return TileSizes.of(
+            manifest,
+            tile=self.tile,
+            overlap=self.overlap,
+            feather=self.feather,
+            batch=self.batch,
+            fixed=(height, width),
+        )
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """What the caller asks of what runs the network."""
+
+    threads: int
+    device: int
+    memory_limit: int | None
+    allow_cpu_nodes: bool
+    progress: Progress
 
 
 def load(
     model: str | os.PathLike[str],
     *,
     provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto",
+    precision: Precision | None = None,
+    device: int = 0,
     tile: int | tuple[int, int] | None = None,
     overlap: int | None = None,
     feather: int | None = None,
     batch: int = 1,
     threads: int | None = None,
+    memory_limit: int | None = None,
     scale: int | None = None,
     colour: Literal["rgb", "luma"] | None = None,
+    allow_cpu_nodes: bool = False,
+    progress: Progress | None = None,
 ) -> Restorer:
     """Load a model and get it ready to restore frames.
 
     Parameters
     ----------
     model
-        The name of a shipped model (``restore_rt.models()`` lists them), or an ``.onnx`` file.
+        The name of a shipped model (``restore_rt.models()`` lists them), an ``.onnx`` file, or an
+        ``.engine`` file of ``restore-rt build``.
     provider
-        Where the network runs; never replaced by a slower one in silence.
+        Where the network runs; never replaced by a slower one in silence. ``"auto"`` takes the
+        fastest that works here: with a GPU that is measured once and remembered, and
+        ``Restorer.description`` says what it is.
+    precision
+        What the network computes in; None for what the file does. fp16 is for GPUs.
+    device
+        The GPU's number.
     tile
         Largest tile in input pixels, one side or (height, width); by default what the model
         recommends.
@@ -53,9 +113,16 @@ def load(
         Tiles in one run of the network.
     threads
         CPU threads for the network and the kernels; by default those that the process may use.
+    memory_limit
+        Bytes of a GPU's memory for frames and tiles; by default what there is.
     scale, colour
         For a file without a manifest: output over input size, and what its channels are; by
         default found by a trial run.
+    allow_cpu_nodes
+        Let parts of a network that the GPU's provider cannot run go to the CPU; else they are an
+        error.
+    progress
+        Is given what takes long, and returns a context of what is told how many steps were done.
 
     Returns
     -------
@@ -71,30 +138,140 @@ def load(
         An option has a value that is not allowed.
     """
     # Late: importing restore_rt stays quick.
+    from restore_rt.choosing import open_fastest
     from restore_rt.modelfile.undescribed import read_interface
 
+    if provider not in PROVIDERS:
+        raise InputError(f"provider is {provider!r}; allowed are {', '.join(PROVIDERS)}")
+    if precision not in (None, "fp32", "fp16"):
+        raise InputError(f"precision is {precision!r}; allowed are fp32, fp16 and None")
+    if isinstance(device, bool) or not isinstance(device, int) or device < 0:
+        raise InputError(f"device is {device!r}; it must be a GPU's number, from 0 on")
+    if memory_limit is not None and (not isinstance(memory_limit, int) or memory_limit < 1):
+        raise InputError(f"memory_limit is {memory_limit!r}; it must be a number of bytes, or None")
     threads = thread_count(threads)
+    runner = _Runner(threads, device, memory_limit, allow_cpu_nodes, progress or _silent)
+    tiling = _Tiling(tile, overlap, feather, batch)
     path = find_model(model)
+    if path.suffix == ".engine":
+        return _load_engine(path, provider, precision, tiling, runner)
     network = read_model(path)
     manifest = _describe(network, path, scale=scale, colour=colour, threads=threads)
     takes = read_interface(network, path)
+    converted = network
+    if precision is not None and precision != manifest.precision:
+        if provider == "cpu" and precision == "fp16":
+            raise InputError(
+                "precision is 'fp16', which is slower than fp32 on CPUs; leave it out, or give a "
+                "provider that runs on a GPU"
+            )
+        converted, manifest = _converted(network, manifest, precision)
     if takes.count not in (None, batch):
         raise InputError(f"batch is {batch}, but {path} takes batches of {takes.count} alone")
-    sizes = TileSizes.of(
-        manifest,
-        tile=tile,
-        overlap=overlap,
-        feather=feather,
-        batch=batch,
-        fixed=(takes.height, takes.width),
+    sizes = tiling.sizes(manifest, takes.height, takes.width)
+
+    def open_on(chosen: str) -> Restorer:
+        return _open(converted, network, manifest, chosen, SharedSizes(sizes), runner)
+
+    if provider != "auto":
+        return open_on(provider)
+    return open_fastest(
+        open_on, manifest, sizes, device=device, threads=threads, cpu=precision != "fp16"
     )
-    shared = SharedSizes(sizes)
 
-    def open_network(threads: int) -> TiledNetwork:
-        backend = open_backend(network, provider=provider, threads=threads)
-        return TiledNetwork(backend, manifest, sizes=shared, threads=threads)
 
-    return Restorer(open_network, manifest, sizes=shared, threads=threads)
+def _open(
+    network: onnx.ModelProto,
+    original: onnx.ModelProto,
+    manifest: Manifest,
+    provider: str,
+    sizes: SharedSizes,
+    runner: _Runner,
+) -> Restorer:
+    if provider == "cpu":
+
+        def open_network(threads: int) -> FrameNetwork:
+            backend = open_backend(network, threads=threads)
+            return TiledNetwork(backend, manifest, sizes=sizes, threads=threads)
+
+        return Restorer(open_network, manifest, sizes=sizes, threads=runner.threads)
+
+    from restore_rt.gpu.opening import open_lane
+
+    lane = open_lane(
+        network,
+        manifest,
+        original=original,
+        provider=provider,
+        device=runner.device,
+        sizes=sizes,
+        threads=runner.threads,
+        memory_limit=runner.memory_limit,
+        progress=runner.progress,
+        allow_cpu_nodes=runner.allow_cpu_nodes,
+    )
+    return _restorer_on(lane, manifest, provider, sizes, runner)
+
+
+def _restorer_on(
+    lane: Lane, manifest: Manifest, provider: str, sizes: SharedSizes, runner: _Runner
+) -> Restorer:
+    from restore_rt.gpu.network import GpuNetwork
+
+    return Restorer(
+        lambda threads: GpuNetwork(lane, threads=threads),
+        manifest,
+        sizes=sizes,
+        threads=runner.threads,
+        provider=provider,
+        lane=lane,
+    )
+
+
+def _load_engine(
+    path: Path, provider: str, precision: str | None, tiling: _Tiling, runner: _Runner
+) -> Restorer:
+    if provider not in ("auto", "tensorrt"):
+        raise InputError(
+            f"provider is {provider!r}, and {path} is an engine, which TensorRT alone runs: leave "
+            "it out, or give the .onnx file"
+        )
+    from restore_rt.engine import read_sidecar
+    from restore_rt.gpu.opening import open_engine_lane
+
+    sidecar = read_sidecar(path)
+    if precision not in (None, sidecar.precision):
+        raise InputError(
+            f"precision is {precision!r}, and {path} was built in {sidecar.precision}: leave it "
+            "out, or give the .onnx file"
+        )
+    manifest, profile = sidecar.manifest, sidecar.profile
+    if not profile.min.batch <= tiling.batch <= profile.max.batch:
+        raise InputError(
+            f"batch is {tiling.batch}, and {path} takes {profile.min.batch} to "
+            f"{profile.max.batch}: build it with another profile"
+        )
+    largest = (min(manifest.tile[0], profile.max.height), min(manifest.tile[1], profile.max.width))
+    fixed = [
+        low if low == high else None
+        for low, high in zip(profile.min[1:], profile.max[1:], strict=True)
+    ]
+    sizes = SharedSizes(
+        tiling.sizes(dataclasses.replace(manifest, tile=largest), fixed[0], fixed[1])
+    )
+    lane = open_engine_lane(
+        path, manifest, device=runner.device, sizes=sizes, memory_limit=runner.memory_limit
+    )
+    return _restorer_on(lane, manifest, "tensorrt", sizes, runner)
+
+
+def _converted(
+    network: onnx.ModelProto, manifest: Manifest, precision: str
+) -> tuple[onnx.ModelProto, Manifest]:
+    from restore_rt.modelfile.precision import narrow, widen
+
+    made = (narrow if precision == "fp16" else widen)(network)
+    return made, read_manifest(made) or dataclasses.replace(manifest, precision=precision)
 
 
 def available_threads() -> int:

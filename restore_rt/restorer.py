@@ -7,27 +7,58 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from restore_rt import _ext
 from restore_rt.colour import add_luma_detail, luma_of, mean_grey
 from restore_rt.errors import BackendError, InputError, RestoreError
-from restore_rt.frames import Planes, as_frame, bleed_colour
+from restore_rt.frames import Planes, as_frame, bleed_colour, is_on_gpu
 from restore_rt.manifest import Manifest
 from restore_rt.streaming import overlapped
-from restore_rt.tiled import TiledNetwork
 from restore_rt.tiling import SharedSizes
 from restore_rt.timing import StageTimes
 
-__all__ = ["Restorer"]
+if TYPE_CHECKING:
+    from restore_rt.gpu.lane import Lane
+    from restore_rt.gpu.network import GpuNetwork
+
+__all__ = ["FrameNetwork", "Restorer"]
 
 Frame = TypeVar("Frame", NDArray[Any], Planes)
 
 # Each holds buffers of its own, and more than this share the memory's bandwidth.
 _MOST_WORKERS = 4
+# On a GPU: one frame on its way up, one in work, one on its way down.
+_IN_FLIGHT = 3
+
+
+class FrameNetwork(Protocol):
+    """A network with buffers, which works on one frame at a time: ``TiledNetwork`` for one."""
+
+    threads: int
+    """CPU threads that a frame may take."""
+
+    @property
+    def description(self) -> str:
+        """Library, version and settings, for people."""
+
+    def restore_into(
+        self,
+        out: NDArray[Any],
+        frame: NDArray[Any],
+        *,
+        stages: StageTimes,
+        peak: float | None = None,
+    ) -> None:
+        """Restore a frame with the network's number of channels."""
+
+    def restore_planes_into(self, out: Planes, planes: Planes, *, stages: StageTimes) -> None:
+        """Restore luma and enlarge chroma."""
+
+    def close(self) -> None:
+        """Release everything."""
 
 
 class Restorer:
@@ -43,26 +74,33 @@ class Restorer:
     manifest
         What the model says of itself.
     stages
-        Busy time of ``split``, ``network``, ``merge`` and ``chroma``, of all frames so far but for
-        streams that were given ``stages`` of their own.
+        Busy time of ``split``, ``network``, ``merge`` and ``chroma``, or on a GPU of ``upload``,
+        ``device`` and ``download``, of all frames so far but for streams that were given ``stages``
+        of their own.
+    provider
+        The device that runs the network: ``"cpu"``, ``"cuda"`` or ``"tensorrt"``.
     """
 
     def __init__(
         self,
-        open_network: Callable[[int], TiledNetwork],
+        open_network: Callable[[int], FrameNetwork],
         manifest: Manifest,
         *,
         sizes: SharedSizes,
         threads: int,
+        provider: str = "cpu",
+        lane: Lane | None = None,
     ) -> None:
         self.manifest = manifest
+        self.provider = provider
         self.stages = StageTimes()
         self._open_network = open_network
         self._sizes = sizes
+        self._lane = lane
         self._network = open_network(threads)
-        self._workers = min(threads, _MOST_WORKERS)
-        self._threads_each = threads // self._workers
-        self._idle: queue.SimpleQueue[TiledNetwork] = queue.SimpleQueue()
+        self._workers = min(threads, _MOST_WORKERS) if lane is None else _IN_FLIGHT
+        self._threads_each = max(1, threads // self._workers)
+        self._idle: queue.SimpleQueue[FrameNetwork] = queue.SimpleQueue()
         self._opened = 0
         self._closed = False
         self._lock = threading.Lock()
@@ -81,6 +119,11 @@ class Restorer:
     def tile(self) -> tuple[int, int]:
         """The largest tile in use, height and width; memory that ran out makes it smaller."""
         return self._sizes.current.tile
+
+    @property
+    def reruns(self) -> int:
+        """Frames that fp16 could not hold, which a GPU therefore ran again in fp32."""
+        return 0 if self._lane is None else self._lane.reruns
 
     @property
     def description(self) -> str:
@@ -104,6 +147,8 @@ class Restorer:
             (H, W, C), uint8, uint16 or float32, any strides. C is 1 for grey, 2 for grey and
             alpha, 3 for RGB, 4 for RGB and alpha (not premultiplied). Integers span their type,
             floats 0 to 1. A luma model takes a grey frame as Y' and restores the luma of RGB.
+            With a GPU also ``restore_rt.gpu.DevicePlanes``, or what speaks
+            ``__cuda_array_interface__`` or ``__dlpack__`` there, with the network's channels.
         out
             A frame of the output's kind, shape and dtype to write into; after an error it is
             worthless.
@@ -111,7 +156,8 @@ class Restorer:
         Returns
         -------
         Planes or ndarray
-            ``out``, or a new frame of ``frame``'s kind and dtype, ``scale`` times as large.
+            ``out``, or a new frame of ``frame``'s kind and dtype, ``scale`` times as large; for
+            one that is on the GPU a ``restore_rt.gpu.DeviceFrame`` or ``DevicePlanes``.
 
         Raises
         ------
@@ -180,6 +226,8 @@ class Restorer:
         self._network.close()
         for _ in range(opened):
             self._idle.get().close()
+        if self._lane is not None:
+            self._lane.close()
 
     def __enter__(self) -> Restorer:
         return self
@@ -193,7 +241,7 @@ class Restorer:
         self.close()
 
     @contextmanager
-    def _borrowed(self) -> Iterator[TiledNetwork]:
+    def _borrowed(self) -> Iterator[FrameNetwork]:
         """Lend one of the networks that streams use; waits until one is idle."""
         with self._lock:
             if self._closed:
@@ -207,10 +255,12 @@ class Restorer:
         finally:
             self._idle.put(network)
 
-    def _restore(self, network: TiledNetwork, frame: Any, out: Any, stages: StageTimes) -> Any:
+    def _restore(self, network: FrameNetwork, frame: Any, out: Any, stages: StageTimes) -> Any:
         try:
             if isinstance(frame, Planes):
                 return self._restore_planes(network, frame, out, stages)
+            if not isinstance(frame, np.ndarray) and is_on_gpu(frame):
+                return self._restore_on_gpu(frame, out, network, stages)
             return self._restore_array(network, as_frame(frame), out, stages)
         except MemoryError as error:
             raise BackendError(
@@ -218,8 +268,20 @@ class Restorer:
                 "frames"
             ) from error
 
+    def _restore_on_gpu(
+        self, frame: Any, out: Any, network: FrameNetwork, stages: StageTimes
+    ) -> Any:
+        if self._lane is None:
+            raise InputError(
+                f"the frame is in a GPU's memory, and {self.manifest.name} runs on the CPU: load "
+                "it with provider='cuda' or 'tensorrt', or copy the frame to the CPU"
+            )
+        from restore_rt.gpu.resident import restore_resident
+
+        return restore_resident(cast("GpuNetwork", network), self.manifest, frame, out, stages)
+
     def _restore_planes(
-        self, network: TiledNetwork, planes: Planes, out: Planes | None, stages: StageTimes
+        self, network: FrameNetwork, planes: Planes, out: Planes | None, stages: StageTimes
     ) -> Planes:
         if self.manifest.colour != "luma":
             raise InputError(
@@ -229,22 +291,11 @@ class Restorer:
         if out is None:
             out = planes.empty_like(self.scale)
         planes.check_output(out, self.scale)
-        network.restore_into(out.y, planes.y, stages=stages, peak=planes.peak)
-        with stages.measure("chroma"):
-            for source, target in ((planes.cb, out.cb), (planes.cr, out.cr)):
-                if source is not None and target is not None:
-                    _ext.upsample_plane_into(
-                        target,
-                        source,
-                        scale=self.scale,
-                        phase=planes.chroma_phase,
-                        peak=planes.peak,
-                        threads=network.threads,
-                    )
+        network.restore_planes_into(out, planes, stages=stages)
         return out
 
     def _restore_array(
-        self, network: TiledNetwork, frame: NDArray[Any], out: Any, stages: StageTimes
+        self, network: FrameNetwork, frame: NDArray[Any], out: Any, stages: StageTimes
     ) -> NDArray[Any]:
         height, width = frame.shape[:2]
         shape = (height * self.scale, width * self.scale, *frame.shape[2:])
@@ -265,7 +316,7 @@ class Restorer:
         return out
 
     def _restore_colour(
-        self, network: TiledNetwork, frame: NDArray[Any], out: NDArray[Any], stages: StageTimes
+        self, network: FrameNetwork, frame: NDArray[Any], out: NDArray[Any], stages: StageTimes
     ) -> None:
         grey = frame.ndim == 2 or frame.shape[2] == 1
         if grey == (self.manifest.colour == "luma"):

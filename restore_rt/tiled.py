@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from restore_rt import _ext
 from restore_rt.backends import Backend, OutOfMemoryError
-from restore_rt.errors import BackendError, InputError, NonFiniteError, RestoreError
+from restore_rt.errors import BackendError, RestoreError
+from restore_rt.frames import Planes, not_finite
 from restore_rt.manifest import Manifest
-from restore_rt.tiling import SharedSizes, TileSizes, round_up
+from restore_rt.tiling import SharedSizes, TileSizes, result_slots
 from restore_rt.timing import StageTimes
 
 __all__ = ["TiledNetwork", "Workspace"]
@@ -23,18 +24,13 @@ _WORKSPACES_KEPT = 2
 
 
 class Workspace:
-    """The grid and the buffers of one frame size, reused for every frame.
-
-    The results are a ring that holds two rows of tiles and a batch: a row is merged as soon as
-    the one above it and itself are there, so memory grows with a frame's width, not its area.
-    """
+    """The grid and the buffers of one frame size, reused for every frame; results are a ring."""
 
     def __init__(self, shape: tuple[int, ...], sizes: TileSizes, scale: int, channels: int) -> None:
         self.grid = sizes.grid(shape[0], shape[1], scale)
         self.batch = min(sizes.batch, self.grid.count)
         height, width = self.grid.tile
-        slots = min(self.grid.count, 2 * self.grid.cols + self.batch - 1)
-        slots = round_up(slots, self.batch)
+        slots = result_slots(self.grid, self.batch)
         self._tiles = np.empty((self.batch, channels, height, width), np.float32)
         self.results = np.empty((slots, channels, height * scale, width * scale), np.float32)
 
@@ -117,6 +113,36 @@ class TiledNetwork:
                     ) from failure
                 released = True
 
+    def restore_planes_into(self, out: Planes, planes: Planes, *, stages: StageTimes) -> None:
+        """Restore the luma of a frame, and enlarge its chroma.
+
+        Parameters
+        ----------
+        out
+            As ``planes.empty_like`` makes it; written.
+        planes
+            The frame, for a network of one channel.
+        stages
+            Takes the times of split, network, merge and chroma.
+
+        Raises
+        ------
+        BackendError, NonFiniteError
+            As ``restore_into``.
+        """
+        self.restore_into(out.y, planes.y, stages=stages, peak=planes.peak)
+        with stages.measure("chroma"):
+            for source, target in ((planes.cb, out.cb), (planes.cr, out.cr)):
+                if source is not None and target is not None:
+                    _ext.upsample_plane_into(
+                        target,
+                        source,
+                        scale=self._manifest.scale,
+                        phase=planes.chroma_phase,
+                        peak=planes.peak,
+                        threads=self.threads,
+                    )
+
     def close(self) -> None:
         """Release the network and all buffers, after the frame in work; closing twice is fine."""
         with self._lock:
@@ -165,7 +191,7 @@ class TiledNetwork:
                     out, space.results, grid, rows=(merged, rows), peak=peak, threads=threads
                 )
             if not finite:
-                raise self._not_finite(frame)
+                raise not_finite(self._manifest.name, frame)
             merged = rows
 
     def _space(self, shape: tuple[int, ...], sizes: TileSizes) -> Workspace:
@@ -179,10 +205,3 @@ class TiledNetwork:
             self._spaces[key] = space
         self._spaces.move_to_end(key)
         return space
-
-    def _not_finite(self, frame: NDArray[Any]) -> RestoreError:
-        if frame.dtype == np.float32 and not np.isfinite(frame).all():
-            return InputError("the frame holds NaN or infinity; give finite samples")
-        return NonFiniteError(
-            f"{self._manifest.name} returned NaN or infinity for this frame; nothing was delivered"
-        )

@@ -10,7 +10,7 @@ from restore_rt import _ext
 from restore_rt.errors import InputError, ModelError
 from restore_rt.manifest import Manifest
 
-__all__ = ["SharedSizes", "TileSizes", "round_up"]
+__all__ = ["SharedSizes", "TileSizes", "result_slots", "round_up"]
 
 # Networks whose halo is honoured agree to within rounding where tiles meet; this hides the rest.
 _DEFAULT_FEATHER = 8
@@ -22,6 +22,15 @@ _STEP = 32
 def round_up(value: int, multiple: int) -> int:
     """Return the smallest multiple that is not below ``value``."""
     return -(-value // multiple) * multiple
+
+
+def result_slots(grid: _ext.TileGrid, batch: int) -> int:
+    """Return how many results must be kept: two rows of tiles and a batch, in whole batches.
+
+    A row is merged as soon as the one above it and itself are there, so memory grows with a
+    frame's width, not its area.
+    """
+    return round_up(min(grid.count, 2 * grid.cols + batch - 1), batch)
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,9 @@ struct Axis {
         // other.
         const Index part = i * rest;
         const Index gaps = count - 1;
-        const Index extra = part <= 0xffffffff ? static_cast<std::uint32_t>(part) /
-                                                     static_cast<std::uint32_t>(gaps)
-                                               : part / gaps;
+        const Index extra =
+            part <= 0xffffffff ? static_cast<std::uint32_t>(part) / static_cast<std::uint32_t>(gaps)
+                               : part / gaps;
         return (i * whole + extra) * spec.multiple;
     }
 

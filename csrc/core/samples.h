@@ -1,5 +1,5 @@
-// Samples and floats: bits, rounding, half precision. Written so that a loop of them vectorises, and
-// with no library calls, for host and device.
+// Samples and floats: bits, rounding, half precision. Written so that a loop of them vectorises,
+// and with no library calls, for host and device.
 #pragma once
 
 #include <cstdint>

@@ -1,13 +1,14 @@
-#include "cuda/graph.h"
-
 #include "cuda/check.h"
+#include "cuda/graph.h"
 
 namespace rrt::cuda {
 namespace {
 
 cudaStream_t handle(Stream stream) { return reinterpret_cast<cudaStream_t>(stream); }
 
-void destroy_recorded(void* recorded) { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(recorded)); }
+void destroy_recorded(void* recorded) {
+    cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(recorded));
+}
 
 }  // namespace
 

@@ -30,8 +30,8 @@ inline constexpr int kDown = 8;
 inline constexpr Index kMostBlocks = 65535;
 
 template <class Work>
-__global__ void __launch_bounds__(kAcross* kDown) run(const __grid_constant__ Work work,
-                                                      const __grid_constant__ Shape shape) {
+__global__ void __launch_bounds__(kAcross* kDown)
+    run(const __grid_constant__ Work work, const __grid_constant__ Shape shape) {
     const Index group = static_cast<Index>(blockIdx.x) * kAcross + threadIdx.x;
     if (group >= shape.groups) return;
     for (Index piece = blockIdx.z; piece < shape.pieces; piece += gridDim.z) {

@@ -1,7 +1,6 @@
-#include "cuda/merge.h"
-
 #include "cuda/dispatch.h"
 #include "cuda/launch.h"
+#include "cuda/merge.h"
 #include "cuda/run.h"
 
 namespace rrt::cuda {

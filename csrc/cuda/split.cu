@@ -1,8 +1,7 @@
-#include "cuda/split.h"
-
 #include "cuda/dispatch.h"
 #include "cuda/launch.h"
 #include "cuda/run.h"
+#include "cuda/split.h"
 
 namespace rrt::cuda {
 

@@ -28,7 +28,8 @@ struct SplitWork {
         const Index plane = job.tiles.height * job.tiles.width;
         const Index count = job.tiles.width - begin < kPixels ? job.tiles.width - begin : kPixels;
 
-        if (count == kPixels && left + kPixels <= across.spec.length && is_packed<channels>(frame)) {
+        if (count == kPixels && left + kPixels <= across.spec.length &&
+            is_packed<channels>(frame)) {
             Run<S, kPixels * channels> samples;
             load(samples, source + left * channels, extent);
             RRT_UNROLL

@@ -1,8 +1,7 @@
-#include "cuda/upsample.h"
-
 #include "cuda/dispatch.h"
 #include "cuda/launch.h"
 #include "cuda/run.h"
+#include "cuda/upsample.h"
 
 namespace rrt::cuda {
 namespace {

@@ -92,10 +92,9 @@ struct UpsampleWork {
                            const Taps& taps) const {
         // By a choice, not an index that only the running program knows: the line is in registers.
         const bool early = taps.first == -2;
-        const float value = weigh(taps, early ? line[i] : line[i + 1],
-                                  early ? line[i + 1] : line[i + 2],
-                                  early ? line[i + 2] : line[i + 3],
-                                  early ? line[i + 3] : line[i + 4]);
+        const float value =
+            weigh(taps, early ? line[i] : line[i + 1], early ? line[i + 1] : line[i + 2],
+                  early ? line[i + 2] : line[i + 3], early ? line[i + 3] : line[i + 4]);
         if constexpr (sizeof(S) == sizeof(float)) {
             return value;
         } else {

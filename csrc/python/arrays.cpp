@@ -147,8 +147,14 @@ FrameView to_frame(const py::array& array, const std::string& name, Channels all
     }
     const auto step = [&](int axis) { return array.strides(axis) / array.itemsize(); };
     // Kernels only ever read a frame through a const pointer, and a writable one was asked for.
-    return {const_cast<void*>(array.data()), sample,  array.shape(0), array.shape(1),
-            static_cast<int>(channels),      step(0), step(1),        ndim == 3 ? step(2) : 1,
+    return {const_cast<void*>(array.data()),
+            sample,
+            array.shape(0),
+            array.shape(1),
+            static_cast<int>(channels),
+            step(0),
+            step(1),
+            ndim == 3 ? step(2) : 1,
             shift};
 }
 

@@ -17,7 +17,7 @@ MergeJob to_merge_job(const py::array& frame, const py::array& tiles, const Grid
 
 /// A plane, or with kPairChannels two that are interleaved.
 UpsampleJob to_upsample_job(const py::array& dst, const py::array& src, const py::object& scale,
-                            const py::object& phase, const py::object& peak, Channels channels = kPlaneChannels,
-                            int shift = 0);
+                            const py::object& phase, const py::object& peak,
+                            Channels channels = kPlaneChannels, int shift = 0);
 
 }  // namespace rrt::python

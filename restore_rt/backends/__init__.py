@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
-from restore_rt.errors import BackendError, InputError
+from restore_rt.errors import BackendError
 
 if TYPE_CHECKING:
     import onnx
@@ -80,32 +80,21 @@ def dimensions(value: onnx.ValueInfoProto) -> tuple[int | str | None, ...]:
     )
 
 
-def open_backend(model: onnx.ModelProto, *, provider: str, threads: int) -> Backend:
-    """Open a network on a provider.
+def open_backend(model: onnx.ModelProto, *, threads: int) -> Backend:
+    """Open a network on the CPU; for GPUs see ``restore_rt.backends.device``.
 
     Parameters
     ----------
     model
         The network, with one input ``(N, C, h, w)`` and one output ``(N, C, s*h, s*w)``.
-    provider
-        One of ``PROVIDERS``. ``"auto"`` is the fastest that this version has on this machine.
     threads
         CPU threads that the network may use.
 
     Raises
     ------
-    InputError
-        No such provider.
     BackendError
-        The provider cannot run here; the message says what is missing.
+        What runs it is not installed.
     """
-    if provider not in PROVIDERS:
-        raise InputError(f"provider is {provider!r}; allowed are {', '.join(PROVIDERS)}")
-    if provider in ("cuda", "tensorrt"):
-        raise BackendError(
-            f"provider {provider!r} is not part of this version of restore_rt, which runs "
-            "networks on the CPU only; use provider='cpu'"
-        )
     from restore_rt.backends.onnxruntime import OnnxRuntimeBackend
 
     return OnnxRuntimeBackend(model, threads=threads)

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from restore_rt.backends.device import DEVICE_PROVIDERS
 from restore_rt.cli import options
 from restore_rt.cli.console import emit, parts_table
 
@@ -116,12 +117,18 @@ def _conflicts() -> list[str]:
 def _providers(libraries: list[dict[str, Any]]) -> dict[str, str]:
     runtime = next(entry for entry in libraries if entry["for"] == "networks")
     missing = runtime.get("fix") or runtime.get("error")
-    absent = "no: not part of this version of restore_rt"
-    return {
-        "cpu": f"no: {missing}" if missing else f"yes, {runtime['name']} {runtime['version']}",
-        "cuda": absent,
-        "tensorrt": absent,
-    }
+    found = {"cpu": f"no: {missing}" if missing else f"yes, {runtime['name']} {runtime['version']}"}
+    return found | {provider: _on_gpu(provider) for provider in DEVICE_PROVIDERS}
+
+
+def _on_gpu(provider: str) -> str:
+    from restore_rt.gpu.opening import missing_here
+
+    try:
+        pieces = missing_here(provider)
+    except Exception as error:  # whatever it is, it is the diagnosis
+        pieces = [str(error)]
+    return f"no: {'; '.join(pieces)}" if pieces else "yes"
 
 
 def _encoders() -> dict[str, str]:

@@ -68,6 +68,8 @@ def image(
     tile: options.TileOption = None,
     threads: options.ThreadsOption = None,
     provider: options.ProviderOption = "auto",
+    precision: options.PrecisionOption = None,
+    device: options.DeviceOption = 0,
     as_json: options.JsonOption = False,
     overwrite: options.OverwriteOption = False,
 ) -> int:
@@ -91,6 +93,8 @@ def image(
         zoom,
         usual="photo",
         provider=provider,
+        precision=precision,
+        device=device,
         tile=tile,
         threads=threads,
     ) as restorer:

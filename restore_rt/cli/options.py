@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -13,9 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Content",
+    "DeviceOption",
     "JsonOption",
     "ModelOption",
     "OverwriteOption",
+    "Precision",
+    "PrecisionOption",
     "Provider",
     "ProviderOption",
     "ThreadsOption",
@@ -29,6 +33,7 @@ __all__ = [
 
 Content = Literal["photo", "comic", "video"]
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
+Precision = Literal["fp32", "fp16"]
 
 _DEFAULT_ZOOM = 2
 
@@ -67,6 +72,17 @@ ThreadsOption = Annotated[
 ]
 ProviderOption = Annotated[
     Provider, typer.Option("--provider", help="Where the network runs; never replaced in silence.")
+]
+PrecisionOption = Annotated[
+    Precision | None,
+    typer.Option(
+        "--precision",
+        help="What the network computes in; fp16 is for GPUs.",
+        show_default="the model's own",
+    ),
+]
+DeviceOption = Annotated[
+    int, typer.Option("--device", metavar="N", help="The GPU's number.", min=0)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 OverwriteOption = Annotated[
@@ -120,6 +136,8 @@ def load_model(
     *,
     usual: Content,
     provider: Provider = "auto",
+    precision: Precision | None = None,
+    device: int = 0,
     tile: str | None = None,
     threads: int | None = None,
 ) -> Restorer:
@@ -133,8 +151,8 @@ def load_model(
         ``--type`` and ``--zoom`` (``None``: not given).
     usual
         The content when ``--type`` is not given.
-    provider, tile, threads
-        ``--provider``, ``--tile`` and ``--threads`` as they were given.
+    provider, precision, device, tile, threads
+        The options of these names as they were given.
 
     Raises
     ------
@@ -144,7 +162,7 @@ def load_model(
         The model cannot be loaded, or not run on this machine.
     """
     from restore_rt import load, zoo
-    from restore_rt.cli.console import note
+    from restore_rt.cli.console import note, progress
 
     sides = parse_tile(tile)
     name = model
@@ -154,7 +172,15 @@ def load_model(
             name = zoo.choose(content or usual, wanted)
         except ModelError as error:
             raise InputError(f"--zoom is {wanted}: {error}") from error
-    restorer = load(name, provider=provider, tile=sides, threads=threads)
+    restorer = load(
+        name,
+        provider=provider,
+        precision=precision,
+        device=device,
+        tile=sides,
+        threads=threads,
+        progress=partial(progress, total=None, unit="steps"),
+    )
     if model is None and content not in (None, restorer.manifest.content):
         note(
             f"no model for {content} is shipped yet that enlarges {restorer.scale} times; "

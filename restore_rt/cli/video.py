@@ -11,9 +11,11 @@ import typer
 
 from restore_rt.cli.console import emit, note, progress
 from restore_rt.cli.options import (
+    DeviceOption,
     JsonOption,
     ModelOption,
     OverwriteOption,
+    PrecisionOption,
     ProviderOption,
     ThreadsOption,
     TileOption,
@@ -76,6 +78,8 @@ def video(
     tile: TileOption = None,
     threads: ThreadsOption = None,
     provider: ProviderOption = "auto",
+    precision: PrecisionOption = None,
+    device: DeviceOption = 0,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -93,6 +97,8 @@ def video(
             zoom,
             usual="video",
             provider=provider,
+            precision=precision,
+            device=device,
             tile=tile,
             threads=threads,
         ) as restorer,

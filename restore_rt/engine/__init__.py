@@ -1,13 +1,13 @@
 """Engines: networks that TensorRT or TensorRT-RTX compiled for a GPU, and what is known of them.
 
-Made by the export stage (``restore-rt build``); nothing here imports either library before
+Made by ``restore-rt build`` or on first use; nothing here imports either library before
 ``open_library`` is asked to.
 """
 
 from restore_rt.engine.faults import EngineError
 from restore_rt.engine.gpu import Gpu, find_gpu
 from restore_rt.engine.library import LIBRARIES, Library, open_library
-from restore_rt.engine.pair import read_engine, sidecar_path
+from restore_rt.engine.pair import read_engine, read_sidecar, sidecar_path
 from restore_rt.engine.profile import Profile, Shape
 from restore_rt.engine.sidecar import Port, Sidecar
 
@@ -23,5 +23,6 @@ __all__ = [
     "find_gpu",
     "open_library",
     "read_engine",
+    "read_sidecar",
     "sidecar_path",
 ]

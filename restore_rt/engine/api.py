@@ -14,6 +14,8 @@ from typing import Any, Protocol
 __all__ = [
     "Builder",
     "Config",
+    "Context",
+    "Engine",
     "Enumeration",
     "Memory",
     "Network",
@@ -21,6 +23,10 @@ __all__ = [
     "Parser",
     "ParserError",
     "RtxConfig",
+    "RtxContext",
+    "RtxEngine",
+    "RtxRuntimeConfig",
+    "Runtime",
     "TensorRt",
     "TimingCache",
 ]
@@ -74,6 +80,7 @@ class Config(Protocol):
     progress_monitor: Any
     hardware_compatibility_level: Any
 
+    def clear_flag(self, flag: Any) -> None: ...
     def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None: ...
     def add_optimization_profile(self, profile: OptimizationProfile) -> int: ...
     def create_timing_cache(self, serialized_timing_cache: bytes) -> TimingCache | None: ...
@@ -100,17 +107,72 @@ class Builder(Protocol):
     def build_serialized_network(self, network: Network, config: Config) -> Memory | None: ...
 
 
+class Context(Protocol):
+    """IExecutionContext."""
+
+    def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool: ...
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool: ...
+    def infer_shapes(self) -> list[str]: ...
+    def get_tensor_shape(self, name: str) -> Sequence[int]: ...
+    def update_device_memory_size_for_shapes(self) -> int: ...
+    def set_device_memory(self, memory: int, size: int) -> None: ...
+    def set_tensor_address(self, name: str, memory: int) -> bool: ...
+    def execute_async_v3(self, stream_handle: int) -> bool: ...
+
+
+class RtxContext(Context, Protocol):
+    """What TensorRT-RTX's has besides."""
+
+    def is_stream_capturable(self, stream: int) -> bool: ...
+
+
+class Engine(Protocol):
+    """ICudaEngine."""
+
+    @property
+    def num_io_tensors(self) -> int: ...
+    def get_tensor_name(self, index: int) -> str: ...
+    def create_execution_context(self, strategy: Any = ..., /) -> Context | None: ...
+
+
+class RtxRuntimeConfig(Protocol):
+    """IRuntimeConfig."""
+
+    dynamic_shapes_kernel_specialization_strategy: Any
+
+    def set_execution_context_allocation_strategy(self, strategy: Any) -> None: ...
+
+
+class RtxEngine(Protocol):
+    """What TensorRT-RTX's has besides."""
+
+    def create_runtime_config(self) -> RtxRuntimeConfig: ...
+    def create_execution_context(self, runtime_config: RtxRuntimeConfig, /) -> Context | None: ...
+
+
+class Runtime(Protocol):
+    """IRuntime; outlives its engines."""
+
+    def deserialize_cuda_engine(self, serialized_engine: bytes, /) -> Engine | None: ...
+
+
 class TensorRt(Protocol):
-    """The module; ``ComputeCapability`` is TensorRT-RTX's alone."""
+    """The module.
+
+    ``ComputeCapability``, ``DynamicShapesKernelSpecializationStrategy`` are TensorRT-RTX's alone.
+    """
 
     __version__: str
     ILogger: Any
     IProgressMonitor: Any
     BuilderFlag: Enumeration
     ComputeCapability: Enumeration
+    DynamicShapesKernelSpecializationStrategy: Any
+    ExecutionContextAllocationStrategy: Any
     HardwareCompatibilityLevel: Enumeration
     MemoryPoolType: Any
     NetworkDefinitionCreationFlag: Any
 
     def Builder(self, logger: Any) -> Builder: ...
     def OnnxParser(self, network: Network, logger: Any) -> Parser: ...
+    def Runtime(self, logger: Any) -> Runtime: ...

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from restore_rt.engine.gpu import Gpu
     from restore_rt.engine.library import Library
 
-__all__ = ["check_pair_target", "file_sha256", "read_engine", "sidecar_path", "write_engine"]
+__all__ = [
+    "check_pair_target",
+    "file_sha256",
+    "read_engine",
+    "read_sidecar",
+    "sidecar_path",
+    "write_engine",
+]
 
 SUFFIX = ".engine"
 _MOST_SIDECAR_BYTES = 2**22
@@ -116,7 +123,7 @@ def read_engine(
         A file is missing or damaged, or the engine is for another library, version, GPU or model;
         the message says what to do.
     """
-    sidecar = _read_sidecar(path)
+    sidecar = read_sidecar(path)
     if (sidecar.library, sidecar.library_version) != (library.name, library.version):
         raise EngineError(
             f"{path} was built by {sidecar.library} {sidecar.library_version}, and {library.name} "
@@ -143,7 +150,14 @@ def read_engine(
     return plan, sidecar
 
 
-def _read_sidecar(path: Path) -> Sidecar:
+def read_sidecar(path: Path) -> Sidecar:
+    """Read what an engine is; its plan is not looked at.
+
+    Raises
+    ------
+    EngineError
+        A file is missing, or the description is damaged.
+    """
     beside = sidecar_path(path)
     if not path.is_file():
         raise EngineError(f"there is no engine {path}; make it with restore-rt build")

@@ -1,5 +1,5 @@
-// Every instruction set against the portable kernels, bit for bit, in buffers of the exact size so
-// that a read or write beyond them is seen. What the kernels should compute is tested from Python.
+// Every instruction set, and the GPU's kernels compiled for the host, against the portable kernels,
+// bit for bit, in buffers of the exact size so that a read or write beyond them is seen. What the kernels should compute is tested from Python.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -9,6 +9,7 @@
 #include "check.h"
 #include "cpu/kernels.h"
 #include "cpu/run.h"
+#include "cuda/run.h"
 
 namespace {
 
@@ -88,9 +89,12 @@ Grid make_grid(Index height, Index width, Index tile_height, Index tile_width, I
     return {rrt::make_axis(y), rrt::make_axis(x)};
 }
 
-/// Runs `operation` with every instruction set and checks that it fills `output` alike.
-template <class Operation>
-void same_everywhere(Bytes& output, Operation operation) {
+constexpr rrt::cuda::Stream kStream = 1;
+
+/// Runs `operation` with every instruction set, and `on_gpu`, and checks that all fill `output`
+/// alike.
+template <class Operation, class OnGpu>
+void same_everywhere(Bytes& output, Operation operation, OnGpu on_gpu) {
     Bytes expected;
     for (const rrt::cpu::Kernels* candidate : rrt::cpu::available_kernels()) {
         std::fill(output.begin(), output.end(), static_cast<unsigned char>(0xa5));
@@ -99,6 +103,9 @@ void same_everywhere(Bytes& output, Operation operation) {
         if (expected.empty()) expected = output;
         CHECK(output == expected);
     }
+    std::fill(output.begin(), output.end(), static_cast<unsigned char>(0xa5));
+    on_gpu();
+    CHECK(output == expected);
 }
 
 constexpr Sample kSamples[] = {Sample::u8, Sample::u16, Sample::f32};
@@ -112,25 +119,29 @@ void split_and_merge(const Grid& grid, int channels, Sample sample, Real real, i
     const Index scale = grid.y.spec.scale;
     Frame input = make_frame(grid.y.spec.length, grid.x.spec.length, channels, sample, layout);
     Tiles tiles = make_tiles(grid, channels, real, 1);
-    same_everywhere(tiles.bytes, [&] {
-        rrt::cpu::split({grid, input.view, tiles.view, 0, peak_of(sample)}, 3);
-    });
+    const rrt::SplitJob split{grid, input.view, tiles.view, 0, peak_of(sample)};
+    same_everywhere(
+        tiles.bytes, [&] { rrt::cpu::split(split, 3); },
+        [&] { rrt::cuda::split(split, {}, kStream); });
     Tiles outputs = make_tiles(grid, channels, real, scale);
     Frame frame =
         make_frame(grid.y.output_length(), grid.x.output_length(), channels, sample, layout);
-    same_everywhere(frame.bytes, [&] {
-        const rrt::MergeJob job{
-            grid, frame.view, outputs.view, {0, frame.view.height}, peak_of(sample)};
-        CHECK(rrt::cpu::merge(job, 3));
-    });
+    const rrt::MergeJob merge{
+        grid, frame.view, outputs.view, {0, frame.view.height}, peak_of(sample)};
+    std::uint32_t flag = 0;
+    same_everywhere(
+        frame.bytes, [&] { CHECK(rrt::cpu::merge(merge, 3)); },
+        [&] { rrt::cuda::merge(merge, {0, grid.y.count}, {}, &flag, kStream); });
+    CHECK(flag == 0);
 }
 
 void upsample(Index height, Index width, int scale, Sample sample, Index crop) {
     Frame source = make_frame(height, width, 1, sample, 0);
     Frame target = make_frame(height * scale - crop, width * scale - crop, 1, sample, 0);
-    same_everywhere(target.bytes, [&] {
-        rrt::cpu::upsample({target.view, source.view, scale, 0.5, 0.25, peak_of(sample)}, 3);
-    });
+    const rrt::UpsampleJob job{target.view, source.view, scale, 0.5, 0.25, peak_of(sample)};
+    same_everywhere(
+        target.bytes, [&] { rrt::cpu::upsample(job, 3); },
+        [&] { rrt::cuda::upsample(job, kStream); });
 }
 
 void check_refusal_of_unknown_names() {

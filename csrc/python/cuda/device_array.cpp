@@ -47,8 +47,8 @@ py::array to_device_array(py::handle value, const std::string& name, Access acce
     }
     const py::object fields = value.attr(kInterface);
     const auto unreadable = [&] {
-        refuse(name + " has a " + kInterface + " that cannot be read: " +
-               py::repr(fields).cast<std::string>());
+        refuse(name + " has a " + kInterface +
+               " that cannot be read: " + py::repr(fields).cast<std::string>());
     };
     py::array array;
     try {

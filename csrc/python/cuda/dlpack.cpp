@@ -161,8 +161,7 @@ std::unique_ptr<Taken> from_dlpack(const py::object& capsule) {
     }
     if (tensor.dtype.lanes != 1 || tensor.dtype.bits % 8 != 0 || tensor.dtype.code > 2) {
         refuse("the memory is of DLPack's data type " + std::to_string(tensor.dtype.code) + ", " +
-               std::to_string(tensor.dtype.bits) + " bits, " +
-               std::to_string(tensor.dtype.lanes) +
+               std::to_string(tensor.dtype.bits) + " bits, " + std::to_string(tensor.dtype.lanes) +
                " lanes; it must be integers or floats of whole bytes");
     }
     auto taken = std::make_unique<Taken>(managed);

@@ -50,8 +50,7 @@ void bind_host_queue(py::module_& module) {
     module.def(
         "set_host_queue",
         [](const py::object& queue) {
-            cuda::host::set_queue(queue.is_none() ? nullptr
-                                                  : std::make_unique<PythonQueue>(queue));
+            cuda::host::set_queue(queue.is_none() ? nullptr : std::make_unique<PythonQueue>(queue));
         },
         py::arg("queue"), "Hand over what is queued to an object; None to run it at once.");
 }

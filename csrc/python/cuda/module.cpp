@@ -1,8 +1,8 @@
 #include <exception>
 #include <string>
 
-#include "python/cuda/bindings.h"
 #include "cuda/errors.h"
+#include "python/cuda/bindings.h"
 
 namespace rrt::python {
 namespace {
@@ -11,11 +11,9 @@ void translate(std::exception_ptr error) {
     try {
         if (error) std::rethrow_exception(error);
     } catch (const cuda::Error& failure) {
-        const py::object kind =
-            py::module_::import("restore_rt.errors").attr("BackendError");
-        const std::string message =
-            std::string("CUDA: ") + failure.what() +
-            "; `restore-rt doctor` tells what is missing on this machine";
+        const py::object kind = py::module_::import("restore_rt.errors").attr("BackendError");
+        const std::string message = std::string("CUDA: ") + failure.what() +
+                                    "; `restore-rt doctor` tells what is missing on this machine";
         PyErr_SetString(kind.ptr(), message.c_str());
     }
 }

@@ -10,10 +10,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from restore_rt import __version__
+from restore_rt.backends.device import Progress, silent
 from restore_rt.engine import Library, Profile, Sidecar, find_gpu, open_library, sidecar_path
 from restore_rt.engine.building.builder import build_plan
-from restore_rt.engine.building.network import read_network
-from restore_rt.engine.building.target import choose_target
+from restore_rt.engine.building.network import Network, read_network
+from restore_rt.engine.building.target import Target, choose_target
 from restore_rt.engine.building.timing import (
     check_timing_cache,
     read_timing_cache,
@@ -23,12 +24,10 @@ from restore_rt.engine.pair import SUFFIX, check_pair_target, write_engine
 from restore_rt.errors import InputError
 from restore_rt.modelfile import find_model
 
-__all__ = ["Built", "build_engine"]
+__all__ = ["Built", "Compiled", "build_engine", "compile_network"]
 
 _MIB = 2**20
 _MOST_WORKSPACE = 2**20
-
-Progress = Callable[[str], AbstractContextManager[Callable[[int], None]]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,15 @@ class Built:
     path: Path
     sidecar_path: Path
     sidecar: Sidecar
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An engine in memory: the plan, its description, and what the builder measured."""
+
+    plan: bytes
+    sidecar: Sidecar
+    timing: bytes
 
 
 def build_engine(
@@ -50,7 +58,7 @@ def build_engine(
     timing_cache: Path | None = None,
     workspace: int | None = None,
     overwrite: bool = False,
-    progress: Progress = lambda label: nullcontext(lambda count: None),
+    progress: Progress = silent,
 ) -> Built:
     """Build an engine from an ONNX file, and write it with its sidecar: both or none.
 
@@ -108,24 +116,69 @@ def build_engine(
     if timing_cache is not None:
         check_timing_cache(timing_cache, opened)
         timing = read_timing_cache(timing_cache, opened, gpu)
-    with progress(f"building {network.manifest.name} for {chosen.name}") as advance:
+    made = compile_network(
+        network,
+        profile,
+        library=opened,
+        target=chosen,
+        workspace=workspace,
+        timing=timing,
+        progress=progress,
+    )
+    write_engine(out, made.plan, made.sidecar, overwrite=overwrite)
+    if timing_cache is not None:
+        write_timing_cache(timing_cache, made.timing, opened, gpu)
+    return Built(out, sidecar_path(out), made.sidecar)
+
+
+def compile_network(
+    network: Network,
+    profile: Profile,
+    *,
+    library: Library,
+    target: Target,
+    workspace: int | None = None,
+    timing: bytes | None = None,
+    progress: Progress = silent,
+    active: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Compiled:
+    """Compile a network that was checked, for a profile that was.
+
+    Parameters
+    ----------
+    network, profile, library, target
+        Of what, for which sizes, what with, and to run on what.
+    workspace, progress
+        See ``build_engine``.
+    timing
+        Earlier measurements, ``b""`` to begin some, None not to keep any.
+    active
+        See ``build_plan``.
+
+    Raises
+    ------
+    ModelError, EngineError
+        See ``build_plan``.
+    """
+    with progress(f"building {network.manifest.name} for {target.name}") as advance:
         plan = build_plan(
-            opened,
+            library,
             network,
             profile,
-            chosen,
+            target,
             workspace=None if workspace is None else workspace * _MIB,
             timing=timing,
             follow=lambda: advance(1),
+            active=active,
         )
     sidecar = Sidecar(
         onnx_sha256=network.sha256,
         plan_sha256=hashlib.sha256(plan.blob).hexdigest(),
         plan_bytes=len(plan.blob),
-        library=opened.name,
-        library_version=opened.version,
-        target=chosen.name,
-        gpu=chosen.gpu,
+        library=library.name,
+        library_version=library.version,
+        target=target.name,
+        gpu=target.gpu,
         profile=profile,
         input=network.input,
         output=network.output,
@@ -136,7 +189,4 @@ def build_engine(
         restore_rt=__version__,
         manifest=network.manifest,
     )
-    write_engine(out, plan.blob, sidecar, overwrite=overwrite)
-    if timing_cache is not None:
-        write_timing_cache(timing_cache, plan.timing, opened, gpu)
-    return Built(out, sidecar_path(out), sidecar)
+    return Compiled(plan.blob, sidecar, plan.timing)

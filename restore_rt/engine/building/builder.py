@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ def build_plan(
     workspace: int | None = None,
     timing: bytes | None = None,
     follow: Callable[[], None] = lambda: None,
+    active: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Plan:
     """Build a plan.
 
@@ -54,6 +56,9 @@ def build_plan(
     follow
         Called after each of the builder's steps, whose number is not known before; what it raises
         stops the build.
+    active
+        Gives a context in which the GPU to build on is current; that is a matter of the thread,
+        and the library works in one of its own. By default it is the first GPU.
 
     Raises
     ------
@@ -67,7 +72,7 @@ def build_plan(
     steps = Steps(follow)
 
     def work() -> Plan:
-        with _BUILDING:
+        with _BUILDING, active():
             log = log_of(library)
             log.errors.clear()
             try:
@@ -100,6 +105,8 @@ def _build(
         raise ModelError(f"{library} does not take {network.path}: {explain(reasons)}")
     config = builder.create_builder_config()
     config.progress_monitor = make_monitor(trt, steps)
+    # fp32 is to be fp32: TF32 has fp16's mantissa, and who wants that takes fp16.
+    config.clear_flag(trt.BuilderFlag.__members__["TF32"])
     target.apply(library, config)
     if workspace is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace)

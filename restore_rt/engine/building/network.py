@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,12 @@ from restore_rt.manifest import Manifest, check_intact, read_manifest
 from restore_rt.modelfile import read_model
 from restore_rt.modelfile.sizing import size_network
 from restore_rt.modelfile.tensors import type_name
+from restore_rt.modelfile.validation import check_network
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Network", "read_network"]
+__all__ = ["Network", "network_of", "read_network"]
 
 _LAYOUTS = {"float32": "nchw", "float16": "nchw", "uint8": "nhwc"}
 _TRIED_SIDE = 64
@@ -31,7 +33,7 @@ class Network:
     Attributes
     ----------
     path, sha256
-        Its file, and that file's checksum.
+        Its file, or its name where it has none; and the checksum of what is or would be in it.
     blob
         The ONNX model, for the parser.
     manifest
@@ -108,6 +110,36 @@ def read_network(path: Path) -> Network:
             f"{path} has no manifest, which an engine needs; export it with restore-rt export"
         )
     check_intact(model, manifest, path)
+    return _checked(model, manifest, path, checksum)
+
+
+def network_of(model: onnx.ModelProto, manifest: Manifest) -> Network:
+    """Check a network in memory as ``read_network`` does a file.
+
+    Parameters
+    ----------
+    model
+        The network; one that was changed since it was read is checked again.
+    manifest
+        What it is, if it does not say so itself.
+
+    Raises
+    ------
+    ModelError
+        As ``read_network``.
+    """
+    path, own = Path(manifest.name), read_manifest(model)
+    try:
+        check_network(model)
+    except ModelError as error:
+        raise ModelError(f"{path} cannot be built: {error}") from error
+    if own is not None:
+        check_intact(model, own, path)
+    blob = model.SerializeToString(deterministic=True)
+    return _checked(model, own or manifest, path, hashlib.sha256(blob).hexdigest())
+
+
+def _checked(model: onnx.ModelProto, manifest: Manifest, path: Path, checksum: str) -> Network:
     inputs, outputs = inputs_of(model), list(model.graph.output)
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(

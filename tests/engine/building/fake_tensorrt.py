@@ -46,6 +46,7 @@ class FakeTensorRt(ModuleType):
         self.seen: dict[str, Any] = {}
         self.parses, self.builds, self.takes_cache = parses, builds, takes_cache
         self.errors = errors
+        self.has_targets = False
         weakly = {"FP16": 0, "INT8": 1} if version.startswith("10.") else {}
         self.BuilderFlag = SimpleNamespace(__members__={**weakly, "TF32": 7})
         flags = {"EXPLICIT_BATCH": 0, "STRONGLY_TYPED": 1} if weakly else {}
@@ -60,6 +61,10 @@ class FakeTensorRt(ModuleType):
     def library(self) -> Library:
         """Return it as it would have been opened."""
         return Library("tensorrt", self.__version__, cast(Any, self))
+
+    def plan(self) -> bytes:
+        """Return what a build gives."""
+        return b"plan" * 100
 
     def Builder(self, logger: Any) -> _Builder:  # noqa: N802
         return _Builder(self, logger)
@@ -119,7 +124,7 @@ class _Builder:
             for text in module.errors:
                 self._logger.log(1, text)
             return None
-        return _Memory(b"plan" * 100)
+        return _Memory(module.plan())
 
 
 class _Config:
@@ -128,6 +133,9 @@ class _Config:
         self.progress_monitor: Any = None
         self.hardware_compatibility_level: Any = None
         self.num_compute_capabilities = 0
+
+    def clear_flag(self, flag: Any) -> None:
+        self._module.seen["cleared"] = flag
 
     def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None:
         self._module.seen["limit"] = pool, pool_size
@@ -144,7 +152,9 @@ class _Config:
         return self._module.takes_cache
 
     def set_compute_capability(self, compute_capability: Any, index: int) -> bool:
-        raise AssertionError("TensorRT has no such call")
+        assert self._module.has_targets, "TensorRT has no such call"
+        self._module.seen["capability"] = compute_capability, index
+        return True
 
 
 class _Parser:

@@ -22,7 +22,7 @@ EXACT = Target("exact", None, level="NONE")
 
 
 @pytest.mark.parametrize(("version", "flags"), [("10.16.0", 1 << 1), ("11.4.0", 0)])
-def test_networks_are_strongly_typed_in_both_versions(
+def test_networks_are_strongly_typed_in_both_versions_and_fp32_is_not_tf32(
     version: str, flags: int, model: Path, ada: Gpu, tmp_path: Path
 ) -> None:
     fake, out = FakeTensorRt(version), tmp_path / "m.engine"
@@ -35,6 +35,8 @@ def test_networks_are_strongly_typed_in_both_versions(
         "model": network.blob,
         "limit": ("workspace", 64 * 2**20),
         "shapes": ("x", ((1, 1, 8, 8), (1, 1, 16, 24), (2, 1, 32, 48))),
+        # TF32.
+        "cleared": 7,
         "level": "level NONE",
         "steps": STEPS,
     }

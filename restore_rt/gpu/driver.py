@@ -1,0 +1,337 @@
+"""A GPU through NVIDIA's driver: its context, streams and events. Nothing else imports pycuda.
+
+pycuda's objects are to be destroyed where their context is current, and Python may destroy them
+anywhere. So those in here are buried when they end, and go when the GPU is next used.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import threading
+from collections import deque
+from typing import Any
+
+from restore_rt.errors import BackendError, InputError
+from restore_rt.gpu.faults import Checked
+
+__all__ = ["Allocation", "Device", "Event", "Stream", "active_device", "open_device"]
+
+# CU_STREAM_NON_BLOCKING of cuda.h, which pycuda does not name: no waiting for the default stream.
+_NON_BLOCKING = 1
+
+_devices: dict[int, Device] = {}
+_opening = threading.Lock()
+
+
+class _Thread(threading.local):
+    """The devices that are active on a thread, the current one last."""
+
+    def __init__(self) -> None:
+        self.active: list[Device] = []
+
+
+_thread = _Thread()
+
+
+class Device:
+    """A GPU; ``open_device`` gives it.
+
+    Attributes
+    ----------
+    index
+        Its number, as CUDA counts those that ``CUDA_VISIBLE_DEVICES`` leaves.
+    name
+        What its maker calls it.
+    capability
+        Its compute capability, major and minor.
+    total_memory
+        In bytes.
+    library
+        ``pycuda.driver``.
+    exclusive
+        Held while a CUDA graph is captured, and by all that a capture forbids on any thread: taking
+        memory and giving it back, waiting for all of the GPU.
+    """
+
+    def __init__(self, index: int, library: Any) -> None:
+        raw = library.Device(index)
+        self.index = index
+        self.library = library
+        self.name: str = raw.name()
+        self.capability: tuple[int, int] = tuple(raw.compute_capability())
+        self.total_memory: int = int(raw.total_memory())
+        self.exclusive = threading.RLock()
+        # The one that ONNX Runtime, TensorRT and torch use. Retained once: pycuda takes two
+        # retained objects for two contexts.
+        self._context = raw.retain_primary_context()
+        self._activation = _Activation(self)
+        self._buried: deque[Any] = deque()
+        self._buried_memory: deque[Any] = deque()
+        self._kept: deque[tuple[Event, tuple[object, ...]]] = deque()
+
+    def __repr__(self) -> str:
+        return f"<Device {self.index}: {self.name}>"
+
+    def active(self) -> _Activation:
+        """Return a context in which this thread uses the GPU; one within another costs nothing.
+
+        Do not leave it open over a ``yield``, nor end a thread within it: it is the thread's.
+        """
+        return self._activation
+
+    def stream(self) -> Stream:
+        """Return a new stream, which does not wait for the default stream."""
+        with self.active(), Checked("make a stream", self):
+            return Stream(self, self.library.Stream(_NON_BLOCKING))
+
+    def event(self) -> Event:
+        """Return a new event, which takes no time."""
+        with self.active(), Checked("make an event", self):
+            return Event(self, self.library.Event(self.library.event_flags.DISABLE_TIMING))
+
+    def allocate(self, size: int) -> Allocation:
+        """Take memory from the driver, which is slow; ``Pool`` keeps it for the next time.
+
+        Raises
+        ------
+        OutOfMemoryError
+            There is too little.
+        """
+        with self.active(), self.exclusive, Checked(f"take {size} bytes", self):
+            return Allocation(self, self.library.mem_alloc(size), size)
+
+    def synchronize(self) -> None:
+        """Wait for all that anybody has queued on the GPU in this process."""
+        with self.active(), self.exclusive, Checked("run what was queued", self):
+            self.library.Context.synchronize()
+
+    def keep(self, stream: Stream, *objects: object) -> None:
+        """Keep objects alive until what is queued on a stream by now has run."""
+        event = self.event()
+        event.record(stream)
+        self._kept.append((event, objects))
+
+    def bury(self, raw: Any) -> None:
+        """Destroy a stream or an event of pycuda, or release what was kept, at the next use."""
+        self._buried.append(raw)
+
+    def bury_memory(self, raw: Any) -> None:
+        """Give back pycuda's memory at the next use, once the GPU has nothing left to do."""
+        self._buried_memory.append(raw)
+
+    def sweep(self) -> None:
+        """Destroy what was buried and let go of what was kept for work that has run."""
+        with self.active():
+            self._sweep()
+
+    def _sweep(self) -> None:
+        try:
+            while self._kept and self._kept[0][0].done():
+                self._kept.popleft()
+        except IndexError:  # another thread sweeps as well
+            pass
+        self._buried.clear()
+        # Not to be waited for: a capture may take long, and it is never urgent.
+        if self._buried_memory and self.exclusive.acquire(blocking=False):
+            try:
+                dead = [self._buried_memory.popleft() for _ in range(len(self._buried_memory))]
+                self.library.Context.synchronize()
+                dead.clear()
+            finally:
+                self.exclusive.release()
+
+
+class Stream:
+    """Work that runs in the order in which it is queued; ``Device.stream`` makes one.
+
+    Attributes
+    ----------
+    device
+        Where it is.
+    handle
+        What kernels, ONNX Runtime and TensorRT take it by; valid as long as this lives.
+    """
+
+    def __init__(self, device: Device, raw: Any) -> None:
+        self.device = device
+        self.raw = raw
+        self.handle: int = int(raw.handle)
+
+    def __del__(self) -> None:
+        raw = self.__dict__.pop("raw", None)
+        if raw is not None:
+            self.device.bury(raw)
+
+    def synchronize(self) -> None:
+        """Wait until all that was queued has run.
+
+        Raises
+        ------
+        BackendError
+            Some of it failed.
+        """
+        with self.device.active(), Checked("run what was queued", self.device):
+            self.raw.synchronize()
+
+    def wait(self, event: Event) -> None:
+        """Let what is queued from here on wait for an event, as it was last recorded."""
+        with self.device.active(), Checked("wait for an event", self.device):
+            self.raw.wait_for_event(event.raw)
+
+
+class Event:
+    """A place in a stream's work; ``Device.event`` makes one."""
+
+    def __init__(self, device: Device, raw: Any) -> None:
+        self.device = device
+        self.raw = raw
+
+    def __del__(self) -> None:
+        raw = self.__dict__.pop("raw", None)
+        if raw is not None:
+            self.device.bury(raw)
+
+    def record(self, stream: Stream | None) -> None:
+        """Mark the end of what is queued on a stream by now; None is CUDA's default stream."""
+        with self.device.active(), Checked("record an event", self.device):
+            self.raw.record(None if stream is None else stream.raw)
+
+    def synchronize(self) -> None:
+        """Wait until the work before it has run; at once if it was never recorded.
+
+        Raises
+        ------
+        BackendError
+            Some of it failed.
+        """
+        with self.device.active(), Checked("run what was queued", self.device):
+            self.raw.synchronize()
+
+    def done(self) -> bool:
+        """Return whether the work before it has run; True if it was never recorded."""
+        with self.device.active(), Checked("run what was queued", self.device):
+            return bool(self.raw.query())
+
+
+class Allocation:
+    """Memory from the driver.
+
+    Attributes
+    ----------
+    pointer
+        Where it begins, a multiple of 256.
+    size
+        In bytes.
+    """
+
+    def __init__(self, device: Device, raw: Any, size: int) -> None:
+        self.device = device
+        self.raw = raw
+        self.pointer = int(raw)
+        self.size = size
+
+    def __del__(self) -> None:
+        raw = self.__dict__.pop("raw", None)
+        if raw is not None:
+            self.device.bury_memory(raw)
+
+    def free(self) -> None:
+        """Give it back; no work on it may be left."""
+        raw = self.__dict__.pop("raw", None)
+        if raw is not None:
+            with self.device.active(), self.device.exclusive, Checked("free memory", self.device):
+                raw.free()
+
+
+class _Activation:
+    """What ``Device.active`` returns; it holds nothing, so all threads share it."""
+
+    __slots__ = ("_device",)
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+
+    def __enter__(self) -> None:
+        device, active = self._device, _thread.active
+        if active and active[-1] is device:
+            active.append(device)
+            return
+        with Checked("be used", device):
+            device._context.push()
+        active.append(device)
+        if device._buried or device._buried_memory or device._kept:
+            device._sweep()
+
+    def __exit__(self, *_: object) -> None:
+        active = _thread.active
+        device = active.pop()
+        if not active or active[-1] is not device:
+            device.library.Context.pop()
+
+
+def open_device(index: int = 0) -> Device:
+    """Return a GPU; the same object whenever it is asked for.
+
+    Its primary context is used, as ONNX Runtime, TensorRT and torch do.
+
+    Parameters
+    ----------
+    index
+        Its number, as CUDA counts those that ``CUDA_VISIBLE_DEVICES`` leaves.
+
+    Raises
+    ------
+    InputError
+        There is no such GPU.
+    BackendError
+        The driver, a GPU or pycuda is missing, or they fail; the message says what to do.
+    """
+    with _opening:
+        device = _devices.get(index)
+        if device is None:
+            device = _devices[index] = _open(index)
+        return device
+
+
+def active_device() -> Device:
+    """Return the GPU that is active on this thread.
+
+    Raises
+    ------
+    BackendError
+        None is.
+    """
+    if not _thread.active:
+        raise BackendError("no GPU is active on this thread; use it within `with device.active():`")
+    return _thread.active[-1]
+
+
+def _open(index: int) -> Device:
+    try:
+        library = importlib.import_module("pycuda.driver")
+    except ImportError as error:
+        from restore_rt.gpu.pieces import require_gpu
+
+        require_gpu()
+        raise BackendError(f"pycuda cannot be imported: {error}") from error
+    try:
+        library.init()
+        count = library.Device.count()
+        if not 0 <= index < count:
+            raise InputError(
+                f"the GPU's index is {index}; allowed are 0 to {count - 1}, as CUDA_VISIBLE_DEVICES"
+                " leaves them"
+            )
+        device = Device(index, library)
+    except library.Error as error:
+        raise BackendError(
+            f"GPU {index} cannot be used: {error}; see whether nvidia-smi works, and whether other "
+            "programs have its memory or the GPU for themselves"
+        ) from error
+    if threading.current_thread() is not threading.main_thread():
+        # Else pycuda complains at exit of each object that it cannot destroy: it can on the thread
+        # alone that has opened the context. Detached from another one, it holds its peace; the
+        # driver is told nothing, and the end of the process frees all.
+        atexit.register(device._context.detach)
+    return device

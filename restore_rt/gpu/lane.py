@@ -1,0 +1,399 @@
+"""A network on a GPU: split, network and merge of one frame after another, queued on one stream."""
+
+from __future__ import annotations
+
+import math
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from restore_rt import _cuda
+from restore_rt._cuda import Graph
+from restore_rt.backends import OutOfMemoryError
+from restore_rt.errors import BackendError, RestoreError
+from restore_rt.gpu.memory import pinned_empty
+from restore_rt.gpu.transfer import copy_async, download_async, zero_async
+from restore_rt.tiling import SharedSizes, TileSizes, result_slots
+
+if TYPE_CHECKING:
+    from restore_rt._ext import TileGrid
+    from restore_rt.backends.device import DeviceBackend
+    from restore_rt.gpu.driver import Event, Stream
+    from restore_rt.gpu.memory import DeviceArray, Pool
+    from restore_rt.manifest import Manifest
+
+__all__ = ["Check", "Lane", "Plane", "Task"]
+
+# A picture's colour and alpha, or two sizes that take turns.
+_SPACES_KEPT = 2
+# A stream's frames in flight, of two sizes, and frames that callers keep on the device.
+_GRAPHS_KEPT = 16
+# Addresses at which networks may write, in bytes.
+_ALIGNED = 256
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Chroma to be enlarged: one plane, or two that are interleaved."""
+
+    target: DeviceArray
+    source: DeviceArray
+
+
+@dataclass(frozen=True)
+class Task:
+    """One frame's way through the network, in buffers that stay the same.
+
+    Attributes
+    ----------
+    frame, out
+        (H, W) or (H, W, C) and the same ``scale`` times as large.
+    chroma
+        Planes that go along.
+    flag
+        One uint32, which is not 0 afterwards if the network returned NaN or infinity.
+    peak, shift
+        As in ``restore_rt._cuda.split_into``.
+    phase
+        Of the chroma, as in ``restore_rt._cuda.upsample_into``.
+    """
+
+    frame: DeviceArray
+    out: DeviceArray
+    flag: DeviceArray
+    chroma: tuple[Plane, ...] = ()
+    peak: float | None = None
+    shift: int = 0
+    phase: tuple[float, float] = (0.5, 0.5)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frame."""
+        return self.frame.shape[0], self.frame.shape[1]
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What a recorded graph depends on: every address, layout and number."""
+        arrays = [self.frame, self.out, self.flag]
+        for plane in self.chroma:
+            arrays += [plane.target, plane.source]
+        described = [(a.pointer, a.shape, a.strides, str(a.dtype)) for a in arrays]
+        return (*described, self.peak, self.shift, self.phase)
+
+
+class Check(Protocol):
+    """Compares what a network gave on the device with what it gives on the CPU."""
+
+    def __call__(self, tiles: Any, out: Any) -> None:
+        """Take host copies of tiles and results; raise ``BackendError`` if they do not agree."""
+
+
+class _Space:
+    """Grid and buffers of one frame size, which frames take in turn; results are a ring."""
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        sizes: TileSizes,
+        manifest: Manifest,
+        backend: DeviceBackend,
+        pool: Pool,
+    ) -> None:
+        self.grid: TileGrid = sizes.grid(*size, manifest.scale)
+        self.batch = min(sizes.batch, self.grid.count)
+        height, width = self.grid.tile
+        scale, channels = manifest.scale, manifest.channels
+        results = (channels, height * scale, width * scale)
+        slots = result_slots(self.grid, self.batch)
+        self.tiles = pool.empty((self.batch, channels, height, width), backend.dtype)
+        self.results = pool.empty((slots, *results), backend.dtype)
+        # Networks write to aligned addresses alone. Where batches in the ring have none, which
+        # takes odd tiles, one is written elsewhere and copied.
+        batch_bytes = self.batch * math.prod(results) * backend.dtype.itemsize
+        aligned = slots == self.batch or batch_bytes % _ALIGNED == 0
+        self.aside = None if aligned else pool.empty((self.batch, *results), backend.dtype)
+        self.graphs: OrderedDict[tuple[Any, ...], Graph | None] = OrderedDict()
+        self.backend = backend
+        rest = self.grid.count % self.batch
+        self.shapes = [(count, channels, height, width) for count in (self.batch, rest) if count]
+        for shape in self.shapes:
+            backend.prepare(shape)
+
+
+class Lane:
+    """Queues frames one after another on a stream of its own; safe from several threads.
+
+    Networks, tiles and results are there once, however many frames are on their way.
+
+    Parameters
+    ----------
+    stream
+        Takes all work but copies.
+    pool
+        Memory of the GPU.
+    manifest
+        What the network is.
+    sizes
+        Of the tiles.
+    open_backend
+        Opens the network on that stream; with True, the same in fp32.
+    check
+        Judges the first results before anything is delivered; None if nothing can.
+    widens
+        Whether ``open_backend`` can open the network in fp32.
+
+    Attributes
+    ----------
+    reruns
+        Frames that fp16 could not hold, which were therefore run in fp32.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        pool: Pool,
+        manifest: Manifest,
+        *,
+        sizes: SharedSizes,
+        open_backend: Callable[[bool], DeviceBackend],
+        check: Check | None,
+        widens: bool = True,
+    ) -> None:
+        self.device = pool.device
+        self.pool = pool
+        self.manifest = manifest
+        self.reruns = 0
+        self._sizes = sizes
+        self._open_backend = open_backend
+        self._check = check
+        self._widens = widens
+        self._lock = threading.RLock()
+        self._spaces: OrderedDict[tuple[Any, ...], _Space] = OrderedDict()
+        self._closed = False
+        self._uncapturable = ""
+        self._stream = stream
+        with self.device.active():
+            self._backends = {False: open_backend(False)}
+
+    @property
+    def description(self) -> str:
+        """Library, version, settings and device, for people."""
+        text = self._backends[False].description
+        if self._uncapturable:
+            text += f", without CUDA graphs ({self._uncapturable})"
+        return text
+
+    @property
+    def can_widen(self) -> bool:
+        """Whether fp32 could hold what this network's values do not fit in."""
+        return self._widens and self.manifest.precision == "fp16"
+
+    def queue(self, task: Task, *, after: Event | None, wide: bool = False) -> Event:
+        """Queue a frame.
+
+        Parameters
+        ----------
+        task
+            The frame; its buffers must stay until the event has come.
+        after
+            What its input waits for.
+        wide
+            Run the network in fp32, because fp16 did not hold its values.
+
+        Returns
+        -------
+        Event
+            Comes when the output is there.
+
+        Raises
+        ------
+        BackendError
+            The network failed, is not what it is on the CPU, or memory runs out even with the
+            smallest tile.
+        """
+        with self._lock, self.device.active():
+            if self._closed:
+                raise RestoreError("this Restorer is closed; load the model again")
+            if wide:
+                self._count_rerun()
+            if after is not None:
+                self._stream.wait(after)
+            released = False
+            while True:
+                sizes = self._sizes.current
+                try:
+                    self._run(task, sizes, wide)
+                    break
+                except (OutOfMemoryError, MemoryError) as error:
+                    failure = error
+                # What other frame sizes left behind may be all that stands in the way.
+                self.release()
+                if released and not self._sizes.shrink(sizes, task.size):
+                    raise BackendError(
+                        f"{self.device.name} is out of memory even with the smallest tile, "
+                        f"{sizes.tile}: end other programs that use it, or give smaller frames "
+                        f"({failure})"
+                    ) from failure
+                released = True
+            done = self.device.event()
+            done.record(self._stream)
+            return done
+
+    def release(self) -> None:
+        """Wait for all frames, and release the memory that waits for others."""
+        with self._lock, self.device.active():
+            self._stream.synchronize()
+            self._spaces.clear()
+            for backend in self._backends.values():
+                backend.release()
+            self.pool.trim()
+
+    def close(self) -> None:
+        """Wait for all frames and release everything; closing twice is fine."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            with self.device.active():
+                self.release()
+                for backend in self._backends.values():
+                    backend.close()
+
+    def _count_rerun(self) -> None:
+        self.reruns += 1
+        if self.reruns == 1:
+            warnings.warn(
+                f"{self.manifest.name} gave NaN or infinity in fp16 for a frame; such frames are "
+                "run again in fp32, which takes longer (an fp32 model, or precision='fp32', "
+                "avoids this)",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _run(self, task: Task, sizes: TileSizes, wide: bool) -> None:
+        backend = self._backends.get(wide)
+        if backend is None:
+            backend = self._backends[wide] = self._open_backend(wide)
+        space = self._space(task, sizes, backend, wide)
+        if self._check is not None and not wide and self._agrees(task, space, backend, self._check):
+            self._check = None
+        zero_async(task.flag, self._stream)
+        graph = self._graph(task, space, backend) if backend.capturable else None
+        if graph is None:
+            self._enqueue(task, space, backend)
+        else:
+            graph.launch(self._stream.handle)
+
+    def _graph(self, task: Task, space: _Space, backend: DeviceBackend) -> Graph | None:
+        """Return a frame's work as a graph: None the first time, when libraries take memory."""
+        key, graphs = task.key, space.graphs
+        graph = graphs.get(key)
+        if graph is None and key in graphs and not self._uncapturable:
+            try:
+                with self.device.exclusive:
+                    graph = Graph.capture(
+                        self._stream.handle, lambda: self._enqueue(task, space, backend)
+                    )
+            except BackendError as error:
+                # It is slower without, and no less right.
+                self._uncapturable = str(error)
+        if key not in graphs and len(graphs) >= _GRAPHS_KEPT:
+            # It may be running.
+            self._stream.synchronize()
+            graphs.popitem(last=False)
+        graphs[key] = graph
+        graphs.move_to_end(key)
+        return graph
+
+    def _space(self, task: Task, sizes: TileSizes, backend: DeviceBackend, wide: bool) -> _Space:
+        key = (task.size, sizes, wide)
+        space = self._spaces.get(key)
+        if space is None:
+            while len(self._spaces) >= _SPACES_KEPT:
+                self._drop(self._spaces.popitem(last=False)[1])
+            space = _Space(task.size, sizes, self.manifest, backend, self.pool)
+            self._spaces[key] = space
+        self._spaces.move_to_end(key)
+        return space
+
+    def _drop(self, space: _Space) -> None:
+        """Let go of a size, with what only that size needs of the network."""
+        # Frames in work may be using it.
+        self._stream.synchronize()
+        kept = [s.shapes for s in self._spaces.values() if s.backend is space.backend]
+        for shape in space.shapes:
+            if not any(shape in shapes for shapes in kept):
+                space.backend.release(shape)
+
+    def _enqueue(self, task: Task, space: _Space, backend: DeviceBackend) -> None:
+        grid = space.grid
+        black, white = self.manifest.value_range
+        common = {
+            "peak": task.peak,
+            "shift": task.shift,
+            "black": black,
+            "white": white,
+            "stream": self._stream.handle,
+        }
+        merged = 0
+        for first in range(0, grid.count, space.batch):
+            count = min(space.batch, grid.count - first)
+            tiles = space.tiles[:count]
+            _cuda.split_into(tiles, task.frame, grid, first=first, **common)
+            slot = first % space.results.shape[0]
+            results = space.results[slot : slot + count]
+            if space.aside is None:
+                backend.enqueue(tiles, results)
+            else:
+                aside = space.aside[:count]
+                backend.enqueue(tiles, aside)
+                copy_async(results, aside, self._stream)
+            rows = (first + count) // grid.cols
+            if rows > merged:
+                _cuda.merge_into(
+                    task.out, space.results, grid, flag=task.flag, rows=(merged, rows), **common
+                )
+                merged = rows
+        for plane in task.chroma:
+            _cuda.upsample_into(
+                plane.target,
+                plane.source,
+                scale=self.manifest.scale,
+                phase=task.phase,
+                peak=task.peak,
+                shift=task.shift,
+                stream=self._stream.handle,
+            )
+
+    def _agrees(self, task: Task, space: _Space, backend: DeviceBackend, check: Check) -> bool:
+        """Run the first tiles of a frame, and let them be judged; False if they say nothing."""
+        tiles, results = space.tiles, space.results[: space.batch]
+        black, white = self.manifest.value_range
+        _cuda.split_into(
+            tiles,
+            task.frame,
+            space.grid,
+            peak=task.peak,
+            shift=task.shift,
+            black=black,
+            white=white,
+            stream=self._stream.handle,
+        )
+        backend.enqueue(tiles, results)
+        out = self._fetch(results)
+        if not np.isfinite(out).all():
+            # The frame's flag will tell, and fp32 may hold what this did not.
+            return False
+        check(self._fetch(tiles), out)
+        return True
+
+    def _fetch(self, array: DeviceArray) -> Any:
+        host = pinned_empty(array.shape, array.dtype)
+        download_async(host, array, self._stream)
+        self._stream.synchronize()
+        return host

@@ -1,0 +1,109 @@
+"""What a machine lacks for a GPU, and where to get it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+from restore_rt.engine.gpu import Gpu, find_gpu
+from restore_rt.errors import BackendError
+from restore_rt.gpu.foreign import load_driver
+
+__all__ = ["kernels", "missing_pieces", "require_gpu"]
+
+_KERNELS = "restore_rt._cuda"
+
+
+def kernels() -> Any:
+    """Return ``restore_rt._cuda``.
+
+    Raises
+    ------
+    BackendError
+        It was not built.
+    """
+    try:
+        return importlib.import_module(_KERNELS)
+    except ImportError as error:
+        raise BackendError(_no_kernels(error)) from error
+
+
+def missing_pieces() -> list[str]:
+    """Return what a GPU needs and is not there, each with what to do; empty if nothing is missing.
+
+    The libraries that run networks are not looked for, see ``restore_rt.backends.device``.
+    """
+    missing = []
+    gpu: Gpu | None = None
+    try:
+        load_driver()
+    except OSError:
+        missing.append(
+            "NVIDIA's driver is missing (libcuda): install it, or start the container with --gpus"
+        )
+    else:
+        try:
+            gpu = find_gpu()
+        except BackendError as error:
+            missing.append(str(error))
+        else:
+            if gpu is None:
+                missing.append(
+                    "NVIDIA's driver sees no GPU: look at nvidia-smi and CUDA_VISIBLE_DEVICES"
+                )
+            missing += _pycuda()
+    if importlib.util.find_spec("pycuda") is None:
+        missing.append("pycuda is not installed: pip install 'restore-rt[gpu]'")
+    try:
+        built = importlib.import_module(_KERNELS).architectures()
+    except ImportError as error:
+        missing.append(_no_kernels(error))
+    else:
+        if gpu is not None and built and not _runs(gpu, built):
+            missing.append(
+                f"the CUDA kernels have no code for {gpu}, only for "
+                f"{', '.join(f'sm{number}' for number in built)}: build restore_rt with a CUDA "
+                "toolkit that supports it"
+            )
+    return missing
+
+
+def require_gpu() -> None:
+    """Raise if a GPU cannot be used here.
+
+    Raises
+    ------
+    BackendError
+        Something is missing; the message lists all that is, with what to do.
+    """
+    missing = missing_pieces()
+    if missing:
+        raise BackendError(f"no GPU can be used: {'; '.join(missing)}")
+
+
+def _pycuda() -> list[str]:
+    """Return what is wrong with pycuda if it is installed; it needs the driver."""
+    if importlib.util.find_spec("pycuda") is None:
+        return []
+    try:
+        importlib.import_module("pycuda.driver")
+    except ImportError as error:
+        command = "pip install --force-reinstall --no-cache-dir --no-binary pycuda pycuda"
+        return [f"pycuda does not work here ({error}): {command}"]
+    return []
+
+
+def _runs(gpu: Gpu, built: tuple[int, ...]) -> bool:
+    """Tell whether there is code for a GPU: of its generation, or some that can be translated."""
+    major, minor = gpu.capability
+    number = 10 * major + minor
+    same = any(other // 10 == major and other <= number for other in built)
+    return same or max(built) <= number
+
+
+def _no_kernels(error: ImportError) -> str:
+    return (
+        f"restore_rt was built without its CUDA kernels ({error}): install NVIDIA's CUDA toolkit, "
+        "with nvcc on the PATH, and reinstall restore_rt from source"
+    )

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from restore_rt.backends import tensorrt
+from restore_rt.backends.tensorrt import open_engine_backend
+from restore_rt.engine import EngineError, Gpu, Profile
+from restore_rt.engine.building import build as building
+from restore_rt.engine.building import build_engine
+from tests.backends import stand_ins
+from tests.backends.fake_runtime import FakeTensorRtWithRuntime
+from tests.backends.opening import OTHER, expected_of, tiles_of
+
+
+@pytest.fixture
+def engine(
+    model: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, FakeTensorRtWithRuntime]:
+    """Return an engine's file for 1 to 2 tiles of 8x8 to 12x20, and its library."""
+    fake = FakeTensorRtWithRuntime()
+    monkeypatch.setattr(building, "find_gpu", lambda: Gpu("NVIDIA GeForce RTX 4070", (8, 9)))
+    monkeypatch.setattr(tensorrt, "open_library", lambda name: fake.library())
+    path = tmp_path / "file.engine"
+    profile = Profile.parse("1x8x8:1x12x20:2x12x20")
+    build_engine(tmp_path / "small.onnx", path, library=fake.library(), profile=profile)
+    return path, fake
+
+
+def test_an_engine_of_a_file_runs(
+    engine: tuple[Path, FakeTensorRtWithRuntime], model: onnx.ModelProto, gpu: stand_ins.Gpu
+) -> None:
+    path, fake = engine
+    backends = [
+        open_engine_backend(path, device=gpu.device, stream=gpu.stream, pool=gpu.pool)
+        for _ in range(2)
+    ]
+    for backend in backends:
+        tiles, out = gpu.array(tiles_of()), gpu.empty((2, 1, 24, 40), np.float32)
+        backend.enqueue(tiles, out)
+        assert np.array_equal(gpu.values(out), expected_of(model, tiles_of()))
+    assert fake.builds_done == 1
+    assert len({id(context.engine) for context in fake.contexts}) == 1
+
+
+def test_an_engine_of_a_file_says_which_sizes_it_takes(
+    engine: tuple[Path, FakeTensorRtWithRuntime], gpu: stand_ins.Gpu
+) -> None:
+    backend = open_engine_backend(engine[0], device=gpu.device, stream=gpu.stream, pool=gpu.pool)
+    said = r"tiles are 1x16x16 .*file\.engine takes 1x8x8 to 2x12x20 alone: .*--profile"
+    with pytest.raises(EngineError, match=said):
+        backend.prepare(OTHER)
+
+
+def test_an_engine_of_a_file_that_does_not_fit_is_refused(
+    engine: tuple[Path, FakeTensorRtWithRuntime], gpu: stand_ins.Gpu
+) -> None:
+    path, fake = engine
+    other = stand_ins.Gpu("NVIDIA L4", (8, 9))
+    with pytest.raises(EngineError, match="is to run on NVIDIA L4"):
+        open_engine_backend(path, device=other.device, stream=other.stream, pool=other.pool)
+    fake.refused_plans = 1
+    with pytest.raises(
+        EngineError, match=r"does not take .*file\.engine .*: the plan is not liked"
+    ):
+        open_engine_backend(path, device=gpu.device, stream=gpu.stream, pool=gpu.pool)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(EngineError, match="damaged"):
+        open_engine_backend(path, device=gpu.device, stream=gpu.stream, pool=gpu.pool)
