@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECT := pyproject.toml setup.py $(shell find csrc -type f)
-NATIVE := $(shell find csrc tests/native -name '*.h' -o -name '*.inl' -o -name '*.cpp')
+NATIVE := $(shell find csrc tests/native -name '*.h' -o -name '*.inl' -o -name '*.cpp' -o -name '*.cu')
 
 .PHONY: demo test test-native lint bench clean
 
@@ -42,6 +42,41 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/clip.py
 	@if [ -n "$$RESTORE_RT_DATA" ]; then $(BIN)/python benchmarks/models.py; \
 	else echo "models: skipped, RESTORE_RT_DATA names no folder of test images"; fi
+
+# On a machine with an NVIDIA GPU and the CUDA toolkit. PYTHON may be any Python that has the
+# libraries: nothing is installed, and no network is needed. SANITIZE=0 leaves the sanitizers out.
+GPU_RESULTS ?= benchmarks/results
+SANITIZE ?= 1
+SANITIZER ?= compute-sanitizer
+CHECKERS := $(if $(filter-out 0,$(SANITIZE)),memcheck racecheck)
+GPU_TESTS = $(sort $(dir $(shell grep -rlF --include='*.py' 'mark.gpu' tests)))
+GPU_ENV = PYTHONPATH=$(CURDIR) RESTORE_RT_REQUIRE_GPU=1
+
+.PHONY: gpu gpu-build gpu-test gpu-sanitize gpu-bench
+gpu:
+	$(MAKE) gpu-build
+	$(MAKE) gpu-test
+	$(MAKE) gpu-sanitize
+	$(MAKE) gpu-bench PASSED="tests $(CHECKERS)"
+
+gpu-build:
+	$(PYTHON) benchmarks/gpu_needs.py $(if $(CHECKERS),--sanitizer $(SANITIZER))
+	RESTORE_RT_CUDA=1 RESTORE_RT_CUDA_ARCHITECTURES="$$(nvidia-smi --query-gpu=compute_cap \
+		--format=csv,noheader | tr -d . | sort -nu | paste -sd, -)" \
+		$(PYTHON) setup.py build_ext --inplace --force
+
+gpu-test:
+	$(GPU_ENV) $(PYTHON) -m pytest -m gpu $(GPU_TESTS)
+
+# With fewer examples, each of which takes many times as long; tests/kernels only says how many.
+gpu-sanitize:
+	for tool in $(CHECKERS); do \
+		$(GPU_ENV) $(SANITIZER) --tool $$tool --error-exitcode 1 --report-api-errors no \
+			$(PYTHON) -m pytest -m gpu --hypothesis-profile=sanitize tests/cuda tests/kernels || exit 1; \
+	done
+
+gpu-bench:
+	RESTORE_RT_RESULTS=$(GPU_RESULTS) $(GPU_ENV) $(PYTHON) benchmarks/gpu.py --passed $(PASSED)
 
 clean:
 	rm -rf $(VENV) build dist out *.egg-info restore_rt/*.so

@@ -83,16 +83,20 @@ class BuildExtensions(build_ext):
         """Compile and link one extension."""
         if extension.name == "restore_rt._cuda":
             made = [self._compile(Path(source)) for source in sources("cuda/*.cu")]
-            extension.extra_objects = [str(path) for path in made]
+            extension.extra_objects = [str(path) for path, _ in made]
+            # setuptools looks at the dates of other files alone.
+            self.force = self.force or any(anew for _, anew in made)
             extension.library_dirs = cuda_libraries()
             # The driver's library is opened when it is needed, so that the module imports without.
             extension.libraries = ["cudart_static", "dl", "rt"]
         super().build_extension(extension)
 
-    def _compile(self, source: Path) -> Path:
+    def _compile(self, source: Path) -> tuple[Path, bool]:
+        """Return an object, and whether it had to be made."""
         # Not in the temporary folder of an editable build: this takes minutes.
         target = ROOT / "build" / "cuda" / source.with_suffix(".o").name
-        newest = max(path.stat().st_mtime for path in (ROOT / "csrc").rglob("*.[hc]*"))
+        parts = [path for part in ("core", "cuda") for path in (ROOT / "csrc" / part).iterdir()]
+        newest = max(path.stat().st_mtime for path in parts)
         wanted = os.environ.get("RESTORE_RT_CUDA_ARCHITECTURES", ARCHITECTURES).split(",")
         command = [
             *(nvcc(), "-std=c++17", "-O3", "-Icsrc", "-Xcompiler", "-fPIC,-fvisibility=hidden"),
@@ -106,12 +110,12 @@ class BuildExtensions(build_ext):
         stamp = target.with_suffix(".txt")
         fresh = target.exists() and target.stat().st_mtime > newest
         if fresh and stamp.exists() and stamp.read_text() == str(command):
-            return target
+            return target, False
         target.parent.mkdir(parents=True, exist_ok=True)
         print(" ".join(command), flush=True)
         subprocess.run(command, check=True, cwd=ROOT)
         stamp.write_text(str(command))
-        return target
+        return target, True
 
 
 def cuda_libraries() -> list[str]:

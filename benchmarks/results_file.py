@@ -20,7 +20,7 @@ from restore_rt.loading import available_threads
 __all__ = ["milliseconds", "write"]
 
 _FOLDER = Path(os.environ.get("RESTORE_RT_RESULTS", "out/benchmarks"))
-_LIBRARIES = ("numpy", "onnx", "onnxruntime", "av", "pillow", "torch")
+_LIBRARIES = ("numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "av", "pillow", "torch")
 
 
 def write(name: str, measured: dict[str, Any]) -> Path:
@@ -58,7 +58,6 @@ def _machine() -> dict[str, Any]:
         "load_at_end": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.machine()}",
         "isa": _ext.isa(),
-        "provider": "cpu",
         "python": platform.python_version(),
         "restore_rt": restore_rt.__version__,
         "libraries": _versions(),

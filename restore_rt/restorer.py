@@ -23,6 +23,7 @@ from restore_rt.timing import StageTimes
 if TYPE_CHECKING:
     from restore_rt.gpu.lane import Lane
     from restore_rt.gpu.network import GpuNetwork
+    from restore_rt.gpu.planes import DevicePlanes
 
 __all__ = ["FrameNetwork", "Restorer"]
 
@@ -135,7 +136,13 @@ class Restorer:
     def __call__(self, frame: Planes, *, out: Planes | None = None) -> Planes: ...
 
     @overload
-    def __call__(self, frame: Any, *, out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+    def __call__(self, frame: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+
+    @overload
+    def __call__(self, frame: DevicePlanes, *, out: DevicePlanes | None = None) -> DevicePlanes: ...
+
+    @overload
+    def __call__(self, frame: Any, *, out: Any = None) -> Any: ...
 
     def __call__(self, frame: Any, *, out: Any = None) -> Any:
         """Restore one frame.

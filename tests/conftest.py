@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +11,20 @@ import pytest
 
 from restore_rt.engine import Library, open_library
 from restore_rt.errors import BackendError
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where something is missing for it (fail where it is mandatory)."""
+    if item.get_closest_marker("gpu") is None:
+        return
+    reason = _missing_for_gpu()
+    if not reason:
+        return
+    # Not _missing: most machines have no GPU, and the summary tells how many tests did not run.
+    if os.environ.get("RESTORE_RT_REQUIRE_GPU") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +53,15 @@ def rtx() -> Library:
     except BackendError as error:
         _missing(str(error))
         raise
+
+
+@functools.cache
+def _missing_for_gpu() -> str:
+    """Return what a GPU's tests lack here; empty if nothing."""
+    from restore_rt.gpu import missing_pieces
+
+    missing = missing_pieces()
+    return f"needs a GPU: {'; '.join(missing)}" if missing else ""
 
 
 def _missing(reason: str) -> None:

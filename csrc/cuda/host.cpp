@@ -39,8 +39,9 @@ class AtOnce : public host::Queue {
 };
 
 std::unique_ptr<host::Queue>& queue() {
-    static std::unique_ptr<host::Queue> current = std::make_unique<AtOnce>();
-    return current;
+    // Never destroyed: one of Python's would need the interpreter, which ends earlier.
+    static auto* const current = new std::unique_ptr<host::Queue>(std::make_unique<AtOnce>());
+    return *current;
 }
 
 }  // namespace

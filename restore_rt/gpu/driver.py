@@ -7,9 +7,12 @@ anywhere. So those in here are buried when they end, and go when the GPU is next
 from __future__ import annotations
 
 import atexit
+import ctypes
 import importlib
 import threading
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from restore_rt.errors import BackendError, InputError
@@ -68,6 +71,10 @@ class Device:
         self._activation = _Activation(self)
         self._buried: deque[Any] = deque()
         self._buried_memory: deque[Any] = deque()
+        # Destroy a stream or an event of pycuda at the next use, and memory once the GPU has
+        # nothing left to do.
+        self.bury: Callable[[Any], None] = self._buried.append
+        self.bury_memory: Callable[[Any], None] = self._buried_memory.append
         self._kept: deque[tuple[Event, tuple[object, ...]]] = deque()
 
     def __repr__(self) -> str:
@@ -86,7 +93,7 @@ class Device:
             return Stream(self, self.library.Stream(_NON_BLOCKING))
 
     def event(self) -> Event:
-        """Return a new event, which takes no time."""
+        """Return a new event, which does not take the time."""
         with self.active(), Checked("make an event", self):
             return Event(self, self.library.Event(self.library.event_flags.DISABLE_TIMING))
 
@@ -111,14 +118,6 @@ class Device:
         event = self.event()
         event.record(stream)
         self._kept.append((event, objects))
-
-    def bury(self, raw: Any) -> None:
-        """Destroy a stream or an event of pycuda, or release what was kept, at the next use."""
-        self._buried.append(raw)
-
-    def bury_memory(self, raw: Any) -> None:
-        """Give back pycuda's memory at the next use, once the GPU has nothing left to do."""
-        self._buried_memory.append(raw)
 
     def sweep(self) -> None:
         """Destroy what was buried and let go of what was kept for work that has run."""
@@ -329,9 +328,25 @@ def _open(index: int) -> Device:
             f"GPU {index} cannot be used: {error}; see whether nvidia-smi works, and whether other "
             "programs have its memory or the GPU for themselves"
         ) from error
-    if threading.current_thread() is not threading.main_thread():
-        # Else pycuda complains at exit of each object that it cannot destroy: it can on the thread
-        # alone that has opened the context. Detached from another one, it holds its peace; the
-        # driver is told nothing, and the end of the process frees all.
-        atexit.register(device._context.detach)
+    _stay(device)
     return device
+
+
+def _stay(device: Device) -> None:
+    """Let nothing of pycuda be destroyed when the interpreter ends: the process frees it all.
+
+    Its contexts would be given back by a call that is not for primary ones, and what is destroyed
+    on another thread than opened the device makes it complain.
+    """
+    _leak(device._context)
+    atexit.register(_leave, device)
+
+
+def _leave(device: Device) -> None:
+    with suppress(BackendError):
+        device.sweep()
+    device.bury = device.bury_memory = _leak
+
+
+def _leak(raw: Any, keep: Callable[[Any], None] = ctypes.pythonapi.Py_IncRef) -> None:
+    keep(ctypes.py_object(raw))

@@ -96,7 +96,8 @@ class DeviceFrame(DeviceArray):
         """
         device = self.device
         with device.active():
-            stream = device.stream() if self.stream is None else self.stream
+            stream = device.stream()
+            self.wait_on(stream)
             # Whatever its layout: from its first byte to its last.
             low, high = self.extent
             span = DeviceArray(

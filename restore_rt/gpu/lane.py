@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -17,73 +15,23 @@ from restore_rt._cuda import Graph
 from restore_rt.backends import OutOfMemoryError
 from restore_rt.errors import BackendError, RestoreError
 from restore_rt.gpu.memory import pinned_empty
+from restore_rt.gpu.space import Space
+from restore_rt.gpu.task import Task
 from restore_rt.gpu.transfer import copy_async, download_async, zero_async
-from restore_rt.tiling import SharedSizes, TileSizes, result_slots
+from restore_rt.tiling import SharedSizes, TileSizes
 
 if TYPE_CHECKING:
-    from restore_rt._ext import TileGrid
     from restore_rt.backends.device import DeviceBackend
     from restore_rt.gpu.driver import Event, Stream
     from restore_rt.gpu.memory import DeviceArray, Pool
     from restore_rt.manifest import Manifest
 
-__all__ = ["Check", "Lane", "Plane", "Task"]
+__all__ = ["Check", "Lane"]
 
 # A picture's colour and alpha, or two sizes that take turns.
 _SPACES_KEPT = 2
 # A stream's frames in flight, of two sizes, and frames that callers keep on the device.
 _GRAPHS_KEPT = 16
-# Addresses at which networks may write, in bytes.
-_ALIGNED = 256
-
-
-@dataclass(frozen=True)
-class Plane:
-    """Chroma to be enlarged: one plane, or two that are interleaved."""
-
-    target: DeviceArray
-    source: DeviceArray
-
-
-@dataclass(frozen=True)
-class Task:
-    """One frame's way through the network, in buffers that stay the same.
-
-    Attributes
-    ----------
-    frame, out
-        (H, W) or (H, W, C) and the same ``scale`` times as large.
-    chroma
-        Planes that go along.
-    flag
-        One uint32, which is not 0 afterwards if the network returned NaN or infinity.
-    peak, shift
-        As in ``restore_rt._cuda.split_into``.
-    phase
-        Of the chroma, as in ``restore_rt._cuda.upsample_into``.
-    """
-
-    frame: DeviceArray
-    out: DeviceArray
-    flag: DeviceArray
-    chroma: tuple[Plane, ...] = ()
-    peak: float | None = None
-    shift: int = 0
-    phase: tuple[float, float] = (0.5, 0.5)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the frame."""
-        return self.frame.shape[0], self.frame.shape[1]
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What a recorded graph depends on: every address, layout and number."""
-        arrays = [self.frame, self.out, self.flag]
-        for plane in self.chroma:
-            arrays += [plane.target, plane.source]
-        described = [(a.pointer, a.shape, a.strides, str(a.dtype)) for a in arrays]
-        return (*described, self.peak, self.shift, self.phase)
 
 
 class Check(Protocol):
@@ -91,38 +39,6 @@ class Check(Protocol):
 
     def __call__(self, tiles: Any, out: Any) -> None:
         """Take host copies of tiles and results; raise ``BackendError`` if they do not agree."""
-
-
-class _Space:
-    """Grid and buffers of one frame size, which frames take in turn; results are a ring."""
-
-    def __init__(
-        self,
-        size: tuple[int, int],
-        sizes: TileSizes,
-        manifest: Manifest,
-        backend: DeviceBackend,
-        pool: Pool,
-    ) -> None:
-        self.grid: TileGrid = sizes.grid(*size, manifest.scale)
-        self.batch = min(sizes.batch, self.grid.count)
-        height, width = self.grid.tile
-        scale, channels = manifest.scale, manifest.channels
-        results = (channels, height * scale, width * scale)
-        slots = result_slots(self.grid, self.batch)
-        self.tiles = pool.empty((self.batch, channels, height, width), backend.dtype)
-        self.results = pool.empty((slots, *results), backend.dtype)
-        # Networks write to aligned addresses alone. Where batches in the ring have none, which
-        # takes odd tiles, one is written elsewhere and copied.
-        batch_bytes = self.batch * math.prod(results) * backend.dtype.itemsize
-        aligned = slots == self.batch or batch_bytes % _ALIGNED == 0
-        self.aside = None if aligned else pool.empty((self.batch, *results), backend.dtype)
-        self.graphs: OrderedDict[tuple[Any, ...], Graph | None] = OrderedDict()
-        self.backend = backend
-        rest = self.grid.count % self.batch
-        self.shapes = [(count, channels, height, width) for count in (self.batch, rest) if count]
-        for shape in self.shapes:
-            backend.prepare(shape)
 
 
 class Lane:
@@ -173,7 +89,7 @@ class Lane:
         self._check = check
         self._widens = widens
         self._lock = threading.RLock()
-        self._spaces: OrderedDict[tuple[Any, ...], _Space] = OrderedDict()
+        self._spaces: OrderedDict[tuple[Any, ...], Space] = OrderedDict()
         self._closed = False
         self._uncapturable = ""
         self._stream = stream
@@ -289,7 +205,7 @@ class Lane:
         else:
             graph.launch(self._stream.handle)
 
-    def _graph(self, task: Task, space: _Space, backend: DeviceBackend) -> Graph | None:
+    def _graph(self, task: Task, space: Space, backend: DeviceBackend) -> Graph | None:
         """Return a frame's work as a graph: None the first time, when libraries take memory."""
         key, graphs = task.key, space.graphs
         graph = graphs.get(key)
@@ -310,18 +226,18 @@ class Lane:
         graphs.move_to_end(key)
         return graph
 
-    def _space(self, task: Task, sizes: TileSizes, backend: DeviceBackend, wide: bool) -> _Space:
+    def _space(self, task: Task, sizes: TileSizes, backend: DeviceBackend, wide: bool) -> Space:
         key = (task.size, sizes, wide)
         space = self._spaces.get(key)
         if space is None:
             while len(self._spaces) >= _SPACES_KEPT:
                 self._drop(self._spaces.popitem(last=False)[1])
-            space = _Space(task.size, sizes, self.manifest, backend, self.pool)
+            space = Space(task.size, sizes, self.manifest, backend, self.pool)
             self._spaces[key] = space
         self._spaces.move_to_end(key)
         return space
 
-    def _drop(self, space: _Space) -> None:
+    def _drop(self, space: Space) -> None:
         """Let go of a size, with what only that size needs of the network."""
         # Frames in work may be using it.
         self._stream.synchronize()
@@ -330,16 +246,9 @@ class Lane:
             if not any(shape in shapes for shapes in kept):
                 space.backend.release(shape)
 
-    def _enqueue(self, task: Task, space: _Space, backend: DeviceBackend) -> None:
+    def _enqueue(self, task: Task, space: Space, backend: DeviceBackend) -> None:
         grid = space.grid
-        black, white = self.manifest.value_range
-        common = {
-            "peak": task.peak,
-            "shift": task.shift,
-            "black": black,
-            "white": white,
-            "stream": self._stream.handle,
-        }
+        common = self._kernel_options(task)
         merged = 0
         for first in range(0, grid.count, space.batch):
             count = min(space.batch, grid.count - first)
@@ -370,20 +279,10 @@ class Lane:
                 stream=self._stream.handle,
             )
 
-    def _agrees(self, task: Task, space: _Space, backend: DeviceBackend, check: Check) -> bool:
+    def _agrees(self, task: Task, space: Space, backend: DeviceBackend, check: Check) -> bool:
         """Run the first tiles of a frame, and let them be judged; False if they say nothing."""
         tiles, results = space.tiles, space.results[: space.batch]
-        black, white = self.manifest.value_range
-        _cuda.split_into(
-            tiles,
-            task.frame,
-            space.grid,
-            peak=task.peak,
-            shift=task.shift,
-            black=black,
-            white=white,
-            stream=self._stream.handle,
-        )
+        _cuda.split_into(tiles, task.frame, space.grid, **self._kernel_options(task))
         backend.enqueue(tiles, results)
         out = self._fetch(results)
         if not np.isfinite(out).all():
@@ -391,6 +290,16 @@ class Lane:
             return False
         check(self._fetch(tiles), out)
         return True
+
+    def _kernel_options(self, task: Task) -> dict[str, Any]:
+        black, white = self.manifest.value_range
+        return {
+            "peak": task.peak,
+            "shift": task.shift,
+            "black": black,
+            "white": white,
+            "stream": self._stream.handle,
+        }
 
     def _fetch(self, array: DeviceArray) -> Any:
         host = pinned_empty(array.shape, array.dtype)

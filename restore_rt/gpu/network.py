@@ -17,8 +17,9 @@ from restore_rt.errors import NonFiniteError, RestoreError
 from restore_rt.frames import Planes, not_finite
 from restore_rt.gpu.array import DeviceArray
 from restore_rt.gpu.driver import Device, Stream
-from restore_rt.gpu.lane import Lane, Plane, Task
+from restore_rt.gpu.lane import Lane
 from restore_rt.gpu.memory import is_pinned, pinned_empty
+from restore_rt.gpu.task import Plane, Task
 from restore_rt.gpu.transfer import download_async, upload_async
 from restore_rt.tiling import round_up
 from restore_rt.timing import StageTimes

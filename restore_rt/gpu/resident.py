@@ -72,7 +72,7 @@ def _restore_planes(
             "RGB"
         )
     shapes = _enlarged(planes, manifest.scale)
-    with network.used() as (device, stream):
+    with network.used() as (_, stream):
         if out is None:
             y, *chroma = (network.empty(shape, planes.y.dtype) for shape in shapes)
             out = _like(planes, y, chroma)
@@ -87,10 +87,7 @@ def _restore_planes(
             for own in _parts(planes):
                 _check_output(name, target, shape, own)
         for either in (planes, out):
-            if either.stream is not None:
-                ready = device.event()
-                ready.record(either.stream)
-                stream.wait(ready)
+            either.wait_on(stream)
         pairs = zip(list(_parts(out))[1:], list(_parts(planes))[1:], strict=True)
         network.restore_resident(
             out.y,

@@ -46,6 +46,10 @@ class FrameRestorer(Protocol):
     def workers(self) -> int:
         """Frames that ``stream_into`` restores at once."""
 
+    @property
+    def reruns(self) -> int:
+        """Frames that were run again in fp32."""
+
     def stream_into(
         self, pairs: Iterable[tuple[Any, Any]], *, stages: StageTimes | None = None
     ) -> Generator[Any, None, None]:
@@ -130,6 +134,7 @@ def restore_video(
     begin = time.perf_counter()
     source, target = Path(source), Path(target)
     job = _Job(restorer, on_start, on_frame, on_note)
+    reruns = restorer.reruns
     format_for(target)
     _check_paths(source, target, overwrite=overwrite)
     name = default_codec(target.suffix.lower()) if codec is None else codec
@@ -169,6 +174,11 @@ def restore_video(
                 raise
             for text in (*writer.notes, *reader.notes):
                 job.note(text)
+            if restorer.reruns > reruns:
+                job.note(
+                    f"{restorer.reruns - reruns} of {job.frames} frames were run again in fp32, "
+                    "because fp16 did not hold them"
+                )
         report = VideoReport(
             frames=job.frames,
             seconds=time.perf_counter() - begin,

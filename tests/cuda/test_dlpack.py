@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
 from tests.cuda.place import HostPlace
@@ -30,7 +31,7 @@ class Offer:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32, np.int32])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_what_is_offered_is_the_same_memory(kernels: ModuleType, dtype: type, order: Any) -> None:
-    array = np.asarray(np.arange(24).reshape(4, 6), dtype, order=order)
+    array: NDArray[Any] = np.asarray(np.arange(24).reshape(4, 6), dtype, order=order)
     memory = HostPlace(kernels).put(array)
     taken = np.from_dlpack(Offer(kernels.to_dlpack(memory, 0)))
     assert taken.dtype == array.dtype
@@ -60,7 +61,7 @@ def test_an_offer_that_nobody_takes_lets_go_by_itself(kernels: ModuleType) -> No
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32])
 def test_what_is_taken_is_the_same_memory(kernels: ModuleType, dtype: type) -> None:
-    array = np.arange(24).astype(dtype).reshape(4, 6)[1:, ::2]
+    array: NDArray[Any] = np.arange(24).astype(dtype).reshape(4, 6)[1:, ::2]
     taken = kernels.from_dlpack(array.__dlpack__())
     fields = taken.__cuda_array_interface__
     assert fields["shape"] == array.shape

@@ -249,6 +249,7 @@ def emulation(
         patch.setitem(sys.modules, "pycuda", package)
         patch.setitem(sys.modules, "pycuda.driver", emulator.library)
         patch.setattr(driver, "_devices", {})
+        patch.setattr(driver, "_stay", lambda device: None)
         for module in (foreign, pieces):
             patch.setattr(module, "load_driver", lambda: emulator.libcuda)
         patch.setattr(pieces, "find_gpu", lambda: Gpu("Emulated GPU 0", (8, 9)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import subprocess
 import sys
 import threading
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from restore_rt.backends import OutOfMemoryError
+from restore_rt.engine import Gpu
 from restore_rt.errors import BackendError, InputError
-from restore_rt.gpu import driver, missing_pieces, open_device, pieces, require_gpu
+from restore_rt.gpu import missing_pieces, open_device, pieces, require_gpu
 from restore_rt.gpu.driver import active_device
 from tests.gpu.emulator import Emulator, emulation
 
@@ -111,7 +113,6 @@ def test_a_device_may_be_opened_on_a_thread_that_ends() -> None:
         with open_device().active():
             pass
         assert not emulator.faults
-        driver.atexit.unregister(open_device()._context.detach)
 
 
 def test_memory_is_swept_behind_the_work_on_it() -> None:
@@ -161,7 +162,7 @@ def test_errors_become_ours(emulated: Emulator) -> None:
     stream = device.stream()
     with device.active():
         emulated.enqueue(stream.handle, fail)
-    with pytest.raises(BackendError, match="fails to run what was queued: .*illegal address"):
+    with pytest.raises(BackendError, match=r"fails to run what was queued: .*illegal address"):
         stream.synchronize()
 
 
@@ -180,7 +181,7 @@ def test_all_that_is_missing_is_named_at_once(
     monkeypatch.setitem(sys.modules, "restore_rt._cuda", None)
     monkeypatch.delitem(sys.modules, "pycuda.driver")
     monkeypatch.delitem(sys.modules, "pycuda")
-    monkeypatch.setattr(pieces.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     missing = missing_pieces()
     assert [text.split(":")[0] for text in missing] == [
         "NVIDIA's driver is missing (libcuda)",
@@ -213,7 +214,7 @@ def test_a_driver_without_a_gpu_is_told_apart(
 def test_kernels_are_built_for_a_gpu_or_not(
     capability: tuple[int, int], built: tuple[int, ...], *, runs: bool
 ) -> None:
-    assert pieces._runs(pieces.Gpu("any", capability), built) is runs
+    assert pieces._runs(Gpu("any", capability), built) is runs
 
 
 def test_a_numpy_integer_is_a_pointer_nowhere(emulated: Emulator) -> None:

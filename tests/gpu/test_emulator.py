@@ -96,7 +96,7 @@ def test_memory_is_poisoned_and_a_poisoned_number_is_not_finite(emulated: Emulat
 
 def faults_of(provoke: Any, **options: Any) -> str:
     """Return what the emulator says at the end."""
-    with pytest.raises(AssertionError, match="^seed 1: ") as caught, emulation(1, **options) as em:
+    with pytest.raises(AssertionError, match=r"^seed 1: ") as caught, emulation(1, **options) as em:
         provoke(em, open_device())
     gc.collect()
     return str(caught.value)

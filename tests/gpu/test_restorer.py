@@ -327,6 +327,33 @@ def test_a_frame_that_another_stream_still_writes_is_waited_for(
         del blank, pool
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_planes_that_another_stream_still_writes_are_waited_for(
+    seed: int, kernels: Any, on_cpu: Restorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes = planes_of(40, 60, seed=seed)
+    assert planes.cb is not None
+    assert planes.cr is not None
+    pair = np.stack([planes.cb, planes.cr], axis=-1)
+    with emulation(seed, kernels=kernels) as emulator:
+        Stage(emulator, monkeypatch)
+        pool, writer = Pool(open_device()), emulator.foreign_stream()
+        blanks = []
+        for part in (planes.y, pair):
+            blanks.append(device_array(pool, np.zeros_like(part), emulator))
+            with open_device().active():
+                emulator.enqueue(writer, partial(np.copyto, emulator.array(blanks[-1]), part))
+        with load() as restorer:
+            y, uv = (OfAnotherLibrary(blank, writer) for blank in blanks)
+            result = restorer(DevicePlanes.nv12(y, uv))
+            expected = on_cpu(planes)
+            for name in ("y", "cb", "cr"):
+                got = emulator.array(getattr(result, name))
+                np.testing.assert_array_equal(got, getattr(expected, name))
+            del result
+        del y, uv, blanks, pool
+
+
 def on_gpu(planes: Planes, pool: Pool, emulator: Emulator, kind: str) -> DevicePlanes:
     assert planes.cb is not None
     assert planes.cr is not None

@@ -1,5 +1,6 @@
 // Every instruction set, and the GPU's kernels compiled for the host, against the portable kernels,
-// bit for bit, in buffers of the exact size so that a read or write beyond them is seen. What the kernels should compute is tested from Python.
+// bit for bit, in buffers of the exact size so that a read or write beyond them is seen. What the
+// kernels should compute is tested from Python.
 #include <algorithm>
 #include <cstring>
 #include <limits>

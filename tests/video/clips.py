@@ -57,6 +57,10 @@ class Enlarger:
     def workers(self) -> int:
         return 1
 
+    @property
+    def reruns(self) -> int:
+        return 0
+
     def stream_into(
         self, pairs: Iterable[tuple[Any, Any]], *, stages: StageTimes | None = None
     ) -> Generator[Any, None, None]:

@@ -173,7 +173,8 @@ std::unique_ptr<Taken> from_dlpack(const py::object& capsule) {
 }  // namespace
 
 void bind_dlpack(py::module_& module) {
-    py::class_<Taken>(module, "DlpackMemory", "Memory of the GPU that was taken over by DLPack.")
+    py::class_<Taken>(module, "DlpackMemory", py::module_local(),
+                      "Memory of the GPU that was taken over by DLPack.")
         .def_property_readonly("__cuda_array_interface__", &Taken::interface);
     module.def("to_dlpack", &to_dlpack, py::arg("array"), py::arg("device"),
                "Offer an array's memory; it is kept until the taker lets go.");

@@ -8,7 +8,9 @@
 namespace rrt::python {
 
 void bind_graph(py::module_& module) {
-    py::class_<cuda::Graph>(module, "Graph", "Work on a stream, recorded once and queued again.")
+    // Local to the module: the tests load a build for the host beside the real one.
+    py::class_<cuda::Graph>(module, "Graph", py::module_local(),
+                            "Work on a stream, recorded once and queued again.")
         .def_static(
             "capture",
             [](const py::object& stream, const py::function& work) {

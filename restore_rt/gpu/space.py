@@ -1,0 +1,53 @@
+"""Tiles and results of frames of one size."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from restore_rt.tiling import TileSizes, result_slots
+
+if TYPE_CHECKING:
+    from restore_rt._cuda import Graph
+    from restore_rt._ext import TileGrid
+    from restore_rt.backends.device import DeviceBackend
+    from restore_rt.gpu.memory import Pool
+    from restore_rt.manifest import Manifest
+
+__all__ = ["Space"]
+
+# Addresses at which networks may write, in bytes.
+_ALIGNED = 256
+
+
+class Space:
+    """Grid and buffers of one frame size, which frames take in turn; results are a ring."""
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        sizes: TileSizes,
+        manifest: Manifest,
+        backend: DeviceBackend,
+        pool: Pool,
+    ) -> None:
+        self.grid: TileGrid = sizes.grid(*size, manifest.scale)
+        self.batch = min(sizes.batch, self.grid.count)
+        height, width = self.grid.tile
+        scale, channels = manifest.scale, manifest.channels
+        results = (channels, height * scale, width * scale)
+        slots = result_slots(self.grid, self.batch)
+        self.tiles = pool.empty((self.batch, channels, height, width), backend.dtype)
+        self.results = pool.empty((slots, *results), backend.dtype)
+        # Networks write to aligned addresses alone. Where batches in the ring have none, which
+        # takes odd tiles, one is written elsewhere and copied.
+        batch_bytes = self.batch * math.prod(results) * backend.dtype.itemsize
+        aligned = slots == self.batch or batch_bytes % _ALIGNED == 0
+        self.aside = None if aligned else pool.empty((self.batch, *results), backend.dtype)
+        self.graphs: OrderedDict[tuple[Any, ...], Graph | None] = OrderedDict()
+        self.backend = backend
+        rest = self.grid.count % self.batch
+        self.shapes = [(count, channels, height, width) for count in (self.batch, rest) if count]
+        for shape in self.shapes:
+            backend.prepare(shape)
