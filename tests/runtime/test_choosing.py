@@ -92,7 +92,7 @@ def test_a_driver_that_fails_is_warned_of(
 
 @pytest.mark.parametrize("fastest", ["cuda", "tensorrt", "cpu"])
 def test_the_fastest_is_taken(machine: Machine, fastest: str) -> None:
-    machine.seconds = dict.fromkeys(machine.seconds, 0.03) | {fastest: 0.0}
+    machine.seconds |= dict.fromkeys(machine.seconds, 0.03) | {fastest: 0.0}
     assert machine.choose() == fastest
     assert sorted(restorer.provider for restorer in machine.opened) == ["cpu", "cuda", "tensorrt"]
 

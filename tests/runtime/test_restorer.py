@@ -252,7 +252,7 @@ def test_outputs_that_are_refused(make_model: MakeModel) -> None:
             ([[0]], "list"),
         ):
             with pytest.raises(InputError, match=message):
-                restorer(frame, out=out)  # type: ignore[arg-type]
+                restorer(frame, out=out)
         with pytest.raises(InputError, match="Planes"):
             restorer(Planes(frame), out=frame)
         planes = Planes(frame, frame[:4, :4].copy(), frame[:4, :4].copy())
