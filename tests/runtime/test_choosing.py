@@ -62,7 +62,7 @@ class Machine:
         self.opened.clear()
         chosen = choosing.open_fastest(self.open_on, manifest, SIZES, device=0, threads=1, cpu=cpu)
         for restorer in self.opened:
-            assert restorer.closed == (restorer is not chosen)
+            assert restorer.closed == (id(restorer) != id(chosen))
         return chosen.provider
 
 
