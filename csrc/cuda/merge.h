@@ -37,17 +37,43 @@ struct MergeWork {
         const Index end = first + kPixels < pixels.end ? first + kPixels : pixels.end;
         if (row >= rows.end || begin >= end) return;
 
-        const Place place{tile_row, column, row, down.ramp(tile_row), across.ramp(column)};
+        const Rows later = rows_of(tile_row, column, row, across.ramp(column));
+        const Span ramp = down.ramp(tile_row);
+        const bool blends = ramp.contains(row);
+        // Where nothing is blended it is not read.
+        const Rows earlier = blends ? rows_of(tile_row - 1, column, row, later.ramp) : later;
+        const float weight = blends ? ramp_weight(row - ramp.begin, ramp.size()) : 1.0f;
+
         Finite finite;
         S* const target = static_cast<S*>(job.frame.data) + row * job.frame.row;
         if (end - begin == kPixels && is_packed<channels>(job.frame)) {
-            write_run(place, first, target + first * channels, finite);
+            Run<S, kPixels * channels> samples;
+            RRT_UNROLL
+            for (int c = 0; c < channels; ++c) {
+                float values[kPixels];
+                read_run(later, first, c, values);
+                if (blends) {
+                    float above[kPixels];
+                    read_run(earlier, first, c, above);
+                    RRT_UNROLL
+                    for (int i = 0; i < kPixels; ++i) {
+                        values[i] = blend(above[i], values[i], weight);
+                    }
+                }
+                RRT_UNROLL
+                for (int i = 0; i < kPixels; ++i) {
+                    samples.items[i * channels + c] = sample_of(values[i], finite);
+                }
+            }
+            store(target + first * channels, samples);
         } else {
             for (Index x = begin; x < end; ++x) {
                 S* const pixel = target + x * job.frame.column;
                 RRT_UNROLL
                 for (int c = 0; c < channels; ++c) {
-                    pixel[c * job.frame.channel] = sample_of(value_at(place, x, c), finite);
+                    float value = read(later, x, c);
+                    if (blends) value = blend(read(earlier, x, c), value, weight);
+                    pixel[c * job.frame.channel] = sample_of(value, finite);
                 }
             }
         }
@@ -56,87 +82,61 @@ struct MergeWork {
     }
 
   private:
-    struct Place {
-        Index tile_row;
-        Index column;
-        Index row;
-        Span down;
-        Span across;
+    /// An output row in a tile and in the one before it along the row: where the frame's pixel 0
+    /// would lie in the first channel, counted from the first tile.
+    struct Rows {
+        Index later;
+        Index earlier;
+        Span ramp;
     };
+
+    RRT_HOST_DEVICE Rows rows_of(Index tile_row, Index column, Index row, const Span& ramp) const {
+        return {origin(tile_row, column, row), column > 0 ? origin(tile_row, column - 1, row) : 0,
+                ramp};
+    }
+
+    RRT_HOST_DEVICE Index origin(Index tile_row, Index column, Index row) const {
+        const Index scale = job.grid.y.spec.scale;
+        const auto tile = static_cast<std::uint32_t>(tile_row * job.grid.x.count + column);
+        const Index slot = tile % static_cast<std::uint32_t>(job.tiles.count);
+        return job.tiles.offset(slot, 0, row - job.grid.y.start(tile_row) * scale) -
+               job.grid.x.start(column) * scale;
+    }
+
+    RRT_HOST_DEVICE const R* at(Index origin, Index x, int c) const {
+        const Index plane = job.tiles.height * job.tiles.width;
+        return static_cast<const R*>(job.tiles.data) + (origin + c * plane + x);
+    }
 
     RRT_HOST_DEVICE S sample_of(float value, Finite& finite) const {
         return make_sample<S>(levels.to_sample(value), job.peak, job.frame.shift, finite);
     }
 
-    /// Where output pixel (row, x) of a channel lies in a tile.
-    RRT_HOST_DEVICE const R* source(Index tile_row, Index column, Index row, Index x, int c) const {
-        const Index scale = job.grid.y.spec.scale;
-        const auto tile = static_cast<std::uint32_t>(tile_row * job.grid.x.count + column);
-        const Index slot = tile % static_cast<std::uint32_t>(job.tiles.count);
-        return static_cast<const R*>(job.tiles.data) +
-               job.tiles.offset(slot, c, row - job.grid.y.start(tile_row) * scale) + x -
-               job.grid.x.start(column) * scale;
+    RRT_HOST_DEVICE float blended(const Rows& rows, Index x, int c, float later) const {
+        const float earlier = to_float(*at(rows.earlier, x, c));
+        return blend(earlier, later, ramp_weight(x - rows.ramp.begin, rows.ramp.size()));
     }
 
-    RRT_HOST_DEVICE float across_at(const Place& place, Index tile_row, Index x, int c) const {
-        const float later = to_float(*source(tile_row, place.column, place.row, x, c));
-        if (!place.across.contains(x)) return later;
-        const float earlier = to_float(*source(tile_row, place.column - 1, place.row, x, c));
-        return blend(earlier, later, ramp_weight(x - place.across.begin, place.across.size()));
+    RRT_HOST_DEVICE float read(const Rows& rows, Index x, int c) const {
+        const float later = to_float(*at(rows.later, x, c));
+        return rows.ramp.contains(x) ? blended(rows, x, c, later) : later;
     }
 
-    RRT_HOST_DEVICE float value_at(const Place& place, Index x, int c) const {
-        const float later = across_at(place, place.tile_row, x, c);
-        if (!place.down.contains(place.row)) return later;
-        return blend(across_at(place, place.tile_row - 1, x, c), later, weight_down(place));
-    }
-
-    RRT_HOST_DEVICE float weight_down(const Place& place) const {
-        return ramp_weight(place.row - place.down.begin, place.down.size());
-    }
-
-    /// As across_at, for kPixels pixels from x on.
-    RRT_HOST_DEVICE void read_run(const Place& place, Index tile_row, Index x, int c,
+    /// As read, for kPixels pixels from x on.
+    RRT_HOST_DEVICE void read_run(const Rows& rows, Index x, int c,
                                   float (&values)[kPixels]) const {
         RRT_UNROLL
         for (int part = 0; part < kPixels; part += kRead) {
             Run<R, kRead> run;
-            load(run, source(tile_row, place.column, place.row, x + part, c), extent);
+            load(run, at(rows.later, x + part, c), extent);
             RRT_UNROLL
             for (int i = 0; i < kRead; ++i) values[part + i] = to_float(run.items[i]);
         }
-        if (x >= place.across.end) return;
-        const R* const earlier = source(tile_row, place.column - 1, place.row, x, c);
+        if (x >= rows.ramp.end) return;
         RRT_UNROLL
         for (int i = 0; i < kPixels; ++i) {
-            if (!place.across.contains(x + i)) continue;
-            const float weight = ramp_weight(x + i - place.across.begin, place.across.size());
-            values[i] = blend(to_float(earlier[i]), values[i], weight);
+            if (rows.ramp.contains(x + i)) values[i] = blended(rows, x + i, c, values[i]);
         }
-    }
-
-    RRT_HOST_DEVICE void write_run(const Place& place, Index x, S* target, Finite& finite) const {
-        Run<S, kPixels * channels> samples;
-        const bool blends = place.down.contains(place.row);
-        RRT_UNROLL
-        for (int c = 0; c < channels; ++c) {
-            float values[kPixels];
-            read_run(place, place.tile_row, x, c, values);
-            if (blends) {
-                float earlier[kPixels];
-                read_run(place, place.tile_row - 1, x, c, earlier);
-                const float weight = weight_down(place);
-                RRT_UNROLL
-                for (int i = 0; i < kPixels; ++i) {
-                    values[i] = blend(earlier[i], values[i], weight);
-                }
-            }
-            RRT_UNROLL
-            for (int i = 0; i < kPixels; ++i) {
-                samples.items[i * channels + c] = sample_of(values[i], finite);
-            }
-        }
-        store(target, samples);
     }
 };
 
