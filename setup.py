@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pybind11.setup_helpers import Pybind11Extension, build_ext
 from setuptools import find_namespace_packages, find_packages, setup
+from setuptools.errors import CompileError
 
 ROOT = Path(__file__).parent
 STAGES = {"restore_rt.export": "export", "restore_rt.training": "training"}
@@ -17,7 +18,7 @@ STAGES = {"restore_rt.export": "export", "restore_rt.training": "training"}
 FLAGS = ["-O3", "-ffp-contract=off", "-fvisibility=hidden", "-pthread"]
 
 # Code for each GPU since Turing, and PTX of the last for those to come.
-ARCHITECTURES = "75,80,86,89,90,100,120"
+ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
 
 
 def packages() -> list[str]:
@@ -47,14 +48,28 @@ def extensions() -> list[Pybind11Extension]:
     cpu = sources("cpu/*.cpp", "python/*.cpp")
     found = [Pybind11Extension("restore_rt._ext", cpu, extra_compile_args=FLAGS, **options)]
     if wants_cuda():
-        wanted = os.environ.get("RESTORE_RT_CUDA_ARCHITECTURES", ARCHITECTURES)
         bindings = sources("python/cuda/*.cpp", "python/arrays.cpp", "python/jobs.cpp")
         bindings.remove("csrc/python/cuda/host_queue.cpp")
-        flags = [*FLAGS, f"-DRRT_CUDA={wanted}"]
-        found.append(
-            Pybind11Extension("restore_rt._cuda", bindings, extra_compile_args=flags, **options)
-        )
+        flags = [*FLAGS, f"-DRRT_CUDA={','.join(architectures())}"]
+        gpu = Pybind11Extension("restore_rt._cuda", bindings, extra_compile_args=flags, **options)
+        # Where nobody asked for it, a compiler that cannot build it is no hindrance.
+        gpu.optional = os.environ.get("RESTORE_RT_CUDA") != "1"
+        found.append(gpu)
     return found
+
+
+def architectures() -> list[str]:
+    """Return the compute capabilities to build for: what is asked for, else what nvcc knows."""
+    wanted = os.environ.get("RESTORE_RT_CUDA_ARCHITECTURES")
+    if wanted:
+        if not re.fullmatch(r"[0-9]{2,3}(,[0-9]{2,3})*", wanted):
+            raise SystemExit(
+                f"RESTORE_RT_CUDA_ARCHITECTURES is {wanted!r}; give numbers as in 75,86"
+            )
+        return wanted.split(",")
+    asked = [nvcc(), "--list-gpu-arch"]
+    known = subprocess.run(asked, capture_output=True, text=True).stdout
+    return [number for number in ARCHITECTURES if f"compute_{number}\n" in known + "\n"]
 
 
 def wants_cuda() -> bool:
@@ -62,13 +77,19 @@ def wants_cuda() -> bool:
     wanted = os.environ.get("RESTORE_RT_CUDA", "auto")
     if wanted not in ("0", "1", "auto"):
         raise SystemExit(f"RESTORE_RT_CUDA is {wanted!r}; allowed are 0, 1 and auto")
+    if wanted == "0":
+        return False
     found = shutil.which(nvcc()) is not None
-    if wanted == "1" and not found:
+    if found and wanted == "auto" and not architectures():
+        print(f"{nvcc()} knows none of the GPUs that are supported: building for the CPU alone")
+        return False
+    if wanted == "1" and not (found and architectures()):
         raise SystemExit(
-            f"RESTORE_RT_CUDA is 1, but there is no {nvcc()}: install NVIDIA's CUDA toolkit and "
-            "put its bin folder on PATH, or name the compiler in NVCC"
+            f"RESTORE_RT_CUDA is 1, but there is no {nvcc()} that knows one of the GPUs "
+            f"{', '.join(ARCHITECTURES)}: install NVIDIA's CUDA toolkit, 11.1 or later, and put "
+            "its bin folder on PATH, or name the compiler in NVCC"
         )
-    return wanted != "0" and found
+    return found
 
 
 def nvcc() -> str:
@@ -97,12 +118,14 @@ class BuildExtensions(build_ext):
         target = ROOT / "build" / "cuda" / source.with_suffix(".o").name
         parts = [path for part in ("core", "cuda") for path in (ROOT / "csrc" / part).iterdir()]
         newest = max(path.stat().st_mtime for path in parts)
-        wanted = os.environ.get("RESTORE_RT_CUDA_ARCHITECTURES", ARCHITECTURES).split(",")
+        wanted = architectures()
+        # For those who develop it: other compilers warn of other things.
+        strict = os.environ.get("RESTORE_RT_REQUIRE_ALL") == "1"
         command = [
             *(nvcc(), "-std=c++17", "-O3", "-Icsrc", "-Xcompiler", "-fPIC,-fvisibility=hidden"),
             # As on the CPU: the same results to the last bit.
-            *("-fmad=false", "-Werror", "all-warnings", "-Xfatbin", "-compress-all"),
-            *("--threads", "0"),
+            *("-fmad=false", "-Xfatbin", "-compress-all", "--threads", "0"),
+            *(("-Werror", "all-warnings") if strict else ()),
             *(f"-gencode=arch=compute_{number},code=sm_{number}" for number in wanted),
             f"-gencode=arch=compute_{wanted[-1]},code=compute_{wanted[-1]}",
             *("-c", str(source), "-o", str(target)),
@@ -113,7 +136,8 @@ class BuildExtensions(build_ext):
             return target, False
         target.parent.mkdir(parents=True, exist_ok=True)
         print(" ".join(command), flush=True)
-        subprocess.run(command, check=True, cwd=ROOT)
+        if subprocess.run(command, cwd=ROOT).returncode:
+            raise CompileError(f"{nvcc()} cannot compile {source}, see above")
         stamp.write_text(str(command))
         return target, True
 

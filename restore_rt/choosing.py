@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from restore_rt.errors import BackendError, OutputError
+from restore_rt.errors import BackendError, RestoreError
 
 if TYPE_CHECKING:
     from restore_rt.engine import Gpu
@@ -25,8 +25,6 @@ __all__ = ["open_fastest"]
 
 _FILE = "providers.json"
 _ROUNDS = 3
-# Enough to tell a GPU from a CPU, and no more than a slow CPU does in a second.
-_MOST_SIDE = 512
 
 
 def open_fastest(
@@ -62,12 +60,12 @@ def open_fastest(
     BackendError
         Nothing can run the model.
     """
-    gpu, reason = _find_gpu()
-    candidates, missing = _candidates(gpu)
+    gpu, reason = _find_gpu(device)
+    candidates, missing = _candidates(gpu, device)
     if gpu is not None and not candidates:
         reason = f"{gpu} cannot be used: {missing}"
         if cpu:
-            warnings.warn(f"{reason}; the CPU is", RuntimeWarning, stacklevel=3)
+            warnings.warn(f"{reason}. The CPU is used", RuntimeWarning, stacklevel=3)
     if cpu:
         candidates.append("cpu")
     if not candidates:
@@ -81,24 +79,24 @@ def open_fastest(
     return _measure(open_on, manifest, candidates, key)
 
 
-def _find_gpu() -> tuple[Gpu | None, str]:
+def _find_gpu(device: int) -> tuple[Gpu | None, str]:
     from restore_rt.engine import EngineError, find_gpu
 
     try:
-        gpu = find_gpu()
+        gpu = find_gpu(device)
     except EngineError as error:
         warnings.warn(f"{error}; the CPU is used", RuntimeWarning, stacklevel=4)
         return None, str(error)
-    return gpu, "" if gpu is not None else "there is no NVIDIA GPU, or no driver for it"
+    return gpu, "" if gpu is not None else f"there is no NVIDIA GPU {device}, or no driver for it"
 
 
-def _candidates(gpu: Gpu | None) -> tuple[list[str], str]:
+def _candidates(gpu: Gpu | None, device: int) -> tuple[list[str], str]:
     """Return the GPU's providers that have all pieces, and what the first one lacks."""
     if gpu is None:
         return [], ""
     from restore_rt.gpu.opening import missing_here
 
-    lacks = {provider: missing_here(provider) for provider in ("cuda", "tensorrt")}
+    lacks = {provider: missing_here(provider, device) for provider in ("cuda", "tensorrt")}
     return [name for name, pieces in lacks.items() if not pieces], "; ".join(lacks["cuda"])
 
 
@@ -106,28 +104,22 @@ def _measure(
     open_on: Callable[[str], Restorer], manifest: Manifest, candidates: list[str], key: str
 ) -> Restorer:
     seconds: dict[str, float] = {}
-    best: Restorer | None = None
     for provider in candidates:
         try:
-            restorer = open_on(provider)
-            seconds[provider] = _seconds(restorer, manifest)
-        except BackendError as error:
+            with open_on(provider) as restorer:
+                seconds[provider] = _seconds(restorer, manifest)
+        except RestoreError as error:
             warnings.warn(f"provider {provider!r} fails: {error}", RuntimeWarning, stacklevel=4)
-            continue
-        if best is None or seconds[provider] < seconds[best.provider]:
-            if best is not None:
-                best.close()
-            best = restorer
-        else:
-            restorer.close()
-    if best is None:
+    if not seconds:
         raise BackendError(f"{manifest.name} runs on none of {', '.join(candidates)}")
-    _remember(key, best.provider)
-    return best
+    best = min(seconds, key=lambda provider: seconds[provider])
+    _remember(key, best)
+    # Anew, and not the one that was measured: its engines would be for the size that was tried.
+    return open_on(best)
 
 
 def _seconds(restorer: Restorer, manifest: Manifest) -> float:
-    height, width = (min(side, _MOST_SIDE) for side in restorer.tile)
+    height, width = restorer.tile
     channels = (3,) if manifest.colour == "rgb" else ()
     rng = np.random.default_rng(0)
     frame = rng.integers(0, 256, (height, width, *channels), np.uint8)
@@ -179,7 +171,7 @@ def _remember(key: str, provider: str) -> None:
     from restore_rt.files import whole_file
 
     folder = cache_folder()
-    with suppress(OutputError, OSError):
+    with suppress(RestoreError, OSError):
         make_folder(folder)
         text = json.dumps({**_read(), key: provider}, indent=1)
         with whole_file(folder / _FILE, overwrite=True) as temporary:

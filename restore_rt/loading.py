@@ -149,12 +149,22 @@ def load(
         raise InputError(f"device is {device!r}; it must be a GPU's number, from 0 on")
     if memory_limit is not None and (not isinstance(memory_limit, int) or memory_limit < 1):
         raise InputError(f"memory_limit is {memory_limit!r}; it must be a number of bytes, or None")
+    if provider == "cpu":
+        for name, given in (
+            ("device", device != 0),
+            ("memory_limit", memory_limit is not None),
+            ("allow_cpu_nodes", allow_cpu_nodes),
+        ):
+            if given:
+                raise InputError(
+                    f"{name} is for GPUs, and provider is 'cpu': leave one of them out"
+                )
     threads = thread_count(threads)
     runner = _Runner(threads, device, memory_limit, allow_cpu_nodes, progress or _silent)
     tiling = _Tiling(tile, overlap, feather, batch)
     path = find_model(model)
     if path.suffix == ".engine":
-        return _load_engine(path, provider, precision, tiling, runner)
+        return _load_engine(path, provider, precision, tiling, runner, scale=scale, colour=colour)
     network = read_model(path)
     manifest = _describe(network, path, scale=scale, colour=colour, threads=threads)
     takes = read_interface(network, path)
@@ -229,7 +239,14 @@ def _restorer_on(
 
 
 def _load_engine(
-    path: Path, provider: str, precision: str | None, tiling: _Tiling, runner: _Runner
+    path: Path,
+    provider: str,
+    precision: str | None,
+    tiling: _Tiling,
+    runner: _Runner,
+    *,
+    scale: int | None,
+    colour: str | None,
 ) -> Restorer:
     if provider not in ("auto", "tensorrt"):
         raise InputError(
@@ -246,6 +263,7 @@ def _load_engine(
             "out, or give the .onnx file"
         )
     manifest, profile = sidecar.manifest, sidecar.profile
+    _check_given(manifest, path, scale=scale, colour=colour)
     if not profile.min.batch <= tiling.batch <= profile.max.batch:
         raise InputError(
             f"batch is {tiling.batch}, and {path} takes {profile.min.batch} to "
@@ -298,6 +316,15 @@ def thread_count(threads: int | None) -> int:
     return threads
 
 
+def _check_given(manifest: Manifest, path: Path, *, scale: int | None, colour: str | None) -> None:
+    for key, given in (("scale", scale), ("colour", colour)):
+        if given is not None and given != getattr(manifest, key):
+            raise InputError(
+                f"{key} is {given!r}, but {path} says that it is {getattr(manifest, key)!r}; "
+                "leave it out"
+            )
+
+
 def _describe(
     network: onnx.ModelProto, path: Path, *, scale: int | None, colour: str | None, threads: int
 ) -> Manifest:
@@ -306,12 +333,7 @@ def _describe(
     manifest = read_manifest(network)
     if manifest is None:
         return describe(network, path, scale=scale, colour=colour, threads=threads)
-    for key, given in (("scale", scale), ("colour", colour)):
-        if given is not None and given != getattr(manifest, key):
-            raise InputError(
-                f"{key} is {given!r}, but {path} says that it is {getattr(manifest, key)!r}; "
-                "leave it out"
-            )
+    _check_given(manifest, path, scale=scale, colour=colour)
     check_intact(network, manifest, path)
     channels = read_interface(network, path).channels
     if channels not in (None, manifest.channels):

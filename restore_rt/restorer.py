@@ -223,7 +223,9 @@ class Restorer:
         blank = np.zeros(shape, dtype)
         depth = 8 if blank.dtype == np.uint8 else 16
         frame = Planes(blank, bit_depth=depth) if planes else blank
-        self._restore(self._network, frame, None, StageTimes())
+        # On a GPU the second one is what a graph is recorded of.
+        for _ in range(1 if self._lane is None else 2):
+            self._restore(self._network, frame, None, StageTimes())
 
     def close(self) -> None:
         """Release all networks and buffers; calls after this raise. Closing twice is fine."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -32,6 +33,10 @@ __all__ = [
 ]
 
 DEVICE_PROVIDERS = ("cuda", "tensorrt")
+
+# Lets ONNX Runtime record CUDA graphs. It does so in a way that fails when any other thread of the
+# process takes memory of the GPU meanwhile, so that is not for everyone.
+GRAPHS = "RESTORE_RT_ORT_GRAPHS"
 
 # Gets what is done, and gives a context of what is told how many steps were done.
 Progress = Callable[[str], AbstractContextManager[Callable[[int], None]]]
@@ -199,6 +204,7 @@ def open_device_backend(
         cache=folder / "onnxruntime",
         progress=progress,
         allow_cpu_nodes=allow_cpu_nodes,
+        graphs=os.environ.get(GRAPHS) == "1",
     )
 
 

@@ -7,13 +7,14 @@ import os
 import platform
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore_rt.backends.device import DEVICE_PROVIDERS
 from restore_rt.cli import options
-from restore_rt.cli.console import emit, parts_table
+from restore_rt.cli.console import emit, parts_table, progress
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,12 +42,14 @@ _LIBRARIES = (
 # Heavy to import and not needed to run a model: being installed is enough.
 _NOT_IMPORTED = ("torch", "onnxscript", "tensorrt", "tensorrt_rtx_bindings")
 _TEST_SHAPE = (48, 64, 3)
+_TRIED = "video-x2"
 
 
 def doctor(as_json: options.JsonOption = False) -> int:
     """Tell what this machine can run, and what is missing for the rest.
 
-    Restores a tiny picture with each shipped model. The exit code is 1 when none of them runs.
+    Restores a tiny picture on the CPU with each shipped model, and with one on what else can run
+    here. The exit code is 1 when none of the models runs.
     """
     libraries = [_library(*entry) for entry in _LIBRARIES]
     tests = _self_test()
@@ -128,7 +131,24 @@ def _on_gpu(provider: str) -> str:
         pieces = missing_here(provider)
     except Exception as error:  # whatever it is, it is the diagnosis
         pieces = [str(error)]
-    return f"no: {'; '.join(pieces)}" if pieces else "yes"
+    return f"no: {'; '.join(pieces)}" if pieces else _trial(provider)
+
+
+def _trial(provider: str) -> str:
+    import numpy as np
+
+    from restore_rt import load
+
+    try:
+        with load(
+            _TRIED,
+            provider=provider,  # type: ignore[arg-type]
+            progress=partial(progress, total=None, unit="steps"),
+        ) as restorer:
+            restorer(np.zeros(_TEST_SHAPE[:2], np.uint8))
+            return f"yes, {restorer.description}"
+    except Exception as error:  # whatever it is, it is the diagnosis
+        return f"no: {type(error).__name__}: {error}"
 
 
 def _encoders() -> dict[str, str]:
@@ -165,7 +185,7 @@ def _self_test() -> list[dict[str, Any]]:
     for name in names:
         try:
             begin = time.perf_counter()
-            with load(name) as restorer:
+            with load(name, provider="cpu") as restorer:
                 loaded = time.perf_counter()
                 restorer(frame)
                 done = time.perf_counter()

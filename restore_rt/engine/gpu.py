@@ -42,13 +42,18 @@ class Gpu:
         return f"{self.name} ({self.target})"
 
 
-def find_gpu() -> Gpu | None:
-    """Return the GPU that CUDA calls its first; ``CUDA_VISIBLE_DEVICES`` chooses which that is.
+def find_gpu(index: int = 0) -> Gpu | None:
+    """Return a GPU.
+
+    Parameters
+    ----------
+    index
+        Its number, as CUDA counts those that ``CUDA_VISIBLE_DEVICES`` leaves.
 
     Returns
     -------
     Gpu or None
-        None where there is no driver, or the driver sees no GPU.
+        None where there is no driver, or the driver sees no such GPU.
 
     Raises
     ------
@@ -65,10 +70,10 @@ def find_gpu() -> Gpu | None:
     _check(code, "cuInit")
     count = ctypes.c_int()
     _check(driver.cuDeviceGetCount(ctypes.byref(count)), "cuDeviceGetCount")
-    if not count.value:
+    if count.value <= index:
         return None
     device = ctypes.c_int()
-    _check(driver.cuDeviceGet(ctypes.byref(device), 0), "cuDeviceGet")
+    _check(driver.cuDeviceGet(ctypes.byref(device), index), "cuDeviceGet")
     name = ctypes.create_string_buffer(256)
     _check(driver.cuDeviceGetName(name, len(name), device), "cuDeviceGetName")
     sides = []

@@ -11,8 +11,8 @@ import ctypes
 import importlib
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from restore_rt.errors import BackendError, InputError
@@ -76,6 +76,9 @@ class Device:
         self.bury: Callable[[Any], None] = self._buried.append
         self.bury_memory: Callable[[Any], None] = self._buried_memory.append
         self._kept: deque[tuple[Event, tuple[object, ...]]] = deque()
+        # What is let go of may sweep as well, on the same thread.
+        self._sweeping = threading.RLock()
+        self._busy = 0
 
     def __repr__(self) -> str:
         return f"<Device {self.index}: {self.name}>"
@@ -113,6 +116,28 @@ class Device:
         with self.active(), self.exclusive, Checked("run what was queued", self):
             self.library.Context.synchronize()
 
+    @contextmanager
+    def capturing(self) -> Iterator[bool]:
+        """Capture a stream in here, but only if True is given: else something forbids it now."""
+        if not self.exclusive.acquire(blocking=False):
+            yield False
+            return
+        try:
+            yield not self._busy
+        finally:
+            self.exclusive.release()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Do in here what takes long and forbids every capture: building and loading networks."""
+        with self.exclusive:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self.exclusive:
+                self._busy -= 1
+
     def keep(self, stream: Stream, *objects: object) -> None:
         """Keep objects alive until what is queued on a stream by now has run."""
         event = self.event()
@@ -125,17 +150,16 @@ class Device:
             self._sweep()
 
     def _sweep(self) -> None:
-        try:
+        with self._sweeping:
             while self._kept and self._kept[0][0].done():
                 self._kept.popleft()
-        except IndexError:  # another thread sweeps as well
-            pass
         self._buried.clear()
         # Not to be waited for: a capture may take long, and it is never urgent.
         if self._buried_memory and self.exclusive.acquire(blocking=False):
             try:
                 dead = [self._buried_memory.popleft() for _ in range(len(self._buried_memory))]
-                self.library.Context.synchronize()
+                with Checked("run what was queued", self):
+                    self.library.Context.synchronize()
                 dead.clear()
             finally:
                 self.exclusive.release()
@@ -260,7 +284,11 @@ class _Activation:
             device._context.push()
         active.append(device)
         if device._buried or device._buried_memory or device._kept:
-            device._sweep()
+            try:
+                device._sweep()
+            except BaseException:
+                self.__exit__()
+                raise
 
     def __exit__(self, *_: object) -> None:
         active = _thread.active

@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -32,13 +33,19 @@ __all__ = ["Check", "Lane"]
 _SPACES_KEPT = 2
 # A stream's frames in flight, of two sizes, and frames that callers keep on the device.
 _GRAPHS_KEPT = 16
+_CAPTURES_TRIED = 3
+# Nearly any network is right about a black frame.
+_CONTRAST = 0.02
 
 
 class Check(Protocol):
     """Compares what a network gave on the device with what it gives on the CPU."""
 
-    def __call__(self, tiles: Any, out: Any) -> None:
-        """Take host copies of tiles and results; raise ``BackendError`` if they do not agree."""
+    def __call__(self, tiles: Any, out: Any, wide: bool) -> None:
+        """Take host copies of tiles and results; raise ``BackendError`` if they do not agree.
+
+        ``wide`` is as in ``Lane.queue``.
+        """
 
 
 class Lane:
@@ -59,7 +66,8 @@ class Lane:
     open_backend
         Opens the network on that stream; with True, the same in fp32.
     check
-        Judges the first results before anything is delivered; None if nothing can.
+        Judges results for each new shape of tiles, before anything is delivered, until some had
+        contrast; None if nothing can.
     widens
         Whether ``open_backend`` can open the network in fp32.
 
@@ -91,16 +99,18 @@ class Lane:
         self._lock = threading.RLock()
         self._spaces: OrderedDict[tuple[Any, ...], Space] = OrderedDict()
         self._closed = False
+        self._agreed: set[tuple[bool, tuple[int, ...]]] = set()
+        self._captures_failed = 0
         self._uncapturable = ""
         self._stream = stream
-        with self.device.active():
+        with self.device.active(), self.device.busy():
             self._backends = {False: open_backend(False)}
 
     @property
     def description(self) -> str:
         """Library, version, settings and device, for people."""
         text = self._backends[False].description
-        if self._uncapturable:
+        if self._captures_failed == _CAPTURES_TRIED:
             text += f", without CUDA graphs ({self._uncapturable})"
         return text
 
@@ -147,6 +157,9 @@ class Lane:
                     break
                 except (OutOfMemoryError, MemoryError) as error:
                     failure = error
+                except BaseException:
+                    self.finish()
+                    raise
                 # What other frame sizes left behind may be all that stands in the way.
                 self.release()
                 if released and not self._sizes.shrink(sizes, task.size):
@@ -159,6 +172,11 @@ class Lane:
             done = self.device.event()
             done.record(self._stream)
             return done
+
+    def finish(self) -> None:
+        """Wait until nothing works on a frame any more, whatever became of it."""
+        with self._lock, self.device.active(), suppress(BackendError):
+            self._stream.synchronize()
 
     def release(self) -> None:
         """Wait for all frames, and release the memory that waits for others."""
@@ -194,10 +212,13 @@ class Lane:
     def _run(self, task: Task, sizes: TileSizes, wide: bool) -> None:
         backend = self._backends.get(wide)
         if backend is None:
-            backend = self._backends[wide] = self._open_backend(wide)
+            with self.device.busy():
+                backend = self._backends[wide] = self._open_backend(wide)
         space = self._space(task, sizes, backend, wide)
-        if self._check is not None and not wide and self._agrees(task, space, backend, self._check):
-            self._check = None
+        judged = (wide, space.shapes[0])
+        unknown = self._check is not None and judged not in self._agreed
+        if unknown and self._agrees(task, space, wide):
+            self._agreed.add(judged)
         zero_async(task.flag, self._stream)
         graph = self._graph(task, space, backend) if backend.capturable else None
         if graph is None:
@@ -209,15 +230,8 @@ class Lane:
         """Return a frame's work as a graph: None the first time, when libraries take memory."""
         key, graphs = task.key, space.graphs
         graph = graphs.get(key)
-        if graph is None and key in graphs and not self._uncapturable:
-            try:
-                with self.device.exclusive:
-                    graph = Graph.capture(
-                        self._stream.handle, lambda: self._enqueue(task, space, backend)
-                    )
-            except BackendError as error:
-                # It is slower without, and no less right.
-                self._uncapturable = str(error)
+        if graph is None and key in graphs and self._captures_failed < _CAPTURES_TRIED:
+            graph = self._capture(task, space, backend)
         if key not in graphs and len(graphs) >= _GRAPHS_KEPT:
             # It may be running.
             self._stream.synchronize()
@@ -226,13 +240,29 @@ class Lane:
         graphs.move_to_end(key)
         return graph
 
+    def _capture(self, task: Task, space: Space, backend: DeviceBackend) -> Graph | None:
+        """Record a frame's work; None where that cannot be, which is slower and no less right."""
+        with self.device.capturing() as may:
+            if not may:
+                return None
+            try:
+                return Graph.capture(
+                    self._stream.handle, lambda: self._enqueue(task, space, backend)
+                )
+            except BackendError as error:
+                # Other libraries may have done what a capture forbids; or this one never can.
+                self._captures_failed += 1
+                self._uncapturable = str(error)
+                return None
+
     def _space(self, task: Task, sizes: TileSizes, backend: DeviceBackend, wide: bool) -> Space:
         key = (task.size, sizes, wide)
         space = self._spaces.get(key)
         if space is None:
             while len(self._spaces) >= _SPACES_KEPT:
                 self._drop(self._spaces.popitem(last=False)[1])
-            space = Space(task.size, sizes, self.manifest, backend, self.pool)
+            with self.device.busy():
+                space = Space(task.size, sizes, self.manifest, backend, self.pool)
             self._spaces[key] = space
         self._spaces.move_to_end(key)
         return space
@@ -279,17 +309,20 @@ class Lane:
                 stream=self._stream.handle,
             )
 
-    def _agrees(self, task: Task, space: Space, backend: DeviceBackend, check: Check) -> bool:
-        """Run the first tiles of a frame, and let them be judged; False if they say nothing."""
-        tiles, results = space.tiles, space.results[: space.batch]
-        _cuda.split_into(tiles, task.frame, space.grid, **self._kernel_options(task))
-        backend.enqueue(tiles, results)
+    def _agrees(self, task: Task, space: Space, wide: bool) -> bool:
+        """Run the first tiles of a frame, and let them be judged; False if that says little."""
+        results = space.results[: space.batch]
+        _cuda.split_into(space.tiles, task.frame, space.grid, **self._kernel_options(task))
+        space.backend.enqueue(space.tiles, results)
         out = self._fetch(results)
         if not np.isfinite(out).all():
             # The frame's flag will tell, and fp32 may hold what this did not.
             return False
-        check(self._fetch(tiles), out)
-        return True
+        tiles = self._fetch(space.tiles)
+        assert self._check is not None
+        self._check(tiles, out, wide)
+        black, white = self.manifest.value_range
+        return bool(tiles.std(dtype=np.float32) > _CONTRAST * (white - black))
 
     def _kernel_options(self, task: Task) -> dict[str, Any]:
         black, white = self.manifest.value_range

@@ -43,7 +43,8 @@ class Pool:
     came back, never earlier. Which work that is, arrays know by ``used_on``, which copies call, and
     by the pool's own stream. Where neither tells anything, the whole GPU is waited for.
 
-    May be used by several threads at once, but not while a stream is captured.
+    May be used by several threads at once; while a stream is captured the others wait, and the
+    thread that captures must not use it.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ class Pool:
     @property
     def bytes_in_use(self) -> int:
         """Bytes of arrays that have not come back; rounded, as they are taken."""
-        with self.device.active(), self._lock:
+        with self.device.active(), self.device.exclusive, self._lock:
             self._settle()
             return self._held - self._idle
 
@@ -122,12 +123,12 @@ class Pool:
     def trim(self) -> None:
         """Give back to the driver what is not in use, once the work on it has run."""
         with self.device.active():
-            with self._lock:
+            with self.device.exclusive, self._lock:
                 self._trim()
             self.device.sweep()
 
     def _take(self, size: int) -> Allocation:
-        with self.device.active(), self._lock:
+        with self.device.active(), self.device.exclusive, self._lock:
             self._settle()
             self._reclaim()
             unclear = sum(block.size == size for block in self._unclear)

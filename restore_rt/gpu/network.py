@@ -6,14 +6,14 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.backends import OutOfMemoryError
-from restore_rt.errors import NonFiniteError, RestoreError
+from restore_rt.errors import BackendError, NonFiniteError, RestoreError
 from restore_rt.frames import Planes, not_finite
 from restore_rt.gpu.array import DeviceArray
 from restore_rt.gpu.driver import Device, Stream
@@ -127,9 +127,9 @@ class GpuNetwork:
     def used(self) -> Iterator[tuple[Device, Stream]]:
         """Use the device for one frame that is there: give it, and the stream that goes first."""
         with self._lock:
-            device = self._open_lane().device
-            with device.active():
-                yield device, self._copies
+            lane = self._open_lane()
+            with lane.device.active(), self._settled(lane):
+                yield lane.device, self._copies
 
     def restore_resident(
         self,
@@ -180,7 +180,14 @@ class GpuNetwork:
 
     def empty(self, shape: Sequence[int], dtype: np.dtype[Any]) -> DeviceArray:
         """Return memory of the GPU that holds nothing yet."""
-        return self._open_lane().pool.empty(shape, dtype)
+        lane = self._open_lane()
+        try:
+            return lane.pool.empty(shape, dtype)
+        except OutOfMemoryError:
+            # What other sizes left behind may be all that stands in the way.
+            self._buffers.clear()
+            lane.release()
+            return lane.pool.empty(shape, dtype)
 
     def close(self) -> None:
         """Release the buffers, after the frame in work; closing twice is fine."""
@@ -208,7 +215,7 @@ class GpuNetwork:
     ) -> None:
         with self._lock:
             lane = self._open_lane()
-            with lane.device.active():
+            with lane.device.active(), self._settled(lane):
                 buffers = self._buffers_for(lane, sources, targets, peak, phase)
                 with stages.measure("upload"):
                     self._upload(buffers.sources, sources)
@@ -226,6 +233,17 @@ class GpuNetwork:
                     with stages.measure("download"):
                         for target, staged in zip(targets, buffers.targets.on_host, strict=True):
                             np.copyto(target, staged)
+
+    @contextmanager
+    def _settled(self, lane: Lane) -> Iterator[None]:
+        """Let nothing work on the caller's memory any more when an error goes on."""
+        try:
+            yield
+        except BaseException:
+            lane.finish()
+            with suppress(BackendError):
+                self._copies.synchronize()
+            raise
 
     def _upload(self, packed: _Packed, arrays: Sequence[NDArray[Any]]) -> None:
         if all(map(is_pinned, arrays)):
@@ -260,7 +278,7 @@ class GpuNetwork:
     def _flag(self) -> tuple[DeviceArray, NDArray[np.uint32]]:
         """Return the flag of frames that stay on the GPU, there and here."""
         if self._resident_flag is None:
-            flag = self._open_lane().pool.empty((1,), np.uint32)
+            flag = self.empty((1,), np.dtype(np.uint32))
             self._resident_flag = flag, pinned_empty((1,), np.uint32)
         return self._resident_flag
 

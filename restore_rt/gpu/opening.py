@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["check_provider", "missing_here", "open_engine_lane", "open_lane"]
 
 
-def missing_here(provider: str) -> list[str]:
-    """Return what a provider lacks on this machine, each with what to do; empty if it can run."""
-    return [*missing_pieces(), *missing_for(provider)]
+def missing_here(provider: str, device: int = 0) -> list[str]:
+    """Return what a provider lacks on a GPU here, each with what to do; empty if it can run."""
+    return [*missing_pieces(device), *missing_for(provider)]
 
 
-def check_provider(provider: str) -> None:
-    """Refuse a provider that cannot run here.
+def check_provider(provider: str, device: int = 0) -> None:
+    """Refuse a provider that cannot run on a GPU here.
 
     Raises
     ------
     BackendError
         Pieces are missing; the message names them all.
     """
-    missing = missing_here(provider)
+    missing = missing_here(provider, device)
     if missing:
         raise BackendError(
             f"provider {provider!r} cannot run on this machine: {'; '.join(missing)}. "
@@ -85,7 +85,7 @@ def open_lane(
     BackendError
         The GPU, or what should run the network, is missing or refuses it.
     """
-    check_provider(provider)
+    check_provider(provider, device)
     from restore_rt.gpu.lane import Lane
 
     opened, stream, pool = _open(device, memory_limit)
@@ -104,8 +104,9 @@ def open_lane(
             allow_cpu_nodes=allow_cpu_nodes,
         )
 
-    def check(tiles: Any, out: Any) -> None:
-        check_parity(original, manifest, tiles, out, precision=manifest.precision, threads=threads)
+    def check(tiles: Any, out: Any, wide: bool) -> None:
+        precision = "fp32" if wide else manifest.precision
+        check_parity(original, manifest, tiles, out, precision=precision, threads=threads)
 
     return Lane(stream, pool, manifest, sizes=sizes, open_backend=open_backend, check=check)
 
@@ -127,7 +128,7 @@ def open_engine_lane(
     BackendError
         The GPU or the engine's library is missing, or the engine is not for them.
     """
-    missing = missing_pieces()
+    missing = missing_pieces(device)
     if missing:
         raise BackendError(f"{path} cannot run on this machine: {'; '.join(missing)}")
     from restore_rt.backends.tensorrt import open_engine_backend

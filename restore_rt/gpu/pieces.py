@@ -29,9 +29,16 @@ def kernels() -> Any:
         raise BackendError(_no_kernels(error)) from error
 
 
-def missing_pieces() -> list[str]:
+def missing_pieces(device: int = 0) -> list[str]:
     """Return what a GPU needs and is not there, each with what to do; empty if nothing is missing.
 
+    Parameters
+    ----------
+    device
+        The GPU's number.
+
+    Notes
+    -----
     The libraries that run networks are not looked for, see ``restore_rt.backends.device``.
     """
     missing = []
@@ -44,13 +51,14 @@ def missing_pieces() -> list[str]:
         )
     else:
         try:
-            gpu = find_gpu()
+            gpu = find_gpu(device)
         except BackendError as error:
             missing.append(str(error))
         else:
             if gpu is None:
                 missing.append(
-                    "NVIDIA's driver sees no GPU: look at nvidia-smi and CUDA_VISIBLE_DEVICES"
+                    f"NVIDIA's driver sees no GPU {device}: look at nvidia-smi and "
+                    "CUDA_VISIBLE_DEVICES"
                 )
             missing += _pycuda()
     if importlib.util.find_spec("pycuda") is None:

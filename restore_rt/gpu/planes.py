@@ -148,6 +148,11 @@ class DevicePlanes:
             raise InputError(f"bit_depth is {self.bit_depth}; allowed are 8 to 16")
         if self.siting not in _PHASES:
             raise InputError(f"siting is {self.siting!r}; allowed are {', '.join(_PHASES)}")
+        if not 0 <= self.shift <= 16 - self.bit_depth or (self.shift and self.bit_depth == 8):
+            raise InputError(
+                f"shift is {self.shift}; with a bit_depth of {self.bit_depth} allowed are 0 to "
+                f"{0 if self.bit_depth == 8 else 16 - self.bit_depth}"
+            )
         dtype: np.dtype[Any] = np.dtype(np.uint8 if self.bit_depth == 8 else np.uint16)
         if self.y.ndim != 2 or 0 in self.y.shape:
             raise InputError(f"y has shape {self.y.shape}; it must be (H, W), neither of them 0")

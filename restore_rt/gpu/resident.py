@@ -18,7 +18,7 @@ __all__ = ["restore_resident"]
 
 def restore_resident(
     network: GpuNetwork, manifest: Manifest, frame: Any, out: Any, stages: StageTimes
-) -> DeviceFrame | DevicePlanes:
+) -> Any:
     """Restore a frame in the GPU's memory into another one there, which is complete on return.
 
     Parameters
@@ -33,6 +33,11 @@ def restore_resident(
         Likewise, for the result; None for a new one.
     stages
         Takes the time of ``device``.
+
+    Returns
+    -------
+    DeviceFrame or DevicePlanes
+        Or ``out``, if it was given.
 
     Raises
     ------
@@ -60,7 +65,7 @@ def restore_resident(
             target = as_device_frame(out, device=device, stream=stream)
             _check_output("out", target, shape, source)
         network.restore_resident(target, source, stages=stages)
-        return target
+        return target if out is None else out
 
 
 def _restore_planes(
@@ -137,10 +142,18 @@ def _enlarged(planes: DevicePlanes, scale: int) -> list[tuple[int, ...]]:
 
 
 def _like(planes: DevicePlanes, y: DeviceArray, chroma: list[DeviceArray]) -> DevicePlanes:
-    if planes.uv is not None:
-        make = DevicePlanes.p010 if planes.shift else DevicePlanes.nv12
-        return make(y, chroma[0], siting=planes.siting)
-    return DevicePlanes.planar(y, *chroma, bit_depth=planes.bit_depth, siting=planes.siting)
+    """Return new planes with everything but their sizes as others have it."""
+    uv = None if planes.uv is None else chroma[0]
+    cb, cr = (chroma or (None, None)) if uv is None else (uv[:, :, 0], uv[:, :, 1])
+    return DevicePlanes(
+        y,
+        cb,
+        cr,
+        uv=uv,
+        bit_depth=planes.bit_depth,
+        siting=planes.siting,
+        shift=planes.shift,
+    )
 
 
 def _check_output(

@@ -252,7 +252,7 @@ def emulation(
         patch.setattr(driver, "_stay", lambda device: None)
         for module in (foreign, pieces):
             patch.setattr(module, "load_driver", lambda: emulator.libcuda)
-        patch.setattr(pieces, "find_gpu", lambda: Gpu("Emulated GPU 0", (8, 9)))
+        patch.setattr(pieces, "find_gpu", lambda index=0: Gpu("Emulated GPU 0", (8, 9)))
         if kernels is not None:
             _put_kernels(patch, kernels)
             kernels.set_host_queue(emulator)

@@ -196,8 +196,8 @@ def test_all_that_is_missing_is_named_at_once(
 def test_a_driver_without_a_gpu_is_told_apart(
     emulated: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pieces, "find_gpu", lambda: None)
-    assert [text.split(":")[0] for text in missing_pieces()] == ["NVIDIA's driver sees no GPU"]
+    monkeypatch.setattr(pieces, "find_gpu", lambda index=0: None)
+    assert [text.split(":")[0] for text in missing_pieces()] == ["NVIDIA's driver sees no GPU 0"]
 
 
 @pytest.mark.parametrize(

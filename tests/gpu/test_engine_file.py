@@ -79,6 +79,6 @@ def test_a_machine_without_its_pieces_names_them(
 ) -> None:
     from restore_rt.gpu import opening
 
-    monkeypatch.setattr(opening, "missing_pieces", lambda: ["no driver: get one"])
+    monkeypatch.setattr(opening, "missing_pieces", lambda device=0: ["no driver: get one"])
     with pytest.raises(BackendError, match=r"cannot run on this machine: no driver: get one"):
         restore_rt.load(engine)

@@ -55,10 +55,10 @@ def installed(provider: Provider) -> Provider:
 
 
 @pytest.fixture
-def doubling(tmp_path: Path) -> Iterator[Restorer]:
+def doubling(tmp_path: Path, provider: Provider) -> Iterator[Restorer]:
     """Return a network that repeats each pixel of RGB: its result is exact on any device."""
     path = save_model(tmp_path / "doubling.onnx", nearest(3, 2), scale=2)
-    with restore_rt.load(path, provider="cuda", tile=32, batch=2) as restorer:
+    with restore_rt.load(path, provider=provider, tile=32, batch=2) as restorer:
         yield restorer
 
 

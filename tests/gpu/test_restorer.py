@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from restore_rt import Planes, Restorer
 from restore_rt.errors import BackendError, InputError, NonFiniteError, RestoreError
 from restore_rt.gpu import DeviceFrame, DevicePlanes, Pool, open_device, pinned_empty
 from restore_rt.gpu.array import DeviceArray
+from restore_rt.gpu.lane import Lane
 from tests.gpu.emulator import Emulator, emulation
 from tests.gpu.stand_in import Stage
 
@@ -400,6 +402,93 @@ def test_wrong_frames_on_the_gpu_are_named(stage: Stage, on_cpu: Restorer) -> No
         inside = DeviceFrame.of(wide.view((40, 60)))
         with pytest.raises(InputError, match="shares memory"):
             restorer(inside, out=DeviceFrame.of(wide.view((80, 120))))
+
+
+@pytest.mark.parametrize("kind", ["p012", "grey"])
+def test_planes_of_other_kinds_stay_there(stage: Stage, on_cpu: Restorer, kind: str) -> None:
+    pool = Pool(open_device())
+    bits, shift = (12, 4) if kind == "p012" else (8, 0)
+    planes = planes_of(40, 60, bits)
+    assert planes.cb is not None
+    assert planes.cr is not None
+    y = device_array(pool, planes.y << shift, stage.emulator)
+    there = DevicePlanes(y, None, None, bit_depth=bits, shift=shift)
+    if kind == "p012":
+        pair = np.stack([planes.cb, planes.cr], axis=-1) << shift
+        uv = device_array(pool, pair, stage.emulator)
+        cb, cr = uv[:, :, 0], uv[:, :, 1]
+        there = DevicePlanes(y, cb, cr, uv=uv, bit_depth=bits, shift=shift)
+    with load() as restorer:
+        result = restorer(there)
+        assert (result.bit_depth, result.shift) == (bits, shift)
+        expected = on_cpu(planes)
+        for name in ("y", "cb", "cr") if kind == "p012" else ("y",):
+            got = stage.emulator.array(getattr(result, name)) >> shift
+            np.testing.assert_array_equal(got, getattr(expected, name))
+
+
+def test_a_frame_of_another_library_that_is_written_comes_back_itself(
+    stage: Stage, on_cpu: Restorer
+) -> None:
+    pool = Pool(open_device())
+    frame = picture(40, 60)
+    there = device_array(pool, frame, stage.emulator)
+    out = OfAnotherLibrary(pool.empty((80, 120), np.uint8), None)
+    with load() as restorer:
+        assert restorer(OfAnotherLibrary(there, None), out=out) is out
+    same(stage.emulator.array(out.array), on_cpu(frame))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sizes_may_change_while_another_thread_records_a_graph(
+    seed: int, kernels: Any, on_cpu: Restorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New buffers are taken meanwhile, which a capture forbids to all threads."""
+    enqueue = Lane._enqueue
+
+    def slowly(*arguments: Any) -> None:
+        time.sleep(0.002)
+        enqueue(*arguments)
+
+    monkeypatch.setattr(Lane, "_enqueue", slowly)
+    frames = [picture(20 + number // 4 * 3, 40, seed=number) for number in range(40)]
+    with emulation(seed, kernels=kernels) as emulator:
+        Stage(emulator, monkeypatch)
+        with load() as restorer:
+            results = list(restorer.stream(iter(frames)))
+            assert restorer._lane is not None
+            assert restorer._lane._captures_failed == 0
+    for result, frame in zip(results, frames, strict=True):
+        same(result, on_cpu(frame))
+
+
+def test_a_black_frame_proves_nothing(stage: Stage) -> None:
+    """A network that only ever answers black is right about it."""
+    with load() as restorer:
+        restorer.warmup((40, 60))
+        stage.spoil = lambda result, half: np.zeros_like(result)
+        restorer(np.zeros((40, 60), np.uint8))
+        with pytest.raises(BackendError, match="CPU"):
+            restorer(picture(40, 60))
+
+
+def test_every_shape_of_tiles_is_compared(stage: Stage) -> None:
+    with load() as restorer:
+        restorer(picture(40, 60))
+        stage.spoil = lambda result, half: result * 0.9
+        restorer(picture(40, 60))
+        with pytest.raises(BackendError, match="CPU"):
+            restorer(picture(30, 60))
+
+
+def test_what_fp32_makes_in_place_of_fp16_is_compared_too(stage: Stage) -> None:
+    stage.spoil = lambda result, half: result * np.float32(np.nan if half else 0.9)
+    with (
+        load(precision="fp16") as restorer,
+        pytest.warns(RuntimeWarning, match="run again in fp32"),
+        pytest.raises(BackendError, match="CPU"),
+    ):
+        restorer(picture(40, 60))
 
 
 def test_a_closed_restorer_says_so(stage: Stage) -> None:

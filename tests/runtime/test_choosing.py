@@ -14,7 +14,7 @@ import pytest
 import restore_rt
 from restore_rt import choosing, zoo
 from restore_rt.engine import EngineError, Gpu
-from restore_rt.errors import BackendError
+from restore_rt.errors import BackendError, ModelError, OutputError, RestoreError
 from restore_rt.gpu import opening
 from restore_rt.manifest import Manifest
 from restore_rt.tiling import TileSizes
@@ -38,6 +38,12 @@ class FakeRestorer:
     def close(self) -> None:
         self.closed = True
 
+    def __enter__(self) -> FakeRestorer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 class Machine:
     """A machine with a GPU, on which some providers work and take some time."""
@@ -46,15 +52,18 @@ class Machine:
         self.seconds: dict[str, float | None] = {"cuda": 0.0, "tensorrt": 0.02, "cpu": 0.04}
         self.missing: dict[str, list[str]] = {}
         self.opened: list[FakeRestorer] = []
+        self.error: type[RestoreError] = BackendError
         self.gpu: Gpu | None = Gpu("A GPU", (8, 9))
         patch.setenv("RESTORE_RT_CACHE", str(cache))
-        patch.setattr("restore_rt.engine.find_gpu", lambda: self.gpu)
-        patch.setattr(opening, "missing_here", lambda provider: self.missing.get(provider, []))
+        patch.setattr("restore_rt.engine.find_gpu", lambda index=0: self.gpu)
+        patch.setattr(
+            opening, "missing_here", lambda provider, device=0: self.missing.get(provider, [])
+        )
 
     def open_on(self, provider: str) -> Any:
         seconds = self.seconds[provider]
         if seconds is None:
-            raise BackendError(f"{provider} is broken")
+            raise self.error(f"{provider} is broken")
         self.opened.append(FakeRestorer(provider, seconds))
         return self.opened[-1]
 
@@ -82,7 +91,7 @@ def test_without_a_gpu_it_is_the_cpu_at_once(machine: Machine) -> None:
 def test_a_driver_that_fails_is_warned_of(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> None:
+    def fail(index: int) -> None:
         raise EngineError("NVIDIA's driver fails")
 
     monkeypatch.setattr("restore_rt.engine.find_gpu", fail)
@@ -94,7 +103,9 @@ def test_a_driver_that_fails_is_warned_of(
 def test_the_fastest_is_taken(machine: Machine, fastest: str) -> None:
     machine.seconds |= dict.fromkeys(machine.seconds, 0.03) | {fastest: 0.0}
     assert machine.choose() == fastest
-    assert sorted(restorer.provider for restorer in machine.opened) == ["cpu", "cuda", "tensorrt"]
+    opened = [restorer.provider for restorer in machine.opened]
+    # The one that is used has seen no other frame than the user's.
+    assert opened == ["cuda", "tensorrt", "cpu", fastest]
 
 
 def test_it_is_measured_once(machine: Machine) -> None:
@@ -138,6 +149,16 @@ def test_a_provider_that_fails_is_warned_of_and_passed_over(machine: Machine) ->
         assert machine.choose() == "tensorrt"
 
 
+@pytest.mark.parametrize("kind", [ModelError, OutputError])
+def test_whatever_a_provider_fails_of_another_one_is_taken(
+    machine: Machine, kind: type[RestoreError]
+) -> None:
+    machine.error = kind
+    machine.seconds["tensorrt"] = None
+    with pytest.warns(RuntimeWarning, match="provider 'tensorrt' fails"):
+        assert machine.choose() == "cuda"
+
+
 def test_nothing_that_runs_is_one_error(machine: Machine) -> None:
     machine.seconds = dict.fromkeys(machine.seconds)
     with pytest.warns(RuntimeWarning), pytest.raises(BackendError, match="runs on none of"):
@@ -151,7 +172,9 @@ def test_nothing_that_runs_is_one_error(machine: Machine) -> None:
 def test_a_provider_without_its_pieces_names_them_all(
     provider: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "missing_pieces", lambda: ["no driver: get one", "no kernels"])
+    monkeypatch.setattr(
+        opening, "missing_pieces", lambda device=0: ["no driver: get one", "no kernels"]
+    )
     monkeypatch.setattr(opening, "missing_for", lambda name: [f"nothing for {name}"])
     expected = (
         f"provider '{provider}' cannot run on this machine: no driver: get one; no kernels; "

@@ -287,7 +287,10 @@ def test_options_that_are_refused(
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_provider_that_cannot_run_is_an_error(make_model: MakeModel, provider: Any) -> None:
+def test_provider_that_cannot_run_is_an_error(
+    make_model: MakeModel, provider: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restore_rt.gpu.opening.missing_pieces", lambda device=0: ["no driver"])
     with pytest.raises(BackendError, match=f"'{provider}'.*provider='cpu'"):
         restore_rt.load(make_model(nearest(1, 1)), provider=provider)
 
