@@ -1,0 +1,21 @@
+// All that the kernels include, before a wider instruction set is chosen; see cpu/includes.h.
+#pragma once
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/geometry.h"
+#include "core/jobs.h"
+#include "core/samples.h"
+#include "nn/kernels.h"
+
+#define RRT_INLINE inline __attribute__((always_inline))
+#ifdef __clang__
+#define RRT_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define RRT_UNROLL _Pragma("GCC unroll 64")
+#endif

@@ -1,0 +1,110 @@
+// Winograd's products in bf16 with fp32 sums: a broadcast word holds two inputs. Values are fp32
+// up to the points, so that nothing else is rounded.
+namespace rrt::nn::RRT_ISA {
+namespace {
+
+constexpr int kWords = kBlock / 2;
+
+/// Points lie as [point][input block][tile][channel], in 16 bits each.
+template <int tiles, int vectors>
+void products_bf16(const std::uint32_t* points, const Filter& filter, const float* const* weights,
+                   float* const* out) {
+    const int blocks = filter.input_blocks();
+    for (int point = 0; point < kPoints; ++point) {
+        Vec sums[vectors][tiles];
+        RRT_UNROLL
+        for (int v = 0; v < vectors; ++v) {
+            RRT_UNROLL
+            for (int t = 0; t < tiles; ++t) sums[v][t] = _mm512_setzero_ps();
+        }
+        const float* at[vectors];
+        for (int v = 0; v < vectors; ++v) {
+            at[v] = weights[v] + Index{point} * blocks * kWords * kBlock;
+        }
+        for (int b = 0; b < blocks; ++b, points += tiles * kWords) {
+            for (int c = 0; c < kWords; ++c) {
+                __m512bh weight[vectors];
+                RRT_UNROLL
+                for (int v = 0; v < vectors; ++v) {
+                    weight[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(at[v]));
+                    at[v] += kBlock;
+                }
+                RRT_UNROLL
+                for (int t = 0; t < tiles; ++t) {
+                    const __m512bh value = reinterpret_cast<__m512bh>(
+                        _mm512_set1_epi32(static_cast<int>(points[t * kWords + c])));
+                    RRT_UNROLL
+                    for (int v = 0; v < vectors; ++v) {
+                        sums[v][t] = _mm512_dpbf16_ps(sums[v][t], weight[v], value);
+                    }
+                }
+            }
+        }
+        RRT_UNROLL
+        for (int v = 0; v < vectors; ++v) {
+            RRT_UNROLL
+            for (int t = 0; t < tiles; ++t) {
+                store(out[v] + (point * tiles + t) * kBlock, sums[v][t]);
+            }
+        }
+    }
+}
+
+template <int tiles, int vectors>
+void products_bf16_of(int count, const std::uint32_t* points, const Filter& filter,
+                      const float* const* weights, float* const* out) {
+    if (count == tiles) return products_bf16<tiles, vectors>(points, filter, weights, out);
+    if constexpr (tiles > 1) {
+        products_bf16_of<tiles - 1, vectors>(count, points, filter, weights, out);
+    }
+}
+
+template <int vectors>
+void group_products_bf16(const ConvCall& call, int channel, int count, const std::uint32_t* points,
+                         float* sums) {
+    const Filter& filter = *call.filter;
+    const Index block_weights = Index{kPoints} * filter.input_blocks() * kWords * kBlock;
+    const float* weights[vectors];
+    float* out[vectors];
+    for (int v = 0; v < vectors; ++v) {
+        weights[v] = filter.weights + (channel / kBlock + v) * block_weights;
+        out[v] = sums + Index{v} * kPoints * count * kBlock;
+    }
+    products_bf16_of<kGroup, vectors>(count, points, filter, weights, out);
+}
+
+void group_points_bf16(const ConvCall& call, Index first, int count, std::uint32_t* points) {
+    const int blocks = call.filter->input_blocks();
+    for (int b = 0; b < blocks; ++b) {
+        const float* rows[6];
+        for (int y = 0; y < 6; ++y) {
+            rows[y] = call.sources[y] + b * call.source_block + first * kTile * kBlock;
+        }
+        std::uint32_t* const target = points + b * count * kWords;
+        group_to_points(rows, count, [&](int tile, int point, Vec values) {
+            std::uint32_t* const to = target + (point * blocks * count + tile) * kWords;
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                                reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values)));
+        });
+    }
+}
+
+void winograd_in_bf16(const ConvCall& call) {
+    const Filter& filter = *call.filter;
+    const Index tiles = (call.columns + kTile - 1) / kTile;
+    const Index groups = (tiles + kGroup - 1) / kGroup;
+    std::uint32_t* const points = reinterpret_cast<std::uint32_t*>(call.scratch);
+    float* const sums = call.scratch + Index{kPoints} * filter.input_blocks() * kMaxGroup * kWords;
+    for (Index group = 0; group < groups; ++group) {
+        const Index first = tiles * group / groups;
+        const int count = static_cast<int>(tiles * (group + 1) / groups - first);
+        group_points_bf16(call, first, count, points);
+        for (int channel = 0; channel < filter.outputs; channel += kBlock) {
+            group_products_bf16<1>(call, channel, count, points, sums);
+            group_from_points(call, channel, first, count, sums);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace rrt::nn::RRT_ISA
