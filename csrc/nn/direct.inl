@@ -1,5 +1,9 @@
 // Convolutions as they are written: a register tile of pixels, one vector of output channels. Each
 // input value is broadcast once for all the horizontal taps that it meets.
+#pragma once
+
+#include "nn/finish.inl"
+
 namespace rrt::nn::RRT_ISA {
 namespace {
 

@@ -1,4 +1,8 @@
 // What follows a convolution's sums: residual and activation.
+#pragma once
+
+#include "nn/vectors.inl"
+
 namespace rrt::nn::RRT_ISA {
 namespace {
 

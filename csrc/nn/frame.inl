@@ -1,4 +1,8 @@
 // Between frames and values: one row, converted on the way.
+#pragma once
+
+#include "cpu/rows.inl"
+
 namespace rrt::nn::RRT_ISA {
 namespace {
 

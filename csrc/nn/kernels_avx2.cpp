@@ -10,8 +10,8 @@
 #endif
 
 #define RRT_ISA avx2
+#define RRT_LANES 8
 #include "nn/kernels.inl"
-#include "nn/vectors_avx2.inl"
 
 #ifdef __clang__
 #pragma clang attribute pop

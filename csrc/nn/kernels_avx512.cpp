@@ -11,8 +11,8 @@
 #endif
 
 #define RRT_ISA avx512
+#define RRT_LANES 16
 #include "nn/kernels.inl"
-#include "nn/vectors_avx512.inl"
 
 #ifdef __clang__
 #pragma clang attribute pop

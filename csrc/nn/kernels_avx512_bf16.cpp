@@ -12,10 +12,8 @@
 #endif
 
 #define RRT_ISA avx512_bf16
-#include "nn/finish.inl"
-#include "nn/vectors_avx512.inl"
+#define RRT_LANES 16
 #include "nn/winograd_bf16.inl"
-#include "nn/winograd_transforms.inl"
 
 #ifdef __clang__
 #pragma clang attribute pop

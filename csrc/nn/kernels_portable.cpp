@@ -1,8 +1,8 @@
 #include "nn/includes.h"
 
 #define RRT_ISA portable
+#define RRT_LANES 4
 #include "nn/kernels.inl"
-#include "nn/vectors_portable.inl"
 
 namespace rrt::nn {
 const Kernels kPortable{"portable",         portable::load_row, portable::direct,   portable::tail,

@@ -1,4 +1,8 @@
 // Enlargement of a value by a whole number, one row.
+#pragma once
+
+#include "nn/vectors.inl"
+
 namespace rrt::nn::RRT_ISA {
 namespace {
 

@@ -1,5 +1,9 @@
 // 3x3 convolutions to at most four channels. Lanes would stand idle, so the three horizontal taps
 // lie beside each other in them: every input pixel makes a third of three outputs at once.
+#pragma once
+
+#include "nn/vectors.inl"
+
 namespace rrt::nn::RRT_ISA {
 namespace {
 

@@ -1,5 +1,9 @@
 // Winograd's products in fp32, and the way through a row of tiles. A group of tiles goes through
 // all its points before the next, so that what lies between the transforms stays in the cache.
+#pragma once
+
+#include "nn/winograd_transforms.inl"
+
 namespace rrt::nn::RRT_ISA {
 namespace {
 

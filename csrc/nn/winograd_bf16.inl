@@ -1,5 +1,9 @@
 // Winograd's products in bf16 with fp32 sums: a broadcast word holds two inputs. Values are fp32
 // up to the points, so that nothing else is rounded.
+#pragma once
+
+#include "nn/winograd_transforms.inl"
+
 namespace rrt::nn::RRT_ISA {
 namespace {
 

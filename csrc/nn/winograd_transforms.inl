@@ -1,6 +1,10 @@
 // Winograd's F(4x4, 3x3) (Lavin and Gray 2016, arXiv 1509.09308), its transforms of activations.
 // The points are 0, +-1/sqrt(2), +-sqrt(2) and infinity: with them the factors stay near 1, which
 // bf16 rewards. packing.cpp transforms the weights.
+#pragma once
+
+#include "nn/finish.inl"
+
 namespace rrt::nn::RRT_ISA {
 namespace {
 
