@@ -22,7 +22,7 @@ class Band {
           strips_(strips),
           rows_(rows),
           workspace_(workspace),
-          kernels_(kernels()) {
+          kernels_(model.kernels()) {
         find_steps();
         std::vector<Index> saved;
         for (std::size_t v = 0; v < values().size(); ++v) {

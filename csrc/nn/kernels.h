@@ -93,7 +93,7 @@ struct Kernels {
     const char* name;
     void (*load)(const LoadCall& call);
     void (*direct)(const ConvCall& call);
-    void (*tail)(const ConvCall& call);
+    void (*tail)(const ConvCall& call);  // null where winograd does as well
     void (*winograd)(const ConvCall& call);
     void (*resize)(const ResizeCall& call);
     bool (*store)(const StoreCall& call);  // false: NaN or infinity

@@ -2,5 +2,4 @@
 #include "nn/direct.inl"
 #include "nn/frame.inl"
 #include "nn/resize.inl"
-#include "nn/tail.inl"
 #include "nn/winograd.inl"

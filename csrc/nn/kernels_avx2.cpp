@@ -20,7 +20,7 @@
 #endif
 
 namespace rrt::nn {
-const Kernels kAvx2{"avx2",         avx2::load_row, avx2::direct,   avx2::tail,
+const Kernels kAvx2{"avx2",         avx2::load_row, avx2::direct,   nullptr,
                     avx2::winograd, avx2::resize,   avx2::store_row};
 }
 

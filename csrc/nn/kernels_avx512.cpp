@@ -13,6 +13,7 @@
 #define RRT_ISA avx512
 #define RRT_LANES 16
 #include "nn/kernels.inl"
+#include "nn/tail_avx512.inl"
 
 #ifdef __clang__
 #pragma clang attribute pop

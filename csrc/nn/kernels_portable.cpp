@@ -5,6 +5,6 @@
 #include "nn/kernels.inl"
 
 namespace rrt::nn {
-const Kernels kPortable{"portable",         portable::load_row, portable::direct,   portable::tail,
+const Kernels kPortable{"portable",         portable::load_row, portable::direct,   nullptr,
                         portable::winograd, portable::resize,   portable::store_row};
 }

@@ -10,21 +10,22 @@ namespace {
 
 // Below this many inputs the transforms cost more than they save.
 constexpr int kFewestInputs = 8;
-// Outputs whose three horizontal taps fit in a block.
+// Outputs of which four points each fit in a vector.
 constexpr int kMostInTail = 4;
 
-Algorithm choose(const Layer& layer, const Value& source, const Options& options) {
+Algorithm choose(const Layer& layer, const Value& source, const Options& options,
+                 const Kernels& kernels) {
     const bool blocked = source.pixel == kBlock;
     if (layer.taps == 1 || !blocked) return Algorithm::direct;
-    if (layer.outputs <= kMostInTail) return Algorithm::tail;
     if (!options.winograd || source.shape.channels < kFewestInputs) return Algorithm::direct;
+    if (layer.outputs <= kMostInTail && kernels.tail != nullptr) return Algorithm::tail;
     return options.bf16 ? Algorithm::winograd_bf16 : Algorithm::winograd;
 }
 
 }  // namespace
 
 Model::Model(Description description, const std::vector<Shape>& shapes, Options options)
-    : description_(std::move(description)) {
+    : description_(std::move(description)), kernels_(nn::kernels()) {
     values_.push_back({shapes[0], shapes[0].channels, 1, 0, 0});
     for (std::size_t i = 0; i < layers().size(); ++i) {
         const Layer& layer = layers()[i];
@@ -33,7 +34,7 @@ Model::Model(Description description, const std::vector<Shape>& shapes, Options 
         made.delay = (source.delay + reach_of(layer)) * layer.factor;
         filters_.emplace_back();
         if (layer.step == Step::convolution) {
-            const Algorithm algorithm = choose(layer, source, options);
+            const Algorithm algorithm = choose(layer, source, options, kernels_);
             if (algorithm == Algorithm::tail) made.pixel = kMostInTail;
             filters_.back() = pack(layer, source.shape.channels, algorithm);
         } else {

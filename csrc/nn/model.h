@@ -32,6 +32,7 @@ struct Options {
 
 class Workspace;
 
+/// Keeps the instruction set that was in use when it was made.
 class Model {
   public:
     /// Precondition: find_fault found none, and these are the shapes; bf16 only where has_bf16().
@@ -44,6 +45,7 @@ class Model {
     int scale() const { return values_.back().shape.scale * shuffle(); }
     const std::vector<Layer>& layers() const { return description_.layers; }
     const std::vector<Value>& values() const { return values_; }
+    const Kernels& kernels() const { return kernels_; }
     const Filter& filter(std::size_t layer) const { return filters_[layer].filter; }
 
     /// One of those that earlier runs gave back, or a new one.
@@ -54,6 +56,7 @@ class Model {
     Description description_;
     std::vector<Value> values_;
     std::vector<PackedFilter> filters_;
+    const Kernels& kernels_;
     mutable std::mutex mutex_;
     mutable std::vector<std::unique_ptr<Workspace>> idle_;
 };

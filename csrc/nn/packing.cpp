@@ -29,21 +29,6 @@ Buffer pack_direct(const Layer& layer, int inputs) {
     return packed;
 }
 
-Buffer pack_tail(const Layer& layer, int inputs) {
-    Buffer packed(size(Index{3} * inputs * kBlock));
-    for (Index o = 0; o < layer.outputs; ++o) {
-        for (Index y = 0; y < 3; ++y) {
-            for (Index i = 0; i < inputs; ++i) {
-                for (Index x = 0; x < 3; ++x) {
-                    packed.data()[(y * inputs + i) * kBlock + x * 4 + o] =
-                        layer.weights[size(((o * inputs + i) * 3 + y) * 3 + x)];
-                }
-            }
-        }
-    }
-    return packed;
-}
-
 /// The six points of three taps, as winograd_transforms.inl has them.
 void to_points(const double taps[3], double points[6]) {
     const double a = std::sqrt(0.5);
@@ -83,6 +68,16 @@ Buffer pack_winograd(const Layer& layer, int inputs) {
     transform(layer, inputs, [&](Index o, Index i, Index point, float value) {
         const Index row = (o / kBlock * kPoints + point) * padded + i;
         packed.data()[row * kBlock + o % kBlock] = value;
+    });
+    return packed;
+}
+
+Buffer pack_tail(const Layer& layer, int inputs) {
+    const Index padded = blocks_of(inputs) * kBlock;
+    Buffer packed(size(kPoints / 4 * padded * kBlock));
+    transform(layer, inputs, [&](Index o, Index i, Index point, float value) {
+        const Index place = i / kBlock * kBlock + i % 4 * 4 + i % kBlock / 4;
+        packed.data()[(point / 4 * padded + place) * kBlock + o * 4 + point % 4] = value;
     });
     return packed;
 }

@@ -10,7 +10,7 @@ namespace rrt::nn {
 /// A filter and what it points to.
 ///
 /// direct: [output block][row][input][column][output]
-/// tail: [row][input][column][4 outputs], padded to a block
+/// tail: [4 points][input, whole blocks][output][4 points]; inputs in the order of tail_avx512.inl
 /// winograd: [output block][point][input, whole blocks][output]
 /// winograd_bf16: the same with pairs of inputs, [output block][point][input / 2][output][2]
 struct PackedFilter {

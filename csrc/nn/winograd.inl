@@ -9,8 +9,8 @@ namespace {
 
 /// Points lie as [point][input block][tile][channel], products as [point][tile][channel].
 template <int tiles, int vectors>
-void products(const float* points, const Filter& filter, const float* const* weights,
-              float* const* out) {
+RRT_APART void products(const float* points, const Filter& filter, const float* const* weights,
+                        float* const* out) {
     constexpr Index block = tiles * kBlock;
     const Index point_weights = Index{filter.input_blocks()} * kBlock * kBlock;
     for (int point = 0; point < kPoints; ++point) {
@@ -24,6 +24,7 @@ void products(const float* points, const Filter& filter, const float* const* wei
         for (int v = 0; v < vectors; ++v) at[v] = weights[v] + point * point_weights;
         for (int left = filter.inputs; left > 0; left -= kBlock, points += block) {
             const int inputs = left < kBlock ? left : kBlock;
+            RRT_UNROLL_4
             for (int c = 0; c < inputs; ++c) {
                 Vec weight[vectors];
                 RRT_UNROLL
@@ -58,7 +59,7 @@ void products_of(int count, const float* points, const Filter& filter, const flo
     if constexpr (tiles > 1) products_of<tiles - 1, vectors>(count, points, filter, weights, out);
 }
 
-void group_points(const ConvCall& call, Index first, int count, float* points) {
+RRT_APART void group_points(const ConvCall& call, Index first, int count, float* points) {
     const int blocks = call.filter->input_blocks();
     const Index block = count * kBlock;
     for (int b = 0; b < blocks; ++b) {

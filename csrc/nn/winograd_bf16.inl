@@ -11,8 +11,8 @@ constexpr int kWords = kBlock / 2;
 
 /// Points lie as [point][input block][tile][channel], in 16 bits each.
 template <int tiles, int vectors>
-void products_bf16(const std::uint32_t* points, const Filter& filter, const float* const* weights,
-                   float* const* out) {
+RRT_APART void products_bf16(const std::uint32_t* points, const Filter& filter,
+                             const float* const* weights, float* const* out) {
     const int blocks = filter.input_blocks();
     for (int point = 0; point < kPoints; ++point) {
         Vec sums[vectors][tiles];
@@ -77,7 +77,8 @@ void group_products_bf16(const ConvCall& call, int channel, int count, const std
     products_bf16_of<kGroup, vectors>(count, points, filter, weights, out);
 }
 
-void group_points_bf16(const ConvCall& call, Index first, int count, std::uint32_t* points) {
+RRT_APART void group_points_bf16(const ConvCall& call, Index first, int count,
+                                 std::uint32_t* points) {
     const int blocks = call.filter->input_blocks();
     for (int b = 0; b < blocks; ++b) {
         const float* rows[6];

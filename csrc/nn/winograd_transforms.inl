@@ -123,8 +123,8 @@ RRT_INLINE void tile_from_points(const float* products, Index step, Vec bias,
 }
 
 /// The vector that begins with output channel `channel`, of tiles [first, first + count).
-RRT_INLINE void group_from_points(const ConvCall& call, int channel, Index first, int count,
-                                  const float* products) {
+RRT_APART void group_from_points(const ConvCall& call, int channel, Index first, int count,
+                                 const float* products) {
     constexpr Index pixel = kBlock;
     const Index step = count * pixel;
     const Vec bias = load(call.filter->bias + channel);

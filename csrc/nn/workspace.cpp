@@ -10,8 +10,9 @@ namespace {
 constexpr Index kRingBytes = 512 * 1024;
 // Left of the frame a tile may begin up to three columns early, and reads one more.
 constexpr Index kLeastMargin = kTile;
-// Right of a strip a tile may end so much late, and vectors read whole blocks of thin pixels.
-constexpr Index kSlack = 8;
+// Right of a strip four tiles that are made at once may end so much late, and vectors read whole
+// blocks of thin pixels.
+constexpr Index kSlack = 4 * kTile;
 // Rows should not lie a power of two apart, or they would fall on the same cache lines.
 constexpr Index kLine = 16;
 
