@@ -77,7 +77,10 @@ Buffer pack_tail(const Layer& layer, int inputs) {
     Buffer packed(size(kPoints / 4 * padded * kBlock));
     transform(layer, inputs, [&](Index o, Index i, Index point, float value) {
         const Index place = i / kBlock * kBlock + i % 4 * 4 + i % kBlock / 4;
-        packed.data()[(point / 4 * padded + place) * kBlock + o * 4 + point % 4] = value;
+        // Rows of points in the order 0, 5, 1, 2, 3, 4.
+        const Index y = point / 6;
+        const Index at = (y == 0 ? 0 : y == 5 ? 1 : y + 1) * 6 + point % 6;
+        packed.data()[(at / 4 * padded + place) * kBlock + o * 4 + at % 4] = value;
     });
     return packed;
 }

@@ -16,6 +16,8 @@ constexpr __mmask16 kAllFloats = 0xffff;
 constexpr __mmask8 kAllDoubles = 0xff;
 // Floats of four points of a tile.
 constexpr Index kQuad = 4 * kBlock;
+constexpr Index kQuadStep = kTailGroup * kQuad;
+constexpr Index kQuadBlockStep = kQuads * kQuadStep;
 
 /// Swaps rows and columns of the four 4x4 matrices that lie side by side in four vectors.
 RRT_INLINE void transpose(const Vec in[4], Vec out[4]) {
@@ -41,7 +43,15 @@ RRT_INLINE void transpose_quarters(const Vec in[4], Vec out[4]) {
     out[3] = _mm512_maskz_shuffle_f32x4(kAllFloats, odd01, odd23, 0xdd);
 }
 
-/// Points lie as [quad][input block][tile][channel % 4][channel / 4][4 points].
+/// The point that lies at a place of the quads.
+RRT_INLINE int point_at(int place) {
+    const int second = place % 12 / 6;
+    const int pair = place / 12;
+    const int y = pair == 0 ? second * 5 : 2 * pair - 1 + second;
+    return y * 6 + place % 6;
+}
+
+/// Points lie as [input block][quad][tile][channel % 4][channel / 4][4 points].
 RRT_APART void tail_points(const ConvCall& call, Index first, int count, float* points) {
     const int blocks = call.filter->input_blocks();
     for (int b = 0; b < blocks; ++b) {
@@ -49,16 +59,23 @@ RRT_APART void tail_points(const ConvCall& call, Index first, int count, float* 
         for (int y = 0; y < 6; ++y) {
             rows[y] = call.sources[y] + b * call.source_block + first * kTile * kBlock;
         }
-        float* const target = points + b * count * kQuad;
-        Vec held[4];
-        group_to_points(rows, count, [&](int tile, int point, Vec values) {
-            held[point & 3] = values;
-            if ((point & 3) != 3) return;
-            Vec quads[4];
-            transpose(held, quads);
-            float* const to = target + (Index{point / 4} * blocks * count + tile) * kQuad;
+        float* const target = points + b * kQuadBlockStep;
+        Vec held[12];
+        group_to_points(rows, count, [&](int tile, int y, const Vec* values) {
+            // Two rows at a time make three quads: 0 and 5, 1 and 2, 3 and 4.
+            const bool second = y == 5 || y == 2 || y == 4;
             RRT_UNROLL
-            for (int i = 0; i < 4; ++i) store(to + i * kBlock, quads[i]);
+            for (int x = 0; x < 6; ++x) held[second ? 6 + x : x] = values[x];
+            if (!second) return;
+            const int quad = y == 5 ? 0 : y == 2 ? 3 : 6;
+            RRT_UNROLL
+            for (int i = 0; i < 3; ++i) {
+                Vec quads[4];
+                transpose(held + 4 * i, quads);
+                float* const to = target + (quad + i) * kQuadStep + tile * kQuad;
+                RRT_UNROLL
+                for (int j = 0; j < 4; ++j) store(to + j * kBlock, quads[j]);
+            }
         });
     }
 }
@@ -72,13 +89,14 @@ RRT_APART void tail_products(const float* points, const Filter& filter, float* o
         Vec sums[tiles];
         RRT_UNROLL
         for (int t = 0; t < tiles; ++t) sums[t] = spread(0.0f);
-        for (int b = 0; b < blocks; ++b, points += tiles * kQuad) {
+        const float* block = points + quad * kQuadStep;
+        for (int b = 0; b < blocks; ++b, block += kQuadBlockStep) {
             for (int c = 0; c < kBlock; ++c, weights += kBlock) {
                 const Vec weight = load(weights);
                 RRT_UNROLL
                 for (int t = 0; t < tiles; ++t) {
                     const Vec value = _mm512_maskz_broadcast_f32x4(
-                        kAllFloats, _mm_loadu_ps(points + t * kQuad + c * 4));
+                        kAllFloats, _mm_loadu_ps(block + t * kQuad + c * 4));
                     sums[t] = multiply_add(value, weight, sums[t]);
                 }
             }
@@ -133,32 +151,20 @@ RRT_APART void tail_from_points(const ConvCall& call, Index column, int count,
         for (int t = 0; t < 4; ++t) tiles[t] = load(products + (quad * count + t) * kBlock);
         transpose(tiles, out);
         RRT_UNROLL
-        for (int i = 0; i < 4; ++i) store(points + (quad * 4 + i) * kBlock, out[i]);
-    }
-    Vec down[kTile][6];
-    RRT_UNROLL
-    for (int x = 0; x < 6; ++x) {
-        Vec in[6];
-        Vec out[kTile];
-        RRT_UNROLL
-        for (int y = 0; y < 6; ++y) in[y] = load(points + (y * 6 + x) * kBlock);
-        from_points(in, out);
-        RRT_UNROLL
-        for (int y = 0; y < kTile; ++y) down[y][x] = out[y];
+        for (int i = 0; i < 4; ++i) store(points + point_at(quad * 4 + i) * kBlock, out[i]);
     }
     const __m512i turn = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     const Vec bias = _mm512_maskz_broadcast_f32x4(kAllFloats, _mm_loadu_ps(call.filter->bias));
     const Vec slopes = _mm512_maskz_broadcast_f32x4(kAllFloats, _mm_loadu_ps(call.filter->slopes));
-    RRT_UNROLL
-    for (int y = 0; y < kTile; ++y) {
-        if (call.targets[y] == nullptr) continue;
+    tile_from_points<kBlock>(points, [&](int y, const Vec* out) {
+        if (call.targets[y] == nullptr) return;
+        // From [column][output][tile] by way of [column][tile][output] to [tile][column][output].
         Vec across[kTile];
         Vec pixels[kTile];
-        from_points(down[y], across);
-        // From [column][output][tile] by way of [column][tile][output] to [tile][column][output].
         RRT_UNROLL
-        for (int x = 0; x < kTile; ++x)
-            across[x] = _mm512_maskz_permutexvar_ps(kAllFloats, turn, across[x]);
+        for (int x = 0; x < kTile; ++x) {
+            across[x] = _mm512_maskz_permutexvar_ps(kAllFloats, turn, out[x]);
+        }
         transpose_quarters(across, pixels);
         RRT_UNROLL
         for (int t = 0; t < 4; ++t) {
@@ -168,7 +174,7 @@ RRT_APART void tail_from_points(const ConvCall& call, Index column, int count,
                                               : call.residuals[y] + at * call.residual_pixel;
             store(call.targets[y] + at * 4, tail_end(call, add(pixels[t], bias), residual, slopes));
         }
-    }
+    });
 }
 
 /// Tiles up to a multiple of four are made, so that rows need room beyond their end.

@@ -7,11 +7,14 @@
 namespace rrt::nn::RRT_ISA {
 namespace {
 
-/// Points lie as [point][input block][tile][channel], products as [point][tile][channel].
+// Groups that are not full leave gaps, so that all steps are constants.
+constexpr Index kPointStep = Index{kGroup} * kBlock;
+constexpr Index kBlockStep = kPoints * kPointStep;
+
+/// Points lie as [input block][point][tile][channel], products as [point][tile][channel].
 template <int tiles, int vectors>
 RRT_APART void products(const float* points, const Filter& filter, const float* const* weights,
                         float* const* out) {
-    constexpr Index block = tiles * kBlock;
     const Index point_weights = Index{filter.input_blocks()} * kBlock * kBlock;
     for (int point = 0; point < kPoints; ++point) {
         Vec sums[vectors][tiles];
@@ -22,7 +25,8 @@ RRT_APART void products(const float* points, const Filter& filter, const float* 
         }
         const float* at[vectors];
         for (int v = 0; v < vectors; ++v) at[v] = weights[v] + point * point_weights;
-        for (int left = filter.inputs; left > 0; left -= kBlock, points += block) {
+        const float* block = points + point * kPointStep;
+        for (int left = filter.inputs; left > 0; left -= kBlock, block += kBlockStep) {
             const int inputs = left < kBlock ? left : kBlock;
             RRT_UNROLL_4
             for (int c = 0; c < inputs; ++c) {
@@ -34,7 +38,7 @@ RRT_APART void products(const float* points, const Filter& filter, const float* 
                 }
                 RRT_UNROLL
                 for (int t = 0; t < tiles; ++t) {
-                    const Vec value = spread(points[t * kBlock + c]);
+                    const Vec value = spread(block[t * kBlock + c]);
                     RRT_UNROLL
                     for (int v = 0; v < vectors; ++v) {
                         sums[v][t] = multiply_add(value, weight[v], sums[v][t]);
@@ -46,7 +50,7 @@ RRT_APART void products(const float* points, const Filter& filter, const float* 
         for (int v = 0; v < vectors; ++v) {
             RRT_UNROLL
             for (int t = 0; t < tiles; ++t) {
-                store(out[v] + point * block + t * kBlock, sums[v][t]);
+                store(out[v] + point * kPointStep + t * kBlock, sums[v][t]);
             }
         }
     }
@@ -61,16 +65,18 @@ void products_of(int count, const float* points, const Filter& filter, const flo
 
 RRT_APART void group_points(const ConvCall& call, Index first, int count, float* points) {
     const int blocks = call.filter->input_blocks();
-    const Index block = count * kBlock;
     for (int b = 0; b < blocks; ++b) {
         for (int lane = 0; lane < kBlock; lane += kLanes) {
             const float* rows[6];
             for (int y = 0; y < 6; ++y) {
                 rows[y] = call.sources[y] + b * call.source_block + first * kTile * kBlock + lane;
             }
-            float* const target = points + b * block + lane;
-            group_to_points(rows, count, [&](int tile, int point, Vec values) {
-                store(target + point * blocks * block + tile * kBlock, values);
+            float* const target = points + b * kBlockStep + lane;
+            group_to_points(rows, count, [&](int tile, int y, const Vec* values) {
+                RRT_UNROLL
+                for (int x = 0; x < 6; ++x) {
+                    store(target + (y * 6 + x) * kPointStep + tile * kBlock, values[x]);
+                }
             });
         }
     }
@@ -86,8 +92,7 @@ void group_products(const ConvCall& call, int channel, int count, const float* p
     for (int v = 0; v < vectors; ++v) {
         const int at = channel + v * kLanes;
         weights[v] = filter.weights + at / kBlock * block_weights + at % kBlock;
-        out[v] = sums + (at - channel / kBlock * kBlock) / kBlock * kPoints * count * kBlock +
-                 at % kBlock;
+        out[v] = sums + (at / kBlock - channel / kBlock) * kBlockStep + at % kBlock;
     }
     products_of<kGroup, vectors>(count, points, filter, weights, out);
 }
@@ -103,8 +108,7 @@ void winograd(const ConvCall& call) {
         group_points(call, first, count, points);
         // With one block either way a point's products may take the place of its values.
         const bool in_place = filter.inputs <= kBlock && filter.outputs <= kLanes * kProductVectors;
-        float* const sums =
-            in_place ? points : points + Index{kPoints} * filter.input_blocks() * count * kBlock;
+        float* const sums = in_place ? points : points + filter.input_blocks() * kBlockStep;
         for (int channel = 0; channel < filter.outputs;) {
             const int left = (filter.outputs - channel + kLanes - 1) / kLanes;
             const int vectors = left < kProductVectors ? left : kProductVectors;
@@ -116,9 +120,8 @@ void winograd(const ConvCall& call) {
             for (int v = 0; v < vectors; ++v) {
                 const int at = channel + v * kLanes;
                 const float* const from =
-                    sums + (at - channel / kBlock * kBlock) / kBlock * kPoints * count * kBlock +
-                    at % kBlock;
-                group_from_points(call, at, first, count, from);
+                    sums + (at / kBlock - channel / kBlock) * kBlockStep + at % kBlock;
+                group_from_points<kPointStep>(call, at, first, count, from);
             }
             channel += vectors * kLanes;
         }

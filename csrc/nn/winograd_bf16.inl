@@ -8,8 +8,11 @@ namespace rrt::nn::RRT_ISA {
 namespace {
 
 constexpr int kWords = kBlock / 2;
+constexpr Index kPointWords = Index{kGroup} * kWords;
+constexpr Index kBlockWords = kPoints * kPointWords;
+constexpr Index kPointStep = Index{kGroup} * kBlock;
 
-/// Points lie as [point][input block][tile][channel], in 16 bits each.
+/// Points lie as [input block][point][tile][channel], in 16 bits each.
 template <int tiles, int vectors>
 RRT_APART void products_bf16(const std::uint32_t* points, const Filter& filter,
                              const float* const* weights, float* const* out) {
@@ -25,7 +28,8 @@ RRT_APART void products_bf16(const std::uint32_t* points, const Filter& filter,
         for (int v = 0; v < vectors; ++v) {
             at[v] = weights[v] + Index{point} * blocks * kWords * kBlock;
         }
-        for (int b = 0; b < blocks; ++b, points += tiles * kWords) {
+        const std::uint32_t* block = points + point * kPointWords;
+        for (int b = 0; b < blocks; ++b, block += kBlockWords) {
             for (int c = 0; c < kWords; ++c) {
                 __m512bh weight[vectors];
                 RRT_UNROLL
@@ -36,7 +40,7 @@ RRT_APART void products_bf16(const std::uint32_t* points, const Filter& filter,
                 RRT_UNROLL
                 for (int t = 0; t < tiles; ++t) {
                     const __m512bh value = reinterpret_cast<__m512bh>(
-                        _mm512_set1_epi32(static_cast<int>(points[t * kWords + c])));
+                        _mm512_set1_epi32(static_cast<int>(block[t * kWords + c])));
                     RRT_UNROLL
                     for (int v = 0; v < vectors; ++v) {
                         sums[v][t] = _mm512_dpbf16_ps(sums[v][t], weight[v], value);
@@ -48,7 +52,7 @@ RRT_APART void products_bf16(const std::uint32_t* points, const Filter& filter,
         for (int v = 0; v < vectors; ++v) {
             RRT_UNROLL
             for (int t = 0; t < tiles; ++t) {
-                store(out[v] + (point * tiles + t) * kBlock, sums[v][t]);
+                store(out[v] + point * kPointStep + t * kBlock, sums[v][t]);
             }
         }
     }
@@ -72,7 +76,7 @@ void group_products_bf16(const ConvCall& call, int channel, int count, const std
     float* out[vectors];
     for (int v = 0; v < vectors; ++v) {
         weights[v] = filter.weights + (channel / kBlock + v) * block_weights;
-        out[v] = sums + Index{v} * kPoints * count * kBlock;
+        out[v] = sums + v * kPoints * kPointStep;
     }
     products_bf16_of<kGroup, vectors>(count, points, filter, weights, out);
 }
@@ -85,11 +89,14 @@ RRT_APART void group_points_bf16(const ConvCall& call, Index first, int count,
         for (int y = 0; y < 6; ++y) {
             rows[y] = call.sources[y] + b * call.source_block + first * kTile * kBlock;
         }
-        std::uint32_t* const target = points + b * count * kWords;
-        group_to_points(rows, count, [&](int tile, int point, Vec values) {
-            std::uint32_t* const to = target + (point * blocks * count + tile) * kWords;
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
-                                reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values)));
+        std::uint32_t* const target = points + b * kBlockWords;
+        group_to_points(rows, count, [&](int tile, int y, const Vec* values) {
+            RRT_UNROLL
+            for (int x = 0; x < 6; ++x) {
+                std::uint32_t* const to = target + (y * 6 + x) * kPointWords + tile * kWords;
+                _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                                    reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values[x])));
+            }
         });
     }
 }
@@ -99,14 +106,14 @@ void winograd_in_bf16(const ConvCall& call) {
     const Index tiles = (call.columns + kTile - 1) / kTile;
     const Index groups = (tiles + kGroup - 1) / kGroup;
     std::uint32_t* const points = reinterpret_cast<std::uint32_t*>(call.scratch);
-    float* const sums = call.scratch + Index{kPoints} * filter.input_blocks() * kMaxGroup * kWords;
+    float* const sums = call.scratch + filter.input_blocks() * kBlockWords;
     for (Index group = 0; group < groups; ++group) {
         const Index first = tiles * group / groups;
         const int count = static_cast<int>(tiles * (group + 1) / groups - first);
         group_points_bf16(call, first, count, points);
         for (int channel = 0; channel < filter.outputs; channel += kBlock) {
             group_products_bf16<1>(call, channel, count, points, sums);
-            group_from_points(call, channel, first, count, sums);
+            group_from_points<kPointStep>(call, channel, first, count, sums);
         }
     }
 }

@@ -47,86 +47,118 @@ RRT_INLINE void from_points(const Vec in[6], Vec out[4]) {
     out[3] = multiply_add(multiply(a, half), multiply_add(spread(8.0f), odd_b, odd_a), in[5]);
 }
 
-using Column = Vec[6];
-
-/// The points of one column down its six rows.
-RRT_INLINE void column_to_points(const float* const rows[6], Index offset, Column points) {
-    Vec in[6];
-    RRT_UNROLL
-    for (int y = 0; y < 6; ++y) in[y] = load(rows[y] + offset);
-    to_points(in, points);
+/// Two of the six points down one column; which needs few registers at a time.
+template <int pair>
+RRT_INLINE void column_to_points(const float* const rows[6], Index offset, Vec& first,
+                                 Vec& second) {
+    const Vec row1 = load(rows[1] + offset);
+    const Vec row2 = load(rows[2] + offset);
+    const Vec row3 = load(rows[3] + offset);
+    const Vec row4 = load(rows[4] + offset);
+    if (pair == 0) {
+        const Vec sum = spread(2.5f);
+        first = add(subtract_product(sum, row2, load(rows[0] + offset)), row4);
+        second = add(subtract_product(sum, row3, row1), load(rows[5] + offset));
+        return;
+    }
+    const Vec square = spread(pair == 1 ? 2.0f : 0.5f);
+    const Vec point = spread(pair == 1 ? kSmallPoint : kLargePoint);
+    const Vec even = subtract_product(square, row2, row4);
+    const Vec odd = subtract_product(square, row1, row3);
+    first = multiply_add(point, odd, even);
+    second = subtract_product(point, odd, even);
 }
 
-/// Tile `tile`, whose first two columns the one before it made: columns go round a ring of eight.
-/// `keep(point, values)` takes the 36 results.
-template <int parity, class Keep>
-RRT_INLINE void tile_to_points(const float* const rows[6], Index tile, Column* ring, Keep keep) {
-    RRT_UNROLL
-    for (int x = 2; x < 6; ++x) {
-        column_to_points(rows, (tile * kTile + x - 1) * kBlock, ring[(parity * kTile + x) & 7]);
-    }
-    RRT_UNROLL
-    for (int y = 0; y < 6; ++y) {
-        Vec in[6];
-        Vec out[6];
-        RRT_UNROLL
-        for (int x = 0; x < 6; ++x) in[x] = ring[(parity * kTile + x) & 7][y];
-        to_points(in, out);
-        RRT_UNROLL
-        for (int x = 0; x < 6; ++x) keep(y * 6 + x, out[x]);
-    }
-}
-
-/// Tiles [0, count): keep(tile, point, values) takes the results of one vector of channels.
-template <class Keep>
-RRT_INLINE void group_to_points(const float* const rows[6], int count, Keep keep) {
-    Column ring[8];
-    column_to_points(rows, -kBlock, ring[0]);
-    column_to_points(rows, 0, ring[1]);
-    for (int tile = 0; tile < count; tile += 2) {
-        tile_to_points<0>(rows, tile, ring,
-                          [&](int point, Vec values) { keep(tile, point, values); });
-        if (tile + 1 == count) break;
-        tile_to_points<1>(rows, tile + 1, ring,
-                          [&](int point, Vec values) { keep(tile + 1, point, values); });
-    }
-}
-
-/// One tile's outputs from its products, `step` floats from point to point.
-template <bool plain>
-RRT_INLINE void tile_from_points(const float* products, Index step, Vec bias,
-                                 float* const targets[kTile], const Ending endings[kTile],
-                                 Index column) {
-    Vec down[kTile][6];
+template <int pair, class Keep>
+RRT_INLINE void tile_to_points(const float* const rows[6], Index tile, Keep keep) {
+    constexpr int first_row = pair == 0 ? 0 : 2 * pair - 1;
+    constexpr int second_row = pair == 0 ? 5 : 2 * pair;
+    Vec first[6];
+    Vec second[6];
     RRT_UNROLL
     for (int x = 0; x < 6; ++x) {
-        Vec in[6];
-        Vec out[kTile];
-        RRT_UNROLL
-        for (int y = 0; y < 6; ++y) in[y] = load(products + (y * 6 + x) * step);
-        from_points(in, out);
-        RRT_UNROLL
-        for (int y = 0; y < kTile; ++y) down[y][x] = out[y];
+        column_to_points<pair>(rows, (tile * kTile + x - 1) * kBlock, first[x], second[x]);
     }
+    Vec out[6];
+    to_points(first, out);
+    keep(first_row, out);
+    to_points(second, out);
+    keep(second_row, out);
+}
+
+/// Tiles [0, count): keep(tile, y, points) takes a row of the results of one vector of channels.
+template <class Keep>
+RRT_INLINE void group_to_points(const float* const rows[6], int count, Keep keep) {
+    for (int tile = 0; tile < count; ++tile) {
+        const auto keep_row = [&](int y, const Vec* values) { keep(tile, y, values); };
+        tile_to_points<0>(rows, tile, keep_row);
+        tile_to_points<1>(rows, tile, keep_row);
+        tile_to_points<2>(rows, tile, keep_row);
+    }
+}
+
+/// Rows 0 and 2, or 1 and 3, of one tile's outputs down one column of its products.
+template <int parity, Index step>
+RRT_INLINE void column_from_points(const float* products, Vec& upper, Vec& lower) {
+    const Vec small = load(products + 6 * step);
+    const Vec small_minus = load(products + 12 * step);
+    const Vec large = load(products + 18 * step);
+    const Vec large_minus = load(products + 24 * step);
+    if (parity == 0) {
+        const Vec even_a = add(small, small_minus);
+        const Vec even_b = add(large, large_minus);
+        upper = add(add(load(products), even_a), even_b);
+        lower = multiply(spread(0.5f), multiply_add(spread(4.0f), even_b, even_a));
+        return;
+    }
+    const Vec odd_a = subtract(small, small_minus);
+    const Vec odd_b = subtract(large, large_minus);
+    upper = multiply(spread(kSmallPoint), multiply_add(spread(2.0f), odd_b, odd_a));
+    lower = multiply_add(spread(0.5f * kSmallPoint), multiply_add(spread(8.0f), odd_b, odd_a),
+                         load(products + 30 * step));
+}
+
+/// One tile's outputs from its products, `step` floats from point to point: keep(y, outputs).
+template <int parity, Index step, class Keep>
+RRT_INLINE void rows_from_points(const float* products, Keep keep) {
+    Vec upper[6];
+    Vec lower[6];
     RRT_UNROLL
-    for (int y = 0; y < kTile; ++y) {
-        if (targets[y] == nullptr) continue;
-        Vec out[kTile];
-        from_points(down[y], out);
+    for (int x = 0; x < 6; ++x) {
+        column_from_points<parity, step>(products + x * step, upper[x], lower[x]);
+    }
+    Vec out[kTile];
+    from_points(upper, out);
+    keep(parity, out);
+    from_points(lower, out);
+    keep(parity + 2, out);
+}
+
+template <Index step, class Keep>
+RRT_INLINE void tile_from_points(const float* products, Keep keep) {
+    rows_from_points<0, step>(products, keep);
+    rows_from_points<1, step>(products, keep);
+}
+
+template <bool plain, Index step>
+RRT_INLINE void finish_tile(const float* products, Vec bias, float* const targets[kTile],
+                            const Ending endings[kTile], Index column) {
+    tile_from_points<step>(products, [&](int y, const Vec* out) {
+        if (targets[y] == nullptr) return;
         RRT_UNROLL
         for (int x = 0; x < kTile; ++x) {
             const Vec sum = add(out[x], bias);
             store(targets[y] + (column + x) * kBlock,
                   plain ? larger(sum, spread(0.0f)) : endings[y](sum, column + x));
         }
-    }
+    });
 }
 
 /// The vector that begins with output channel `channel`, of tiles [first, first + count).
+template <Index step>
 RRT_APART void group_from_points(const ConvCall& call, int channel, Index first, int count,
                                  const float* products) {
     constexpr Index pixel = kBlock;
-    const Index step = count * pixel;
     const Vec bias = load(call.filter->bias + channel);
     float* targets[kTile];
     Ending endings[kTile];
@@ -138,14 +170,14 @@ RRT_APART void group_from_points(const ConvCall& call, int channel, Index first,
     }
     if (call.filter->finish == Finish::relu && call.residuals[0] == nullptr) {
         for (int tile = 0; tile < count; ++tile) {
-            tile_from_points<true>(products + tile * pixel, step, bias, targets, endings,
-                                   (first + tile) * kTile);
+            finish_tile<true, step>(products + tile * pixel, bias, targets, endings,
+                                    (first + tile) * kTile);
         }
         return;
     }
     for (int tile = 0; tile < count; ++tile) {
-        tile_from_points<false>(products + tile * pixel, step, bias, targets, endings,
-                                (first + tile) * kTile);
+        finish_tile<false, step>(products + tile * pixel, bias, targets, endings,
+                                 (first + tile) * kTile);
     }
 }
 
