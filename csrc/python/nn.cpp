@@ -91,7 +91,7 @@ nn::Layer to_layer(py::handle value, std::size_t index) {
     return layer;
 }
 
-std::unique_ptr<nn::Model> make_network(const py::list& layers, const py::object& channels,
+std::unique_ptr<nn::Model> make_network(const py::sequence& layers, const py::object& channels,
                                         const py::object& shuffle, const std::string& precision,
                                         bool winograd) {
     nn::Description description;
