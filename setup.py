@@ -45,7 +45,7 @@ def extensions() -> list[Pybind11Extension]:
         "cxx_std": 17,
         "extra_link_args": ["-pthread"],
     }
-    cpu = sources("cpu/*.cpp", "python/*.cpp")
+    cpu = sources("cpu/*.cpp", "nn/*.cpp", "python/*.cpp")
     found = [Pybind11Extension("restore_rt._ext", cpu, extra_compile_args=FLAGS, **options)]
     if wants_cuda():
         bindings = sources("python/cuda/*.cpp", "python/arrays.cpp", "python/jobs.cpp")

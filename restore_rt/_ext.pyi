@@ -6,7 +6,7 @@ checked before any array is touched, and the GIL is released while a kernel runs
 depend on the instruction set or on ``threads``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, SupportsIndex
 
 from numpy.typing import NDArray
@@ -209,6 +209,86 @@ def upsample_plane_into(
     threads
         At most so many threads, 1 to 256; small work takes fewer.
     """
+
+class Network:
+    """A network of convolutions, over whole frames, on the CPU.
+
+    Keeps the instruction set that was in use when it was made, on which the last bits of its
+    results depend. Safe to call from several threads.
+
+    Parameters
+    ----------
+    layers
+        Each a dict. Values are numbered, 0 being the frame and ``i + 1`` what layer ``i`` makes.
+        ``step`` is ``"convolution"``, or ``"nearest"`` or ``"bilinear"`` (half-pixel centres) with
+        a ``factor`` of 2 to 4; ``source`` is the value that it reads. A convolution pads with
+        zeros and has ``weights`` (outputs, inputs, side, side) with a side of 1 or 3, a ``bias``,
+        and may have a ``residual``, a value that is added, and an ``activation``: ``"none"``,
+        ``"relu"``, ``"leaky"`` with ``slopes`` for each channel, or ``"clip"`` with ``low`` and
+        ``high``.
+    channels
+        Of the frame: 1, 3 or 4.
+    shuffle
+        Side of the block of pixels that the last layer's channels become, 1 to 4.
+    precision
+        ``"fp32"``, or ``"bf16"`` where ``has_bf16()``.
+    winograd
+        False computes all convolutions as they are written, for tests.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Mapping[str, Any]],
+        *,
+        channels: SupportsIndex,
+        shuffle: SupportsIndex = 1,
+        precision: str = "fp32",
+        winograd: bool = True,
+    ) -> None: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def colours(self) -> int:
+        """Channels of the result."""
+
+    @property
+    def scale(self) -> int:
+        """Size of the result over that of the frame."""
+
+    def run_into(
+        self,
+        out: NDArray[Any],
+        frame: NDArray[Any],
+        *,
+        threads: SupportsIndex = 1,
+        peak: float | None = None,
+        band_rows: SupportsIndex | None = None,
+    ) -> bool:
+        """Restore a frame: each sample divided by ``peak``, the results multiplied by it.
+
+        Parameters
+        ----------
+        out
+            (H * scale, W * scale) or the same with ``colours`` channels; the frame's dtype, any
+            strides of elements that do not overlap; written.
+        frame
+            (H, W) or (H, W, C) with ``channels`` channels; uint8, uint16 or float32, any strides.
+        threads
+            At most so many threads, 1 to 256; the result does not depend on it.
+        peak
+            By default 255, 65535 or 1.0.
+        band_rows
+            Rows of the frame that a thread works on at a time, by default its whole share; the
+            result does not depend on it.
+
+        Returns
+        -------
+        bool
+            False if a value that went into ``out`` was NaN or infinite: do not use it then.
+        """
+
+def has_bf16() -> bool:
+    """Tell whether networks can run in bf16 with the instruction set in use."""
 
 def isa() -> Literal["portable", "avx2", "avx512"]:
     """Name the instruction set in use: the best that the CPU has, or RESTORE_RT_ISA."""

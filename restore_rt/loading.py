@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from restore_rt.backends import PROVIDERS, open_backend
+from restore_rt.backends import BACKENDS, PROVIDERS, MissingBackendError, open_backend
 from restore_rt.errors import InputError, ModelError
 from restore_rt.manifest import Manifest, check_intact, read_manifest
 from restore_rt.modelfile import find_model, read_model
 from restore_rt.restorer import FrameNetwork, Restorer
 from restore_rt.tiled import TiledNetwork
 from restore_rt.tiling import SharedSizes, TileSizes
+from restore_rt.whole import WholeNetwork
 
 if TYPE_CHECKING:
     import onnx
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["available_threads", "load", "thread_count"]
 
-Precision = Literal["fp32", "fp16"]
+Precision = Literal["fp32", "fp16", "bf16"]
 
 # What the kernels take.
 _MOST_THREADS = 256
@@ -65,6 +66,8 @@ class _Runner:
     """What the caller asks of what runs the network."""
 
     threads: int
+    backend: str
+    precision: str | None
     device: int
     memory_limit: int | None
     allow_cpu_nodes: bool
@@ -75,6 +78,7 @@ def load(
     model: str | os.PathLike[str],
     *,
     provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto",
+    backend: Literal["auto", "native", "onnxruntime"] = "auto",
     precision: Precision | None = None,
     device: int = 0,
     tile: int | tuple[int, int] | None = None,
@@ -99,13 +103,17 @@ def load(
         Where the network runs; never replaced by a slower one in silence. ``"auto"`` takes the
         fastest that works here: with a GPU that is measured once and remembered, and
         ``Restorer.description`` says what it is.
+    backend
+        What runs the network on the CPU. ``"native"`` is this package's own engine, which takes
+        whole frames and needs no tiles; ``"auto"`` is that wherever it can run the model.
     precision
-        What the network computes in; None for what the file does. fp16 is for GPUs.
+        What the network computes in; None for what the file does. fp16 is for GPUs, bf16 for CPUs
+        with AVX512_BF16, in the native engine.
     device
         The GPU's number.
     tile
         Largest tile in input pixels, one side or (height, width); by default what the model
-        recommends.
+        recommends. The native engine has no tiles, and needs less memory than any.
     overlap, feather
         Pixels that neighbouring tiles share, and the width of the ramp between them; by default
         twice the model's halo plus 8, and 8.
@@ -143,8 +151,19 @@ def load(
 
     if provider not in PROVIDERS:
         raise InputError(f"provider is {provider!r}; allowed are {', '.join(PROVIDERS)}")
-    if precision not in (None, "fp32", "fp16"):
-        raise InputError(f"precision is {precision!r}; allowed are fp32, fp16 and None")
+    if backend not in BACKENDS:
+        raise InputError(f"backend is {backend!r}; allowed are {', '.join(BACKENDS)}")
+    if precision not in (None, "fp32", "fp16", "bf16"):
+        raise InputError(f"precision is {precision!r}; allowed are fp32, fp16, bf16 and None")
+    if precision == "bf16" and (provider not in ("auto", "cpu") or backend == "onnxruntime"):
+        raise InputError(
+            "precision is 'bf16', in which only the native engine computes, on CPUs: leave it out, "
+            "or provider and backend"
+        )
+    if backend != "auto" and provider not in ("auto", "cpu"):
+        raise InputError(f"backend is {backend!r}, which is for CPUs, and provider {provider!r}")
+    if provider == "auto" and (backend != "auto" or precision == "bf16"):
+        provider = "cpu"
     if isinstance(device, bool) or not isinstance(device, int) or device < 0:
         raise InputError(f"device is {device!r}; it must be a GPU's number, from 0 on")
     if memory_limit is not None and (not isinstance(memory_limit, int) or memory_limit < 1):
@@ -160,7 +179,15 @@ def load(
                     f"{name} is for GPUs, and provider is 'cpu': leave one of them out"
                 )
     threads = thread_count(threads)
-    runner = _Runner(threads, device, memory_limit, allow_cpu_nodes, progress or _silent)
+    runner = _Runner(
+        threads=threads,
+        backend=backend,
+        precision=precision,
+        device=device,
+        memory_limit=memory_limit,
+        allow_cpu_nodes=allow_cpu_nodes,
+        progress=progress or _silent,
+    )
     tiling = _Tiling(tile, overlap, feather, batch)
     path = find_model(model)
     if path.suffix == ".engine":
@@ -169,13 +196,13 @@ def load(
     manifest = _describe(network, path, scale=scale, colour=colour, threads=threads)
     takes = read_interface(network, path)
     converted = network
-    if precision is not None and precision != manifest.precision:
+    if precision not in (None, "bf16", manifest.precision):
         if provider == "cpu" and precision == "fp16":
             raise InputError(
                 "precision is 'fp16', which is slower than fp32 on CPUs; leave it out, or give a "
                 "provider that runs on a GPU"
             )
-        converted, manifest = _converted(network, manifest, precision)
+        converted, manifest = _converted(network, manifest, str(precision))
     if takes.count not in (None, batch):
         raise InputError(f"batch is {batch}, but {path} takes batches of {takes.count} alone")
     sizes = tiling.sizes(manifest, takes.height, takes.width)
@@ -199,11 +226,7 @@ def _open(
     runner: _Runner,
 ) -> Restorer:
     if provider == "cpu":
-
-        def open_network(threads: int) -> FrameNetwork:
-            backend = open_backend(network, threads=threads)
-            return TiledNetwork(backend, manifest, sizes=sizes, threads=threads)
-
+        open_network = _on_cpu(network, manifest, sizes, runner)
         return Restorer(open_network, manifest, sizes=sizes, threads=runner.threads)
 
     from restore_rt.gpu.opening import open_lane
@@ -221,6 +244,41 @@ def _open(
         allow_cpu_nodes=runner.allow_cpu_nodes,
     )
     return _restorer_on(lane, manifest, provider, sizes, runner)
+
+
+def _on_cpu(
+    network: onnx.ModelProto, manifest: Manifest, sizes: SharedSizes, runner: _Runner
+) -> Callable[[int], FrameNetwork]:
+    """Return what opens the network: in the native engine, or in ONNX Runtime."""
+    from restore_rt.backends.native import UnsupportedError, open_native
+
+    why = ""
+    if runner.backend != "onnxruntime":
+        precision: Literal["fp32", "bf16"] = "bf16" if runner.precision == "bf16" else "fp32"
+        try:
+            native = open_native(network, precision=precision)
+        except UnsupportedError as error:
+            if runner.backend == "native" or precision == "bf16":
+                raise
+            why = str(error)
+        else:
+            made = (native.scale, native.colours)
+            if made != (manifest.scale, manifest.channels):
+                raise ModelError(
+                    f"{manifest.name} enlarges {made[0]} times and gives {made[1]} channels, and "
+                    f"by its manifest it would be {manifest.scale} and {manifest.channels}: the "
+                    "file is damaged; export it again"
+                )
+            return lambda threads: WholeNetwork(native, manifest, threads=threads)
+
+    def open_tiled(threads: int) -> FrameNetwork:
+        try:
+            backend = open_backend(network, threads=threads)
+        except MissingBackendError as error:
+            raise MissingBackendError(f"{error}{f' ({why})' if why else ''}") from error
+        return TiledNetwork(backend, manifest, sizes=sizes, threads=threads)
+
+    return open_tiled
 
 
 def _restorer_on(

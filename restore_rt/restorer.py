@@ -41,6 +41,9 @@ class FrameNetwork(Protocol):
     threads: int
     """CPU threads that a frame may take."""
 
+    tiled: bool
+    """Whether frames are cut into tiles."""
+
     @property
     def description(self) -> str:
         """Library, version and settings, for people."""
@@ -118,7 +121,7 @@ class Restorer:
 
     @property
     def tile(self) -> tuple[int, int]:
-        """The largest tile in use, height and width; memory that ran out makes it smaller."""
+        """The largest tile, height and width, for what has any; memory that runs out shrinks it."""
         return self._sizes.current.tile
 
     @property
@@ -129,8 +132,11 @@ class Restorer:
     @property
     def description(self) -> str:
         """Model, backend and tile, for people."""
+        text = f"{self.manifest.name} on {self._network.description}"
+        if not self._network.tiled:
+            return text
         height, width = self.tile
-        return f"{self.manifest.name} on {self._network.description}, tiles up to {width}x{height}"
+        return f"{text}, tiles up to {width}x{height}"
 
     @overload
     def __call__(self, frame: Planes, *, out: Planes | None = None) -> Planes: ...

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from restore_rt import _ext
 from restore_rt.backends import Backend, OutOfMemoryError
+from restore_rt.chroma import enlarge_chroma
 from restore_rt.errors import BackendError, RestoreError
 from restore_rt.frames import Planes, not_finite
 from restore_rt.manifest import Manifest
@@ -55,6 +56,8 @@ class TiledNetwork:
     threads
         CPU threads for the kernels.
     """
+
+    tiled = True
 
     def __init__(
         self, backend: Backend, manifest: Manifest, *, sizes: SharedSizes, threads: int
@@ -132,16 +135,7 @@ class TiledNetwork:
         """
         self.restore_into(out.y, planes.y, stages=stages, peak=planes.peak)
         with stages.measure("chroma"):
-            for source, target in ((planes.cb, out.cb), (planes.cr, out.cr)):
-                if source is not None and target is not None:
-                    _ext.upsample_plane_into(
-                        target,
-                        source,
-                        scale=self._manifest.scale,
-                        phase=planes.chroma_phase,
-                        peak=planes.peak,
-                        threads=self.threads,
-                    )
+            enlarge_chroma(out, planes, scale=self._manifest.scale, threads=self.threads)
 
     def close(self) -> None:
         """Release the network and all buffers, after the frame in work; closing twice is fine."""

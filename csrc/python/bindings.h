@@ -12,5 +12,6 @@ void bind_split(pybind11::module_& module);
 void bind_merge(pybind11::module_& module);
 void bind_upsample(pybind11::module_& module);
 void bind_isa(pybind11::module_& module);
+void bind_nn(pybind11::module_& module);
 
 }  // namespace rrt::python

@@ -1,10 +1,11 @@
 #include "python/bindings.h"
 
 PYBIND11_MODULE(_ext, module) {
-    module.doc() = "The kernels of restore_rt: tile geometry, split, merge, upsampling.";
+    module.doc() = "The kernels of restore_rt: tile geometry, split, merge, upsampling, networks.";
     rrt::python::bind_isa(module);
     rrt::python::bind_grid(module);
     rrt::python::bind_split(module);
     rrt::python::bind_merge(module);
     rrt::python::bind_upsample(module);
+    rrt::python::bind_nn(module);
 }

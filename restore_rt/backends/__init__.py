@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     import onnx
 
 __all__ = [
+    "BACKENDS",
     "PROVIDERS",
     "Backend",
+    "MissingBackendError",
     "OutOfMemoryError",
     "dimensions",
     "inputs_of",
@@ -21,6 +23,11 @@ __all__ = [
 ]
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
+BACKENDS = ("auto", "native", "onnxruntime")
+
+
+class MissingBackendError(BackendError):
+    """The library that is to run a network is not installed."""
 
 
 class OutOfMemoryError(BackendError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.backends import OutOfMemoryError, dimensions, inputs_of
+from restore_rt.backends import MissingBackendError, OutOfMemoryError, dimensions, inputs_of
 from restore_rt.errors import BackendError
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def import_onnxruntime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise BackendError(
-            "running a model needs ONNX Runtime, which is not installed: "
+        raise MissingBackendError(
+            "running this model needs ONNX Runtime, which is not installed: "
             "pip install 'restore-rt[cpu]'"
         ) from error
     return onnxruntime

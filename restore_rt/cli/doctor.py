@@ -120,7 +120,10 @@ def _conflicts() -> list[str]:
 def _providers(libraries: list[dict[str, Any]]) -> dict[str, str]:
     runtime = next(entry for entry in libraries if entry["for"] == "networks")
     missing = runtime.get("fix") or runtime.get("error")
-    found = {"cpu": f"no: {missing}" if missing else f"yes, {runtime['name']} {runtime['version']}"}
+    networks = "native engine for plain networks"
+    if not missing:
+        networks += f", {runtime['name']} {runtime['version']} for all others"
+    found = {"cpu": f"yes, {networks}{f'; for others {missing}' if missing else ''}"}
     return found | {provider: _on_gpu(provider) for provider in DEVICE_PROVIDERS}
 
 

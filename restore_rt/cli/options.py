@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from restore_rt.restorer import Restorer
 
 __all__ = [
+    "Backend",
+    "BackendOption",
     "Content",
     "DeviceOption",
     "JsonOption",
@@ -33,7 +35,8 @@ __all__ = [
 
 Content = Literal["photo", "comic", "video"]
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
-Precision = Literal["fp32", "fp16"]
+Backend = Literal["auto", "native", "onnxruntime"]
+Precision = Literal["fp32", "fp16", "bf16"]
 
 _DEFAULT_ZOOM = 2
 
@@ -73,11 +76,15 @@ ThreadsOption = Annotated[
 ProviderOption = Annotated[
     Provider, typer.Option("--provider", help="Where the network runs; never replaced in silence.")
 ]
+BackendOption = Annotated[
+    Backend,
+    typer.Option("--backend", help="What runs the network on a CPU; auto is the faster one."),
+]
 PrecisionOption = Annotated[
     Precision | None,
     typer.Option(
         "--precision",
-        help="What the network computes in; fp16 is for GPUs.",
+        help="What the network computes in; fp16 is for GPUs, bf16 for CPUs that have it.",
         show_default="the model's own",
     ),
 ]
@@ -136,6 +143,7 @@ def load_model(
     *,
     usual: Content,
     provider: Provider = "auto",
+    backend: Backend = "auto",
     precision: Precision | None = None,
     device: int = 0,
     tile: str | None = None,
@@ -151,7 +159,7 @@ def load_model(
         ``--type`` and ``--zoom`` (``None``: not given).
     usual
         The content when ``--type`` is not given.
-    provider, precision, device, tile, threads
+    provider, backend, precision, device, tile, threads
         The options of these names as they were given.
 
     Raises
@@ -175,6 +183,7 @@ def load_model(
     restorer = load(
         name,
         provider=provider,
+        backend=backend,
         precision=precision,
         device=device,
         tile=sides,

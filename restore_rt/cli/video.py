@@ -11,6 +11,7 @@ import typer
 
 from restore_rt.cli.console import emit, note, progress
 from restore_rt.cli.options import (
+    BackendOption,
     DeviceOption,
     JsonOption,
     ModelOption,
@@ -78,6 +79,7 @@ def video(
     tile: TileOption = None,
     threads: ThreadsOption = None,
     provider: ProviderOption = "auto",
+    backend: BackendOption = "auto",
     precision: PrecisionOption = None,
     device: DeviceOption = 0,
     as_json: JsonOption = False,
@@ -97,6 +99,7 @@ def video(
             zoom,
             usual="video",
             provider=provider,
+            backend=backend,
             precision=precision,
             device=device,
             tile=tile,

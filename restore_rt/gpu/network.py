@@ -88,6 +88,8 @@ class GpuNetwork:
         CPU threads for what is left to the CPU.
     """
 
+    tiled = True
+
     def __init__(self, lane: Lane, *, threads: int) -> None:
         self.threads = threads
         self._lane: Lane | None = lane

@@ -29,7 +29,7 @@ def test_the_table_says_what_people_ask(capsys: pytest.CaptureFixture[str]) -> N
         "output 1080x1920",
         "multiply-adds 3,636 for each pixel of the output",
         "memory, activations 66.4 MB",
-        "cpu yes: video-x2 on ONNX Runtime",
+        "cpu yes: video-x2 on native engine",
         "cuda no: provider 'cuda'",
     ):
         assert wanted in text
@@ -104,13 +104,14 @@ def test_wrong_use(
 
 
 def test_onnxruntime_need_not_be_there() -> None:
-    done = restore_rt(
-        "info", "video-x2", "--json", before="import sys; sys.modules['onnxruntime'] = None"
-    )
-    assert done.returncode == 0, done.stderr
-    verdict = json.loads(done.stdout)["providers"]["cpu"]
-    assert verdict["runs"] is False
-    assert "pip install 'restore-rt[cpu]'" in verdict["reason"]
+    for model, runs in (("video-x2", True), ("comic-x2", False)):
+        done = restore_rt(
+            "info", model, "--json", before="import sys; sys.modules['onnxruntime'] = None"
+        )
+        assert done.returncode == 0, done.stderr
+        verdict = json.loads(done.stdout)["providers"]["cpu"]
+        assert verdict["runs"] is runs
+        assert runs or "pip install 'restore-rt[cpu]'" in verdict["reason"]
 
 
 def test_torch_is_not_loaded() -> None:
@@ -131,4 +132,4 @@ def test_a_manifest_that_contradicts_the_network_is_told(
     assert run(["info", str(path), "--json"]) == 0
     verdict = json.loads(capsys.readouterr().out)["providers"]["cpu"]
     assert verdict["runs"] is False
-    assert "ONNX Runtime failed" in verdict["reason"]
+    assert "by its manifest it would be 3 and 3" in verdict["reason"]

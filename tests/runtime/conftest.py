@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from restore_rt.backends import native
+from restore_rt.backends.native import UnsupportedError
 from tests.networks import Kernels, save_model
 
 MakeModel = Callable[..., Path]
@@ -28,3 +30,20 @@ def make_model(tmp_path: Path) -> MakeModel:
 def rng() -> np.random.Generator:
     """Return a seeded generator."""
     return np.random.default_rng(7)
+
+
+@pytest.fixture
+def tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let networks run in tiles, as those do that the native engine cannot run."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise UnsupportedError("the native engine is not to be used")
+
+    monkeypatch.setattr(native, "open_native", refuse)
+
+
+@pytest.fixture(params=["native", "tiles"])
+def either_way(request: pytest.FixtureRequest) -> None:
+    """Run with the native engine, and with tiles."""
+    if request.param == "tiles":
+        request.getfixturevalue("tiles")

@@ -38,7 +38,10 @@ def test_missing_onnxruntime_says_what_to_install() -> None:
     message = run(
         "import sys; sys.modules['onnxruntime'] = None\n"
         "import restore_rt\n"
-        "try: restore_rt.load('video-x2')\n"
+        "print(restore_rt.load('video-x2').description)\n"
+        "try: restore_rt.load('comic-x2')\n"
         "except restore_rt.RestoreError as error: print(error)"
     )
+    assert "video-x2 on native engine" in message
     assert "restore-rt[cpu]" in message
+    assert "cannot run the node 'node_max_pool2d' (MaxPool)" in message

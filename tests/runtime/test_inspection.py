@@ -65,7 +65,7 @@ def test_video_x2() -> None:
     assert cost.memory.weights == 4 * 14_660
     assert cost.memory.total == 4 * 14_660 + (1 + 4 + 32) * plane
     assert found.providers["cpu"].runs
-    assert found.providers["cpu"].reason.startswith("video-x2 on ONNX Runtime ")
+    assert found.providers["cpu"].reason.startswith("video-x2 on native engine, ")
     assert not found.providers["cuda"].runs
     assert "provider 'cuda'" in found.providers["cuda"].reason
 

@@ -14,6 +14,8 @@ from tests.networks import nearest
 from tests.runtime.conftest import MakeModel
 from tests.runtime.pixels import enlarged, random_frame
 
+pytestmark = pytest.mark.usefixtures("tiles")
+
 
 @pytest.mark.parametrize("error", [MemoryError(), OutOfMemoryError("full")])
 def test_out_of_memory_halves_the_tile_and_warns_once(

@@ -16,6 +16,8 @@ from tests.networks import blur, nearest
 from tests.runtime.conftest import MakeModel
 from tests.runtime.pixels import enlarged, random_frame
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 def test_stream_keeps_order_and_reads_ahead_no_more_than_a_few(
     make_model: MakeModel, rng: np.random.Generator

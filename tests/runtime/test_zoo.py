@@ -80,9 +80,9 @@ def test_video_x2_is_small_and_luma_only() -> None:
 
 def test_video_x2_tiled_equals_whole_on_noise() -> None:
     frame = np.random.default_rng(3).integers(0, 255, (211, 303), np.uint8, endpoint=True)
-    whole = restore_rt.load("video-x2", tile=512)(frame).astype(int)
+    whole = restore_rt.load("video-x2", backend="onnxruntime", tile=512)(frame).astype(int)
     for tile in (64, 96, 128):
-        tiled = restore_rt.load("video-x2", tile=tile)(frame).astype(int)
+        tiled = restore_rt.load("video-x2", backend="onnxruntime", tile=tile)(frame).astype(int)
         assert np.abs(tiled - whole).max() <= 1
 
 
@@ -99,8 +99,11 @@ def halved(path: Path) -> tuple[Image.Image, Image.Image]:
 def test_video_x2_tiled_equals_whole(data_dir: Path) -> None:
     paths = sorted([*data_dir.glob("test/sr/*/*.png"), *data_dir.glob("test/comic/*.png")])
     assert len(paths) > 30
-    whole = restore_rt.load("video-x2", tile=4096)
-    tiled = {tile: restore_rt.load("video-x2", tile=tile) for tile in (64, 96, 128)}
+    whole = restore_rt.load("video-x2", backend="onnxruntime", tile=4096)
+    tiled = {
+        tile: restore_rt.load("video-x2", backend="onnxruntime", tile=tile)
+        for tile in (64, 96, 128)
+    }
     for path in paths:
         frame = np.rint(luma_of(np.asarray(halved(path)[1])) * 255).astype(np.uint8)
         expected: NDArray[Any] = whole(frame).astype(int)

@@ -1,0 +1,189 @@
+"""The native engine beside ONNX Runtime and OpenVINO: video-x2, 8-bit luma to 8-bit luma.
+
+Everything runs in one process, interleaved, after the outputs were verified. ONNX Runtime runs as
+the product has it, with split and merge; OpenVINO, where it is installed, takes and gives bytes in
+its own graph.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from results_file import milliseconds, write
+from rich.console import Console
+from rich.table import Table
+
+import restore_rt
+from restore_rt import _ext, zoo
+from restore_rt.backends.native import open_native
+
+MODEL = "video-x2"
+SIZES = ((360, 640), (720, 1280))
+# Steps of 8 bits that a precision may be off by.
+MOST_OFF = {"fp32": 1, "bf16": 20}
+
+Step = Callable[[], object]
+
+
+def main() -> None:
+    """Measure, print a table, write ``native.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=25)
+    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    options = parser.parse_args()
+    cases = []
+    for height, width in SIZES:
+        for threads in options.threads:
+            steps = _steps(height, width, threads)
+            timings = _measure(steps, options.runs)
+            figures = {name: milliseconds(values) for name, values in timings.items()}
+            cases.append(
+                {
+                    "size": f"{width}x{height}",
+                    "threads": threads,
+                    "milliseconds": figures,
+                    "times_as_fast": _ratios(figures),
+                }
+            )
+            _print(cases[-1])
+    what = f"{MODEL}, 8-bit luma in and out, one frame at a time"
+    print(f"written: {write('native', {'what': what, 'cases': cases})}")
+
+
+def _measure(steps: dict[str, Step], runs: int) -> dict[str, list[float]]:
+    timings: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        step()
+    for _ in range(runs):
+        for name, step in steps.items():
+            begin = time.perf_counter()
+            step()
+            timings[name].append(time.perf_counter() - begin)
+    return timings
+
+
+def _steps(height: int, width: int, threads: int) -> dict[str, Step]:
+    """Return what is compared, each verified against ONNX Runtime."""
+    model = onnx.load(zoo.path_of(MODEL))
+    frame = _frame(height, width)
+    restorer = restore_rt.load(MODEL, threads=threads)
+    scale = restorer.scale
+    expected = np.empty((scale * height, scale * width), np.uint8)
+    steps: dict[str, Step] = {"onnxruntime": lambda: restorer(frame, out=expected)}
+    steps["onnxruntime"]()
+    for precision in ("fp32", "bf16"):
+        if precision == "bf16" and not _ext.has_bf16():
+            continue
+        steps[f"native {precision}"] = _native(model, precision, frame, expected, threads)
+        if importlib.util.find_spec("openvino") is not None:
+            steps[f"openvino {precision}"] = _openvino(precision, frame, expected, threads)
+    return steps
+
+
+def _frame(height: int, width: int) -> NDArray[np.uint8]:
+    """Return a picture with edges, slopes and grain."""
+    y, x = np.mgrid[0:height, 0:width]
+    waves = np.sin(x / 7) * np.cos(y / 11) + ((x // 16 + y // 16) % 2)
+    grain = np.random.default_rng(0).normal(0, 3, (height, width))
+    picture: NDArray[np.uint8] = np.clip(110 + 55 * waves + grain, 0, 255).astype(np.uint8)
+    return picture
+
+
+def _native(
+    model: onnx.ModelProto,
+    precision: Any,
+    frame: NDArray[np.uint8],
+    expected: NDArray[np.uint8],
+    threads: int,
+) -> Step:
+    network = open_native(model, precision=precision)
+    out = np.empty_like(expected)
+
+    def step() -> None:
+        network.run_into(out, frame, threads=threads)
+
+    step()
+    _verify(f"native {precision}", out, expected, precision)
+    return step
+
+
+def _openvino(
+    precision: str, frame: NDArray[np.uint8], expected: NDArray[np.uint8], threads: int
+) -> Step:
+    import openvino
+    from openvino import opset13
+    from openvino.preprocess import PrePostProcessor
+
+    core = openvino.Core()
+    network = core.read_model(str(zoo.path_of(MODEL)))
+    network.reshape([1, 1, *frame.shape])
+    around = PrePostProcessor(network)
+    around.input().tensor().set_element_type(openvino.Type.u8)
+    around.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
+    network = around.build()
+    made = network.outputs[0].get_node().input_value(0)
+    whole = opset13.round(opset13.multiply(made, np.float32(255)), "half_to_even")
+    bytes_out = opset13.convert(opset13.clamp(whole, 0.0, 255.0), "u8")
+    network = openvino.Model([bytes_out.output(0)], network.get_parameters(), MODEL)
+    compiled = core.compile_model(
+        network,
+        "CPU",
+        {
+            "INFERENCE_NUM_THREADS": threads,
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
+        },
+    )
+    request = compiled.create_infer_request()
+    picture, out = frame[np.newaxis, np.newaxis], np.empty((1, 1, *expected.shape), np.uint8)
+    given = openvino.Tensor(picture, shared_memory=True)
+    taken = openvino.Tensor(out, shared_memory=True)
+    request.set_input_tensor(given)
+    request.set_output_tensor(taken)
+
+    def step() -> object:
+        # The request keeps neither the tensors nor their memory.
+        return request.infer(), picture, given, taken
+
+    step()
+    _verify(f"openvino {precision}", out[0, 0], expected, precision)
+    return step
+
+
+def _verify(name: str, out: NDArray[np.uint8], expected: NDArray[np.uint8], precision: str) -> None:
+    off = np.abs(out.astype(int) - expected).max()
+    if off > MOST_OFF[precision]:
+        raise SystemExit(f"{name} is off by {off} of 255; allowed are {MOST_OFF[precision]}")
+
+
+def _ratios(figures: dict[str, dict[str, float]]) -> dict[str, float]:
+    """How many times as fast as each other engine the native one is, by medians."""
+    found = {}
+    for precision in ("fp32", "bf16"):
+        ours = figures.get(f"native {precision}")
+        for other in ("onnxruntime", f"openvino {precision}"):
+            if ours is not None and other in figures:
+                ratio = figures[other]["median"] / ours["median"]
+                found[f"native {precision} to {other}"] = round(ratio, 2)
+    return found
+
+
+def _print(case: dict[str, Any]) -> None:
+    title = f"{case['size']}, {case['threads']} threads"
+    table = Table("engine", "median ms", "p10", "p90", title=title)
+    for name, figures in case["milliseconds"].items():
+        table.add_row(name, *(f"{figures[key]:.2f}" for key in ("median", "p10", "p90")))
+    Console().print(table)
+    for name, ratio in case["times_as_fast"].items():
+        print(f"{name}: {ratio}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,298 @@
+#include "nn/band.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "nn/kernels.h"
+
+namespace rrt::nn {
+namespace {
+
+Index floor_divide(Index a, Index b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+
+Span clip(Span span, Index length) {
+    return {std::max<Index>(span.begin, 0), std::min(span.end, length)};
+}
+
+class Band {
+  public:
+    Band(const Model& model, const Job& job, Strips strips, Span rows, Workspace& workspace)
+        : model_(model),
+          job_(job),
+          strips_(strips),
+          rows_(rows),
+          workspace_(workspace),
+          kernels_(model.kernels()) {
+        find_steps();
+        std::vector<Index> saved;
+        for (std::size_t v = 0; v < values().size(); ++v) {
+            const Index first = rows_of(v, begins_[v]).begin;
+            saved.push_back(std::max<Index>(rows_of(v, end_ - 1).end - first, 0));
+            first_rows_.push_back(first);
+        }
+        workspace_.prepare(model_, strips_, saved);
+    }
+
+    bool run() {
+        const Index begin = *std::min_element(begins_.begin(), begins_.end());
+        for (strip_ = 0; strip_ < strips_.count; ++strip_) {
+            for (Index step = begin; step < end_; ++step) {
+                for (std::size_t v = 0; v < values().size(); ++v) {
+                    if (step >= begins_[v]) make(v, step);
+                }
+            }
+        }
+        return finite_;
+    }
+
+  private:
+    const std::vector<Value>& values() const { return model_.values(); }
+    const Value& value(std::size_t v) const { return values()[v]; }
+    Index height(std::size_t v) const { return job_.frame.height * value(v).shape.scale; }
+    Index width(std::size_t v) const { return job_.frame.width * value(v).shape.scale; }
+    Index step_rows(std::size_t v) const { return kTile * value(v).shape.scale; }
+
+    /// A value's rows in a step, in the frame or not.
+    Span all_rows(std::size_t v, Index step) const {
+        const Index begin = step_rows(v) * step - value(v).delay;
+        return {begin, begin + step_rows(v)};
+    }
+
+    Span rows_of(std::size_t v, Index step) const { return clip(all_rows(v, step), height(v)); }
+
+    /// A value's columns in the strip, in the frame or not.
+    Span all_columns(std::size_t v) const {
+        const Index width = strips_.width * value(v).shape.scale;
+        const Index begin = strip_ * width - value(v).delay;
+        return {begin, begin + width};
+    }
+
+    /// From which step on each value must be made so that the band's rows have all that they read.
+    void find_steps() {
+        const std::size_t last = values().size() - 1;
+        const Index scale = value(last).shape.scale;
+        // So far, the first row that is read.
+        std::vector<Index> first;
+        for (std::size_t v = 0; v <= last; ++v) first.push_back(height(v));
+        first[last] = rows_.begin * scale;
+        begins_.assign(last + 1, 0);
+        for (std::size_t v = last + 1; v-- > 0;) {
+            const Index row = std::max<Index>(first[v], 0);
+            begins_[v] = floor_divide(row + value(v).delay, step_rows(v));
+            if (v == 0) break;
+            const Layer& layer = model_.layers()[v - 1];
+            const Index made = all_rows(v, begins_[v]).begin;
+            need(first, layer.source, source_row(layer, made) - reach_of(layer));
+            if (layer.residual >= 0) need(first, layer.residual, made);
+        }
+        end_ = floor_divide(rows_.end * scale - 1 + value(last).delay, step_rows(last)) + 1;
+    }
+
+    static void need(std::vector<Index>& first, int v, Index row) {
+        Index& known = first[static_cast<std::size_t>(v)];
+        known = std::min(known, row);
+    }
+
+    /// The pixel of a value at (y, x), which may lie outside of the frame.
+    const float* source_at(std::size_t v, Index y, Index x) const {
+        const Ring& ring = workspace_.ring(v);
+        const Index column = (x - all_columns(v).begin + ring.margin) * value(v).pixel;
+        if (y < 0 || y >= height(v)) return workspace_.zeros() + column;
+        return ring.at(y) + column;
+    }
+
+    float* target_at(std::size_t v, Index y, Index x) const {
+        return const_cast<float*>(source_at(v, y, x));
+    }
+
+    void make(std::size_t v, Index step) {
+        const Span rows = rows_of(v, step);
+        if (rows.size() <= 0) return;
+        const Span columns = clip(all_columns(v), width(v));
+        if (strip_ > 0) {
+            for (Index y = rows.begin; y < rows.end; ++y) restore(v, y);
+        }
+        if (columns.size() > 0) {
+            if (v == 0) {
+                load(rows, columns);
+            } else if (model_.layers()[v - 1].step == Step::convolution) {
+                convolve(v, all_rows(v, step), columns);
+            } else {
+                resize(v, rows, columns);
+            }
+        }
+        for (Index y = rows.begin; y < rows.end; ++y) {
+            clear_outside(v, y);
+            if (strip_ + 1 < strips_.count) save(v, y);
+        }
+        if (v + 1 == values().size() && columns.size() > 0) store(v, rows, columns);
+    }
+
+    void load(Span rows, Span columns) {
+        for (Index y = rows.begin; y < rows.end; ++y) {
+            kernels_.load({job_.frame, job_.peak, y, columns, target_at(0, y, columns.begin)});
+        }
+    }
+
+    void convolve(std::size_t v, Span rows, Span columns) {
+        const Layer& layer = model_.layers()[v - 1];
+        const std::size_t source = static_cast<std::size_t>(layer.source);
+        const Filter& filter = model_.filter(v - 1);
+        const bool tiles =
+            filter.algorithm == Algorithm::winograd || filter.algorithm == Algorithm::winograd_bf16;
+        Index x = columns.begin;
+        if (tiles) {
+            // Tiles stand where the strip begins, which may be left of the frame.
+            const Index anchor = all_columns(v).begin;
+            x = anchor + (x - anchor) / kTile * kTile;
+        }
+        ConvCall call{};
+        call.filter = &filter;
+        call.columns = columns.end - x;
+        call.source_pixel = value(source).pixel;
+        call.target_pixel = value(v).pixel;
+        call.source_block = workspace_.ring(source).block;
+        call.target_block = workspace_.ring(v).block;
+        call.scratch = workspace_.scratch();
+        const std::size_t residual = static_cast<std::size_t>(std::max(layer.residual, 0));
+        if (layer.residual >= 0) {
+            call.residual_pixel = value(residual).pixel;
+            call.residual_channels = value(residual).shape.channels;
+            call.residual_block = workspace_.ring(residual).block;
+        }
+        for (Index y = rows.begin; y < rows.end; y += kTile) {
+            for (Index i = 0; i < kTile + 2; ++i) {
+                call.sources[i] = source_at(source, y + i - 1, x);
+            }
+            for (Index i = 0; i < kTile; ++i) {
+                const bool inside = y + i >= 0 && y + i < height(v);
+                call.targets[i] = inside ? target_at(v, y + i, x) : nullptr;
+                call.residuals[i] = layer.residual >= 0 ? source_at(residual, y + i, x) : nullptr;
+            }
+            run(call);
+        }
+    }
+
+    void run(const ConvCall& call) const {
+        switch (call.filter->algorithm) {
+            case Algorithm::direct:
+                return kernels_.direct(call);
+            case Algorithm::tail:
+                return kernels_.tail(call);
+            case Algorithm::winograd:
+                return kernels_.winograd(call);
+            case Algorithm::winograd_bf16:
+#ifdef __x86_64__
+                return winograd_bf16(call);
+#endif
+                break;
+        }
+    }
+
+    void resize(std::size_t v, Span rows, Span columns) {
+        const Layer& layer = model_.layers()[v - 1];
+        const std::size_t source = static_cast<std::size_t>(layer.source);
+        const Index last = height(source) - 1;
+        ResizeCall call{};
+        call.columns = columns;
+        call.source_width = width(source);
+        call.factor = layer.factor;
+        call.pixel = value(v).pixel;
+        call.channels = value(v).blocks > 1 ? kBlock : value(v).pixel;
+        call.blocks = value(v).blocks;
+        call.source_block = workspace_.ring(source).block;
+        call.target_block = workspace_.ring(v).block;
+        call.linear = layer.step == Step::bilinear;
+        for (Index y = rows.begin; y < rows.end; ++y) {
+            Index above = y / layer.factor;
+            if (call.linear) {
+                const float wanted = (static_cast<float>(y % layer.factor) + 0.5f) /
+                                         static_cast<float>(layer.factor) -
+                                     0.5f;
+                above -= wanted < 0.0f ? 1 : 0;
+                call.weight = wanted < 0.0f ? wanted + 1.0f : wanted;
+                call.sources[1] = source_at(source, std::min(above + 1, last), 0);
+            }
+            call.sources[0] = source_at(source, std::max<Index>(above, 0), 0);
+            call.target = target_at(v, y, 0);
+            kernels_.resize(call);
+        }
+    }
+
+    void store(std::size_t v, Span rows, Span columns) {
+        const Index scale = value(v).shape.scale;
+        const Index begin = std::max(rows.begin, rows_.begin * scale);
+        const Index end = std::min(rows.end, rows_.end * scale);
+        for (Index y = begin; y < end; ++y) {
+            const StoreCall call{job_.out,         job_.peak,
+                                 model_.shuffle(), y,
+                                 columns,          source_at(v, y, columns.begin),
+                                 value(v).pixel,   workspace_.ring(v).block};
+            if (!kernels_.store(call)) finite_ = false;
+        }
+    }
+
+    /// Makes zeros of what a tile reads beside the frame.
+    void clear_outside(std::size_t v, Index y) const {
+        const Span columns = all_columns(v);
+        const Ring& ring = workspace_.ring(v);
+        const Span held{columns.begin - ring.margin, columns.end + kTile + 1};
+        clear(v, y, {std::max<Index>(held.begin, -kTile), std::min<Index>(held.end, 0)});
+        const Index right = width(v);
+        clear(v, y, {std::max(held.begin, right), std::min(held.end, right + kTile + 1)});
+    }
+
+    void clear(std::size_t v, Index y, Span columns) const {
+        if (columns.size() <= 0) return;
+        const std::size_t bytes =
+            static_cast<std::size_t>(columns.size() * value(v).pixel) * sizeof(float);
+        float* const first = target_at(v, y, columns.begin);
+        for (int b = 0; b < value(v).blocks; ++b) {
+            std::memset(first + b * workspace_.ring(v).block, 0, bytes);
+        }
+    }
+
+    /// Calls copy(row, saved, bytes) for each block's columns from `x` on that strips share.
+    template <class Copy>
+    void share(std::size_t v, Index y, Index x, Copy copy) const {
+        const Ring& ring = workspace_.ring(v);
+        const Index each = value(v).reach * value(v).pixel;
+        if (each == 0) return;
+        const std::size_t bytes = static_cast<std::size_t>(each) * sizeof(float);
+        float* const row = target_at(v, y, x);
+        float* const saved = ring.saved + (y - first_rows_[v]) * each * value(v).blocks;
+        for (Index b = 0; b < value(v).blocks; ++b) {
+            copy(row + b * ring.block, saved + b * each, bytes);
+        }
+    }
+
+    void save(std::size_t v, Index y) const {
+        share(v, y, all_columns(v).end - value(v).reach,
+              [](float* row, float* saved, std::size_t bytes) { std::memcpy(saved, row, bytes); });
+    }
+
+    void restore(std::size_t v, Index y) const {
+        share(v, y, all_columns(v).begin - value(v).reach,
+              [](float* row, float* saved, std::size_t bytes) { std::memcpy(row, saved, bytes); });
+    }
+
+    const Model& model_;
+    const Job& job_;
+    Strips strips_;
+    Span rows_;
+    Workspace& workspace_;
+    const Kernels& kernels_;
+    std::vector<Index> begins_;
+    std::vector<Index> first_rows_;
+    Index end_ = 0;
+    Index strip_ = 0;
+    bool finite_ = true;
+};
+
+}  // namespace
+
+bool run_band(const Model& model, const Job& job, Strips strips, Span rows, Workspace& workspace) {
+    return Band(model, job, strips, rows, workspace).run();
+}
+
+}  // namespace rrt::nn

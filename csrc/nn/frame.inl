@@ -1,0 +1,87 @@
+// Between frames and values: one row, converted on the way.
+#pragma once
+
+#include "cpu/rows.inl"
+
+namespace rrt::nn::RRT_ISA {
+namespace {
+
+using cpu::RRT_ISA::kChunk;
+using cpu::RRT_ISA::normalise;
+using cpu::RRT_ISA::store_pixels;
+
+template <class S>
+void load_as(const LoadCall& call) {
+    const FrameView& frame = call.frame;
+    const Index n = call.columns.size();
+    const S* const source = static_cast<const S*>(frame.data) + call.row * frame.row +
+                            call.columns.begin * frame.column;
+    if (frame.channels == 1 || (frame.channel == 1 && frame.column == frame.channels)) {
+        return normalise(call.target, source, frame.channels == 1 ? frame.column : 1,
+                         n * frame.channels, call.peak);
+    }
+    float run[kChunk];
+    for (Index x = 0; x < n; x += kChunk) {
+        const Index size = n - x < kChunk ? n - x : kChunk;
+        for (int c = 0; c < frame.channels; ++c) {
+            normalise(run, source + x * frame.column + c * frame.channel, frame.column, size,
+                      call.peak);
+            float* const target = call.target + x * frame.channels + c;
+            for (Index i = 0; i < size; ++i) target[i * frame.channels] = run[i];
+        }
+    }
+}
+
+void load_row(const LoadCall& call) {
+    if (call.frame.sample == Sample::u8) return load_as<std::uint8_t>(call);
+    if (call.frame.sample == Sample::u16) return load_as<std::uint16_t>(call);
+    return load_as<float>(call);
+}
+
+template <class S, int shuffle>
+bool store_as(const StoreCall& call) {
+    const FrameView& frame = call.frame;
+    Finite finite;
+    constexpr Index most = kChunk / shuffle;
+    float scratch[kMaxChannels][kChunk];
+    const float* runs[kMaxChannels];
+    for (Index x = call.columns.begin; x < call.columns.end; x += most) {
+        const Index left = call.columns.end - x;
+        const Index size = left < most ? left : most;
+        const float* const source = call.source + (x - call.columns.begin) * call.pixel;
+        for (int y = 0; y < shuffle; ++y) {
+            for (int c = 0; c < frame.channels; ++c) {
+                float* const run = scratch[c];
+                for (int j = 0; j < shuffle; ++j) {
+                    const int channel = (c * shuffle + y) * shuffle + j;
+                    const float* const from =
+                        source + channel / kBlock * call.block + channel % kBlock;
+                    for (Index i = 0; i < size; ++i) run[i * shuffle + j] = from[i * call.pixel];
+                }
+                runs[c] = run;
+            }
+            S* const target = static_cast<S*>(frame.data) + (call.row * shuffle + y) * frame.row +
+                              x * shuffle * frame.column;
+            store_pixels<S>(target, frame.column, frame.channel, frame.channels, runs,
+                            size * shuffle, call.peak, finite);
+        }
+    }
+    return finite;
+}
+
+template <class S>
+bool store_to(const StoreCall& call) {
+    if (call.shuffle == 1) return store_as<S, 1>(call);
+    if (call.shuffle == 2) return store_as<S, 2>(call);
+    if (call.shuffle == 3) return store_as<S, 3>(call);
+    return store_as<S, 4>(call);
+}
+
+bool store_row(const StoreCall& call) {
+    if (call.frame.sample == Sample::u8) return store_to<std::uint8_t>(call);
+    if (call.frame.sample == Sample::u16) return store_to<std::uint16_t>(call);
+    return store_to<float>(call);
+}
+
+}  // namespace
+}  // namespace rrt::nn::RRT_ISA

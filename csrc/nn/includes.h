@@ -1,0 +1,25 @@
+// All that the kernels include, before a wider instruction set is chosen; see cpu/includes.h.
+#pragma once
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/geometry.h"
+#include "core/jobs.h"
+#include "core/samples.h"
+#include "nn/kernels.h"
+
+#define RRT_INLINE inline __attribute__((always_inline))
+// What should have the registers to itself.
+#define RRT_APART __attribute__((noinline))
+#ifdef __clang__
+#define RRT_UNROLL _Pragma("clang loop unroll(full)")
+#define RRT_UNROLL_4 _Pragma("clang loop unroll_count(4)")
+#else
+#define RRT_UNROLL _Pragma("GCC unroll 64")
+#define RRT_UNROLL_4 _Pragma("GCC unroll 4")
+#endif

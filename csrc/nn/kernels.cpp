@@ -1,0 +1,28 @@
+#include "nn/kernels.h"
+
+#include <cstring>
+
+#include "cpu/kernels.h"
+
+namespace rrt::nn {
+
+const Kernels& kernels() {
+#ifdef __x86_64__
+    const char* const name = cpu::kernels().name;
+    // Every CPU with AVX2 but a few forgotten ones has FMA, too.
+    const bool fma = __builtin_cpu_supports("fma");
+    if (fma && std::strcmp(name, "avx512") == 0) return kAvx512;
+    if (fma && std::strcmp(name, "avx2") == 0) return kAvx2;
+#endif
+    return kPortable;
+}
+
+bool has_bf16() {
+#ifdef __x86_64__
+    return &kernels() == &kAvx512 && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+}  // namespace rrt::nn

@@ -1,0 +1,120 @@
+// The engine's kernels: some rows of one layer over a run of columns, for one instruction set each.
+#pragma once
+
+#include <cstdint>
+
+#include "core/jobs.h"
+
+namespace rrt::nn {
+
+/// Channels lie in blocks of so many: pixel by pixel within a block, block after block in a row.
+inline constexpr int kBlock = 16;
+/// Winograd's tiles have 4 x 4 outputs and 6 x 6 points.
+inline constexpr int kTile = 4;
+inline constexpr int kPoints = 36;
+/// Tiles that go through the products together, at most.
+inline constexpr int kMaxGroup = 14;
+
+enum class Algorithm { direct, tail, winograd, winograd_bf16 };
+
+enum class Finish { none, relu, leaky, clip };
+
+/// A convolution's weights as its algorithm wants them; see packing.h.
+struct Filter {
+    Algorithm algorithm;
+    int taps;
+    int inputs;
+    int outputs;
+    const float* weights;
+    const float* bias;    // whole blocks
+    const float* slopes;  // whole blocks
+    Finish finish;
+    float low;
+    float high;
+
+    constexpr int input_blocks() const { return (inputs + kBlock - 1) / kBlock; }
+    constexpr int output_blocks() const { return (outputs + kBlock - 1) / kBlock; }
+};
+
+/// kTile rows of a convolution. Row pointers name the first column's pixel; steps are in floats.
+struct ConvCall {
+    const Filter* filter;
+    const float* sources[kTile + 2];  // from the row above the first
+    float* targets[kTile];            // null where the row is not wanted
+    const float* residuals[kTile];    // null if there is none
+    Index columns;
+    int source_pixel;
+    int target_pixel;
+    int residual_pixel;
+    int residual_channels;
+    Index source_block;
+    Index target_block;
+    Index residual_block;
+    float* scratch;
+};
+
+/// One row of a value that is `factor` times as large as its source.
+struct ResizeCall {
+    const float* sources[2];  // of column 0; the second for bilinear alone
+    float weight;             // of the second
+    float* target;            // of column 0
+    Span columns;             // of the target
+    Index source_width;
+    int factor;
+    int pixel;
+    int channels;  // floats of a pixel to write
+    int blocks;
+    Index source_block;
+    Index target_block;
+    bool linear;
+};
+
+struct LoadCall {
+    FrameView frame;
+    float peak;
+    Index row;
+    Span columns;
+    float* target;  // interleaved
+};
+
+/// One row of a value to `shuffle` rows of the frame.
+struct StoreCall {
+    FrameView frame;
+    float peak;
+    int shuffle;
+    Index row;     // of the value
+    Span columns;  // of the value
+    const float* source;
+    int pixel;
+    Index block;
+};
+
+struct Kernels {
+    const char* name;
+    void (*load)(const LoadCall& call);
+    void (*direct)(const ConvCall& call);
+    void (*tail)(const ConvCall& call);  // null where winograd does as well
+    void (*winograd)(const ConvCall& call);
+    void (*resize)(const ResizeCall& call);
+    bool (*store)(const StoreCall& call);  // false: NaN or infinity
+};
+
+extern const Kernels kPortable;
+#ifdef __x86_64__
+extern const Kernels kAvx2;
+extern const Kernels kAvx512;
+void winograd_bf16(const ConvCall& call);
+#endif
+
+/// Those of the instruction set that is in use on the CPU, see cpu/kernels.h.
+const Kernels& kernels();
+
+/// Whether winograd_bf16 can run beside kernels().
+bool has_bf16();
+
+/// Floats of scratch that any of a filter's kernels needs.
+constexpr Index scratch_floats(const Filter& filter) {
+    return Index{kPoints} * kMaxGroup * kBlock * (filter.input_blocks() + 2);
+}
+
+}  // namespace rrt::nn

@@ -1,0 +1,5 @@
+// Included once for each instruction set, which RRT_ISA names; see includes.h.
+#include "nn/direct.inl"
+#include "nn/frame.inl"
+#include "nn/resize.inl"
+#include "nn/winograd.inl"

@@ -1,0 +1,29 @@
+#include "nn/includes.h"
+
+#ifdef __x86_64__
+
+#ifdef __clang__
+#pragma clang attribute push( \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")
+#endif
+
+#define RRT_ISA avx512
+#define RRT_LANES 16
+#include "nn/kernels.inl"
+#include "nn/tail_avx512.inl"
+
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+namespace rrt::nn {
+const Kernels kAvx512{"avx512",         avx512::load_row, avx512::direct,   avx512::tail,
+                      avx512::winograd, avx512::resize,   avx512::store_row};
+}
+
+#endif

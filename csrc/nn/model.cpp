@@ -1,0 +1,75 @@
+#include "nn/model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "nn/workspace.h"
+
+namespace rrt::nn {
+namespace {
+
+// Below this many inputs the transforms cost more than they save.
+constexpr int kFewestInputs = 8;
+// Outputs of which four points each fit in a vector.
+constexpr int kMostInTail = 4;
+
+Algorithm choose(const Layer& layer, const Value& source, const Options& options,
+                 const Kernels& kernels) {
+    const bool blocked = source.pixel == kBlock;
+    if (layer.taps == 1 || !blocked) return Algorithm::direct;
+    if (!options.winograd || source.shape.channels < kFewestInputs) return Algorithm::direct;
+    if (layer.outputs <= kMostInTail && kernels.tail != nullptr) return Algorithm::tail;
+    return options.bf16 ? Algorithm::winograd_bf16 : Algorithm::winograd;
+}
+
+}  // namespace
+
+Model::Model(Description description, const std::vector<Shape>& shapes, Options options)
+    : description_(std::move(description)), kernels_(nn::kernels()) {
+    values_.push_back({shapes[0], shapes[0].channels, 1, 0, 0});
+    for (std::size_t i = 0; i < layers().size(); ++i) {
+        const Layer& layer = layers()[i];
+        Value& source = values_[static_cast<std::size_t>(layer.source)];
+        Value made{shapes[i + 1], kBlock, (shapes[i + 1].channels + kBlock - 1) / kBlock, 0, 0};
+        made.delay = (source.delay + reach_of(layer)) * layer.factor;
+        filters_.emplace_back();
+        if (layer.step == Step::convolution) {
+            const Algorithm algorithm = choose(layer, source, options, kernels_);
+            if (algorithm == Algorithm::tail) made.pixel = kMostInTail;
+            filters_.back() = pack(layer, source.shape.channels, algorithm);
+        } else {
+            made.pixel = source.pixel;
+            made.blocks = source.blocks;
+        }
+        if (layer.residual >= 0) {
+            Value& residual = values_[static_cast<std::size_t>(layer.residual)];
+            made.delay = std::max(made.delay, residual.delay);
+            residual.reach = std::max(residual.reach, made.delay - residual.delay);
+        }
+        // What the first row of a step, at -delay, reads.
+        const Index first = source_row(layer, -made.delay) - reach_of(layer);
+        source.reach = std::max(source.reach, -source.delay - first);
+        values_.push_back(made);
+    }
+}
+
+Model::~Model() = default;
+
+std::unique_ptr<Workspace> Model::take_workspace() const {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!idle_.empty()) {
+            std::unique_ptr<Workspace> found = std::move(idle_.back());
+            idle_.pop_back();
+            return found;
+        }
+    }
+    return std::make_unique<Workspace>();
+}
+
+void Model::give_back(std::unique_ptr<Workspace> workspace) const {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(workspace));
+}
+
+}  // namespace rrt::nn

@@ -1,0 +1,122 @@
+#include "nn/network.h"
+
+#include <cmath>
+#include <cstddef>
+
+#include "core/jobs.h"
+
+namespace rrt::nn {
+namespace {
+
+constexpr int kMaxValueScale = 8;
+
+bool all_finite(const std::vector<float>& values) {
+    for (const float value : values) {
+        if (!std::isfinite(value)) return false;
+    }
+    return true;
+}
+
+std::string text(int value) { return std::to_string(value); }
+
+std::string find_fault_in_convolution(const Layer& layer, const std::vector<Shape>& shapes,
+                                      const Shape& source) {
+    if (layer.taps != 1 && layer.taps != 3) {
+        return "has " + text(layer.taps) + " taps a side; allowed are 1 and 3";
+    }
+    if (layer.outputs < 1 || layer.outputs > kMaxWidth) {
+        return "makes " + text(layer.outputs) + " channels; allowed are 1 to " + text(kMaxWidth);
+    }
+    const std::size_t outputs = static_cast<std::size_t>(layer.outputs);
+    const std::size_t each = static_cast<std::size_t>(source.channels) *
+                             static_cast<std::size_t>(layer.taps * layer.taps);
+    if (layer.weights.size() != outputs * each) {
+        return "has " + std::to_string(layer.weights.size()) + " weights; it needs " +
+               std::to_string(outputs * each);
+    }
+    if (layer.bias.size() != outputs) {
+        return "has " + std::to_string(layer.bias.size()) + " biases; it needs " +
+               text(layer.outputs);
+    }
+    const bool leaky = layer.activation == Activation::leaky;
+    if (layer.slopes.size() != (leaky ? outputs : 0)) {
+        return "has " + std::to_string(layer.slopes.size()) + " slopes; it needs " +
+               text(leaky ? layer.outputs : 0);
+    }
+    if (!all_finite(layer.weights) || !all_finite(layer.bias) || !all_finite(layer.slopes)) {
+        return "has weights that are NaN or infinite";
+    }
+    if (layer.activation == Activation::clip && !(layer.low <= layer.high)) {
+        return "clips to nothing: its lower bound is above the upper one";
+    }
+    if (layer.residual == -1) return "";
+    if (layer.residual < 0 || layer.residual >= static_cast<int>(shapes.size())) {
+        return "adds value " + text(layer.residual) + ", which is not there before it";
+    }
+    const Shape& residual = shapes[static_cast<std::size_t>(layer.residual)];
+    if (residual.scale != source.scale) return "adds a value of another size";
+    if (residual.channels != layer.outputs && residual.channels != 1) {
+        return "adds a value of " + text(residual.channels) + " channels to " + text(layer.outputs);
+    }
+    return "";
+}
+
+std::string find_fault_in_layer(const Layer& layer, std::vector<Shape>& shapes) {
+    if (layer.source < 0 || layer.source >= static_cast<int>(shapes.size())) {
+        return "reads value " + text(layer.source) + ", which is not there before it";
+    }
+    const Shape source = shapes[static_cast<std::size_t>(layer.source)];
+    if (layer.step == Step::convolution) {
+        std::string fault = find_fault_in_convolution(layer, shapes, source);
+        shapes.push_back({layer.outputs, source.scale});
+        return fault;
+    }
+    if (layer.factor < 2 || layer.factor > kMaxFactor) {
+        return "enlarges " + text(layer.factor) + " times; allowed are 2 to " + text(kMaxFactor);
+    }
+    const int scale = source.scale * layer.factor;
+    if (scale > kMaxValueScale) {
+        return "makes a value " + text(scale) + " times as large as the frame; allowed is " +
+               text(kMaxValueScale);
+    }
+    shapes.push_back({source.channels, scale});
+    return "";
+}
+
+}  // namespace
+
+std::string find_fault(const Description& description, std::vector<Shape>& shapes) {
+    const int channels = description.channels;
+    if (channels != 1 && channels != 3 && channels != 4) {
+        return "the frame has " + text(channels) + " channels; allowed are 1, 3 and 4";
+    }
+    if (description.shuffle < 1 || description.shuffle > kMaxFactor) {
+        return "the shuffle is " + text(description.shuffle) + "; allowed are 1 to " +
+               text(kMaxFactor);
+    }
+    const std::size_t count = description.layers.size();
+    if (count < 1 || count > kMaxLayers) {
+        return "there are " + std::to_string(count) + " layers; allowed are 1 to " +
+               text(kMaxLayers);
+    }
+    shapes.assign(1, {channels, 1});
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::string fault = find_fault_in_layer(description.layers[i], shapes);
+        if (!fault.empty()) return "layer " + std::to_string(i) + " " + fault;
+    }
+    const int made = shapes.back().channels;
+    const int each = description.shuffle * description.shuffle;
+    const int colours = made / each;
+    if (made % each != 0 || (colours != 1 && colours != 3 && colours != 4)) {
+        return "the last layer makes " + text(made) + " channels; with a shuffle of " +
+               text(description.shuffle) + " allowed are " + text(each) + ", " + text(3 * each) +
+               " and " + text(4 * each);
+    }
+    if (shapes.back().scale * description.shuffle > kMaxScale) {
+        return "the result is " + text(shapes.back().scale * description.shuffle) +
+               " times as large as the frame; allowed is " + std::to_string(kMaxScale);
+    }
+    return "";
+}
+
+}  // namespace rrt::nn

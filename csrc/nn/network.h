@@ -1,0 +1,56 @@
+// What a network is, before anything is known of the machine: plain structs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace rrt::nn {
+
+inline constexpr int kMaxWidth = 1024;
+inline constexpr int kMaxLayers = 512;
+inline constexpr int kMaxFactor = 4;
+
+enum class Step { convolution, nearest, bilinear };
+
+/// relu is max(x, 0); leaky multiplies what is below 0 by a slope for each channel; clip is
+/// min(max(x, low), high).
+enum class Activation { none, relu, leaky, clip };
+
+/// Values are numbered: 0 is the frame, i + 1 is what layer i makes.
+///
+/// A convolution pads with zeros to keep the size. To its sums are added the bias and, before the
+/// activation, the residual: a value of as many channels, or of one channel that goes to all.
+/// The other steps enlarge by a factor: nearest repeats, bilinear has half-pixel centres and
+/// repeated edges.
+struct Layer {
+    Step step = Step::convolution;
+    int source = 0;
+    int factor = 1;
+    int taps = 3;  // 3x3 or 1x1
+    int outputs = 0;
+    std::vector<float> weights;  // outputs x inputs x taps x taps
+    std::vector<float> bias;     // outputs
+    int residual = -1;
+    Activation activation = Activation::none;
+    std::vector<float> slopes;  // outputs, for leaky
+    float low = 0.0f;           // for clip
+    float high = 0.0f;
+};
+
+/// The last layer makes colours x shuffle x shuffle channels, in the order of PixelShuffle.
+struct Description {
+    int channels = 1;
+    int shuffle = 1;
+    std::vector<Layer> layers;
+};
+
+/// What is known of a value from the description alone.
+struct Shape {
+    int channels;
+    int scale;  // its size over the frame's
+};
+
+/// What is wrong with a description, in words; empty if nothing is. Fills the values' shapes.
+std::string find_fault(const Description& description, std::vector<Shape>& shapes);
+
+}  // namespace rrt::nn

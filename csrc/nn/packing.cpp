@@ -1,0 +1,160 @@
+#include "nn/packing.h"
+
+#include <cmath>
+#include <cstdint>
+
+#include "core/samples.h"
+
+namespace rrt::nn {
+namespace {
+
+std::size_t size(Index value) { return static_cast<std::size_t>(value); }
+
+Index blocks_of(int channels) { return (channels + kBlock - 1) / kBlock; }
+
+Buffer pack_direct(const Layer& layer, int inputs) {
+    const int taps = layer.taps;
+    Buffer packed(size(blocks_of(layer.outputs) * taps * inputs * taps * kBlock));
+    for (Index o = 0; o < layer.outputs; ++o) {
+        for (Index y = 0; y < taps; ++y) {
+            for (Index i = 0; i < inputs; ++i) {
+                for (Index x = 0; x < taps; ++x) {
+                    const Index to = (((o / kBlock * taps + y) * inputs + i) * taps + x) * kBlock;
+                    packed.data()[to + o % kBlock] =
+                        layer.weights[size(((o * inputs + i) * taps + y) * taps + x)];
+                }
+            }
+        }
+    }
+    return packed;
+}
+
+/// The six points of three taps, as winograd_transforms.inl has them.
+void to_points(const double taps[3], double points[6]) {
+    const double a = std::sqrt(0.5);
+    const double b = std::sqrt(2.0);
+    points[0] = taps[0];
+    points[1] = (taps[0] + a * taps[1] + 0.5 * taps[2]) / -1.5;
+    points[2] = (taps[0] - a * taps[1] + 0.5 * taps[2]) / -1.5;
+    points[3] = (taps[0] + b * taps[1] + 2.0 * taps[2]) / 6.0;
+    points[4] = (taps[0] - b * taps[1] + 2.0 * taps[2]) / 6.0;
+    points[5] = taps[2];
+}
+
+/// Calls keep(output, input, point, value) for all of them.
+template <class Keep>
+void transform(const Layer& layer, int inputs, Keep keep) {
+    for (Index o = 0; o < layer.outputs; ++o) {
+        for (Index i = 0; i < inputs; ++i) {
+            const float* const kernel = layer.weights.data() + (o * inputs + i) * 9;
+            double down[3][6];
+            for (int x = 0; x < 3; ++x) {
+                const double taps[3] = {kernel[x], kernel[3 + x], kernel[6 + x]};
+                to_points(taps, down[x]);
+            }
+            for (Index y = 0; y < 6; ++y) {
+                const double taps[3] = {down[0][y], down[1][y], down[2][y]};
+                double across[6];
+                to_points(taps, across);
+                for (Index x = 0; x < 6; ++x) keep(o, i, y * 6 + x, static_cast<float>(across[x]));
+            }
+        }
+    }
+}
+
+Buffer pack_winograd(const Layer& layer, int inputs) {
+    const Index padded = blocks_of(inputs) * kBlock;
+    Buffer packed(size(blocks_of(layer.outputs) * kPoints * padded * kBlock));
+    transform(layer, inputs, [&](Index o, Index i, Index point, float value) {
+        const Index row = (o / kBlock * kPoints + point) * padded + i;
+        packed.data()[row * kBlock + o % kBlock] = value;
+    });
+    return packed;
+}
+
+Buffer pack_tail(const Layer& layer, int inputs) {
+    const Index padded = blocks_of(inputs) * kBlock;
+    Buffer packed(size(kPoints / 4 * padded * kBlock));
+    transform(layer, inputs, [&](Index o, Index i, Index point, float value) {
+        const Index place = i / kBlock * kBlock + i % 4 * 4 + i % kBlock / 4;
+        // Rows of points in the order 0, 5, 1, 2, 3, 4.
+        const Index y = point / 6;
+        const Index at = (y == 0 ? 0 : y == 5 ? 1 : y + 1) * 6 + point % 6;
+        packed.data()[(at / 4 * padded + place) * kBlock + o * 4 + at % 4] = value;
+    });
+    return packed;
+}
+
+/// Rounded to nearest even; the value is finite.
+std::uint16_t to_bf16(float value) {
+    const std::uint32_t bits = bits_of(value);
+    return static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+Buffer pack_winograd_bf16(const Layer& layer, int inputs) {
+    const Index padded = blocks_of(inputs) * kBlock;
+    Buffer packed(size(blocks_of(layer.outputs) * kPoints * padded * kBlock / 2));
+    unsigned char* const bytes = reinterpret_cast<unsigned char*>(packed.data());
+    transform(layer, inputs, [&](Index o, Index i, Index point, float value) {
+        const Index pair = ((o / kBlock * kPoints + point) * padded + i) / 2;
+        const std::uint16_t half = to_bf16(value);
+        std::memcpy(bytes + ((pair * kBlock + o % kBlock) * 2 + i % 2) * 2, &half, 2);
+    });
+    return packed;
+}
+
+Buffer pack_weights(const Layer& layer, int inputs, Algorithm algorithm) {
+    switch (algorithm) {
+        case Algorithm::tail:
+            return pack_tail(layer, inputs);
+        case Algorithm::winograd:
+            return pack_winograd(layer, inputs);
+        case Algorithm::winograd_bf16:
+            return pack_winograd_bf16(layer, inputs);
+        case Algorithm::direct:
+            break;
+    }
+    return pack_direct(layer, inputs);
+}
+
+Buffer pack_channels(const std::vector<float>& values, int outputs) {
+    Buffer packed(size(blocks_of(outputs) * kBlock));
+    for (std::size_t i = 0; i < values.size(); ++i) packed.data()[i] = values[i];
+    return packed;
+}
+
+Finish finish_of(Activation activation) {
+    switch (activation) {
+        case Activation::relu:
+            return Finish::relu;
+        case Activation::leaky:
+            return Finish::leaky;
+        case Activation::clip:
+            return Finish::clip;
+        case Activation::none:
+            break;
+    }
+    return Finish::none;
+}
+
+}  // namespace
+
+PackedFilter pack(const Layer& layer, int inputs, Algorithm algorithm) {
+    PackedFilter packed{{},
+                        pack_weights(layer, inputs, algorithm),
+                        pack_channels(layer.bias, layer.outputs),
+                        pack_channels(layer.slopes, layer.outputs)};
+    packed.filter = {algorithm,
+                     layer.taps,
+                     inputs,
+                     layer.outputs,
+                     packed.weights.data(),
+                     packed.bias.data(),
+                     packed.slopes.data(),
+                     finish_of(layer.activation),
+                     layer.low,
+                     layer.high};
+    return packed;
+}
+
+}  // namespace rrt::nn

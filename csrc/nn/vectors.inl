@@ -1,0 +1,10 @@
+// The vectors of the instruction set that is being compiled: RRT_LANES floats each.
+#pragma once
+
+#if RRT_LANES == 16
+#include "nn/vectors_avx512.inl"
+#elif RRT_LANES == 8
+#include "nn/vectors_avx2.inl"
+#else
+#include "nn/vectors_portable.inl"
+#endif

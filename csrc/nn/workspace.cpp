@@ -1,0 +1,83 @@
+#include "nn/workspace.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace rrt::nn {
+namespace {
+
+// Half of a second-level cache: weights and scratch want to stay, too.
+constexpr Index kRingBytes = 512 * 1024;
+// Left of the frame a tile may begin up to three columns early, and reads one more.
+constexpr Index kLeastMargin = kTile;
+// Right of a strip four tiles that are made at once may end so much late, and vectors read whole
+// blocks of thin pixels.
+constexpr Index kSlack = 4 * kTile;
+// Rows should not lie a power of two apart, or they would fall on the same cache lines.
+constexpr Index kLine = 16;
+
+Index round_up_to(Index value, Index multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+Index ring_rows(const Value& value) { return kTile * value.shape.scale + value.reach; }
+
+}  // namespace
+
+Strips divide(const Model& model, Index frame_width) {
+    Index bytes = 0;  // for one column of the frame
+    Index least = kTile;
+    Index delay = 0;  // in the frame's pixels
+    for (const Value& value : model.values()) {
+        const Index scale = value.shape.scale;
+        bytes += ring_rows(value) * scale * value.pixel * value.blocks * 4;
+        const Index lag = (value.delay + scale - 1) / scale;
+        delay = std::max(delay, lag);
+        // The first strip reaches beyond the frame's left edge, and a strip feeds the next alone.
+        least = std::max(least, lag + kSlack + (value.reach + scale - 1) / scale);
+    }
+    const Index whole = frame_width + delay;
+    const Index most = std::max(least, kRingBytes / bytes);
+    const Index count = (whole + most - 1) / most;
+    const Index width = round_up_to(std::max(least, (whole + count - 1) / count), kTile);
+    return {width, (whole + width - 1) / width};
+}
+
+void Workspace::prepare(const Model& model, Strips strips, const std::vector<Index>& saved_rows) {
+    const std::vector<Value>& values = model.values();
+    rings_.resize(values.size());
+    Index longest = 0;
+    Index total = 0;
+    std::vector<Index> starts;
+    for (std::size_t v = 0; v < values.size(); ++v) {
+        const Value& value = values[v];
+        Ring& ring = rings_[v];
+        ring.count = ring_rows(value);
+        ring.margin = std::max(kLeastMargin, value.reach);
+        const Index columns = ring.margin + strips.width * value.shape.scale + kSlack;
+        ring.block = round_up_to(columns * value.pixel, kLine) + kLine;
+        ring.row = ring.block * value.blocks;
+        longest = std::max(longest, ring.row);
+        starts.push_back(total);
+        total += ring.count * ring.row;
+        starts.push_back(total);
+        const Index each = value.reach * value.pixel * value.blocks;
+        total += round_up_to(saved_rows[v] * each, kLine);
+    }
+    Index scratch = 0;
+    for (std::size_t i = 0; i < model.layers().size(); ++i) {
+        if (model.layers()[i].step != Step::convolution) continue;
+        scratch = std::max(scratch, scratch_floats(model.filter(i)));
+    }
+    const std::size_t needed = static_cast<std::size_t>(total + longest + kLine + scratch);
+    if (memory_.size() < needed) memory_ = Buffer(needed);
+    for (std::size_t v = 0; v < values.size(); ++v) {
+        rings_[v].rows = memory_.data() + starts[2 * v];
+        rings_[v].saved = memory_.data() + starts[2 * v + 1];
+    }
+    zeros_ = memory_.data() + total;
+    std::memset(zeros_, 0, static_cast<std::size_t>(longest + kLine) * sizeof(float));
+    scratch_ = zeros_ + longest + kLine;
+}
+
+}  // namespace rrt::nn

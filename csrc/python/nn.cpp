@@ -1,0 +1,163 @@
+#include "nn/kernels.h"
+#include "nn/run.h"
+#include "python/arrays.h"
+#include "python/bindings.h"
+#include "python/gil.h"
+
+namespace rrt::python {
+namespace {
+
+using Floats = py::array_t<float, py::array::c_style>;
+
+/// A float32 array, or one that NumPy makes of what was given.
+Floats to_floats(py::handle value, const std::string& name) {
+    Floats array = Floats::ensure(value);
+    if (!array) {
+        PyErr_Clear();
+        throw py::type_error(name + " is " + py::str(py::type::of(value)).cast<std::string>() +
+                             "; it must be an array of numbers");
+    }
+    return array;
+}
+
+std::vector<float> to_vector(const Floats& array) {
+    return {array.data(), array.data() + array.size()};
+}
+
+float to_float(py::handle value, const std::string& name) {
+    const double number = PyFloat_AsDouble(value.ptr());
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        throw py::type_error(name + " must be a number");
+    }
+    return static_cast<float>(number);
+}
+
+template <class Value>
+Value to_choice(py::handle value, const std::string& name,
+                std::initializer_list<std::pair<const char*, Value>> choices) {
+    const std::string given = py::str(value).cast<std::string>();
+    std::string allowed;
+    for (const auto& [text, choice] : choices) {
+        if (given == text) return choice;
+        allowed += (allowed.empty() ? "" : ", ") + std::string(text);
+    }
+    refuse(name + " is '" + given + "'; allowed are " + allowed);
+}
+
+nn::Layer to_convolution(nn::Layer layer, const py::dict& given, const std::string& name) {
+    const Floats weights = to_floats(given["weights"], name + "'s weights");
+    if (weights.ndim() != 4 || weights.shape(2) != weights.shape(3)) {
+        refuse(name + "'s weights have shape " + shape_text(weights) +
+               "; they must be (outputs, inputs, side, side)");
+    }
+    layer.outputs = static_cast<int>(std::min<py::ssize_t>(weights.shape(0), 1 << 20));
+    layer.taps = static_cast<int>(std::min<py::ssize_t>(weights.shape(2), 1 << 20));
+    layer.weights = to_vector(weights);
+    layer.bias = to_vector(to_floats(given["bias"], name + "'s bias"));
+    if (given.contains("residual") && !given["residual"].is_none()) {
+        layer.residual =
+            static_cast<int>(to_index(given["residual"], name + "'s residual", 0, nn::kMaxLayers));
+    }
+    if (!given.contains("activation")) return layer;
+    layer.activation = to_choice<nn::Activation>(given["activation"], name + "'s activation",
+                                                 {{"none", nn::Activation::none},
+                                                  {"relu", nn::Activation::relu},
+                                                  {"leaky", nn::Activation::leaky},
+                                                  {"clip", nn::Activation::clip}});
+    if (layer.activation == nn::Activation::leaky) {
+        layer.slopes = to_vector(to_floats(given["slopes"], name + "'s slopes"));
+    } else if (layer.activation == nn::Activation::clip) {
+        layer.low = to_float(given["low"], name + "'s low");
+        layer.high = to_float(given["high"], name + "'s high");
+    }
+    return layer;
+}
+
+nn::Layer to_layer(py::handle value, std::size_t index) {
+    const std::string name = "layer " + std::to_string(index);
+    if (!py::isinstance<py::dict>(value)) throw py::type_error(name + " must be a dict");
+    const auto given = py::reinterpret_borrow<py::dict>(value);
+    nn::Layer layer;
+    layer.source =
+        static_cast<int>(to_index(given["source"], name + "'s source", 0, nn::kMaxLayers));
+    layer.step = to_choice<nn::Step>(given["step"], name + "'s step",
+                                     {{"convolution", nn::Step::convolution},
+                                      {"nearest", nn::Step::nearest},
+                                      {"bilinear", nn::Step::bilinear}});
+    if (layer.step == nn::Step::convolution) return to_convolution(layer, given, name);
+    layer.factor =
+        static_cast<int>(to_index(given["factor"], name + "'s factor", 2, nn::kMaxFactor));
+    return layer;
+}
+
+std::unique_ptr<nn::Model> make_network(const py::sequence& layers, const py::object& channels,
+                                        const py::object& shuffle, const std::string& precision,
+                                        bool winograd) {
+    nn::Description description;
+    description.channels = static_cast<int>(to_index(channels, "channels", 1, kMaxChannels));
+    description.shuffle = static_cast<int>(to_index(shuffle, "shuffle", 1, nn::kMaxFactor));
+    for (py::handle layer : layers) {
+        description.layers.push_back(to_layer(layer, description.layers.size()));
+    }
+    std::vector<nn::Shape> shapes;
+    const std::string fault = nn::find_fault(description, shapes);
+    if (!fault.empty()) refuse("the network cannot be: " + fault);
+    nn::Options options;
+    options.winograd = winograd;
+    options.bf16 =
+        to_choice<bool>(py::str(precision), "precision", {{"fp32", false}, {"bf16", true}});
+    if (options.bf16 && !nn::has_bf16()) {
+        refuse("precision is 'bf16', which needs a CPU with AVX512_BF16; use 'fp32'");
+    }
+    return std::make_unique<nn::Model>(std::move(description), shapes, options);
+}
+
+bool run_into(const nn::Model& model, const py::object& out_object, const py::object& frame_object,
+              const py::object& threads, const py::object& peak, const py::object& band_rows) {
+    const py::array out = to_array(out_object, "out", Access::write);
+    const py::array frame = to_array(frame_object, "frame", Access::read);
+    nn::Job job{to_frame(out, "out", kFrameChannels), to_frame(frame, "frame", kFrameChannels), 0};
+    if (job.frame.channels != model.channels()) {
+        refuse("frame has shape " + shape_text(frame) + "; the network takes " +
+               std::to_string(model.channels()) + " channels");
+    }
+    if (job.frame.height > kMaxSide || job.frame.width > kMaxSide) {
+        refuse("frame has shape " + shape_text(frame) + "; a side may be up to " +
+               std::to_string(kMaxSide));
+    }
+    const int scale = model.scale();
+    if (job.out.height != job.frame.height * scale || job.out.width != job.frame.width * scale ||
+        job.out.channels != model.colours()) {
+        refuse("out has shape " + shape_text(out) + "; for frame " + shape_text(frame) +
+               " and this network it must be " + std::to_string(scale) + " times as large, with " +
+               std::to_string(model.colours()) + " channels");
+    }
+    if (job.out.sample != job.frame.sample) {
+        refuse("out and frame have different types; they must be the same");
+    }
+    refuse_shared_memory(out, "out", frame, "frame");
+    job.peak = to_peak(peak, job.frame.sample);
+    const int wanted = to_threads(threads);
+    const Index band = band_rows.is_none() ? 0 : to_index(band_rows, "band_rows", 1, kMaxSide);
+    bool finite = true;
+    without_gil([&] { finite = nn::run(model, job, wanted, band); });
+    return finite;
+}
+
+}  // namespace
+
+void bind_nn(py::module_& module) {
+    module.def("has_bf16", &nn::has_bf16, "Whether networks can run in bf16.");
+    py::class_<nn::Model>(module, "Network", "A network that runs on the CPU.")
+        .def(py::init(&make_network), py::arg("layers"), py::kw_only(), py::arg("channels"),
+             py::arg("shuffle") = 1, py::arg("precision") = "fp32", py::arg("winograd") = true)
+        .def_property_readonly("channels", &nn::Model::channels)
+        .def_property_readonly("colours", &nn::Model::colours)
+        .def_property_readonly("scale", &nn::Model::scale)
+        .def("run_into", &run_into, py::arg("out"), py::arg("frame"), py::kw_only(),
+             py::arg("threads") = 1, py::arg("peak") = py::none(),
+             py::arg("band_rows") = py::none(), "Restore a frame.");
+}
+
+}  // namespace rrt::python
