@@ -157,9 +157,7 @@ def _openvino(
     return step
 
 
-def _verify(
-    name: str, out: NDArray[np.uint8], expected: NDArray[np.uint8], precision: str
-) -> None:
+def _verify(name: str, out: NDArray[np.uint8], expected: NDArray[np.uint8], precision: str) -> None:
     off = np.abs(out.astype(int) - expected).max()
     if off > MOST_OFF[precision]:
         raise SystemExit(f"{name} is off by {off} of 255; allowed are {MOST_OFF[precision]}")
