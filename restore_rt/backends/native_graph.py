@@ -35,7 +35,7 @@ class Layers:
 
 @dataclass
 class _Value:
-    """A tensor: what layer ``index - 1`` makes, 0 being the frame, and then shuffled or enlarged."""
+    """A tensor: what layer ``index - 1`` makes (0 is the frame), then shuffled or enlarged."""
 
     index: int
     channels: int
