@@ -33,7 +33,8 @@ def rounded(result: Array, dtype: type, peak: float | None = None) -> Array:
     """Round as a frame's type does."""
     if dtype is np.float32:
         return result.astype(np.float32)
-    return np.rint(result.clip(0, peak or np.iinfo(dtype).max)).astype(dtype)
+    whole: Array = np.rint(result.clip(0, peak or np.iinfo(dtype).max)).astype(dtype)
+    return whole
 
 
 def _convolve(layer: Mapping[str, Any], source: Array, residual: Array | None) -> Array:

@@ -36,12 +36,13 @@ def random_layer(
 
 
 def random_activation(rng: np.random.Generator, channels: int) -> dict[str, Any]:
-    return [
+    choices: list[dict[str, Any]] = [
         {},
         {"activation": "relu"},
         {"activation": "leaky", "slopes": rng.uniform(-0.2, 0.3, channels).astype(np.float32)},
         {"activation": "clip", "low": -0.5, "high": 0.75},
-    ][rng.integers(4)]
+    ]
+    return choices[rng.integers(4)]
 
 
 def random_network(

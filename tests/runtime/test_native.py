@@ -116,7 +116,7 @@ class Graph:
         return self.enlarge(source, factor, mode="nearest", **how)
 
     def model(self, output: str) -> onnx.ModelProto:
-        sides = ["n", self.channels, "h", "w"]
+        sides: list[str | int | None] = ["n", self.channels, "h", "w"]
         taken = helper.make_tensor_value_info("x", TensorProto.FLOAT, sides)
         made = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", None, "H", "W"])
         graph = helper.make_graph(self.nodes, "g", [taken], [made], self.constants)
