@@ -4,7 +4,7 @@ namespace {
 
 constexpr int kLanes = 16;
 constexpr int kDirectPixels = 20;
-constexpr int kGroup = 11;
+constexpr int kGroup = 12;
 constexpr int kProductVectors = 1;
 
 using Vec = __m512;
