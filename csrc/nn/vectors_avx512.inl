@@ -5,7 +5,7 @@ namespace {
 constexpr int kLanes = 16;
 constexpr int kDirectPixels = 20;
 constexpr int kGroup = 12;
-constexpr int kProductVectors = 1;
+constexpr int kProductVectors = 2;
 
 using Vec = __m512;
 
