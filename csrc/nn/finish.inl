@@ -21,12 +21,13 @@ struct Ending {
             const float* const from = residual + column * residual_pixel;
             sum = add(sum, one_channel ? spread(*from) : load(from));
         }
+        // NaN, in the second place, goes through.
         const Vec zero = spread(0.0f);
-        if (finish == Finish::relu) return larger(sum, zero);
+        if (finish == Finish::relu) return larger(zero, sum);
         if (finish == Finish::leaky) {
-            return multiply_add(slope, smaller(sum, zero), larger(sum, zero));
+            return multiply_add(slope, smaller(zero, sum), larger(zero, sum));
         }
-        if (finish == Finish::clip) return smaller(larger(sum, low), high);
+        if (finish == Finish::clip) return smaller(high, larger(low, sum));
         return sum;
     }
 };

@@ -9,24 +9,51 @@
 namespace rrt::nn {
 namespace {
 
-// A band makes some rows of the one above it again: below this that is most of its work.
-constexpr Index kFewestRows = 16;
+/// How a frame's rows are divided. But for the first, a band makes rows above its own again, and
+/// but for the last some below: where each thread has one band, heights make up for that.
+struct Bands {
+    Index height;
+    Index count;
+    Index above = 0;
+    Index below = 0;
+
+    Index boundary(Index band) const {
+        if (band == 0 || band == count) return band == 0 ? 0 : height;
+        const Index work = height + (count - 1) * (above + below);
+        return work * band / count - below * band - above * (band - 1);
+    }
+    Span operator[](Index band) const { return {boundary(band), boundary(band + 1)}; }
+};
+
+/// One band for each thread, or fewer: no more than half of the work is to be done twice.
+Bands divide_rows(const Model& model, Index height, int threads) {
+    Index delay = 0;
+    for (const Value& value : model.values()) {
+        const Index scale = value.shape.scale;
+        delay = std::max(delay, (value.delay + scale - 1) / scale);
+    }
+    // A layer begins a tile above its reader, in the mean half of all of them above the last; and
+    // ends its delay below.
+    const Index above = kTile * delay / 2;
+    const Index below = (delay + kTile) / 2;
+    const Index most = 1 + std::max<Index>(height - 1, 0) / (2 * (above + below) + 1);
+    return {height, std::min<Index>(threads, most), above, below};
+}
 
 struct Run {
     const Model& model;
     const Job& job;
     Strips strips;
-    Index bands;
+    Bands bands;
     int threads;
     std::atomic<bool> finite{true};
     std::atomic<bool> exhausted{false};
 
     void work(int thread) {
-        const Index height = job.frame.height;
         try {
             std::unique_ptr<Workspace> workspace = model.take_workspace();
-            for (Index band = thread; band < bands; band += threads) {
-                const Span rows{height * band / bands, height * (band + 1) / bands};
+            for (Index band = thread; band < bands.count; band += threads) {
+                const Span rows = bands[band];
                 if (!run_band(model, job, strips, rows, *workspace)) finite = false;
             }
             model.give_back(std::move(workspace));
@@ -40,10 +67,9 @@ struct Run {
 
 bool run(const Model& model, const Job& job, int threads, Index band_rows) {
     const Index height = job.frame.height;
-    const Index wanted = band_rows > 0 ? (height + band_rows - 1) / band_rows
-                                       : std::min<Index>(threads, height / kFewestRows);
-    const Index bands = std::max<Index>(wanted, 1);
-    const int used = static_cast<int>(std::min<Index>(threads, bands));
+    const Bands bands = band_rows > 0 ? Bands{height, (height + band_rows - 1) / band_rows}
+                                      : divide_rows(model, height, threads);
+    const int used = static_cast<int>(std::min<Index>(threads, bands.count));
     Run run{model, job, divide(model, job.frame.width), bands, used};
     cpu::run_bands(
         used, [](void* context, int thread) { static_cast<Run*>(context)->work(thread); }, &run);

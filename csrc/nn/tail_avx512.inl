@@ -130,12 +130,12 @@ RRT_INLINE Vec tail_end(const ConvCall& call, Vec sums, const float* residual, V
         }
     }
     const Vec zero = spread(0.0f);
-    if (filter.finish == Finish::relu) return larger(sums, zero);
+    if (filter.finish == Finish::relu) return larger(zero, sums);
     if (filter.finish == Finish::leaky) {
-        return multiply_add(slopes, smaller(sums, zero), larger(sums, zero));
+        return multiply_add(slopes, smaller(zero, sums), larger(zero, sums));
     }
     if (filter.finish == Finish::clip) {
-        return smaller(larger(sums, spread(filter.low)), spread(filter.high));
+        return smaller(spread(filter.high), larger(spread(filter.low), sums));
     }
     return sums;
 }

@@ -19,7 +19,7 @@ RRT_INLINE Vec multiply(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
 RRT_INLINE Vec multiply_add(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 /// c - a * b
 RRT_INLINE Vec subtract_product(Vec a, Vec b, Vec c) { return _mm256_fnmadd_ps(a, b, c); }
-/// b where a is NaN.
+/// b where one of them is NaN.
 RRT_INLINE Vec larger(Vec a, Vec b) { return _mm256_max_ps(a, b); }
 RRT_INLINE Vec smaller(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 

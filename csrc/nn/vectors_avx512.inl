@@ -4,8 +4,8 @@ namespace {
 
 constexpr int kLanes = 16;
 constexpr int kDirectPixels = 20;
-constexpr int kGroup = 11;
-constexpr int kProductVectors = 1;
+constexpr int kGroup = 12;
+constexpr int kProductVectors = 2;
 
 using Vec = __m512;
 
@@ -19,7 +19,7 @@ RRT_INLINE Vec multiply(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
 RRT_INLINE Vec multiply_add(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 /// c - a * b
 RRT_INLINE Vec subtract_product(Vec a, Vec b, Vec c) { return _mm512_fnmadd_ps(a, b, c); }
-/// b where a is NaN.
+/// b where one of them is NaN.
 RRT_INLINE Vec larger(Vec a, Vec b) {
     // The forms without a mask make gcc 12 warn of a value that is not used.
     return _mm512_mask_max_ps(a, 0xffff, a, b);

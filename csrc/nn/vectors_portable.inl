@@ -27,7 +27,7 @@ RRT_INLINE Vec select(Mask mask, Vec a, Vec b) {
     return reinterpret_cast<Vec>((reinterpret_cast<Mask>(a) & mask) |
                                  (reinterpret_cast<Mask>(b) & ~mask));
 }
-/// b where a is NaN.
+/// b where one of them is NaN.
 RRT_INLINE Vec larger(Vec a, Vec b) { return select(a > b, a, b); }
 RRT_INLINE Vec smaller(Vec a, Vec b) { return select(a < b, a, b); }
 

@@ -111,9 +111,17 @@ void winograd_in_bf16(const ConvCall& call) {
         const Index first = tiles * group / groups;
         const int count = static_cast<int>(tiles * (group + 1) / groups - first);
         group_points_bf16(call, first, count, points);
-        for (int channel = 0; channel < filter.outputs; channel += kBlock) {
-            group_products_bf16<1>(call, channel, count, points, sums);
-            group_from_points<kPointStep>(call, channel, first, count, sums);
+        for (int channel = 0; channel < filter.outputs;) {
+            const int vectors = filter.outputs - channel > kBlock ? kProductVectors : 1;
+            if (vectors == 1) {
+                group_products_bf16<1>(call, channel, count, points, sums);
+            } else {
+                group_products_bf16<kProductVectors>(call, channel, count, points, sums);
+            }
+            for (int v = 0; v < vectors; ++v, channel += kBlock) {
+                const float* const from = sums + v * kPoints * kPointStep;
+                group_from_points<kPointStep>(call, channel, first, count, from);
+            }
         }
     }
 }

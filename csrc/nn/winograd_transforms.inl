@@ -149,7 +149,7 @@ RRT_INLINE void finish_tile(const float* products, Vec bias, float* const target
         for (int x = 0; x < kTile; ++x) {
             const Vec sum = add(out[x], bias);
             store(targets[y] + (column + x) * kBlock,
-                  plain ? larger(sum, spread(0.0f)) : endings[y](sum, column + x));
+                  plain ? larger(spread(0.0f), sum) : endings[y](sum, column + x));
         }
     });
 }

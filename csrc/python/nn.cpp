@@ -7,7 +7,7 @@
 namespace rrt::python {
 namespace {
 
-using Floats = py::array_t<float, py::array::c_style>;
+using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
 
 /// A float32 array, or one that NumPy makes of what was given.
 Floats to_floats(py::handle value, const std::string& name) {
@@ -33,6 +33,11 @@ float to_float(py::handle value, const std::string& name) {
     return static_cast<float>(number);
 }
 
+py::object part(const py::dict& given, const char* key, const std::string& name) {
+    if (!given.contains(key)) refuse(name + " has no '" + key + "'");
+    return given[key];
+}
+
 template <class Value>
 Value to_choice(py::handle value, const std::string& name,
                 std::initializer_list<std::pair<const char*, Value>> choices) {
@@ -46,7 +51,7 @@ Value to_choice(py::handle value, const std::string& name,
 }
 
 nn::Layer to_convolution(nn::Layer layer, const py::dict& given, const std::string& name) {
-    const Floats weights = to_floats(given["weights"], name + "'s weights");
+    const Floats weights = to_floats(part(given, "weights", name), name + "'s weights");
     if (weights.ndim() != 4 || weights.shape(2) != weights.shape(3)) {
         refuse(name + "'s weights have shape " + shape_text(weights) +
                "; they must be (outputs, inputs, side, side)");
@@ -54,7 +59,7 @@ nn::Layer to_convolution(nn::Layer layer, const py::dict& given, const std::stri
     layer.outputs = static_cast<int>(std::min<py::ssize_t>(weights.shape(0), 1 << 20));
     layer.taps = static_cast<int>(std::min<py::ssize_t>(weights.shape(2), 1 << 20));
     layer.weights = to_vector(weights);
-    layer.bias = to_vector(to_floats(given["bias"], name + "'s bias"));
+    layer.bias = to_vector(to_floats(part(given, "bias", name), name + "'s bias"));
     if (given.contains("residual") && !given["residual"].is_none()) {
         layer.residual =
             static_cast<int>(to_index(given["residual"], name + "'s residual", 0, nn::kMaxLayers));
@@ -66,10 +71,10 @@ nn::Layer to_convolution(nn::Layer layer, const py::dict& given, const std::stri
                                                   {"leaky", nn::Activation::leaky},
                                                   {"clip", nn::Activation::clip}});
     if (layer.activation == nn::Activation::leaky) {
-        layer.slopes = to_vector(to_floats(given["slopes"], name + "'s slopes"));
+        layer.slopes = to_vector(to_floats(part(given, "slopes", name), name + "'s slopes"));
     } else if (layer.activation == nn::Activation::clip) {
-        layer.low = to_float(given["low"], name + "'s low");
-        layer.high = to_float(given["high"], name + "'s high");
+        layer.low = to_float(part(given, "low", name), name + "'s low");
+        layer.high = to_float(part(given, "high", name), name + "'s high");
     }
     return layer;
 }
@@ -79,15 +84,15 @@ nn::Layer to_layer(py::handle value, std::size_t index) {
     if (!py::isinstance<py::dict>(value)) throw py::type_error(name + " must be a dict");
     const auto given = py::reinterpret_borrow<py::dict>(value);
     nn::Layer layer;
-    layer.source =
-        static_cast<int>(to_index(given["source"], name + "'s source", 0, nn::kMaxLayers));
-    layer.step = to_choice<nn::Step>(given["step"], name + "'s step",
+    layer.source = static_cast<int>(
+        to_index(part(given, "source", name), name + "'s source", 0, nn::kMaxLayers));
+    layer.step = to_choice<nn::Step>(part(given, "step", name), name + "'s step",
                                      {{"convolution", nn::Step::convolution},
                                       {"nearest", nn::Step::nearest},
                                       {"bilinear", nn::Step::bilinear}});
     if (layer.step == nn::Step::convolution) return to_convolution(layer, given, name);
-    layer.factor =
-        static_cast<int>(to_index(given["factor"], name + "'s factor", 2, nn::kMaxFactor));
+    layer.factor = static_cast<int>(
+        to_index(part(given, "factor", name), name + "'s factor", 2, nn::kMaxFactor));
     return layer;
 }
 

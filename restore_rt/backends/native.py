@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from numpy.typing import NDArray
 
 from restore_rt import _ext
-from restore_rt.backends.native_graph import UnsupportedError, read_layers
+from restore_rt.backends.native_graph import read_layers
+from restore_rt.backends.native_nodes import UnsupportedError
 from restore_rt.errors import InputError
 from restore_rt.manifest import read_manifest
 

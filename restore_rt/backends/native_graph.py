@@ -10,18 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.backends import inputs_of
-from restore_rt.errors import BackendError
+from restore_rt.backends.native_nodes import (
+    UnsupportedError,
+    attributes,
+    check_convolution,
+    refusal,
+)
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Layers", "UnsupportedError", "read_layers"]
+__all__ = ["Layers", "read_layers"]
 
 _MOST_CHANNELS = 1024
-
-
-class UnsupportedError(BackendError):
-    """The native engine cannot run this network; another backend may."""
 
 
 @dataclass
@@ -69,7 +70,7 @@ class _Reader:
             return
         reader = readers.get(node.op_type)
         if reader is None:
-            raise _refusal(node, f"it runs {', '.join(readers)} alone")
+            raise refusal(node, f"it runs {', '.join(readers)} alone")
         self.values[node.output[0]] = reader(node)
 
     def finish(self, name: str) -> tuple[int, int]:
@@ -84,15 +85,15 @@ class _Reader:
     def _keep_constant(self, node: onnx.NodeProto) -> None:
         from onnx import numpy_helper
 
-        attributes = _attributes(node)
-        if set(attributes) != {"value"}:
-            raise _refusal(node, "only constants that are tensors are read")
-        self.constants[node.output[0]] = numpy_helper.to_array(attributes["value"])
+        given = attributes(node)
+        if set(given) != {"value"}:
+            raise refusal(node, "only constants that are tensors are read")
+        self.constants[node.output[0]] = numpy_helper.to_array(given["value"])
 
     def _source(self, node: onnx.NodeProto, position: int) -> _Value:
         name = node.input[position]
         if name not in self.values:
-            raise _refusal(node, f"its input {name!r} is no picture that the network makes")
+            raise refusal(node, f"its input {name!r} is no picture that the network makes")
         return self.values[name]
 
     def _alias(self, node: onnx.NodeProto) -> _Value:
@@ -104,7 +105,7 @@ class _Reader:
         """Return an input at its own resolution, made now if it was put off."""
         value = self._source(node, position)
         if value.shuffle > 1:
-            raise _refusal(node, "it comes after a DepthToSpace, which must be the last step")
+            raise refusal(node, "it comes after a DepthToSpace, which must be the last step")
         if value.enlarged > 1:
             value = self._enlarge(value)
             self.values[node.input[position]] = value
@@ -115,7 +116,7 @@ class _Reader:
             return None
         name = node.input[position]
         if name not in self.constants:
-            raise _refusal(node, f"its input {name!r} is not constant")
+            raise refusal(node, f"its input {name!r} is not constant")
         return self.constants[name]
 
     def _append(self, layer: dict[str, Any], channels: int, *, shuffle: int = 1) -> _Value:
@@ -130,10 +131,10 @@ class _Reader:
         source = self._plain(node)
         weights = self._constant(node, 1)
         if weights is None or weights.ndim != 4 or weights.shape[2:] not in ((1, 1), (3, 3)):
-            raise _refusal(node, "it runs kernels of 1x1 and 3x3 alone")
+            raise refusal(node, "it runs kernels of 1x1 and 3x3 alone")
         if weights.shape[1] != source.channels or max(weights.shape) > _MOST_CHANNELS:
-            raise _refusal(node, f"its weights have shape {weights.shape}")
-        _check_convolution(node, side=weights.shape[2])
+            raise refusal(node, f"its weights have shape {weights.shape}")
+        check_convolution(node, side=weights.shape[2])
         bias = self._constant(node, 2)
         if bias is None:
             bias = np.zeros(len(weights), np.float32)
@@ -180,10 +181,10 @@ class _Reader:
 
     def _slopes(self, node: onnx.NodeProto, value: _Value) -> NDArray[np.float32]:
         if node.op_type == "LeakyRelu":
-            return np.full(value.channels, _attributes(node).get("alpha", 0.01), np.float32)
+            return np.full(value.channels, attributes(node).get("alpha", 0.01), np.float32)
         slopes = self._constant(node, 1)
         if slopes is None or value.shuffle > 1 or slopes.size not in (1, value.channels):
-            raise _refusal(node, "it takes one slope, or one for each channel")
+            raise refusal(node, "it takes one slope, or one for each channel")
         return np.broadcast_to(slopes.astype(np.float32).reshape(-1), (value.channels,)).copy()
 
     def _addition(self, node: onnx.NodeProto) -> _Value:
@@ -203,7 +204,7 @@ class _Reader:
             layer = _identity(first)
             first = self._append(layer, first.channels)
         if second.channels not in (1, first.channels):
-            raise _refusal(node, f"it adds {second.channels} channels to {first.channels}")
+            raise refusal(node, f"it adds {second.channels} channels to {first.channels}")
         layer["residual"] = second.index
         return first
 
@@ -217,7 +218,7 @@ class _Reader:
         colours = shuffled.channels // factor**2
         fits = other.enlarged == factor and other.channels == colours and other.shuffle == 1
         if layer is None or "residual" in layer or not fits:
-            raise _refusal(
+            raise refusal(
                 node, "after DepthToSpace only a nearest enlargement of the same factor is added"
             )
         residual = other.index
@@ -240,32 +241,32 @@ class _Reader:
         source = self._plain(node)
         scales = self._constant(node, 2)
         if scales is None or scales.shape != (4,):
-            raise _refusal(node, "it needs constant scales of four sides")
+            raise refusal(node, "it needs constant scales of four sides")
         factor = int(scales[3])
         if list(scales) != [1, 1, factor, factor] or not 2 <= factor <= 4:
-            raise _refusal(node, f"its scales are {scales.tolist()}; allowed are 2 to 4 times")
-        options = _attributes(node)
+            raise refusal(node, f"its scales are {scales.tolist()}; allowed are 2 to 4 times")
+        options = attributes(node)
         mode = options.get("mode", b"nearest").decode()
         centres = options.get("coordinate_transformation_mode", b"half_pixel").decode()
         if mode == "nearest":
             rounding = options.get("nearest_mode", b"round_prefer_floor").decode()
             centred = centres == "half_pixel" and rounding.startswith("round_prefer")
             if (centres, rounding) != ("asymmetric", "floor") and not centred:
-                raise _refusal(node, f"its coordinates are {centres}, rounded by {rounding}")
+                raise refusal(node, f"its coordinates are {centres}, rounded by {rounding}")
             return _Value(source.index, source.channels, 1, factor)
         if mode != "linear" or centres not in ("half_pixel", "pytorch_half_pixel"):
-            raise _refusal(node, f"its mode is {mode}, its coordinates are {centres}")
+            raise refusal(node, f"its mode is {mode}, its coordinates are {centres}")
         layer = {"step": "bilinear", "source": source.index, "factor": factor}
         return self._append(layer, source.channels)
 
     def _shuffle(self, node: onnx.NodeProto) -> _Value:
         source = self._plain(node)
-        options = _attributes(node)
+        options = attributes(node)
         factor = int(options["blocksize"])
         if not 2 <= factor <= 4:
-            raise _refusal(node, f"its blocks are {factor} a side; allowed are 2 to 4")
+            raise refusal(node, f"its blocks are {factor} a side; allowed are 2 to 4")
         if options.get("mode", b"DCR") != b"CRD":
-            raise _refusal(node, "its mode is DCR; CRD is what PixelShuffle exports as")
+            raise refusal(node, "its mode is DCR; CRD is what PixelShuffle exports as")
         if self.uses[node.input[0]] > 1:
             # What follows may become a part of the layer, and others read it as it is.
             return self._append(_identity(source), source.channels, shuffle=factor)
@@ -321,28 +322,3 @@ def _identity(value: _Value) -> dict[str, Any]:
         "weights": weights,
         "bias": np.zeros(value.channels, np.float32),
     }
-
-
-def _check_convolution(node: onnx.NodeProto, *, side: int) -> None:
-    options = _attributes(node)
-    same = options.get("auto_pad", b"NOTSET") in (b"SAME_UPPER", b"SAME_LOWER")
-    pads = list(options.get("pads", [0, 0, 0, 0]))
-    if not same and pads != [side // 2] * 4:
-        raise _refusal(node, f"its padding is {pads}; it must keep the size")
-    for name, allowed in (("group", 1), ("strides", [1, 1]), ("dilations", [1, 1])):
-        if options.get(name, allowed) != allowed:
-            raise _refusal(node, f"its {name} is {options[name]}; only {allowed} is run")
-
-
-def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    from onnx import helper
-
-    return {item.name: helper.get_attribute_value(item) for item in node.attribute}
-
-
-def _refusal(node: onnx.NodeProto, reason: str) -> UnsupportedError:
-    name = node.name or (node.output[0] if node.output else "")
-    return UnsupportedError(
-        f"the native engine cannot run the node {name[:80]!r} ({node.op_type}): {reason}; use "
-        "another backend"
-    )

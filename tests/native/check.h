@@ -22,4 +22,5 @@ inline void record(bool holds, const char* text, const char* file, int line) {
 
 void test_geometry();
 void test_kernels();
+void test_network();
 void test_pool();

@@ -3,6 +3,7 @@
 int main() {
     test_geometry();
     test_kernels();
+    test_network();
     test_pool();
     std::printf("%d checks, %d failed\n", check::checks, check::failures);
     return check::failures == 0 ? 0 : 1;

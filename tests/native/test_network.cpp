@@ -1,0 +1,185 @@
+// Networks on frames in buffers of the exact size, so that a read or write beyond them is seen, and
+// descriptions that are wrong. What networks should compute is tested from Python.
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "check.h"
+#include "cpu/kernels.h"
+#include "nn/run.h"
+
+namespace {
+
+using rrt::FrameView;
+using rrt::Index;
+using rrt::Sample;
+using rrt::nn::Activation;
+using rrt::nn::Description;
+using rrt::nn::Layer;
+using rrt::nn::Model;
+using rrt::nn::Options;
+using rrt::nn::Shape;
+using rrt::nn::Step;
+
+std::mt19937 random_bits(11);
+
+float random_float(float low, float high) {
+    return std::uniform_real_distribution<float>(low, high)(random_bits);
+}
+
+int random_int(int low, int high) {
+    return std::uniform_int_distribution<int>(low, high)(random_bits);
+}
+
+Layer convolution(int source, int inputs, int outputs, int taps) {
+    Layer layer;
+    layer.source = source;
+    layer.outputs = outputs;
+    layer.taps = taps;
+    const float reach = 1.0f / std::sqrt(static_cast<float>(inputs * taps * taps));
+    for (int i = 0; i < outputs * inputs * taps * taps; ++i) {
+        layer.weights.push_back(random_float(-reach, reach));
+    }
+    for (int i = 0; i < outputs; ++i) layer.bias.push_back(random_float(-0.1f, 0.1f));
+    return layer;
+}
+
+/// Convolutions, a residual over some of them, an enlargement, an output of few channels.
+Description network(int channels, int width, int shuffle, bool enlarges) {
+    Description made;
+    made.channels = channels;
+    made.shuffle = shuffle;
+    made.layers.push_back(convolution(0, channels, width, 3));
+    made.layers.back().activation = Activation::relu;
+    made.layers.push_back(convolution(1, width, width, 3));
+    made.layers.back().activation = Activation::leaky;
+    made.layers.back().slopes.assign(static_cast<std::size_t>(width), 0.1f);
+    made.layers.push_back(convolution(2, width, width, 1));
+    made.layers.back().residual = 1;
+    if (enlarges) {
+        Layer layer;
+        layer.step = Step::bilinear;
+        layer.source = 3;
+        layer.factor = 2;
+        made.layers.push_back(layer);
+    }
+    const int source = static_cast<int>(made.layers.size());
+    const int outputs = channels * shuffle * shuffle;
+    made.layers.push_back(convolution(source, width, outputs, 3));
+    return made;
+}
+
+std::vector<float> random_frame(Index size) {
+    std::vector<float> frame;
+    for (Index i = 0; i < size; ++i) frame.push_back(random_float(0.0f, 1.0f));
+    frame.shrink_to_fit();
+    return frame;
+}
+
+FrameView view_of(std::vector<float>& samples, Index height, Index width, int channels) {
+    return {samples.data(), Sample::f32, height, width, channels, width * channels, channels, 1};
+}
+
+void compare(const std::vector<float>& a, const std::vector<float>& b, float most) {
+    float off = 0.0f;
+    for (std::size_t i = 0; i < a.size(); ++i) off = std::max(off, std::abs(a[i] - b[i]));
+    CHECK(off <= most);
+}
+
+void same_everywhere(const Description& description, Index height, Index width) {
+    std::vector<Shape> shapes;
+    CHECK(find_fault(description, shapes).empty());
+    std::vector<float> frame = random_frame(height * width * description.channels);
+    std::vector<float> portable;
+    for (const rrt::cpu::Kernels* candidate : rrt::cpu::available_kernels()) {
+        CHECK(rrt::cpu::select_kernels(candidate->name));
+        for (const bool bf16 : {false, true}) {
+            if (bf16 && !rrt::nn::has_bf16()) continue;
+            const Model model(description, shapes, Options{true, bf16});
+            const Index scale = model.scale();
+            std::vector<float> expected;
+            for (const Index band : {Index{0}, Index{1}, Index{7}}) {
+                std::vector<float> out(frame.size() * static_cast<std::size_t>(scale * scale));
+                const rrt::nn::Job job{
+                    view_of(out, height * scale, width * scale, description.channels),
+                    view_of(frame, height, width, description.channels), 1.0f};
+                CHECK(run(model, job, 3, band));
+                if (expected.empty()) expected = out;
+                CHECK(out == expected);
+            }
+            if (portable.empty()) portable = expected;
+            compare(expected, portable, bf16 ? 0.05f : 1e-5f);
+        }
+    }
+}
+
+/// Numbers that a file could hold: each is refused with words, or runs.
+void check_random_descriptions() {
+    int runs = 0;
+    for (int i = 0; i < 300; ++i) {
+        Description description = network(random_int(1, 4), 5, 1, random_int(0, 1) == 1);
+        Layer& layer = description.layers[static_cast<std::size_t>(
+            random_int(0, static_cast<int>(description.layers.size()) - 1))];
+        switch (random_int(0, 6)) {
+            case 0:
+                layer.source = random_int(-2, 6);
+                break;
+            case 1:
+                layer.residual = random_int(-2, 6);
+                break;
+            case 2:
+                layer.outputs = random_int(-1, 2000);
+                break;
+            case 3:
+                layer.taps = random_int(0, 5);
+                break;
+            case 4:
+                layer.weights.resize(static_cast<std::size_t>(random_int(0, 300)));
+                break;
+            case 5:
+                layer.factor = random_int(0, 9);
+                layer.step = Step::nearest;
+                break;
+            default:
+                description.shuffle = random_int(-1, 6);
+        }
+        std::vector<Shape> shapes;
+        if (!find_fault(description, shapes).empty()) continue;
+        same_everywhere(description, random_int(1, 9), random_int(1, 30));
+        ++runs;
+    }
+    CHECK(runs > 0);
+}
+
+void check_non_finite() {
+    const Description description = network(1, 16, 2, false);
+    std::vector<Shape> shapes;
+    CHECK(find_fault(description, shapes).empty());
+    const Model model(description, shapes, Options{});
+    std::vector<float> frame = random_frame(20 * 30);
+    std::vector<float> out(4 * frame.size());
+    const rrt::nn::Job job{view_of(out, 40, 60, 1), view_of(frame, 20, 30, 1), 1.0f};
+    CHECK(run(model, job, 2, 0));
+    frame[300] = std::nanf("");
+    CHECK(!run(model, job, 2, 0));
+    frame[300] = 0.5f;
+    CHECK(run(model, job, 2, 0));
+}
+
+}  // namespace
+
+void test_network() {
+    for (const int channels : {1, 3, 4}) {
+        for (const int width : {4, 16, 35}) {
+            for (const int shuffle : {1, 2, 3}) {
+                same_everywhere(network(channels, width, shuffle, shuffle == 2), 21, 67);
+            }
+        }
+    }
+    same_everywhere(network(1, 16, 2, false), 1, 1);
+    same_everywhere(network(1, 16, 2, false), 3, 1500);
+    same_everywhere(network(1, 16, 2, true), 70, 2);
+    check_random_descriptions();
+    check_non_finite();
+}
