@@ -39,6 +39,7 @@ bench: export RESTORE_RT_RESULTS = $(RESULTS)
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/frame.py
+	$(BIN)/python benchmarks/native.py
 	$(BIN)/python benchmarks/clip.py
 	@if [ -n "$$RESTORE_RT_DATA" ]; then $(BIN)/python benchmarks/models.py; \
 	else echo "models: skipped, RESTORE_RT_DATA names no folder of test images"; fi

@@ -73,7 +73,7 @@ def _steps(height: int, width: int, threads: int) -> dict[str, Step]:
     """Return what is compared, each verified against ONNX Runtime."""
     model = onnx.load(zoo.path_of(MODEL))
     frame = _frame(height, width)
-    restorer = restore_rt.load(MODEL, threads=threads)
+    restorer = restore_rt.load(MODEL, backend="onnxruntime", threads=threads)
     scale = restorer.scale
     expected = np.empty((scale * height, scale * width), np.uint8)
     steps: dict[str, Step] = {"onnxruntime": lambda: restorer(frame, out=expected)}
