@@ -18,8 +18,6 @@
 #define RRT_APART __attribute__((noinline))
 #ifdef __clang__
 #define RRT_UNROLL _Pragma("clang loop unroll(full)")
-#define RRT_UNROLL_4 _Pragma("clang loop unroll_count(4)")
 #else
 #define RRT_UNROLL _Pragma("GCC unroll 64")
-#define RRT_UNROLL_4 _Pragma("GCC unroll 4")
 #endif

@@ -12,7 +12,8 @@ constexpr Index kPointStep = Index{kGroup} * kBlock;
 constexpr Index kBlockStep = kPoints * kPointStep;
 
 /// Points lie as [input block][point][tile][channel], products as [point][tile][channel].
-template <int tiles, int vectors>
+/// `whole` is for inputs that fill their blocks.
+template <int tiles, int vectors, bool whole>
 RRT_APART void products(const float* points, const Filter& filter, const float* const* weights,
                         float* const* out) {
     const Index point_weights = Index{filter.input_blocks()} * kBlock * kBlock;
@@ -26,24 +27,28 @@ RRT_APART void products(const float* points, const Filter& filter, const float* 
         const float* at[vectors];
         for (int v = 0; v < vectors; ++v) at[v] = weights[v] + point * point_weights;
         const float* block = points + point * kPointStep;
-        for (int left = filter.inputs; left > 0; left -= kBlock, block += kBlockStep) {
-            const int inputs = left < kBlock ? left : kBlock;
-            RRT_UNROLL_4
-            for (int c = 0; c < inputs; ++c) {
-                Vec weight[vectors];
+        const auto take = [&](int c) __attribute__((always_inline)) {
+            Vec weight[vectors];
+            RRT_UNROLL
+            for (int v = 0; v < vectors; ++v) {
+                weight[v] = load(at[v]);
+                at[v] += kBlock;
+            }
+            RRT_UNROLL
+            for (int t = 0; t < tiles; ++t) {
+                const Vec value = spread(block[t * kBlock + c]);
                 RRT_UNROLL
                 for (int v = 0; v < vectors; ++v) {
-                    weight[v] = load(at[v]);
-                    at[v] += kBlock;
+                    sums[v][t] = multiply_add(value, weight[v], sums[v][t]);
                 }
+            }
+        };
+        for (int left = filter.inputs; left > 0; left -= kBlock, block += kBlockStep) {
+            if (whole) {
                 RRT_UNROLL
-                for (int t = 0; t < tiles; ++t) {
-                    const Vec value = spread(block[t * kBlock + c]);
-                    RRT_UNROLL
-                    for (int v = 0; v < vectors; ++v) {
-                        sums[v][t] = multiply_add(value, weight[v], sums[v][t]);
-                    }
-                }
+                for (int c = 0; c < kBlock; ++c) take(c);
+            } else {
+                for (int c = 0; c < (left < kBlock ? left : kBlock); ++c) take(c);
             }
         }
         RRT_UNROLL
@@ -59,7 +64,12 @@ RRT_APART void products(const float* points, const Filter& filter, const float* 
 template <int tiles, int vectors>
 void products_of(int count, const float* points, const Filter& filter, const float* const* weights,
                  float* const* out) {
-    if (count == tiles) return products<tiles, vectors>(points, filter, weights, out);
+    if (count == tiles) {
+        if (filter.inputs % kBlock == 0) {
+            return products<tiles, vectors, true>(points, filter, weights, out);
+        }
+        return products<tiles, vectors, false>(points, filter, weights, out);
+    }
     if constexpr (tiles > 1) products_of<tiles - 1, vectors>(count, points, filter, weights, out);
 }
 

@@ -13,6 +13,8 @@ constexpr Index kLeastMargin = kTile;
 // Right of a strip four tiles that are made at once may end so much late, and vectors read whole
 // blocks of thin pixels.
 constexpr Index kSlack = 4 * kTile;
+// Whole groups of tiles, so that no products work on few of them.
+constexpr Index kStep = 12 * kTile;
 // Rows should not lie a power of two apart, or they would fall on the same cache lines.
 constexpr Index kLine = 16;
 
@@ -39,7 +41,7 @@ Strips divide(const Model& model, Index frame_width) {
     const Index whole = frame_width + delay;
     const Index most = std::max(least, kRingBytes / bytes);
     const Index count = (whole + most - 1) / most;
-    const Index width = round_up_to(std::max(least, (whole + count - 1) / count), kTile);
+    const Index width = round_up_to(std::max(least, (whole + count - 1) / count), kStep);
     return {width, (whole + width - 1) / width};
 }
 
