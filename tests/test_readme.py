@@ -27,8 +27,16 @@ def test_speed_of_a_frame() -> None:
 
 def test_speed_of_the_command() -> None:
     figures = results("clip")
-    assert f"{figures['frames_per_second']['median']:.1f} frames/s" in README
+    for rates in figures["frames_per_second"].values():
+        assert f"{rates['median']:.1f} frames/s" in README
     assert f"bottleneck is the {figures['median_run']['bottleneck']}" in README
+
+
+def test_speed_of_the_engines() -> None:
+    columns = ("native fp32", "native bf16", "onnxruntime", "openvino fp32", "openvino bf16")
+    for case in results("native")["cases"]:
+        times = [f"{case['milliseconds'][name]['median']:.2f}" for name in columns]
+        assert f"| {case['size']} | {case['threads']} | {' | '.join(times)} |" in README
 
 
 def test_speed_of_the_import() -> None:
