@@ -19,6 +19,7 @@ test: $(VENV)/.dev
 
 test-native: $(VENV)/.dev
 	$(MAKE) -C tests/native run PYTHON=$(abspath $(BIN))/python
+	$(MAKE) -C tests/native threads
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
