@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.errors import InputError, NonFiniteError
 
-__all__ = ["ChromaSiting", "Planes", "as_frame", "bleed_colour", "is_on_gpu", "not_finite"]
+__all__ = [
+    "ChromaSiting",
+    "Planes",
+    "as_frame",
+    "bleed_colour",
+    "check_planes",
+    "chroma_phase_of",
+    "is_on_gpu",
+    "not_finite",
+]
 
 ChromaSiting = Literal["left", "center", "topleft"]
 
@@ -46,30 +55,7 @@ class Planes:
 
     def __post_init__(self) -> None:
         """Check that the planes belong together."""
-        if not 8 <= self.bit_depth <= 16:
-            raise InputError(f"bit_depth is {self.bit_depth}; allowed are 8 to 16")
-        if self.siting not in _PHASES:
-            raise InputError(f"siting is {self.siting!r}; allowed are {', '.join(_PHASES)}")
-        dtype = np.uint8 if self.bit_depth == 8 else np.uint16
-        if self.y.ndim != 2 or 0 in self.y.shape:
-            raise InputError(f"y has shape {self.y.shape}; it must be (H, W), neither of them 0")
-        if (self.cb is None) != (self.cr is None):
-            raise InputError("one of cb and cr is None; give both or neither")
-        for name, plane in (("y", self.y), ("cb", self.cb), ("cr", self.cr)):
-            if plane is not None and plane.dtype != dtype:
-                raise InputError(
-                    f"{name} is {plane.dtype}; at bit_depth {self.bit_depth} it must be "
-                    f"{np.dtype(dtype)}"
-                )
-        if self.cb is not None and self.cr is not None:
-            height, width = self.y.shape
-            half = (-(-height // 2), -(-width // 2))
-            allowed = {(height, width): "4:4:4", (height, half[1]): "4:2:2", half: "4:2:0"}
-            if self.cb.shape != self.cr.shape or self.cb.shape not in allowed:
-                raise InputError(
-                    f"cb {self.cb.shape} and cr {self.cr.shape} do not fit y {self.y.shape}; "
-                    f"allowed are {', '.join(f'{s} ({n})' for s, n in allowed.items())}"
-                )
+        check_planes(self)
 
     @property
     def peak(self) -> int:
@@ -83,13 +69,7 @@ class Planes:
         A chroma sample ``j`` of a plane that is enlarged by ``s`` comes from position
         ``(j + phase) / s - phase`` of the source plane.
         """
-        vertical, horizontal = _PHASES[self.siting]
-        if self.cb is None:
-            return 0.5, 0.5
-        return (
-            vertical if self.cb.shape[0] != self.y.shape[0] else 0.5,
-            horizontal if self.cb.shape[1] != self.y.shape[1] else 0.5,
-        )
+        return chroma_phase_of(self)
 
     def empty_like(self, scale: int) -> Planes:
         """Return uninitialised planes for this frame enlarged ``scale`` times."""
@@ -134,6 +114,60 @@ class Planes:
             height if self.cb.shape[0] == self.y.shape[0] else -(-height // 2),
             width if self.cb.shape[1] == self.y.shape[1] else -(-width // 2),
         )
+
+
+class _AnyPlanes(Protocol):
+    """Planes in whatever memory."""
+
+    @property
+    def y(self) -> Any: ...
+    @property
+    def cb(self) -> Any: ...
+    @property
+    def cr(self) -> Any: ...
+    @property
+    def bit_depth(self) -> int: ...
+    @property
+    def siting(self) -> ChromaSiting: ...
+
+
+def check_planes(planes: _AnyPlanes) -> None:
+    """Raise ``InputError`` unless planes, in whatever memory, belong together; see ``Planes``."""
+    if not 8 <= planes.bit_depth <= 16:
+        raise InputError(f"bit_depth is {planes.bit_depth}; allowed are 8 to 16")
+    if planes.siting not in _PHASES:
+        raise InputError(f"siting is {planes.siting!r}; allowed are {', '.join(_PHASES)}")
+    dtype = np.uint8 if planes.bit_depth == 8 else np.uint16
+    if planes.y.ndim != 2 or 0 in planes.y.shape:
+        raise InputError(f"y has shape {planes.y.shape}; it must be (H, W), neither of them 0")
+    if (planes.cb is None) != (planes.cr is None):
+        raise InputError("one of cb and cr is None; give both or neither")
+    for name, plane in (("y", planes.y), ("cb", planes.cb), ("cr", planes.cr)):
+        if plane is not None and plane.dtype != dtype:
+            raise InputError(
+                f"{name} is {plane.dtype}; at bit_depth {planes.bit_depth} it must be "
+                f"{np.dtype(dtype)}"
+            )
+    if planes.cb is not None and planes.cr is not None:
+        height, width = planes.y.shape
+        half = (-(-height // 2), -(-width // 2))
+        allowed = {(height, width): "4:4:4", (height, half[1]): "4:2:2", half: "4:2:0"}
+        if planes.cb.shape != planes.cr.shape or planes.cb.shape not in allowed:
+            raise InputError(
+                f"cb {planes.cb.shape} and cr {planes.cr.shape} do not fit y {planes.y.shape}; "
+                f"allowed are {', '.join(f'{s} ({n})' for s, n in allowed.items())}"
+            )
+
+
+def chroma_phase_of(planes: _AnyPlanes) -> tuple[float, float]:
+    """Return the vertical and horizontal phase of chroma; see ``Planes.chroma_phase``."""
+    if planes.cb is None:
+        return 0.5, 0.5
+    vertical, horizontal = _PHASES[planes.siting]
+    return (
+        vertical if planes.cb.shape[0] != planes.y.shape[0] else 0.5,
+        horizontal if planes.cb.shape[1] != planes.y.shape[1] else 0.5,
+    )
 
 
 def as_frame(frame: object) -> NDArray[Any]:

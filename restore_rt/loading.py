@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from restore_rt.backends import BACKENDS, PROVIDERS, MissingBackendError, open_backend
+from restore_rt.backends import BACKENDS, PROVIDERS
 from restore_rt.errors import InputError, ModelError
 from restore_rt.manifest import Manifest, check_intact, read_manifest
 from restore_rt.modelfile import find_model, read_model
-from restore_rt.restorer import FrameNetwork, Restorer
-from restore_rt.tiled import TiledNetwork
+from restore_rt.opening import Runner, open_restorer, restorer_on
+from restore_rt.progress import Progress, silent
+from restore_rt.restorer import Restorer
 from restore_rt.tiling import SharedSizes, TileSizes
-from restore_rt.whole import WholeNetwork
 
 if TYPE_CHECKING:
     import onnx
 
-    from restore_rt.gpu.lane import Lane
 
 __all__ = ["available_threads", "load", "thread_count"]
 
@@ -30,14 +27,6 @@ Precision = Literal["fp32", "fp16", "bf16"]
 
 # What the kernels take.
 _MOST_THREADS = 256
-
-
-# Gets what takes long, and gives a context of what is told how many steps were done.
-Progress = Callable[[str], AbstractContextManager[Callable[[int], None]]]
-
-
-def _silent(label: str) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda count: None)
 
 
 @dataclass(frozen=True)
@@ -59,19 +48,6 @@ class _Tiling:
             batch=self.batch,
             fixed=(height, width),
         )
-
-
-@dataclass(frozen=True)
-class _Runner:
-    """What the caller asks of what runs the network."""
-
-    threads: int
-    backend: str
-    precision: str | None
-    device: int
-    memory_limit: int | None
-    allow_cpu_nodes: bool
-    progress: Progress
 
 
 def load(
@@ -179,14 +155,14 @@ def load(
                     f"{name} is for GPUs, and provider is 'cpu': leave one of them out"
                 )
     threads = thread_count(threads)
-    runner = _Runner(
+    runner = Runner(
         threads=threads,
         backend=backend,
         precision=precision,
         device=device,
         memory_limit=memory_limit,
         allow_cpu_nodes=allow_cpu_nodes,
-        progress=progress or _silent,
+        progress=progress or silent,
     )
     tiling = _Tiling(tile, overlap, feather, batch)
     path = find_model(model)
@@ -208,7 +184,7 @@ def load(
     sizes = tiling.sizes(manifest, takes.height, takes.width)
 
     def open_on(chosen: str) -> Restorer:
-        return _open(converted, network, manifest, chosen, SharedSizes(sizes), runner)
+        return open_restorer(converted, network, manifest, chosen, SharedSizes(sizes), runner)
 
     if provider != "auto":
         return open_on(provider)
@@ -217,91 +193,12 @@ def load(
     )
 
 
-def _open(
-    network: onnx.ModelProto,
-    original: onnx.ModelProto,
-    manifest: Manifest,
-    provider: str,
-    sizes: SharedSizes,
-    runner: _Runner,
-) -> Restorer:
-    if provider == "cpu":
-        open_network = _on_cpu(network, manifest, sizes, runner)
-        return Restorer(open_network, manifest, sizes=sizes, threads=runner.threads)
-
-    from restore_rt.gpu.opening import open_lane
-
-    lane = open_lane(
-        network,
-        manifest,
-        original=original,
-        provider=provider,
-        device=runner.device,
-        sizes=sizes,
-        threads=runner.threads,
-        memory_limit=runner.memory_limit,
-        progress=runner.progress,
-        allow_cpu_nodes=runner.allow_cpu_nodes,
-    )
-    return _restorer_on(lane, manifest, provider, sizes, runner)
-
-
-def _on_cpu(
-    network: onnx.ModelProto, manifest: Manifest, sizes: SharedSizes, runner: _Runner
-) -> Callable[[int], FrameNetwork]:
-    """Return what opens the network: in the native engine, or in ONNX Runtime."""
-    from restore_rt.backends.native import UnsupportedError, open_native
-
-    why = ""
-    if runner.backend != "onnxruntime":
-        precision: Literal["fp32", "bf16"] = "bf16" if runner.precision == "bf16" else "fp32"
-        try:
-            native = open_native(network, precision=precision)
-        except UnsupportedError as error:
-            if runner.backend == "native" or precision == "bf16":
-                raise
-            why = str(error)
-        else:
-            made = (native.scale, native.colours)
-            if made != (manifest.scale, manifest.channels):
-                raise ModelError(
-                    f"{manifest.name} enlarges {made[0]} times and gives {made[1]} channels, and "
-                    f"by its manifest it would be {manifest.scale} and {manifest.channels}: the "
-                    "file is damaged; export it again"
-                )
-            return lambda threads: WholeNetwork(native, manifest, threads=threads)
-
-    def open_tiled(threads: int) -> FrameNetwork:
-        try:
-            backend = open_backend(network, threads=threads)
-        except MissingBackendError as error:
-            raise MissingBackendError(f"{error}{f' ({why})' if why else ''}") from error
-        return TiledNetwork(backend, manifest, sizes=sizes, threads=threads)
-
-    return open_tiled
-
-
-def _restorer_on(
-    lane: Lane, manifest: Manifest, provider: str, sizes: SharedSizes, runner: _Runner
-) -> Restorer:
-    from restore_rt.gpu.network import GpuNetwork
-
-    return Restorer(
-        lambda threads: GpuNetwork(lane, threads=threads),
-        manifest,
-        sizes=sizes,
-        threads=runner.threads,
-        provider=provider,
-        lane=lane,
-    )
-
-
 def _load_engine(
     path: Path,
     provider: str,
     precision: str | None,
     tiling: _Tiling,
-    runner: _Runner,
+    runner: Runner,
     *,
     scale: int | None,
     colour: str | None,
@@ -338,7 +235,7 @@ def _load_engine(
     lane = open_engine_lane(
         path, manifest, device=runner.device, sizes=sizes, memory_limit=runner.memory_limit
     )
-    return _restorer_on(lane, manifest, "tensorrt", sizes, runner)
+    return restorer_on(lane, manifest, "tensorrt", sizes, runner)
 
 
 def _converted(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +11,7 @@ import numpy as np
 
 from restore_rt.errors import BackendError, InputError
 from restore_rt.manifest import read_manifest
+from restore_rt.progress import Progress, silent
 
 if TYPE_CHECKING:
     import onnx
@@ -26,10 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DEVICE_PROVIDERS",
     "DeviceBackend",
-    "Progress",
     "missing_for",
     "open_device_backend",
-    "silent",
 ]
 
 DEVICE_PROVIDERS = ("cuda", "tensorrt")
@@ -37,9 +34,6 @@ DEVICE_PROVIDERS = ("cuda", "tensorrt")
 # Lets ONNX Runtime record CUDA graphs. It does so in a way that fails when any other thread of the
 # process takes memory of the GPU meanwhile, so that is not for everyone.
 GRAPHS = "RESTORE_RT_ORT_GRAPHS"
-
-# Gets what is done, and gives a context of what is told how many steps were done.
-Progress = Callable[[str], AbstractContextManager[Callable[[int], None]]]
 
 
 class DeviceBackend(Protocol):
@@ -112,11 +106,6 @@ class DeviceBackend(Protocol):
 
     def close(self) -> None:
         """Wait for the stream and release what the backend holds; closing twice is fine."""
-
-
-def silent(label: str) -> AbstractContextManager[Callable[[int], None]]:
-    """Show no progress."""
-    return nullcontext(lambda count: None)
 
 
 def open_device_backend(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from restore_rt.backends import OutOfMemoryError
-from restore_rt.backends.device import Progress
 from restore_rt.engine import (
     EngineError,
     Gpu,
@@ -28,6 +27,7 @@ from restore_rt.engine.building.timing import read_timing_cache, write_timing_ca
 from restore_rt.engine.cache import engine_path, make_folder, one_builder, timing_path
 from restore_rt.engine.pair import write_engine
 from restore_rt.errors import BackendError, InputError
+from restore_rt.progress import Progress
 
 if TYPE_CHECKING:
     from restore_rt.engine.api import Engine, Runtime

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore_rt.backends import inputs_of
-from restore_rt.backends.device import Progress, silent
 from restore_rt.backends.onnxruntime import Sessions, Shape
 from restore_rt.backends.onnxruntime_gpu import PROVIDER_NAMES, import_onnxruntime_gpu
 from restore_rt.backends.tiles import check_arrays, tile_dtype
 from restore_rt.engine.cache import make_folder
 from restore_rt.errors import BackendError
 from restore_rt.modelfile.precision import precision_of
+from restore_rt.progress import Progress, silent
 
 if TYPE_CHECKING:
     import onnx

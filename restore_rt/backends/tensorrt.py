@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from restore_rt.backends import OutOfMemoryError
-from restore_rt.backends.device import Progress, silent
 from restore_rt.backends.engine_share import (
     EngineShare,
     FileShare,
@@ -23,6 +22,7 @@ from restore_rt.engine.building.messages import explain, log_of
 from restore_rt.engine.building.network import network_of
 from restore_rt.errors import BackendError
 from restore_rt.manifest import Manifest
+from restore_rt.progress import Progress, silent
 
 if TYPE_CHECKING:
     import onnx

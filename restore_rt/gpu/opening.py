@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restore_rt.backends.device import DeviceBackend, Progress, missing_for, open_device_backend
+from restore_rt.backends.device import DeviceBackend, missing_for, open_device_backend
 from restore_rt.backends.parity import check_parity
 from restore_rt.errors import BackendError
 from restore_rt.gpu.pieces import missing_pieces
 from restore_rt.manifest import Manifest, read_manifest
 from restore_rt.modelfile.precision import widen
+from restore_rt.progress import Progress
 from restore_rt.tiling import SharedSizes
 
 if TYPE_CHECKING:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from restore_rt.errors import InputError
-from restore_rt.frames import ChromaSiting
+from restore_rt.frames import ChromaSiting, check_planes, chroma_phase_of
 from restore_rt.gpu.array import DeviceArray
 from restore_rt.gpu.driver import Stream
 
 __all__ = ["DevicePlanes"]
-
-_PHASES = {"left": (0.5, 0.25), "center": (0.5, 0.5), "topleft": (0.25, 0.25)}
 
 
 class DevicePlanes:
@@ -120,13 +114,7 @@ class DevicePlanes:
     @property
     def chroma_phase(self) -> tuple[float, float]:
         """Vertical and horizontal phase of chroma, as of ``restore_rt.frames.Planes``."""
-        if self.cb is None:
-            return 0.5, 0.5
-        vertical, horizontal = _PHASES[self.siting]
-        return (
-            vertical if self.cb.shape[0] != self.y.shape[0] else 0.5,
-            horizontal if self.cb.shape[1] != self.y.shape[1] else 0.5,
-        )
+        return chroma_phase_of(self)
 
     def wait_on(self, stream: Stream) -> None:
         """Let what is queued on a stream from here on wait for the contents.
@@ -144,42 +132,18 @@ class DevicePlanes:
             stream.wait(event)
 
     def _check(self) -> None:
-        if not 8 <= self.bit_depth <= 16:
-            raise InputError(f"bit_depth is {self.bit_depth}; allowed are 8 to 16")
-        if self.siting not in _PHASES:
-            raise InputError(f"siting is {self.siting!r}; allowed are {', '.join(_PHASES)}")
+        check_planes(self)
         if not 0 <= self.shift <= 16 - self.bit_depth or (self.shift and self.bit_depth == 8):
             raise InputError(
                 f"shift is {self.shift}; with a bit_depth of {self.bit_depth} allowed are 0 to "
                 f"{0 if self.bit_depth == 8 else 16 - self.bit_depth}"
             )
-        dtype: np.dtype[Any] = np.dtype(np.uint8 if self.bit_depth == 8 else np.uint16)
-        if self.y.ndim != 2 or 0 in self.y.shape:
-            raise InputError(f"y has shape {self.y.shape}; it must be (H, W), neither of them 0")
-        if (self.cb is None) != (self.cr is None):
-            raise InputError("one of cb and cr is None; give both or neither")
-        for name, plane in (("y", self.y), ("cb", self.cb), ("cr", self.cr)):
-            if plane is None:
-                continue
-            if plane.dtype != dtype:
+        for array in self.chroma:
+            if array.device is not self.y.device:
                 raise InputError(
-                    f"{name} is {plane.dtype}; at bit_depth {self.bit_depth} it must be {dtype}"
-                )
-            if plane.device is not self.y.device:
-                raise InputError(
-                    f"{name} lies on {plane.device!r} and y on {self.y.device!r}; both must be on "
+                    f"chroma lies on {array.device!r} and y on {self.y.device!r}; both must be on "
                     "the same"
                 )
-        if self.cb is None or self.cr is None:
-            return
-        height, width = self.y.shape
-        half = (-(-height // 2), -(-width // 2))
-        allowed = {(height, width): "4:4:4", (height, half[1]): "4:2:2", half: "4:2:0"}
-        if self.cb.shape != self.cr.shape or self.cb.shape not in allowed:
-            raise InputError(
-                f"cb {self.cb.shape} and cr {self.cr.shape} do not fit y {self.y.shape}; "
-                f"allowed are {', '.join(f'{s} ({n})' for s, n in allowed.items())}"
-            )
 
 
 def _taken(plane: object) -> DeviceArray:

@@ -10,7 +10,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from restore_rt import __version__
-from restore_rt.backends.device import Progress, silent
 from restore_rt.engine import Library, Profile, Sidecar, find_gpu, open_library, sidecar_path
 from restore_rt.engine.building.builder import build_plan
 from restore_rt.engine.building.network import Network, read_network
@@ -23,6 +22,7 @@ from restore_rt.engine.building.timing import (
 from restore_rt.engine.pair import SUFFIX, check_pair_target, write_engine
 from restore_rt.errors import InputError
 from restore_rt.modelfile import find_model
+from restore_rt.progress import Progress, silent
 
 __all__ = ["Built", "Compiled", "build_engine", "compile_network"]
 

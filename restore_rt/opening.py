@@ -1,0 +1,138 @@
+"""A network that was read becomes a Restorer: on the CPU or a GPU, in the backend that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from restore_rt.backends import MissingBackendError, open_backend
+from restore_rt.errors import ModelError
+from restore_rt.manifest import Manifest
+from restore_rt.progress import Progress
+from restore_rt.restorer import FrameNetwork, Restorer
+from restore_rt.tiled import TiledNetwork
+from restore_rt.tiling import SharedSizes
+from restore_rt.whole import WholeNetwork
+
+if TYPE_CHECKING:
+    import onnx
+
+    from restore_rt.gpu.lane import Lane
+
+__all__ = ["Runner", "open_restorer", "restorer_on"]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """What the caller asks of what runs the network; fields are as ``restore_rt.load`` has them."""
+
+    threads: int
+    backend: str
+    precision: str | None
+    device: int
+    memory_limit: int | None
+    allow_cpu_nodes: bool
+    progress: Progress
+
+
+def open_restorer(
+    network: onnx.ModelProto,
+    original: onnx.ModelProto,
+    manifest: Manifest,
+    provider: str,
+    sizes: SharedSizes,
+    runner: Runner,
+) -> Restorer:
+    """Open a network on a provider.
+
+    Parameters
+    ----------
+    network, manifest
+        In the precision that is asked for, and what it is.
+    original
+        As it was read.
+    provider
+        ``"cpu"``, ``"cuda"`` or ``"tensorrt"``.
+    sizes
+        Of the tiles, where there are any.
+    runner
+        All else that is asked for.
+
+    Raises
+    ------
+    ModelError
+        The network is not what its manifest says.
+    BackendError
+        What should run it is missing or refuses it.
+    """
+    if provider == "cpu":
+        open_network = _on_cpu(network, manifest, sizes, runner)
+        return Restorer(open_network, manifest, sizes=sizes, threads=runner.threads)
+
+    from restore_rt.gpu.opening import open_lane
+
+    lane = open_lane(
+        network,
+        manifest,
+        original=original,
+        provider=provider,
+        device=runner.device,
+        sizes=sizes,
+        threads=runner.threads,
+        memory_limit=runner.memory_limit,
+        progress=runner.progress,
+        allow_cpu_nodes=runner.allow_cpu_nodes,
+    )
+    return restorer_on(lane, manifest, provider, sizes, runner)
+
+
+def _on_cpu(
+    network: onnx.ModelProto, manifest: Manifest, sizes: SharedSizes, runner: Runner
+) -> Callable[[int], FrameNetwork]:
+    """Return what opens the network: in the native engine, or in ONNX Runtime."""
+    from restore_rt.backends.native import UnsupportedError, open_native
+
+    why = ""
+    if runner.backend != "onnxruntime":
+        precision: Literal["fp32", "bf16"] = "bf16" if runner.precision == "bf16" else "fp32"
+        try:
+            native = open_native(network, precision=precision)
+        except UnsupportedError as error:
+            if runner.backend == "native" or precision == "bf16":
+                raise
+            why = str(error)
+        else:
+            made = (native.scale, native.colours)
+            if made != (manifest.scale, manifest.channels):
+                raise ModelError(
+                    f"{manifest.name} enlarges {made[0]} times and gives {made[1]} channels, and "
+                    f"by its manifest it would be {manifest.scale} and {manifest.channels}: the "
+                    "file is damaged; export it again"
+                )
+            return lambda threads: WholeNetwork(native, manifest, threads=threads)
+
+    def open_tiled(threads: int) -> FrameNetwork:
+        try:
+            backend = open_backend(network, threads=threads)
+        except MissingBackendError as error:
+            raise MissingBackendError(f"{error}{f' ({why})' if why else ''}") from error
+        return TiledNetwork(backend, manifest, sizes=sizes, threads=threads)
+
+    return open_tiled
+
+
+def restorer_on(
+    lane: Lane, manifest: Manifest, provider: str, sizes: SharedSizes, runner: Runner
+) -> Restorer:
+    """Return a Restorer for what is open on a GPU."""
+    from restore_rt.gpu.network import GpuNetwork
+
+    return Restorer(
+        lambda threads: GpuNetwork(lane, threads=threads),
+        manifest,
+        sizes=sizes,
+        threads=runner.threads,
+        provider=provider,
+        lane=lane,
+    )
