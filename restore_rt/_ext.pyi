@@ -226,6 +226,12 @@ class Network:
         and may have a ``residual``, a value that is added, and an ``activation``: ``"none"``,
         ``"relu"``, ``"leaky"`` with ``slopes`` for each channel, or ``"clip"`` with ``low`` and
         ``high``.
+
+        In int8: ``"quantise"`` makes bytes of floats by ``result``, a scale and a zero point, and
+        ``"dequantise"`` floats of bytes. A convolution of bytes has ``scales``, one for each
+        output, and ``weights`` that are whole numbers from -128 to 127; it may round what it sums
+        to a ``result``, and keep that in ``bytes`` (True), to which ``"relu"`` alone is applied and
+        nothing added.
     channels
         Of the frame: 1, 3 or 4.
     shuffle
@@ -234,6 +240,8 @@ class Network:
         ``"fp32"``, or ``"bf16"`` where ``has_bf16()``.
     winograd
         False computes all convolutions as they are written, for tests.
+    vnni
+        False multiplies bytes without ``has_vnni()``, for tests; the result is the same.
     """
 
     def __init__(
@@ -244,6 +252,7 @@ class Network:
         shuffle: SupportsIndex = 1,
         precision: str = "fp32",
         winograd: bool = True,
+        vnni: bool = True,
     ) -> None: ...
     @property
     def channels(self) -> int: ...
@@ -289,6 +298,9 @@ class Network:
 
 def has_bf16() -> bool:
     """Tell whether networks can run in bf16 with the instruction set in use."""
+
+def has_vnni() -> bool:
+    """Tell whether int8 networks multiply bytes in fours, with the instruction set in use."""
 
 def isa() -> Literal["portable", "avx2", "avx512"]:
     """Name the instruction set in use: the best that the CPU has, or RESTORE_RT_ISA."""

@@ -97,7 +97,7 @@ class Band {
     const float* source_at(std::size_t v, Index y, Index x) const {
         const Ring& ring = workspace_.ring(v);
         const Index column = (x - all_columns(v).begin + ring.margin) * value(v).pixel;
-        if (y < 0 || y >= height(v)) return workspace_.zeros() + column;
+        if (y < 0 || y >= height(v)) return ring.outside + column;
         return ring.at(y) + column;
     }
 
@@ -115,7 +115,7 @@ class Band {
         if (columns.size() > 0) {
             if (v == 0) {
                 load(rows, columns);
-            } else if (model_.layers()[v - 1].step == Step::convolution) {
+            } else if (keeps_size(model_.layers()[v - 1])) {
                 convolve(v, all_rows(v, step), columns);
             } else {
                 resize(v, rows, columns);
@@ -173,7 +173,7 @@ class Band {
         }
     }
 
-    void run(const ConvCall& call) const {
+    void run(const ConvCall& call) {
         switch (call.filter->algorithm) {
             case Algorithm::direct:
                 return kernels_.direct(call);
@@ -186,6 +186,13 @@ class Band {
                 return winograd_bf16(call);
 #endif
                 break;
+            case Algorithm::direct_int8:
+                return model_.direct_int8()(call);
+            case Algorithm::quantise:
+                if (!kernels_.quantise(call)) finite_ = false;
+                return;
+            case Algorithm::dequantise:
+                return kernels_.dequantise(call);
         }
     }
 
@@ -232,7 +239,7 @@ class Band {
         }
     }
 
-    /// Makes zeros of what a tile reads beside the frame.
+    /// Makes zeros, or what stands for them, of what is read beside the frame.
     void clear_outside(std::size_t v, Index y) const {
         const Span columns = all_columns(v);
         const Ring& ring = workspace_.ring(v);
@@ -248,7 +255,8 @@ class Band {
             static_cast<std::size_t>(columns.size() * value(v).pixel) * sizeof(float);
         float* const first = target_at(v, y, columns.begin);
         for (int b = 0; b < value(v).blocks; ++b) {
-            std::memset(first + b * workspace_.ring(v).block, 0, bytes);
+            std::memset(first + b * workspace_.ring(v).block, value(v).shape.quantisation.zero,
+                        bytes);
         }
     }
 

@@ -25,4 +25,14 @@ bool has_bf16() {
 #endif
 }
 
+DirectInt8 vnni() {
+#ifdef __x86_64__
+    if (&kernels() == &kAvx512 && __builtin_cpu_supports("avx512vnni")) return direct_avx512_vnni;
+#ifdef RRT_AVX_VNNI
+    if (&kernels() != &kPortable && __builtin_cpu_supports("avxvnni")) return direct_avx_vnni;
+#endif
+#endif
+    return nullptr;
+}
+
 }  // namespace rrt::nn

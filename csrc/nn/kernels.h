@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/jobs.h"
+#include "nn/quantisation.h"
 
 namespace rrt::nn {
 
@@ -15,7 +16,7 @@ inline constexpr int kPoints = 36;
 /// Tiles that go through the products together, at most.
 inline constexpr int kMaxGroup = 14;
 
-enum class Algorithm { direct, tail, winograd, winograd_bf16 };
+enum class Algorithm { direct, tail, winograd, winograd_bf16, direct_int8, quantise, dequantise };
 
 enum class Finish { none, relu, leaky, clip };
 
@@ -31,7 +32,15 @@ struct Filter {
     Finish finish;
     float low;
     float high;
+    // For direct_int8. What follows are whole blocks: one step of the sums in steps of the result,
+    // and where the sums start.
+    const float* scales;
+    const std::int32_t* starts;
+    Quantisation source;
+    Quantisation result;  // to which the sums are rounded, if any, before the residual
+    bool bytes;           // whether the result is stored so
 
+    constexpr int input_words() const { return (inputs + 3) / 4; }
     constexpr int input_blocks() const { return (inputs + kBlock - 1) / kBlock; }
     constexpr int output_blocks() const { return (outputs + kBlock - 1) / kBlock; }
 };
@@ -95,6 +104,9 @@ struct Kernels {
     void (*direct)(const ConvCall& call);
     void (*tail)(const ConvCall& call);  // null where winograd does as well
     void (*winograd)(const ConvCall& call);
+    void (*direct_int8)(const ConvCall& call);
+    bool (*quantise)(const ConvCall& call);  // false: NaN or infinity
+    void (*dequantise)(const ConvCall& call);
     void (*resize)(const ResizeCall& call);
     bool (*store)(const StoreCall& call);  // false: NaN or infinity
 };
@@ -104,6 +116,12 @@ extern const Kernels kPortable;
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
 void winograd_bf16(const ConvCall& call);
+void direct_avx512_vnni(const ConvCall& call);
+// gcc 10 does not know the instruction set.
+#if defined(__clang__) || __GNUC__ > 10
+#define RRT_AVX_VNNI
+void direct_avx_vnni(const ConvCall& call);
+#endif
 #endif
 
 /// Those of the instruction set that is in use on the CPU, see cpu/kernels.h.
@@ -111,6 +129,10 @@ const Kernels& kernels();
 
 /// Whether winograd_bf16 can run beside kernels().
 bool has_bf16();
+
+/// What multiplies bytes in fours beside kernels(), or null.
+using DirectInt8 = void (*)(const ConvCall& call);
+DirectInt8 vnni();
 
 /// Floats of scratch that any of a filter's kernels needs.
 constexpr Index scratch_floats(const Filter& filter) {

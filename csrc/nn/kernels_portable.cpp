@@ -5,6 +5,8 @@
 #include "nn/kernels.inl"
 
 namespace rrt::nn {
-const Kernels kPortable{"portable",         portable::load_row, portable::direct,   nullptr,
-                        portable::winograd, portable::resize,   portable::store_row};
+const Kernels kPortable{
+    "portable",         portable::load_row,    portable::direct,   nullptr,
+    portable::winograd, portable::direct_int8, portable::quantise, portable::dequantise,
+    portable::resize,   portable::store_row};
 }

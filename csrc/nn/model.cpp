@@ -15,6 +15,9 @@ constexpr int kMostInTail = 4;
 
 Algorithm choose(const Layer& layer, const Value& source, const Options& options,
                  const Kernels& kernels) {
+    if (layer.step == Step::quantise) return Algorithm::quantise;
+    if (layer.step == Step::dequantise) return Algorithm::dequantise;
+    if (!layer.scales.empty()) return Algorithm::direct_int8;
     const bool blocked = source.pixel == kBlock;
     if (layer.taps == 1 || !blocked) return Algorithm::direct;
     if (!options.winograd || source.shape.channels < kFewestInputs) return Algorithm::direct;
@@ -22,10 +25,22 @@ Algorithm choose(const Layer& layer, const Value& source, const Options& options
     return options.bf16 ? Algorithm::winograd_bf16 : Algorithm::winograd;
 }
 
+int pixel_of(const Shape& shape, Algorithm algorithm) {
+    if (shape.quantisation) return shape.channels <= 4 ? 1 : kBlock / 4;
+    if (algorithm == Algorithm::tail) return kMostInTail;
+    // A frame's channels, from bytes and back.
+    if (algorithm == Algorithm::dequantise && shape.channels <= 4) {
+        return shape.channels == 1 ? 1 : 4;
+    }
+    return kBlock;
+}
+
 }  // namespace
 
 Model::Model(Description description, const std::vector<Shape>& shapes, Options options)
     : description_(std::move(description)), kernels_(nn::kernels()) {
+    const DirectInt8 faster = options.vnni ? vnni() : nullptr;
+    direct_int8_ = faster != nullptr ? faster : kernels_.direct_int8;
     values_.push_back({shapes[0], shapes[0].channels, 1, 0, 0});
     for (std::size_t i = 0; i < layers().size(); ++i) {
         const Layer& layer = layers()[i];
@@ -33,10 +48,10 @@ Model::Model(Description description, const std::vector<Shape>& shapes, Options 
         Value made{shapes[i + 1], kBlock, (shapes[i + 1].channels + kBlock - 1) / kBlock, 0, 0};
         made.delay = (source.delay + reach_of(layer)) * layer.factor;
         filters_.emplace_back();
-        if (layer.step == Step::convolution) {
+        if (keeps_size(layer)) {
             const Algorithm algorithm = choose(layer, source, options, kernels_);
-            if (algorithm == Algorithm::tail) made.pixel = kMostInTail;
-            filters_.back() = pack(layer, source.shape.channels, algorithm);
+            made.pixel = pixel_of(made.shape, algorithm);
+            filters_.back() = pack(layer, source.shape, algorithm);
         } else {
             made.pixel = source.pixel;
             made.blocks = source.blocks;

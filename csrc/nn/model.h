@@ -19,7 +19,7 @@ namespace rrt::nn {
 /// the layer alone, so is every rounding. The same holds across, from strip to strip.
 struct Value {
     Shape shape;
-    int pixel;    // floats between pixels
+    int pixel;    // floats, or words of four bytes, between pixels
     int blocks;   // of channels
     Index delay;  // the first step's rows end before row kTile * scale - delay
     Index reach;  // rows and columns behind a step that are still read
@@ -28,6 +28,7 @@ struct Value {
 struct Options {
     bool winograd = true;
     bool bf16 = false;
+    bool vnni = true;  // where the CPU has it
 };
 
 class Workspace;
@@ -46,6 +47,7 @@ class Model {
     const std::vector<Layer>& layers() const { return description_.layers; }
     const std::vector<Value>& values() const { return values_; }
     const Kernels& kernels() const { return kernels_; }
+    DirectInt8 direct_int8() const { return direct_int8_; }
     const Filter& filter(std::size_t layer) const { return filters_[layer].filter; }
 
     /// One of those that earlier runs gave back, or a new one.
@@ -57,9 +59,15 @@ class Model {
     std::vector<Value> values_;
     std::vector<PackedFilter> filters_;
     const Kernels& kernels_;
+    DirectInt8 direct_int8_;
     mutable std::mutex mutex_;
     mutable std::vector<std::unique_ptr<Workspace>> idle_;
 };
+
+/// Whether a layer makes what is as large as its source.
+inline bool keeps_size(const Layer& layer) {
+    return layer.step != Step::nearest && layer.step != Step::bilinear;
+}
 
 /// Rows that a layer reads above and below the one that it makes.
 inline Index reach_of(const Layer& layer) {
@@ -68,7 +76,7 @@ inline Index reach_of(const Layer& layer) {
 
 /// The source's row at which those that a layer reads for its row `y` begin; its reach aside.
 inline Index source_row(const Layer& layer, Index y) {
-    if (layer.step == Step::convolution) return y;
+    if (keeps_size(layer)) return y;
     return y >= 0 ? y / layer.factor : -((-y + layer.factor - 1) / layer.factor);
 }
 

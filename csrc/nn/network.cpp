@@ -19,6 +19,44 @@ bool all_finite(const std::vector<float>& values) {
 
 std::string text(int value) { return std::to_string(value); }
 
+/// Of it and of its inverse there are floats.
+bool is_scale(float value) { return value > 0.0f && std::isnormal(value) && std::isfinite(value); }
+
+bool is_quantisation(const Quantisation& value) {
+    return is_scale(value.scale) && value.zero >= 0 && value.zero <= 255;
+}
+
+bool all_int8(const std::vector<float>& values) {
+    for (const float value : values) {
+        if (!(value >= -128.0f && value <= 127.0f && value == std::rint(value))) return false;
+    }
+    return true;
+}
+
+/// What is wrong with a convolution's quantisation.
+std::string find_fault_in_bytes(const Layer& layer, const Shape& source) {
+    if (layer.scales.empty()) {
+        if (source.quantisation) return "reads bytes, for which its weights need scales";
+        return layer.result || layer.bytes ? "rounds its result, which needs int8 weights" : "";
+    }
+    if (!source.quantisation) return "has int8 weights, and reads no bytes";
+    if (layer.scales.size() != static_cast<std::size_t>(layer.outputs)) {
+        return "has " + std::to_string(layer.scales.size()) + " scales; it needs " +
+               text(layer.outputs);
+    }
+    for (const float scale : layer.scales) {
+        if (!is_scale(scale)) return "has a scale that is not positive, or too small";
+    }
+    if (!all_int8(layer.weights)) return "has scales, and weights that are not -128 to 127";
+    if (!layer.bytes) return "";
+    if (!layer.result) return "makes bytes, and does not say of what scale";
+    if (layer.residual != -1 || layer.activation == Activation::leaky ||
+        layer.activation == Activation::clip) {
+        return "makes bytes, to which only relu is applied, and nothing added";
+    }
+    return "";
+}
+
 std::string find_fault_in_convolution(const Layer& layer, const std::vector<Shape>& shapes,
                                       const Shape& source) {
     if (layer.taps != 1 && layer.taps != 3) {
@@ -49,11 +87,13 @@ std::string find_fault_in_convolution(const Layer& layer, const std::vector<Shap
     if (layer.activation == Activation::clip && !(layer.low <= layer.high)) {
         return "clips to nothing: its lower bound is above the upper one";
     }
-    if (layer.residual == -1) return "";
+    const std::string fault = find_fault_in_bytes(layer, source);
+    if (!fault.empty() || layer.residual == -1) return fault;
     if (layer.residual < 0 || layer.residual >= static_cast<int>(shapes.size())) {
         return "adds value " + text(layer.residual) + ", which is not there before it";
     }
     const Shape& residual = shapes[static_cast<std::size_t>(layer.residual)];
+    if (residual.quantisation) return "adds bytes";
     if (residual.scale != source.scale) return "adds a value of another size";
     if (residual.channels != layer.outputs && residual.channels != 1) {
         return "adds a value of " + text(residual.channels) + " channels to " + text(layer.outputs);
@@ -66,10 +106,25 @@ std::string find_fault_in_layer(const Layer& layer, std::vector<Shape>& shapes) 
         return "reads value " + text(layer.source) + ", which is not there before it";
     }
     const Shape source = shapes[static_cast<std::size_t>(layer.source)];
+    if (layer.result && !is_quantisation(layer.result)) {
+        return "has a result of scale " + std::to_string(layer.result.scale) + " and zero point " +
+               text(layer.result.zero) + "; allowed are what is positive, and 0 to 255";
+    }
     if (layer.step == Step::convolution) {
         std::string fault = find_fault_in_convolution(layer, shapes, source);
-        shapes.push_back({layer.outputs, source.scale});
+        shapes.push_back(
+            {layer.outputs, source.scale, layer.bytes ? layer.result : Quantisation{}});
         return fault;
+    }
+    if (static_cast<bool>(source.quantisation) != (layer.step == Step::dequantise)) {
+        return source.quantisation ? "reads bytes" : "reads floats, and dequantises them";
+    }
+    if (layer.step == Step::quantise || layer.step == Step::dequantise) {
+        const bool quantises = layer.step == Step::quantise;
+        if (quantises && !layer.result) return "quantises, and does not say to what scale";
+        shapes.push_back(
+            {source.channels, source.scale, quantises ? layer.result : Quantisation{}});
+        return "";
     }
     if (layer.factor < 2 || layer.factor > kMaxFactor) {
         return "enlarges " + text(layer.factor) + " times; allowed are 2 to " + text(kMaxFactor);
@@ -79,7 +134,7 @@ std::string find_fault_in_layer(const Layer& layer, std::vector<Shape>& shapes) 
         return "makes a value " + text(scale) + " times as large as the frame; allowed is " +
                text(kMaxValueScale);
     }
-    shapes.push_back({source.channels, scale});
+    shapes.push_back({source.channels, scale, {}});
     return "";
 }
 
@@ -99,11 +154,12 @@ std::string find_fault(const Description& description, std::vector<Shape>& shape
         return "there are " + std::to_string(count) + " layers; allowed are 1 to " +
                text(kMaxLayers);
     }
-    shapes.assign(1, {channels, 1});
+    shapes.assign(1, {channels, 1, {}});
     for (std::size_t i = 0; i < count; ++i) {
         const std::string fault = find_fault_in_layer(description.layers[i], shapes);
         if (!fault.empty()) return "layer " + std::to_string(i) + " " + fault;
     }
+    if (shapes.back().quantisation) return "the last layer makes bytes";
     const int made = shapes.back().channels;
     const int each = description.shuffle * description.shuffle;
     const int colours = made / each;

@@ -4,13 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "nn/quantisation.h"
+
 namespace rrt::nn {
 
 inline constexpr int kMaxWidth = 1024;
 inline constexpr int kMaxLayers = 512;
 inline constexpr int kMaxFactor = 4;
 
-enum class Step { convolution, nearest, bilinear };
+enum class Step { convolution, nearest, bilinear, quantise, dequantise };
 
 /// relu is max(x, 0); leaky multiplies what is below 0 by a slope for each channel; clip is
 /// min(max(x, low), high).
@@ -22,6 +24,11 @@ enum class Activation { none, relu, leaky, clip };
 /// activation, the residual: a value of as many channels, or of one channel that goes to all.
 /// The other steps enlarge by a factor: nearest repeats, bilinear has half-pixel centres and
 /// repeated edges.
+///
+/// Values are floats or, behind a step that quantises, bytes. A convolution with scales reads
+/// bytes: its sums are exact, and its result is rounded to bytes before the residual if it names
+/// their quantisation. It may keep them so; then it adds no residual and has no activation but
+/// relu.
 struct Layer {
     Step step = Step::convolution;
     int source = 0;
@@ -30,6 +37,9 @@ struct Layer {
     int outputs = 0;
     std::vector<float> weights;  // outputs x inputs x taps x taps
     std::vector<float> bias;     // outputs
+    std::vector<float> scales;   // outputs: the weights are whole numbers from -128 to 127 of these
+    Quantisation result;         // of quantise, too
+    bool bytes = false;          // whether a convolution's result is kept so
     int residual = -1;
     Activation activation = Activation::none;
     std::vector<float> slopes;  // outputs, for leaky
@@ -48,6 +58,7 @@ struct Description {
 struct Shape {
     int channels;
     int scale;  // its size over the frame's
+    Quantisation quantisation;
 };
 
 /// What is wrong with a description, in words; empty if nothing is. Fills the values' shapes.

@@ -103,6 +103,41 @@ Buffer pack_winograd_bf16(const Layer& layer, int inputs) {
     return packed;
 }
 
+Buffer pack_direct_int8(const Layer& layer, int inputs) {
+    const int taps = layer.taps;
+    const Index words = (inputs + 3) / 4;
+    Buffer packed(size(blocks_of(layer.outputs) * taps * words * taps * kBlock));
+    unsigned char* const bytes = reinterpret_cast<unsigned char*>(packed.data());
+    const float* from = layer.weights.data();
+    for (Index o = 0; o < layer.outputs; ++o) {
+        for (Index i = 0; i < inputs; ++i) {
+            for (Index y = 0; y < taps; ++y) {
+                for (Index x = 0; x < taps; ++x, ++from) {
+                    const Index row = (o / kBlock * taps + y) * words + i / 4;
+                    const Index word = (row * taps + x) * kBlock + o % kBlock;
+                    const std::int8_t weight = static_cast<std::int8_t>(*from);
+                    std::memcpy(bytes + word * 4 + i % 4, &weight, 1);
+                }
+            }
+        }
+    }
+    return packed;
+}
+
+/// Minus what the sums of each output are where all inputs are their zero point.
+Buffer pack_starts(const Layer& layer, int zero) {
+    Buffer packed(size(blocks_of(layer.outputs) * kBlock));
+    const std::size_t each = layer.weights.size() / size(layer.outputs);
+    for (std::size_t o = 0; o < size(layer.outputs); ++o) {
+        std::int32_t sum = 0;
+        for (std::size_t i = 0; i < each; ++i) {
+            sum -= zero * static_cast<std::int32_t>(layer.weights[o * each + i]);
+        }
+        std::memcpy(packed.data() + o, &sum, sizeof sum);
+    }
+    return packed;
+}
+
 Buffer pack_weights(const Layer& layer, int inputs, Algorithm algorithm) {
     switch (algorithm) {
         case Algorithm::tail:
@@ -111,6 +146,11 @@ Buffer pack_weights(const Layer& layer, int inputs, Algorithm algorithm) {
             return pack_winograd(layer, inputs);
         case Algorithm::winograd_bf16:
             return pack_winograd_bf16(layer, inputs);
+        case Algorithm::direct_int8:
+            return pack_direct_int8(layer, inputs);
+        case Algorithm::quantise:
+        case Algorithm::dequantise:
+            return Buffer();
         case Algorithm::direct:
             break;
     }
@@ -137,23 +177,46 @@ Finish finish_of(Activation activation) {
     return Finish::none;
 }
 
+/// Bias and scales of what reads bytes: in steps of the result if that is rounded.
+void pack_int8(const Layer& layer, const Shape& source, PackedFilter& packed) {
+    const double step = layer.result ? layer.result.scale : 1.0;
+    packed.scales = pack_channels(layer.scales, layer.outputs);
+    packed.starts = pack_starts(layer, source.quantisation.zero);
+    for (int o = 0; o < layer.outputs; ++o) {
+        float& scale = packed.scales.data()[o];
+        scale = static_cast<float>(double{source.quantisation.scale} * scale / step);
+        float& bias = packed.bias.data()[o];
+        bias = static_cast<float>(bias / step);
+    }
+    packed.filter.scales = packed.scales.data();
+    packed.filter.starts = reinterpret_cast<const std::int32_t*>(packed.starts.data());
+}
+
 }  // namespace
 
-PackedFilter pack(const Layer& layer, int inputs, Algorithm algorithm) {
+PackedFilter pack(const Layer& layer, const Shape& source, Algorithm algorithm) {
     PackedFilter packed{{},
-                        pack_weights(layer, inputs, algorithm),
+                        pack_weights(layer, source.channels, algorithm),
                         pack_channels(layer.bias, layer.outputs),
-                        pack_channels(layer.slopes, layer.outputs)};
+                        pack_channels(layer.slopes, layer.outputs),
+                        {},
+                        {}};
     packed.filter = {algorithm,
                      layer.taps,
-                     inputs,
+                     source.channels,
                      layer.outputs,
                      packed.weights.data(),
                      packed.bias.data(),
                      packed.slopes.data(),
                      finish_of(layer.activation),
                      layer.low,
-                     layer.high};
+                     layer.high,
+                     nullptr,
+                     nullptr,
+                     source.quantisation,
+                     layer.result,
+                     layer.bytes};
+    if (algorithm == Algorithm::direct_int8) pack_int8(layer, source, packed);
     return packed;
 }
 

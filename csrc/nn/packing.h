@@ -12,14 +12,17 @@ namespace rrt::nn {
 /// direct: [output block][row][input][column][output]
 /// tail: [4 points][input, whole blocks][output][4 points]; inputs in the order of tail_avx512.inl
 /// winograd: [output block][point][input, whole blocks][output]
+/// direct_int8: as direct, with words of four inputs in the place of one
 /// winograd_bf16: the same with pairs of inputs, [output block][point][input / 2][output][2]
 struct PackedFilter {
     Filter filter;
     Buffer weights;
     Buffer bias;
     Buffer slopes;
+    Buffer scales;
+    Buffer starts;
 };
 
-PackedFilter pack(const Layer& layer, int inputs, Algorithm algorithm);
+PackedFilter pack(const Layer& layer, const Shape& source, Algorithm algorithm);
 
 }  // namespace rrt::nn

@@ -48,7 +48,6 @@ Strips divide(const Model& model, Index frame_width) {
 void Workspace::prepare(const Model& model, Strips strips, const std::vector<Index>& saved_rows) {
     const std::vector<Value>& values = model.values();
     rings_.resize(values.size());
-    Index longest = 0;
     Index total = 0;
     std::vector<Index> starts;
     for (std::size_t v = 0; v < values.size(); ++v) {
@@ -59,27 +58,39 @@ void Workspace::prepare(const Model& model, Strips strips, const std::vector<Ind
         const Index columns = ring.margin + strips.width * value.shape.scale + kSlack;
         ring.block = round_up_to(columns * value.pixel, kLine) + kLine;
         ring.row = ring.block * value.blocks;
-        longest = std::max(longest, ring.row);
         starts.push_back(total);
         total += ring.count * ring.row;
         starts.push_back(total);
         const Index each = value.reach * value.pixel * value.blocks;
         total += round_up_to(saved_rows[v] * each, kLine);
     }
+    // Rows beyond the frame: one for all floats, and one for each value of bytes.
+    Index longest = 0;
+    for (const Ring& ring : rings_)
+        longest = std::max(longest, round_up_to(ring.row, kLine) + kLine);
+    std::vector<Index> outside;
+    const Index zeros = total;
+    total += longest;
+    for (const Value& value : values) {
+        outside.push_back(value.shape.quantisation ? total : zeros);
+        if (value.shape.quantisation) total += longest;
+    }
     Index scratch = 0;
     for (std::size_t i = 0; i < model.layers().size(); ++i) {
-        if (model.layers()[i].step != Step::convolution) continue;
+        if (!keeps_size(model.layers()[i])) continue;
         scratch = std::max(scratch, scratch_floats(model.filter(i)));
     }
-    const std::size_t needed = static_cast<std::size_t>(total + longest + kLine + scratch);
+    const std::size_t needed = static_cast<std::size_t>(total + scratch);
     if (memory_.size() < needed) memory_ = Buffer(needed);
     for (std::size_t v = 0; v < values.size(); ++v) {
         rings_[v].rows = memory_.data() + starts[2 * v];
         rings_[v].saved = memory_.data() + starts[2 * v + 1];
+        float* const row = memory_.data() + outside[v];
+        std::memset(row, values[v].shape.quantisation.zero,
+                    static_cast<std::size_t>(longest) * sizeof(float));
+        rings_[v].outside = row;
     }
-    zeros_ = memory_.data() + total;
-    std::memset(zeros_, 0, static_cast<std::size_t>(longest + kLine) * sizeof(float));
-    scratch_ = zeros_ + longest + kLine;
+    scratch_ = memory_.data() + total;
 }
 
 }  // namespace rrt::nn

@@ -21,11 +21,12 @@ Strips divide(const Model& model, Index frame_width);
 /// strip's, then some beyond; block by block.
 struct Ring {
     float* rows;
-    float* saved;  // per row of the band, the columns that the next strip reads
+    float* saved;          // per row of the band, the columns that the next strip reads
+    const float* outside;  // a row of what is beyond the frame: zeros, or what stands for them
     Index count;
     Index margin;
-    Index block;  // floats
-    Index row;    // floats
+    Index block;  // floats, or words of four bytes
+    Index row;    // the same
 
     float* at(Index y) const { return rows + y % count * row; }
 };
@@ -36,13 +37,11 @@ class Workspace {
     void prepare(const Model& model, Strips strips, const std::vector<Index>& saved_rows);
 
     const Ring& ring(std::size_t value) const { return rings_[value]; }
-    const float* zeros() const { return zeros_; }
     float* scratch() { return scratch_; }
 
   private:
     Buffer memory_;
     std::vector<Ring> rings_;
-    float* zeros_ = nullptr;
     float* scratch_ = nullptr;
 };
 

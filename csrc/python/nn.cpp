@@ -50,6 +50,19 @@ Value to_choice(py::handle value, const std::string& name,
     refuse(name + " is '" + given + "'; allowed are " + allowed);
 }
 
+/// (scale, zero point), or none.
+nn::Quantisation to_quantisation(const py::dict& given, const std::string& name) {
+    if (!given.contains("result") || given["result"].is_none()) return {};
+    const py::object result = given["result"];
+    if (!py::isinstance<py::sequence>(result) || py::len(result) != 2) {
+        throw py::type_error(name + "'s result must be a scale and a zero point");
+    }
+    const auto pair = py::reinterpret_borrow<py::sequence>(result);
+    const float scale = to_float(pair[0], name + "'s scale");
+    if (scale == 0.0f) refuse(name + "'s result has a scale of 0");
+    return {scale, static_cast<int>(to_index(pair[1], name + "'s zero point", 0, 255))};
+}
+
 nn::Layer to_convolution(nn::Layer layer, const py::dict& given, const std::string& name) {
     const Floats weights = to_floats(part(given, "weights", name), name + "'s weights");
     if (weights.ndim() != 4 || weights.shape(2) != weights.shape(3)) {
@@ -60,6 +73,11 @@ nn::Layer to_convolution(nn::Layer layer, const py::dict& given, const std::stri
     layer.taps = static_cast<int>(std::min<py::ssize_t>(weights.shape(2), 1 << 20));
     layer.weights = to_vector(weights);
     layer.bias = to_vector(to_floats(part(given, "bias", name), name + "'s bias"));
+    if (given.contains("scales")) {
+        layer.scales = to_vector(to_floats(given["scales"], name + "'s scales"));
+        if (layer.scales.empty()) refuse(name + " has no scales");
+    }
+    layer.bytes = given.contains("bytes") && given["bytes"].cast<bool>();
     if (given.contains("residual") && !given["residual"].is_none()) {
         layer.residual =
             static_cast<int>(to_index(given["residual"], name + "'s residual", 0, nn::kMaxLayers));
@@ -89,8 +107,12 @@ nn::Layer to_layer(py::handle value, std::size_t index) {
     layer.step = to_choice<nn::Step>(part(given, "step", name), name + "'s step",
                                      {{"convolution", nn::Step::convolution},
                                       {"nearest", nn::Step::nearest},
-                                      {"bilinear", nn::Step::bilinear}});
+                                      {"bilinear", nn::Step::bilinear},
+                                      {"quantise", nn::Step::quantise},
+                                      {"dequantise", nn::Step::dequantise}});
+    layer.result = to_quantisation(given, name);
     if (layer.step == nn::Step::convolution) return to_convolution(layer, given, name);
+    if (nn::keeps_size(layer)) return layer;
     layer.factor = static_cast<int>(
         to_index(part(given, "factor", name), name + "'s factor", 2, nn::kMaxFactor));
     return layer;
@@ -98,7 +120,7 @@ nn::Layer to_layer(py::handle value, std::size_t index) {
 
 std::unique_ptr<nn::Model> make_network(const py::sequence& layers, const py::object& channels,
                                         const py::object& shuffle, const std::string& precision,
-                                        bool winograd) {
+                                        bool winograd, bool vnni) {
     nn::Description description;
     description.channels = static_cast<int>(to_index(channels, "channels", 1, kMaxChannels));
     description.shuffle = static_cast<int>(to_index(shuffle, "shuffle", 1, nn::kMaxFactor));
@@ -110,6 +132,7 @@ std::unique_ptr<nn::Model> make_network(const py::sequence& layers, const py::ob
     if (!fault.empty()) refuse("the network cannot be: " + fault);
     nn::Options options;
     options.winograd = winograd;
+    options.vnni = vnni;
     options.bf16 =
         to_choice<bool>(py::str(precision), "precision", {{"fp32", false}, {"bf16", true}});
     if (options.bf16 && !nn::has_bf16()) {
@@ -154,9 +177,13 @@ bool run_into(const nn::Model& model, const py::object& out_object, const py::ob
 
 void bind_nn(py::module_& module) {
     module.def("has_bf16", &nn::has_bf16, "Whether networks can run in bf16.");
+    module.def(
+        "has_vnni", [] { return nn::vnni() != nullptr; },
+        "Whether int8 networks multiply bytes in fours.");
     py::class_<nn::Model>(module, "Network", "A network that runs on the CPU.")
         .def(py::init(&make_network), py::arg("layers"), py::kw_only(), py::arg("channels"),
-             py::arg("shuffle") = 1, py::arg("precision") = "fp32", py::arg("winograd") = true)
+             py::arg("shuffle") = 1, py::arg("precision") = "fp32", py::arg("winograd") = true,
+             py::arg("vnni") = true)
         .def_property_readonly("channels", &nn::Model::channels)
         .def_property_readonly("colours", &nn::Model::colours)
         .def_property_readonly("scale", &nn::Model::scale)

@@ -27,17 +27,22 @@ class NativeNetwork:
     ----------
     channels, colours, scale
         Channels of the frames that it takes and gives, and output over input size.
+    int8
+        Whether it multiplies bytes, in some layers at least.
     description
         Engine, precision and instruction set, for people.
     """
 
     provider = "cpu"
 
-    def __init__(self, network: _ext.Network, *, precision: str) -> None:
+    def __init__(self, network: _ext.Network, *, precision: str, int8: bool = False) -> None:
         self._network = network
         self.channels, self.colours = network.channels, network.colours
         self.scale = network.scale
-        self.description = f"native engine, {precision}, {_ext.isa()}"
+        self.int8 = int8
+        computes = f"int8 and {precision}" if int8 else precision
+        vnni = " vnni" if int8 and _ext.has_vnni() else ""
+        self.description = f"native engine, {computes}, {_ext.isa()}{vnni}"
 
     def run_into(
         self,
@@ -105,4 +110,5 @@ def open_native(
     network = _ext.Network(
         read.layers, channels=read.channels, shuffle=read.shuffle, precision=precision
     )
-    return NativeNetwork(network, precision=precision)
+    int8 = any("scales" in layer for layer in read.layers)
+    return NativeNetwork(network, precision=precision, int8=int8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,12 @@ from restore_rt.backends.native_nodes import (
     attributes,
     check_convolution,
     refusal,
+)
+from restore_rt.backends.native_quantization import (
+    Constants,
+    Quantisation,
+    quantisation_of,
+    rounds_in_place,
 )
 
 if TYPE_CHECKING:
@@ -43,14 +49,20 @@ class _Value:
     shuffle: int = 1
     # Nearest enlargement that is not made yet, since it may be a residual under the shuffle.
     enlarged: int = 1
+    # The value in bytes that this one is, and whether it is to be made floats yet.
+    in_bytes: int = 0
+    pending: bool = False
 
 
 @dataclass
 class _Reader:
-    constants: dict[str, NDArray[Any]]
+    constants: Constants
     uses: Counter[str]
+    # Tensors of which some reader needs floats.
+    floats: set[str]
     values: dict[str, _Value] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
+    quantisations: dict[int, Quantisation] = field(default_factory=dict)
 
     def read(self, node: onnx.NodeProto) -> None:
         """Take one node in."""
@@ -64,9 +76,11 @@ class _Reader:
             "Resize": self._resize,
             "DepthToSpace": self._shuffle,
             "Identity": self._alias,
+            "Slice": self._slice,
+            "QuantizeLinear": self._quantise,
+            "DequantizeLinear": self._dequantise,
         }
-        if node.op_type == "Constant":
-            self._keep_constant(node)
+        if self.constants.take(node):
             return
         reader = readers.get(node.op_type)
         if reader is None:
@@ -78,17 +92,11 @@ class _Reader:
         value = self.values[name]
         if value.enlarged > 1:
             value = self._enlarge(value)
+        if value.pending:
+            value = self._made_floats(value, name)
         if value.index != len(self.layers):
             value = self._append(_identity(value), value.channels, shuffle=value.shuffle)
         return value.index, value.shuffle
-
-    def _keep_constant(self, node: onnx.NodeProto) -> None:
-        from onnx import numpy_helper
-
-        given = attributes(node)
-        if set(given) != {"value"}:
-            raise refusal(node, "only constants that are tensors are read")
-        self.constants[node.output[0]] = numpy_helper.to_array(given["value"])
 
     def _source(self, node: onnx.NodeProto, position: int) -> _Value:
         name = node.input[position]
@@ -109,15 +117,9 @@ class _Reader:
         if value.enlarged > 1:
             value = self._enlarge(value)
             self.values[node.input[position]] = value
+        if value.pending:
+            value = self._made_floats(value, node.input[position])
         return value
-
-    def _constant(self, node: onnx.NodeProto, position: int) -> NDArray[Any] | None:
-        if position >= len(node.input) or not node.input[position]:
-            return None
-        name = node.input[position]
-        if name not in self.constants:
-            raise refusal(node, f"its input {name!r} is not constant")
-        return self.constants[name]
 
     def _append(self, layer: dict[str, Any], channels: int, *, shuffle: int = 1) -> _Value:
         self.layers.append(layer)
@@ -128,14 +130,17 @@ class _Reader:
         return self._append(layer, value.channels)
 
     def _convolution(self, node: onnx.NodeProto) -> _Value:
-        source = self._plain(node)
-        weights = self._constant(node, 1)
+        source = self._source(node, 0)
+        int8 = self.constants.int8.get(node.input[1]) if source.in_bytes else None
+        if int8 is None:
+            source = self._plain(node)
+        weights = self.constants.get(node, 1)
         if weights is None or weights.ndim != 4 or weights.shape[2:] not in ((1, 1), (3, 3)):
             raise refusal(node, "it runs kernels of 1x1 and 3x3 alone")
         if weights.shape[1] != source.channels or max(weights.shape) > _MOST_CHANNELS:
             raise refusal(node, f"its weights have shape {weights.shape}")
         check_convolution(node, side=weights.shape[2])
-        bias = self._constant(node, 2)
+        bias = self.constants.get(node, 2)
         if bias is None:
             bias = np.zeros(len(weights), np.float32)
         layer = {
@@ -144,7 +149,71 @@ class _Reader:
             "weights": np.ascontiguousarray(weights, np.float32),
             "bias": np.ascontiguousarray(bias, np.float32),
         }
+        if int8 is not None:
+            layer["source"] = source.in_bytes
+            layer["weights"], layer["scales"] = int8.values.astype(np.float32), int8.scales
         return self._append(layer, len(weights))
+
+    def _quantise(self, node: onnx.NodeProto) -> _Value:
+        to = quantisation_of(node, self.constants.get(node, 1), self.constants.get(node, 2))
+        name = node.input[0]
+        value = self._source(node, 0)
+        layer = self.layers[value.index - 1] if value.index else {}
+        plain = value.shuffle == value.enlarged == 1
+        if plain and self.uses[name] == 1 and rounds_in_place(layer):
+            layer |= {"result": (to.scale, to.zero), "bytes": True}
+        else:
+            value = self._plain(node)
+            layer = {"step": "quantise", "source": value.index, "result": (to.scale, to.zero)}
+            value = self._append(layer, value.channels)
+        self.quantisations[value.index] = to
+        return replace(value, in_bytes=value.index, pending=True)
+
+    def _dequantise(self, node: onnx.NodeProto) -> _Value:
+        to = quantisation_of(node, self.constants.get(node, 1), self.constants.get(node, 2))
+        value = self._alias(node)
+        if to != self.quantisations.get(value.in_bytes):
+            raise refusal(node, "it does not undo the QuantizeLinear before it")
+        # A residual must be there before the layer that adds it.
+        if node.output[0] in self.floats and self.layers[value.index - 1]["step"] == "quantise":
+            return self._made_floats(value, node.output[0])
+        return value
+
+    def _made_floats(self, value: _Value, name: str) -> _Value:
+        """Make the floats that a tensor's bytes stand for."""
+        layer = self.layers[value.index - 1]
+        if layer.get("bytes") and self.uses[name] == 1:
+            layer["bytes"] = False
+            made = _Value(value.index, value.channels)
+        else:
+            step = {"step": "dequantise", "source": value.in_bytes}
+            made = replace(self._append(step, value.channels), in_bytes=value.in_bytes)
+        self.values[name] = made
+        return made
+
+    def _slice(self, node: onnx.NodeProto) -> _Value:
+        """Leave out the last channels."""
+        first, end, axes, steps = (self.constants.get(node, position) for position in (1, 2, 3, 4))
+        if first is None or end is None or axes is None or (first.size, *axes.tolist()) != (1, 1):
+            raise refusal(node, "it cuts channels alone")
+        count = int(end.reshape(-1)[0])
+        value = self._source(node, 0)
+        if int(first.reshape(-1)[0]) or not count > 0 or (steps is not None and (steps != 1).any()):
+            raise refusal(node, "it keeps the first channels alone")
+        layer = self.layers[value.index - 1] if value.index else {}
+        count = min(count, value.channels)
+        if (
+            layer.get("step") != "convolution"
+            or self.uses[node.input[0]] > 1
+            or "residual" in layer
+        ):
+            value = self._plain(node)
+            layer = _identity(value)
+            value = self._append(layer, value.channels)
+        for key in ("weights", "bias", "scales", "slopes"):
+            if key in layer:
+                layer[key] = layer[key][:count]
+        return replace(value, channels=count)
 
     def _open_layer(self, name: str) -> dict[str, Any] | None:
         """Return the convolution that makes a tensor if what follows can become a part of it."""
@@ -157,6 +226,8 @@ class _Reader:
 
     def _activation(self, node: onnx.NodeProto) -> _Value:
         value = self._source(node, 0)
+        if value.pending:
+            value = self._made_floats(value, node.input[0])
         layer = self._open_layer(node.input[0])
         if layer is None:
             plain = self._plain(node)
@@ -173,7 +244,7 @@ class _Reader:
         return value
 
     def _bounds(self, node: onnx.NodeProto) -> tuple[float, float]:
-        low, high = self._constant(node, 1), self._constant(node, 2)
+        low, high = self.constants.get(node, 1), self.constants.get(node, 2)
         return (
             -np.inf if low is None else float(low),
             np.inf if high is None else float(high),
@@ -182,7 +253,7 @@ class _Reader:
     def _slopes(self, node: onnx.NodeProto, value: _Value) -> NDArray[np.float32]:
         if node.op_type == "LeakyRelu":
             return np.full(value.channels, attributes(node).get("alpha", 0.01), np.float32)
-        slopes = self._constant(node, 1)
+        slopes = self.constants.get(node, 1)
         if slopes is None or value.shuffle > 1 or slopes.size not in (1, value.channels):
             raise refusal(node, "it takes one slope, or one for each channel")
         return np.broadcast_to(slopes.astype(np.float32).reshape(-1), (value.channels,)).copy()
@@ -197,8 +268,9 @@ class _Reader:
         if first.shuffle > 1 or second.shuffle > 1:
             return self._addition_under_shuffle(node, names)
         position = list(node.input).index(names[0])
-        first = self._plain(node, position)
+        # The residual comes first.
         second = self._plain(node, 1 - position)
+        first = self._plain(node, position)
         layer = self._open_layer(names[0])
         if layer is None or "residual" in layer or first.index <= second.index:
             layer = _identity(first)
@@ -239,7 +311,7 @@ class _Reader:
 
     def _resize(self, node: onnx.NodeProto) -> _Value:
         source = self._plain(node)
-        scales = self._constant(node, 2)
+        scales = self.constants.get(node, 2)
         if scales is None or scales.shape != (4,):
             raise refusal(node, "it needs constant scales of four sides")
         factor = int(scales[3])
@@ -286,8 +358,6 @@ def read_layers(model: onnx.ModelProto) -> Layers:
     UnsupportedError
         The message names the node that the engine cannot run, and why.
     """
-    from onnx import numpy_helper
-
     graph = model.graph
     inputs = inputs_of(model)
     if len(inputs) != 1 or len(graph.output) != 1:
@@ -304,8 +374,9 @@ def read_layers(model: onnx.ModelProto) -> Layers:
         )
     uses = Counter(name for node in graph.node for name in node.input)
     uses.update(output.name for output in graph.output)
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    reader = _Reader(constants, uses)
+    kept = ("Conv", "QuantizeLinear", "DequantizeLinear")
+    floats = {name for node in graph.node if node.op_type not in kept for name in node.input}
+    reader = _Reader(Constants(graph.initializer), uses, floats)
     reader.values[inputs[0].name] = _Value(0, channels)
     for node in graph.node:
         reader.read(node)
