@@ -14,6 +14,7 @@ from restore_rt.backends.native_nodes import (
     UnsupportedError,
     attributes,
     check_convolution,
+    kept_channels,
     refusal,
 )
 from restore_rt.backends.native_quantization import (
@@ -60,6 +61,8 @@ class _Reader:
     uses: Counter[str]
     # Tensors of which some reader needs floats.
     floats: set[str]
+    # Tensors that are of type uint8.
+    raw: set[str] = field(default_factory=set)
     values: dict[str, _Value] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
     quantisations: dict[int, Quantisation] = field(default_factory=dict)
@@ -89,6 +92,8 @@ class _Reader:
 
     def finish(self, name: str) -> tuple[int, int]:
         """Return the index and the shuffle of the output, which must be the last value."""
+        if name in self.raw:
+            raise UnsupportedError(f"the native engine cannot give the bytes of {name!r}")
         value = self.values[name]
         if value.enlarged > 1:
             value = self._enlarge(value)
@@ -102,6 +107,8 @@ class _Reader:
         name = node.input[position]
         if name not in self.values:
             raise refusal(node, f"its input {name!r} is no picture that the network makes")
+        if name in self.raw and node.op_type != "DequantizeLinear":
+            raise refusal(node, "it reads what a QuantizeLinear gives; only DequantizeLinear may")
         return self.values[name]
 
     def _alias(self, node: onnx.NodeProto) -> _Value:
@@ -167,6 +174,7 @@ class _Reader:
             layer = {"step": "quantise", "source": value.index, "result": (to.scale, to.zero)}
             value = self._append(layer, value.channels)
         self.quantisations[value.index] = to
+        self.raw.add(node.output[0])
         return replace(value, in_bytes=value.index, pending=True)
 
     def _dequantise(self, node: onnx.NodeProto) -> _Value:
@@ -193,20 +201,12 @@ class _Reader:
 
     def _slice(self, node: onnx.NodeProto) -> _Value:
         """Leave out the last channels."""
-        first, end, axes, steps = (self.constants.get(node, position) for position in (1, 2, 3, 4))
-        if first is None or end is None or axes is None or (first.size, *axes.tolist()) != (1, 1):
-            raise refusal(node, "it cuts channels alone")
-        count = int(end.reshape(-1)[0])
         value = self._source(node, 0)
-        if int(first.reshape(-1)[0]) or not count > 0 or (steps is not None and (steps != 1).any()):
-            raise refusal(node, "it keeps the first channels alone")
-        layer = self.layers[value.index - 1] if value.index else {}
+        count = kept_channels(node, [self.constants.get(node, i) for i in range(1, 5)])
         count = min(count, value.channels)
-        if (
-            layer.get("step") != "convolution"
-            or self.uses[node.input[0]] > 1
-            or "residual" in layer
-        ):
+        layer = self.layers[value.index - 1] if value.index else {}
+        alone = self.uses[node.input[0]] == value.shuffle == value.enlarged == 1
+        if not alone or layer.get("step") != "convolution" or "residual" in layer:
             value = self._plain(node)
             layer = _identity(value)
             value = self._append(layer, value.channels)

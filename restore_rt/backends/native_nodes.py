@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from restore_rt.errors import BackendError
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["UnsupportedError", "attributes", "check_convolution", "refusal"]
+__all__ = ["UnsupportedError", "attributes", "check_convolution", "kept_channels", "refusal"]
 
 
 class UnsupportedError(BackendError):
@@ -26,6 +29,23 @@ def check_convolution(node: onnx.NodeProto, *, side: int) -> None:
     for name, allowed in (("group", 1), ("strides", [1, 1]), ("dilations", [1, 1])):
         if options.get(name, allowed) != allowed:
             raise refusal(node, f"its {name} is {options[name]}; only {allowed} is run")
+
+
+def kept_channels(node: onnx.NodeProto, inputs: Sequence[NDArray[Any] | None]) -> int:
+    """Return how many channels a Slice keeps at most, which must be the first ones.
+
+    Parameters
+    ----------
+    node
+        The node, for the error.
+    inputs
+        Where it starts and ends, its axes and its steps.
+    """
+    found = [None if given is None else given.reshape(-1).tolist() for given in inputs]
+    start, end, axes, steps = found
+    if (start, axes) != ([0], [1]) or steps not in (None, [1]) or not end or end[0] < 1:
+        raise refusal(node, "it must keep the first channels, all their rows and columns")
+    return int(end[0])
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:

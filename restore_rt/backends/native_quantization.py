@@ -94,8 +94,8 @@ def quantisation_of(node: onnx.NodeProto, scale: Array | None, zero: Array | Non
     UnsupportedError
         Its values are not bytes without a sign, of one scale.
     """
-    if scale is None or scale.size != 1:
-        raise refusal(node, "it takes one scale for all channels of values")
+    if scale is None or scale.size != 1 or not scale.reshape(()) > 0:
+        raise refusal(node, "it takes one scale for all channels of values, above 0")
     if zero is None or zero.dtype != np.uint8 or zero.size != 1:
         found = "no type" if zero is None else zero.dtype
         raise refusal(node, f"its zero point has {found}; it must be one number in uint8")
@@ -134,12 +134,9 @@ def _dequantised(
     if shift.size not in (1, count):
         raise refusal(node, f"it has {shift.size} zero points and {count} scales")
     scales = scale.astype(np.float32).reshape(-1)
-    steps = values.astype(np.int64) - shift.astype(np.int64).reshape(
-        sides if shift.size > 1 else ()
-    )
-    real = (steps.astype(np.float32) * scales.reshape(sides if count > 1 else ())).astype(
-        np.float32
-    )
+    shifts = shift.astype(np.int64).reshape(sides if shift.size > 1 else ())
+    steps = (values.astype(np.int64) - shifts).astype(np.float32)
+    real = steps * scales.reshape(sides if count > 1 else ())
     if values.dtype != np.int8 or values.ndim != 4 or shift.any():
         return real, None
     return real, Int8Weights(values, np.broadcast_to(scales, (len(values),)).copy())

@@ -1,8 +1,9 @@
-"""What ``_ext.Network`` computes, in NumPy and float64."""
+"""What ``_ext.Network`` computes, in NumPy: floats in float64, bytes exactly."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,42 @@ def run(
 ) -> Array:
     """Return the result for a frame, (s*H, s*W, C), not yet rounded."""
     white = peak or (1.0 if frame.dtype == np.float32 else np.iinfo(frame.dtype).max)
-    values = [np.atleast_3d(frame).astype(np.float64) / white]
+    values: list[Any] = [np.atleast_3d(frame).astype(np.float64) / white]
     for layer in layers:
         source = values[layer["source"]]
-        if layer["step"] == "convolution":
+        if layer["step"] == "quantise":
+            values.append(Bytes.of(source, *layer["result"]))
+        elif layer["step"] == "dequantise":
+            values.append(source.real())
+        elif layer["step"] == "convolution":
             residual = layer.get("residual")
-            values.append(_convolve(layer, source, None if residual is None else values[residual]))
+            added = None if residual is None else values[residual]
+            convolve = _convolve_bytes if "scales" in layer else _convolve
+            values.append(convolve(layer, source, added))
         elif layer["step"] == "nearest":
             values.append(source.repeat(layer["factor"], 0).repeat(layer["factor"], 1))
         else:
             values.append(_bilinear(_bilinear(source, layer["factor"], 0), layer["factor"], 1))
     return _shuffle(values[-1], shuffle) * white
+
+
+@dataclass
+class Bytes:
+    """A value in bytes: how many steps of the scale each is from the zero point."""
+
+    steps: NDArray[np.int64]
+    scale: float
+
+    @staticmethod
+    def of(source: Array, scale: float, zero: int) -> Bytes:
+        """Round to the nearest step, halves to even ones."""
+        inverse = np.float32(1) / np.float32(scale)
+        steps = np.rint((source.astype(np.float32) * inverse).clip(-zero, 255 - zero))
+        return Bytes(steps.astype(np.int64), scale)
+
+    def real(self) -> Array:
+        """Return what they stand for."""
+        return self.steps.astype(np.float32) * np.float32(self.scale)
 
 
 def rounded(result: Array, dtype: type, peak: float | None = None) -> Array:
@@ -39,13 +65,41 @@ def rounded(result: Array, dtype: type, peak: float | None = None) -> Array:
 
 def _convolve(layer: Mapping[str, Any], source: Array, residual: Array | None) -> Array:
     weights = layer["weights"].astype(np.float64)
+    result = _sums(source, weights) + layer["bias"]
+    return _finished(layer, result, residual)
+
+
+def _sums(source: Array, weights: Array) -> Array:
     side = weights.shape[2]
     reach = side // 2
     padded = np.pad(source, ((reach, reach), (reach, reach), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), (0, 1))
-    result: Array = np.einsum("yxcij,ocij->yxo", windows, weights) + layer["bias"]
+    sums: Array = np.einsum("yxcij,ocij->yxo", windows, weights)
+    return sums
+
+
+def _convolve_bytes(
+    layer: Mapping[str, Any], source: Bytes, residual: Array | None
+) -> Array | Bytes:
+    """Sum whole numbers; all that follows is rounded to float32, as the kernels do."""
+    step, zero = layer.get("result") or (1.0, 0)
+    sums = _sums(source.steps, layer["weights"].astype(np.int64))
+    scales = (np.float64(np.float32(source.scale)) * layer["scales"] / step).astype(np.float32)
+    bias = (layer["bias"].astype(np.float64) / step).astype(np.float32)
+    result: Array = sums.astype(np.float32) * scales + bias
+    if layer.get("result"):
+        result = np.rint(result.clip(-zero, 255 - zero))
+        if layer.get("bytes"):
+            kept = np.maximum(result, 0) if layer.get("activation") == "relu" else result
+            return Bytes(kept.astype(np.int64), step)
+        result = result * np.float32(step)
+    return _finished(layer, result, residual)
+
+
+def _finished(layer: Mapping[str, Any], result: Array, residual: Array | None) -> Array:
     if residual is not None:
-        result = result + residual
+        # Of float32 the sum is one, too.
+        result = result + residual.astype(result.dtype)
     kind = layer.get("activation", "none")
     if kind == "relu":
         result = np.maximum(result, 0)

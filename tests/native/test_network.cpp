@@ -70,6 +70,34 @@ Description network(int channels, int width, int shuffle, bool enlarges) {
     return made;
 }
 
+/// Layers of bytes, whose sums end as bytes and as floats, with what stands between.
+Description int8_network(int channels, int width, int shuffle) {
+    Description made;
+    made.channels = channels;
+    made.shuffle = shuffle;
+    Layer step;
+    step.step = Step::quantise;
+    step.result = {0.01f, random_int(0, 255)};
+    made.layers.push_back(step);
+    step.step = Step::dequantise;
+    step.source = 1;
+    step.result = {};
+    made.layers.push_back(step);
+    for (const int source : {1, 3, 4}) {
+        const bool last = source == 4;
+        const int inputs = source == 1 ? channels : width;
+        const int outputs = last ? channels * shuffle * shuffle : width;
+        Layer layer = convolution(source, inputs, outputs, source == 3 ? 1 : 3);
+        for (float& weight : layer.weights) weight = static_cast<float>(random_int(-128, 127));
+        layer.scales.assign(static_cast<std::size_t>(outputs), 0.001f);
+        layer.bytes = !last;
+        if (!last) layer.result = {0.02f, random_int(0, 255)};
+        if (last && (channels == 1 || shuffle == 1)) layer.residual = 2;
+        made.layers.push_back(layer);
+    }
+    return made;
+}
+
 std::vector<float> random_frame(Index size) {
     std::vector<float> frame;
     for (Index i = 0; i < size; ++i) frame.push_back(random_float(0.0f, 1.0f));
@@ -87,6 +115,22 @@ void compare(const std::vector<float>& a, const std::vector<float>& b, float mos
     CHECK(off <= most);
 }
 
+/// Whatever comes out, and where scales are absurd that may be infinite.
+void runs_anywhere(const Description& description, const std::vector<Shape>& shapes, Index height,
+                   Index width) {
+    for (const rrt::cpu::Kernels* candidate : rrt::cpu::available_kernels()) {
+        CHECK(rrt::cpu::select_kernels(candidate->name));
+        const Model model(description, shapes, Options{});
+        const Index scale = model.scale();
+        std::vector<float> frame = random_frame(height * width * description.channels);
+        std::vector<float> out(static_cast<std::size_t>(height * width * scale * scale) *
+                               static_cast<std::size_t>(model.colours()));
+        const rrt::nn::Job job{view_of(out, height * scale, width * scale, model.colours()),
+                               view_of(frame, height, width, description.channels), 1.0f};
+        run(model, job, 2, 3);
+    }
+}
+
 void same_everywhere(const Description& description, Index height, Index width) {
     std::vector<Shape> shapes;
     CHECK(find_fault(description, shapes).empty());
@@ -94,9 +138,11 @@ void same_everywhere(const Description& description, Index height, Index width) 
     std::vector<float> portable;
     for (const rrt::cpu::Kernels* candidate : rrt::cpu::available_kernels()) {
         CHECK(rrt::cpu::select_kernels(candidate->name));
-        for (const bool bf16 : {false, true}) {
+        const Options all[] = {{}, {true, false, false}, {true, true, true}};
+        for (const Options& options : all) {
+            const bool bf16 = options.bf16;
             if (bf16 && !rrt::nn::has_bf16()) continue;
-            const Model model(description, shapes, Options{true, bf16});
+            const Model model(description, shapes, options);
             const Index scale = model.scale();
             std::vector<float> expected;
             for (const Index band : {Index{0}, Index{1}, Index{7}}) {
@@ -152,6 +198,45 @@ void check_random_descriptions() {
     CHECK(runs > 0);
 }
 
+void check_random_quantisations() {
+    int runs = 0;
+    for (int i = 0; i < 300; ++i) {
+        Description description = int8_network(random_int(0, 1) == 1 ? 1 : 3, 5, 1);
+        Layer& layer = description.layers[static_cast<std::size_t>(random_int(0, 4))];
+        const float scales[] = {0.0f, -1.0f, 1e-40f, 1e-30f, 1.0f, 1e30f, INFINITY, NAN};
+        switch (random_int(0, 7)) {
+            case 0:
+                layer.source = random_int(-2, 6);
+                break;
+            case 1:
+                layer.residual = random_int(-2, 6);
+                break;
+            case 2:
+                layer.scales.resize(static_cast<std::size_t>(random_int(0, 9)), 1.0f);
+                break;
+            case 3:
+                layer.result = {scales[random_int(0, 7)], random_int(-2, 300)};
+                break;
+            case 4:
+                layer.bytes = !layer.bytes;
+                break;
+            case 5:
+                layer.step = static_cast<Step>(random_int(0, 4));
+                break;
+            case 6:
+                if (!layer.weights.empty()) layer.weights[0] = 1000.0f * scales[random_int(0, 7)];
+                break;
+            default:
+                if (!layer.scales.empty()) layer.scales[0] = scales[random_int(0, 7)];
+        }
+        std::vector<Shape> shapes;
+        if (!find_fault(description, shapes).empty()) continue;
+        runs_anywhere(description, shapes, random_int(1, 9), random_int(1, 30));
+        ++runs;
+    }
+    CHECK(runs > 0);
+}
+
 void check_non_finite() {
     const Description description = network(1, 16, 2, false);
     std::vector<Shape> shapes;
@@ -174,12 +259,15 @@ void test_network() {
         for (const int width : {4, 16, 35}) {
             for (const int shuffle : {1, 2, 3}) {
                 same_everywhere(network(channels, width, shuffle, shuffle == 2), 21, 67);
+                same_everywhere(int8_network(channels, width, shuffle), 21, 67);
             }
         }
     }
     same_everywhere(network(1, 16, 2, false), 1, 1);
     same_everywhere(network(1, 16, 2, false), 3, 1500);
     same_everywhere(network(1, 16, 2, true), 70, 2);
+    same_everywhere(int8_network(1, 16, 2), 3, 1500);
     check_random_descriptions();
+    check_random_quantisations();
     check_non_finite();
 }
