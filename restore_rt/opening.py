@@ -18,6 +18,8 @@ from restore_rt.whole import WholeNetwork
 if TYPE_CHECKING:
     import onnx
 
+    from restore_rt.backends.native import NativeNetwork
+
     from restore_rt.gpu.lane import Lane
 
 __all__ = ["Runner", "open_restorer", "restorer_on"]
@@ -91,9 +93,11 @@ def _on_cpu(
     network: onnx.ModelProto, manifest: Manifest, sizes: SharedSizes, runner: Runner
 ) -> Callable[[int], FrameNetwork]:
     """Return what opens the network: in the native engine, or in ONNX Runtime."""
+    from restore_rt._ext import has_vnni
     from restore_rt.backends.native import UnsupportedError, open_native
 
-    why = ""
+    why, slow = "", False
+    native: NativeNetwork | None = None
     if runner.backend != "onnxruntime":
         precision: Literal["fp32", "bf16"] = "bf16" if runner.precision == "bf16" else "fp32"
         try:
@@ -110,16 +114,26 @@ def _on_cpu(
                     f"by its manifest it would be {manifest.scale} and {manifest.channels}: the "
                     "file is damaged; export it again"
                 )
-            return lambda threads: WholeNetwork(native, manifest, threads=threads)
+            # There the sums in 16 bits, which are exact, take longer than those that may saturate.
+            slow = native.int8 and not has_vnni() and runner.backend == "auto"
+
+    def open_whole(threads: int) -> FrameNetwork:
+        assert native is not None
+        return WholeNetwork(native, manifest, threads=threads)
 
     def open_tiled(threads: int) -> FrameNetwork:
         try:
             backend = open_backend(network, threads=threads)
         except MissingBackendError as error:
+            if slow:
+                return open_whole(threads)
             raise MissingBackendError(f"{error}{f' ({why})' if why else ''}") from error
-        return TiledNetwork(backend, manifest, sizes=sizes, threads=threads)
+        tiled = TiledNetwork(backend, manifest, sizes=sizes, threads=threads)
+        if slow:
+            tiled.description += " (without VNNI it runs int8 faster than the native engine)"
+        return tiled
 
-    return open_tiled
+    return open_tiled if native is None or slow else open_whole
 
 
 def restorer_on(

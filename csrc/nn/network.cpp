@@ -116,6 +116,7 @@ std::string find_fault_in_layer(const Layer& layer, std::vector<Shape>& shapes) 
             {layer.outputs, source.scale, layer.bytes ? layer.result : Quantisation{}});
         return fault;
     }
+    if (layer.residual != -1) return "adds a value, which only a convolution does";
     if (static_cast<bool>(source.quantisation) != (layer.step == Step::dequantise)) {
         return source.quantisation ? "reads bytes" : "reads floats, and dequantises them";
     }

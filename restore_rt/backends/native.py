@@ -40,9 +40,10 @@ class NativeNetwork:
         self.channels, self.colours = network.channels, network.colours
         self.scale = network.scale
         self.int8 = int8
-        computes = f"int8 and {precision}" if int8 else precision
-        vnni = " vnni" if int8 and _ext.has_vnni() else ""
-        self.description = f"native engine, {computes}, {_ext.isa()}{vnni}"
+        self.description = f"native engine, {precision}, {_ext.isa()}"
+        if int8:
+            vnni = " vnni" if _ext.has_vnni() else ""
+            self.description = f"native engine, int8, {_ext.isa()}{vnni}"
 
     def run_into(
         self,
@@ -89,7 +90,8 @@ def open_native(
     model
         The network; with a manifest, its values must range from 0 to 1.
     precision
-        ``"bf16"`` multiplies in 16 bits, for which the CPU needs AVX512_BF16.
+        Of layers that are not int8 in the file. ``"bf16"`` multiplies in 16 bits, for which the CPU
+        needs AVX512_BF16.
 
     Raises
     ------
