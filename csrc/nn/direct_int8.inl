@@ -13,7 +13,6 @@ constexpr int kBlockWords = kBlock / 4;
 /// From the sums of one vector of output channels to real numbers, or to bytes.
 struct Requantisation {
     Vec scale;
-    Vec bias;
     Vec low;
     Vec high;
     Ints zero;
@@ -24,8 +23,7 @@ struct Requantisation {
         // NaN, in the first place, does not go through.
         return smaller(high, larger(scaled(sums), low));
     }
-    /// Not fused, as not every instruction set could.
-    RRT_INLINE Vec scaled(Ints sums) const { return add(multiply(to_floats(sums), scale), bias); }
+    RRT_INLINE Vec scaled(Ints sums) const { return multiply(to_floats(sums), scale); }
     RRT_INLINE Vec rounded(Ints sums) const {
         return multiply(to_floats(to_ints(steps(sums))), step);
     }
@@ -37,8 +35,8 @@ RRT_INLINE Requantisation requantisation_of(const Filter& filter, int channel) {
     const float least = static_cast<float>(-result.zero);
     // ReLU may come after the rounding as well as before it: 0 stays 0.
     const bool relu = filter.bytes && filter.finish == Finish::relu;
-    return {load(filter.scales + channel), load(filter.bias + channel), spread(relu ? 0.0f : least),
-            spread(255.0f + least),        spread_int(result.zero),     spread(result.scale)};
+    return {load(filter.scales + channel), spread(relu ? 0.0f : least), spread(255.0f + least),
+            spread_int(result.zero), spread(result.scale)};
 }
 
 /// What a tile of one row's pixels reads.

@@ -32,8 +32,8 @@ struct Filter {
     Finish finish;
     float low;
     float high;
-    // For direct_int8. What follows are whole blocks: one step of the sums in steps of the result,
-    // and where the sums start.
+    // For direct_int8: one step of the sums in steps of the result, and where they start, bias
+    // included. Whole blocks.
     const float* scales;
     const std::int32_t* starts;
     Quantisation source;

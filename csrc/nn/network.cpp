@@ -9,6 +9,8 @@ namespace rrt::nn {
 namespace {
 
 constexpr int kMaxValueScale = 8;
+// Of int8 sums, in their steps: with as many products as there can be it fits in 32 bits.
+constexpr double kMostBias = 1 << 30;
 
 bool all_finite(const std::vector<float>& values) {
     for (const float value : values) {
@@ -46,6 +48,10 @@ std::string find_fault_in_bytes(const Layer& layer, const Shape& source) {
     }
     for (const float scale : layer.scales) {
         if (!is_scale(scale)) return "has a scale that is not positive, or too small";
+    }
+    for (std::size_t o = 0; o < layer.scales.size(); ++o) {
+        const double steps = layer.bias[o] / (double{source.quantisation.scale} * layer.scales[o]);
+        if (!(std::abs(steps) <= kMostBias)) return "has a bias that is too large for its scales";
     }
     if (!all_int8(layer.weights)) return "has scales, and weights that are not -128 to 127";
     if (!layer.bytes) return "";

@@ -26,9 +26,9 @@ enum class Activation { none, relu, leaky, clip };
 /// repeated edges.
 ///
 /// Values are floats or, behind a step that quantises, bytes. A convolution with scales reads
-/// bytes: its sums are exact, and its result is rounded to bytes before the residual if it names
-/// their quantisation. It may keep them so; then it adds no residual and has no activation but
-/// relu.
+/// bytes: its sums are exact, the bias being rounded to a step of them, and its result is rounded
+/// to bytes before the residual if it names their quantisation. It may keep them so; then it adds
+/// no residual and has no activation but relu.
 struct Layer {
     Step step = Step::convolution;
     int source = 0;

@@ -124,14 +124,15 @@ Buffer pack_direct_int8(const Layer& layer, int inputs) {
     return packed;
 }
 
-/// Minus what the sums of each output are where all inputs are their zero point.
-Buffer pack_starts(const Layer& layer, int zero) {
+/// Of each output the bias in steps of the sums, less what they are where all inputs are 0.
+Buffer pack_starts(const Layer& layer, const Quantisation& source) {
     Buffer packed(size(blocks_of(layer.outputs) * kBlock));
     const std::size_t each = layer.weights.size() / size(layer.outputs);
     for (std::size_t o = 0; o < size(layer.outputs); ++o) {
-        std::int32_t sum = 0;
+        std::int32_t sum = static_cast<std::int32_t>(
+            std::rint(layer.bias[o] / (double{source.scale} * layer.scales[o])));
         for (std::size_t i = 0; i < each; ++i) {
-            sum -= zero * static_cast<std::int32_t>(layer.weights[o * each + i]);
+            sum -= source.zero * static_cast<std::int32_t>(layer.weights[o * each + i]);
         }
         std::memcpy(packed.data() + o, &sum, sizeof sum);
     }
@@ -177,16 +178,15 @@ Finish finish_of(Activation activation) {
     return Finish::none;
 }
 
-/// Bias and scales of what reads bytes: in steps of the result if that is rounded.
+/// A step of the sums, in steps of the result if that is rounded. In floats, as ONNX Runtime has
+/// it.
 void pack_int8(const Layer& layer, const Shape& source, PackedFilter& packed) {
-    const double step = layer.result ? layer.result.scale : 1.0;
     packed.scales = pack_channels(layer.scales, layer.outputs);
-    packed.starts = pack_starts(layer, source.quantisation.zero);
+    packed.starts = pack_starts(layer, source.quantisation);
     for (int o = 0; o < layer.outputs; ++o) {
         float& scale = packed.scales.data()[o];
-        scale = static_cast<float>(double{source.quantisation.scale} * scale / step);
-        float& bias = packed.bias.data()[o];
-        bias = static_cast<float>(bias / step);
+        scale *= source.quantisation.scale;
+        if (layer.result) scale /= layer.result.scale;
     }
     packed.filter.scales = packed.scales.data();
     packed.filter.starts = reinterpret_cast<const std::int32_t*>(packed.starts.data());

@@ -84,9 +84,10 @@ def _convolve_bytes(
     """Sum whole numbers; all that follows is rounded to float32, as the kernels do."""
     step, zero = layer.get("result") or (1.0, 0)
     sums = _sums(source.steps, layer["weights"].astype(np.int64))
-    scales = (np.float64(np.float32(source.scale)) * layer["scales"] / step).astype(np.float32)
-    bias = (layer["bias"].astype(np.float64) / step).astype(np.float32)
-    result: Array = sums.astype(np.float32) * scales + bias
+    exact = np.float64(np.float32(source.scale)) * layer["scales"].astype(np.float64)
+    sums += np.rint(layer["bias"] / exact).astype(np.int64)
+    scales = layer["scales"] * np.float32(source.scale) / np.float32(step)
+    result: Array = sums.astype(np.float32) * scales
     if layer.get("result"):
         result = np.rint(result.clip(-zero, 255 - zero))
         if layer.get("bytes"):

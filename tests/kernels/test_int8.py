@@ -194,6 +194,7 @@ def changed(index: int, **changes: Any) -> Layers:
         (changed(2, scales=np.ones(3)), "layer 2 has 3 scales; it needs 16"),
         (changed(2, scales=np.zeros(16)), "layer 2 has a scale that is not positive"),
         (changed(2, scales=np.full(16, 1e-39)), "layer 2 has a scale that is not positive"),
+        (changed(2, bias=np.full(16, 1e9)), "layer 2 has a bias that is too large"),
         (changed(2, weights=np.full((16, 16, 3, 3), 128)), "weights that are not -128 to 127"),
         (changed(2, weights=np.full((16, 16, 3, 3), 0.5)), "weights that are not -128 to 127"),
         (changed(2, result=None), "layer 2 makes bytes, and does not say of what scale"),
