@@ -231,9 +231,17 @@ class Network:
     shuffle
         Side of the block of pixels that the last layer's channels become, 1 to 4.
     precision
-        ``"fp32"``, or ``"bf16"`` where ``has_bf16()``.
-    winograd
-        False computes all convolutions as they are written, for tests.
+        ``"fp32"``; or ``"bf16"`` where ``has_bf16()``, which layers take only where it is faster.
+    algorithms
+        What each convolution may be made by, of those that ``algorithms()`` lists; by default any.
+        One that none of them can make is made directly.
+    ring_bytes
+        Of the memory that a thread goes round in; by default what suits the CPU's cache.
+
+    Raises
+    ------
+    InputError
+        There can be no such network, or the CPU lacks what it needs.
     """
 
     def __init__(
@@ -243,7 +251,8 @@ class Network:
         channels: SupportsIndex,
         shuffle: SupportsIndex = 1,
         precision: str = "fp32",
-        winograd: bool = True,
+        algorithms: Sequence[str] | None = None,
+        ring_bytes: SupportsIndex | None = None,
     ) -> None: ...
     @property
     def channels(self) -> int: ...
@@ -255,6 +264,12 @@ class Network:
     def scale(self) -> int:
         """Size of the result over that of the frame."""
 
+    @property
+    def plan(self) -> list[str]:
+        """The algorithm of each layer; empty for a layer that is no convolution."""
+
+    @property
+    def ring_bytes(self) -> int: ...
     def run_into(
         self,
         out: NDArray[Any],
@@ -289,6 +304,14 @@ class Network:
 
 def has_bf16() -> bool:
     """Tell whether networks can run in bf16 with the instruction set in use."""
+
+def algorithms(precision: str = "fp32") -> list[str]:
+    """List what can make convolutions here, in a precision or a higher one.
+
+    ``"direct"`` computes them as they are written, ``"winograd"`` and ``"winograd_bf16"`` by
+    Winograd's F(4x4, 3x3), ``"tail"`` likewise those of up to four outputs, ``"direct_amx"`` on
+    tiles in bf16.
+    """
 
 def isa() -> Literal["portable", "avx2", "avx512"]:
     """Name the instruction set in use: the best that the CPU has, or RESTORE_RT_ISA."""

@@ -25,4 +25,13 @@ bool has_bf16() {
 #endif
 }
 
+bool has_amx() {
+#ifdef __x86_64__
+    static const bool allowed = allow_amx();
+    return &kernels() == &kAvx512 && allowed;
+#else
+    return false;
+#endif
+}
+
 }  // namespace rrt::nn

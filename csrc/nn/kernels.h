@@ -15,7 +15,15 @@ inline constexpr int kPoints = 36;
 /// Tiles that go through the products together, at most.
 inline constexpr int kMaxGroup = 14;
 
-enum class Algorithm { direct, tail, winograd, winograd_bf16 };
+/// Channels of a pixel that the tail makes, at most, and floats between its pixels.
+inline constexpr int kTailPixel = 4;
+
+enum class Algorithm { direct, tail, winograd, winograd_bf16, direct_amx };
+
+/// Whether roundings depend on where tiles of kTile pixels lie.
+constexpr bool is_in_tiles(Algorithm algorithm) {
+    return algorithm != Algorithm::direct && algorithm != Algorithm::direct_amx;
+}
 
 enum class Finish { none, relu, leaky, clip };
 
@@ -104,6 +112,9 @@ extern const Kernels kPortable;
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
 void winograd_bf16(const ConvCall& call);
+void direct_amx(const ConvCall& call);
+/// Whether this CPU and system let the process use AMX's tiles; to be asked before they are used.
+bool allow_amx();
 #endif
 
 /// Those of the instruction set that is in use on the CPU, see cpu/kernels.h.
@@ -111,6 +122,26 @@ const Kernels& kernels();
 
 /// Whether winograd_bf16 can run beside kernels().
 bool has_bf16();
+
+/// Whether direct_amx can.
+bool has_amx();
+
+/// How direct_amx goes through a filter's inputs: steps of two blocks of one pixel, or where there
+/// is one block alone of two neighbours; values of a pixel in 16 bits, `tile_inputs` of them.
+constexpr int tile_inputs(const Filter& filter) {
+    const int blocks = filter.input_blocks();
+    return kBlock * (blocks == 1 ? 1 : (blocks + 1) / 2 * 2);
+}
+
+constexpr int tile_steps(int taps, int input_blocks) {
+    return input_blocks == 1 ? (taps + 1) / 2 : (input_blocks + 1) / 2 * taps;
+}
+
+/// The first value that a step takes, from the leftmost tap's pixel on.
+constexpr int tile_offset(const Filter& filter, int step) {
+    if (filter.input_blocks() == 1) return 2 * kBlock * step;
+    return step % filter.taps * tile_inputs(filter) + step / filter.taps * 2 * kBlock;
+}
 
 /// Floats of scratch that any of a filter's kernels needs.
 constexpr Index scratch_floats(const Filter& filter) {

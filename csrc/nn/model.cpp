@@ -6,26 +6,9 @@
 #include "nn/workspace.h"
 
 namespace rrt::nn {
-namespace {
-
-// Below this many inputs the transforms cost more than they save.
-constexpr int kFewestInputs = 8;
-// Outputs of which four points each fit in a vector.
-constexpr int kMostInTail = 4;
-
-Algorithm choose(const Layer& layer, const Value& source, const Options& options,
-                 const Kernels& kernels) {
-    const bool blocked = source.pixel == kBlock;
-    if (layer.taps == 1 || !blocked) return Algorithm::direct;
-    if (!options.winograd || source.shape.channels < kFewestInputs) return Algorithm::direct;
-    if (layer.outputs <= kMostInTail && kernels.tail != nullptr) return Algorithm::tail;
-    return options.bf16 ? Algorithm::winograd_bf16 : Algorithm::winograd;
-}
-
-}  // namespace
-
-Model::Model(Description description, const std::vector<Shape>& shapes, Options options)
-    : description_(std::move(description)), kernels_(nn::kernels()) {
+Model::Model(Description description, const std::vector<Shape>& shapes, Algorithms allowed,
+             Index ring_bytes)
+    : description_(std::move(description)), kernels_(nn::kernels()), ring_bytes_(ring_bytes) {
     values_.push_back({shapes[0], shapes[0].channels, 1, 0, 0});
     for (std::size_t i = 0; i < layers().size(); ++i) {
         const Layer& layer = layers()[i];
@@ -34,9 +17,11 @@ Model::Model(Description description, const std::vector<Shape>& shapes, Options 
         made.delay = (source.delay + reach_of(layer)) * layer.factor;
         filters_.emplace_back();
         if (layer.step == Step::convolution) {
-            const Algorithm algorithm = choose(layer, source, options, kernels_);
-            if (algorithm == Algorithm::tail) made.pixel = kMostInTail;
-            filters_.back() = pack(layer, source.shape.channels, algorithm);
+            const int inputs = source.shape.channels;
+            const Work work{layer.taps, inputs, layer.outputs, source.pixel == kBlock};
+            const Algorithm algorithm = choose(work, allowed, kernels_);
+            if (algorithm == Algorithm::tail) made.pixel = kTailPixel;
+            filters_.back() = pack(layer, inputs, algorithm);
         } else {
             made.pixel = source.pixel;
             made.blocks = source.blocks;

@@ -13,6 +13,7 @@ namespace rrt::nn {
 /// tail: [4 points][input, whole blocks][output][4 points]; inputs in the order of tail_avx512.inl
 /// winograd: [output block][point][input, whole blocks][output]
 /// winograd_bf16: the same with pairs of inputs, [output block][point][input / 2][output][2]
+/// direct_amx: [output block][step][row][value / 2][output][2], values in the order of tile_offset
 struct PackedFilter {
     Filter filter;
     Buffer weights;

@@ -96,9 +96,31 @@ nn::Layer to_layer(py::handle value, std::size_t index) {
     return layer;
 }
 
+bool to_bf16(const std::string& precision) {
+    return to_choice<bool>(py::str(precision), "precision", {{"fp32", false}, {"bf16", true}});
+}
+
+/// What may be chosen from: all that a precision allows, or those of them that are named.
+nn::Algorithms to_algorithms(const py::object& named, bool bf16) {
+    const nn::Algorithms available = nn::available_algorithms(nn::kernels(), bf16);
+    if (named.is_none()) return available;
+    nn::Algorithms allowed;
+    for (py::handle item : py::reinterpret_borrow<py::sequence>(named)) {
+        const std::string name = py::str(item).cast<std::string>();
+        nn::Algorithm algorithm{};
+        if (!nn::find_algorithm(name, algorithm)) refuse("there is no algorithm '" + name + "'");
+        if (!available.has(algorithm)) {
+            refuse("algorithm '" + name + "' cannot run on this CPU, or in this precision");
+        }
+        allowed.add(algorithm);
+    }
+    return allowed;
+}
+
 std::unique_ptr<nn::Model> make_network(const py::sequence& layers, const py::object& channels,
                                         const py::object& shuffle, const std::string& precision,
-                                        bool winograd) {
+                                        const py::object& algorithms,
+                                        const py::object& ring_bytes) {
     nn::Description description;
     description.channels = static_cast<int>(to_index(channels, "channels", 1, kMaxChannels));
     description.shuffle = static_cast<int>(to_index(shuffle, "shuffle", 1, nn::kMaxFactor));
@@ -108,14 +130,34 @@ std::unique_ptr<nn::Model> make_network(const py::sequence& layers, const py::ob
     std::vector<nn::Shape> shapes;
     const std::string fault = nn::find_fault(description, shapes);
     if (!fault.empty()) refuse("the network cannot be: " + fault);
-    nn::Options options;
-    options.winograd = winograd;
-    options.bf16 =
-        to_choice<bool>(py::str(precision), "precision", {{"fp32", false}, {"bf16", true}});
-    if (options.bf16 && !nn::has_bf16()) {
+    const bool bf16 = to_bf16(precision);
+    if (bf16 && !nn::has_bf16()) {
         refuse("precision is 'bf16', which needs a CPU with AVX512_BF16; use 'fp32'");
     }
-    return std::make_unique<nn::Model>(std::move(description), shapes, options);
+    const Index bytes = ring_bytes.is_none()
+                            ? nn::ring_bytes()
+                            : to_index(ring_bytes, "ring_bytes", 1, Index{1} << 30);
+    return std::make_unique<nn::Model>(std::move(description), shapes,
+                                       to_algorithms(algorithms, bf16), bytes);
+}
+
+py::list list_algorithms(const std::string& precision) {
+    py::list names;
+    const nn::Algorithms available = nn::available_algorithms(nn::kernels(), to_bf16(precision));
+    for (const nn::Algorithm algorithm : nn::kAlgorithms) {
+        if (available.has(algorithm)) names.append(nn::name_of(algorithm));
+    }
+    return names;
+}
+
+/// For each layer its algorithm, and an empty text where there is none to choose.
+py::list plan_of(const nn::Model& model) {
+    py::list plan;
+    for (std::size_t i = 0; i < model.layers().size(); ++i) {
+        const bool convolves = model.layers()[i].step == nn::Step::convolution;
+        plan.append(convolves ? nn::name_of(model.filter(i).algorithm) : "");
+    }
+    return plan;
 }
 
 bool run_into(const nn::Model& model, const py::object& out_object, const py::object& frame_object,
@@ -154,12 +196,17 @@ bool run_into(const nn::Model& model, const py::object& out_object, const py::ob
 
 void bind_nn(py::module_& module) {
     module.def("has_bf16", &nn::has_bf16, "Whether networks can run in bf16.");
+    module.def("algorithms", &list_algorithms, py::arg("precision") = "fp32",
+               "What can make convolutions here.");
     py::class_<nn::Model>(module, "Network", "A network that runs on the CPU.")
         .def(py::init(&make_network), py::arg("layers"), py::kw_only(), py::arg("channels"),
-             py::arg("shuffle") = 1, py::arg("precision") = "fp32", py::arg("winograd") = true)
+             py::arg("shuffle") = 1, py::arg("precision") = "fp32",
+             py::arg("algorithms") = py::none(), py::arg("ring_bytes") = py::none())
         .def_property_readonly("channels", &nn::Model::channels)
         .def_property_readonly("colours", &nn::Model::colours)
         .def_property_readonly("scale", &nn::Model::scale)
+        .def_property_readonly("plan", &plan_of)
+        .def_property_readonly("ring_bytes", &nn::Model::ring_bytes)
         .def("run_into", &run_into, py::arg("out"), py::arg("frame"), py::kw_only(),
              py::arg("threads") = 1, py::arg("peak") = py::none(),
              py::arg("band_rows") = py::none(), "Restore a frame.");

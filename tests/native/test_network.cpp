@@ -15,10 +15,11 @@ using rrt::FrameView;
 using rrt::Index;
 using rrt::Sample;
 using rrt::nn::Activation;
+using rrt::nn::Algorithm;
+using rrt::nn::Algorithms;
 using rrt::nn::Description;
 using rrt::nn::Layer;
 using rrt::nn::Model;
-using rrt::nn::Options;
 using rrt::nn::Shape;
 using rrt::nn::Step;
 
@@ -87,6 +88,7 @@ void compare(const std::vector<float>& a, const std::vector<float>& b, float mos
     CHECK(off <= most);
 }
 
+/// Each algorithm wherever it can, for any threads and bands; the precise ones must agree closely.
 void same_everywhere(const Description& description, Index height, Index width) {
     std::vector<Shape> shapes;
     CHECK(find_fault(description, shapes).empty());
@@ -94,22 +96,24 @@ void same_everywhere(const Description& description, Index height, Index width) 
     std::vector<float> portable;
     for (const rrt::cpu::Kernels* candidate : rrt::cpu::available_kernels()) {
         CHECK(rrt::cpu::select_kernels(candidate->name));
-        for (const bool bf16 : {false, true}) {
-            if (bf16 && !rrt::nn::has_bf16()) continue;
-            const Model model(description, shapes, Options{true, bf16});
+        const Algorithms precise = available_algorithms(rrt::nn::kernels(), false);
+        const Algorithms available = available_algorithms(rrt::nn::kernels(), true);
+        for (const Algorithm algorithm : rrt::nn::kAlgorithms) {
+            if (!available.has(algorithm)) continue;
+            const Model model(description, shapes, Algorithms().add(algorithm));
             const Index scale = model.scale();
             std::vector<float> expected;
             for (const Index band : {Index{0}, Index{1}, Index{7}}) {
-                std::vector<float> out(frame.size() * static_cast<std::size_t>(scale * scale));
-                const rrt::nn::Job job{
-                    view_of(out, height * scale, width * scale, description.channels),
-                    view_of(frame, height, width, description.channels), 1.0f};
+                const Index pixels = height * scale * width * scale;
+                std::vector<float> out(static_cast<std::size_t>(pixels * model.colours()));
+                const rrt::nn::Job job{view_of(out, height * scale, width * scale, model.colours()),
+                                       view_of(frame, height, width, description.channels), 1.0f};
                 CHECK(run(model, job, 3, band));
                 if (expected.empty()) expected = out;
                 CHECK(out == expected);
             }
             if (portable.empty()) portable = expected;
-            compare(expected, portable, bf16 ? 0.05f : 1e-5f);
+            compare(expected, portable, precise.has(algorithm) ? 3e-5f : 0.05f);
         }
     }
 }
@@ -156,7 +160,7 @@ void check_non_finite() {
     const Description description = network(1, 16, 2, false);
     std::vector<Shape> shapes;
     CHECK(find_fault(description, shapes).empty());
-    const Model model(description, shapes, Options{});
+    const Model model(description, shapes, available_algorithms(rrt::nn::kernels(), false));
     std::vector<float> frame = random_frame(20 * 30);
     std::vector<float> out(4 * frame.size());
     const rrt::nn::Job job{view_of(out, 40, 60, 1), view_of(frame, 20, 30, 1), 1.0f};
