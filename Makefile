@@ -20,6 +20,7 @@ test: $(VENV)/.dev
 test-native: $(VENV)/.dev
 	$(MAKE) -C tests/native run PYTHON=$(abspath $(BIN))/python
 	$(MAKE) -C tests/native threads
+	$(MAKE) -C tests/native neon
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -290,7 +290,7 @@ class Network:
 def has_bf16() -> bool:
     """Tell whether networks can run in bf16 with the instruction set in use."""
 
-def isa() -> Literal["portable", "avx2", "avx512"]:
+def isa() -> Literal["portable", "neon", "avx2", "avx512"]:
     """Name the instruction set in use: the best that the CPU has, or RESTORE_RT_ISA."""
 
 def set_isa(name: str) -> None:

@@ -105,6 +105,9 @@ extern const Kernels kAvx2;
 extern const Kernels kAvx512;
 void winograd_bf16(const ConvCall& call);
 #endif
+#ifdef __aarch64__
+extern const Kernels kNeon;
+#endif
 
 /// Those of the instruction set that is in use on the CPU, see cpu/kernels.h.
 const Kernels& kernels();
