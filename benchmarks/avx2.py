@@ -11,6 +11,7 @@ import argparse
 import ctypes
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -34,11 +35,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=25)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--vnni", action="store_true", help="leave AVX-VNNI to the masked half")
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.into is not None:
         found = _measure_here(options.runs, options.threads)
         options.into.write_text(json.dumps(found), encoding="utf-8")
+        return
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        print("avx2: not measured, CPUID can be masked on Linux and x86-64 alone")
         return
     with tempfile.TemporaryDirectory() as folder:
         mask = _compile(Path(folder))
@@ -47,9 +52,17 @@ def main() -> None:
             return
         whole = _measure_in_process(Path(folder), {})
         environment = {"LD_PRELOAD": str(mask), "RESTORE_RT_MASK": str(mask)}
+        if options.vnni:
+            environment["RESTORE_RT_KEEP_VNNI"] = "1"
         masked = _measure_in_process(Path(folder), environment)
     slowdown = _slowdown(masked["cases"], whole["cases"])
-    measured = {"what": WHAT, "times_as_long_masked": slowdown, "masked": masked, "whole": whole}
+    measured = {
+        "what": WHAT,
+        "masked_with_vnni": options.vnni,
+        "times_as_long_masked": slowdown,
+        "masked": masked,
+        "whole": whole,
+    }
     print("times as long under the mask:", *slowdown, sep="\n")
     print(f"written: {write('avx2', measured)}")
 

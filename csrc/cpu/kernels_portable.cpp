@@ -6,8 +6,7 @@
 namespace rrt::cpu {
 const Kernels kPortable{"portable", portable::split, portable::merge, portable::upsample};
 #ifdef __aarch64__
-// Every such CPU has NEON, and the compiler uses it in these; a network's kernels are written for
-// it.
+// The compiler uses NEON in these, too; it is a network's kernels that differ.
 const Kernels kNeon{"neon", portable::split, portable::merge, portable::upsample};
 #endif
 }  // namespace rrt::cpu
