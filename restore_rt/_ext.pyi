@@ -313,7 +313,7 @@ def algorithms(precision: str = "fp32") -> list[str]:
     tiles in bf16.
     """
 
-def isa() -> Literal["portable", "avx2", "avx512"]:
+def isa() -> Literal["portable", "neon", "avx2", "avx512"]:
     """Name the instruction set in use: the best that the CPU has, or RESTORE_RT_ISA."""
 
 def set_isa(name: str) -> None:

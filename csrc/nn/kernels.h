@@ -116,6 +116,9 @@ void direct_amx(const ConvCall& call);
 /// Whether this CPU and system let the process use AMX's tiles; to be asked before they are used.
 bool allow_amx();
 #endif
+#ifdef __aarch64__
+extern const Kernels kNeon;
+#endif
 
 /// Those of the instruction set that is in use on the CPU, see cpu/kernels.h.
 const Kernels& kernels();

@@ -71,6 +71,7 @@ std::string find_fault_in_layer(const Layer& layer, std::vector<Shape>& shapes) 
         shapes.push_back({layer.outputs, source.scale});
         return fault;
     }
+    if (layer.residual != -1) return "enlarges and adds a value; only a convolution adds one";
     if (layer.factor < 2 || layer.factor > kMaxFactor) {
         return "enlarges " + text(layer.factor) + " times; allowed are 2 to " + text(kMaxFactor);
     }

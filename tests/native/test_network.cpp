@@ -156,6 +156,16 @@ void check_random_descriptions() {
     CHECK(runs > 0);
 }
 
+void check_enlargement_with_residual() {
+    Description description = network(1, 5, 1, true);
+    std::vector<Shape> shapes;
+    CHECK(find_fault(description, shapes).empty());
+    for (const int residual : {0, 6}) {
+        description.layers[3].residual = residual;
+        CHECK(!find_fault(description, shapes).empty());
+    }
+}
+
 void check_non_finite() {
     const Description description = network(1, 16, 2, false);
     std::vector<Shape> shapes;
@@ -185,5 +195,6 @@ void test_network() {
     same_everywhere(network(1, 16, 2, false), 3, 1500);
     same_everywhere(network(1, 16, 2, true), 70, 2);
     check_random_descriptions();
+    check_enlargement_with_residual();
     check_non_finite();
 }
