@@ -302,6 +302,37 @@ class Network:
             False if a value that went into ``out`` was NaN or infinite: do not use it then.
         """
 
+    def run_planes_into(
+        self,
+        out: Sequence[NDArray[Any]],
+        planes: Sequence[NDArray[Any]],
+        *,
+        phase: Sequence[float] = (0.5, 0.5),
+        threads: SupportsIndex = 1,
+        peak: float | None = None,
+        band_rows: SupportsIndex | None = None,
+    ) -> bool:
+        """Restore luma, and enlarge chroma as ``upsample_plane_into`` does, in one pass.
+
+        For networks that take and make one channel.
+
+        Parameters
+        ----------
+        out
+            Luma and both planes of chroma, as for ``run_into`` and ``upsample_plane_into``.
+        planes
+            The same of the frame.
+        phase
+            Of chroma, as for ``upsample_plane_into``.
+        threads, peak, band_rows
+            As for ``run_into``.
+
+        Returns
+        -------
+        bool
+            False if luma was NaN or infinite: do not use ``out`` then.
+        """
+
 def has_bf16() -> bool:
     """Tell whether networks can run in bf16 with the instruction set in use."""
 

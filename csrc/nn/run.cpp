@@ -4,6 +4,7 @@
 #include <atomic>
 #include <utility>
 
+#include "cpu/kernels.h"
 #include "cpu/pool.h"
 
 namespace rrt::nn {
@@ -43,6 +44,7 @@ Bands divide_rows(const Model& model, Index height, int threads) {
 struct Run {
     const Model& model;
     const Job& job;
+    const std::vector<UpsampleJob>& chroma;
     Strips strips;
     Bands bands;
     int threads;
@@ -55,22 +57,34 @@ struct Run {
             for (Index band = thread; band < bands.count; band += threads) {
                 const Span rows = bands[band];
                 if (!run_band(model, job, strips, rows, *workspace)) finite = false;
+                enlarge_chroma(rows);
             }
             model.give_back(std::move(workspace));
         } catch (const std::bad_alloc&) {
             exhausted = true;
         }
     }
+
+    /// A band's share of each plane's rows; the plane may be of another height than the result.
+    void enlarge_chroma(Span rows) const {
+        const Index height = job.frame.height;
+        for (const UpsampleJob& plane : chroma) {
+            const Index target = plane.target.height;
+            const Span share{target * rows.begin / height, target * rows.end / height};
+            cpu::kernels().upsample(plane, share);
+        }
+    }
 };
 
 }  // namespace
 
-bool run(const Model& model, const Job& job, int threads, Index band_rows) {
+bool run(const Model& model, const Job& job, int threads, Index band_rows,
+         const std::vector<UpsampleJob>& chroma) {
     const Index height = job.frame.height;
     const Bands bands = band_rows > 0 ? Bands{height, (height + band_rows - 1) / band_rows}
                                       : divide_rows(model, height, threads);
     const int used = static_cast<int>(std::min<Index>(threads, bands.count));
-    Run run{model, job, divide(model, job.frame.width), bands, used};
+    Run run{model, job, chroma, divide(model, job.frame.width), bands, used};
     cpu::run_bands(
         used, [](void* context, int thread) { static_cast<Run*>(context)->work(thread); }, &run);
     if (run.exhausted) throw std::bad_alloc();

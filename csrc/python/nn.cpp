@@ -1,8 +1,11 @@
+#include <array>
+
 #include "nn/kernels.h"
 #include "nn/run.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
 #include "python/gil.h"
+#include "python/jobs.h"
 
 namespace rrt::python {
 namespace {
@@ -160,10 +163,8 @@ py::list plan_of(const nn::Model& model) {
     return plan;
 }
 
-bool run_into(const nn::Model& model, const py::object& out_object, const py::object& frame_object,
-              const py::object& threads, const py::object& peak, const py::object& band_rows) {
-    const py::array out = to_array(out_object, "out", Access::write);
-    const py::array frame = to_array(frame_object, "frame", Access::read);
+nn::Job to_job(const nn::Model& model, const py::array& out, const py::array& frame,
+               const py::object& peak) {
     nn::Job job{to_frame(out, "out", kFrameChannels), to_frame(frame, "frame", kFrameChannels), 0};
     if (job.frame.channels != model.channels()) {
         refuse("frame has shape " + shape_text(frame) + "; the network takes " +
@@ -185,11 +186,56 @@ bool run_into(const nn::Model& model, const py::object& out_object, const py::ob
     }
     refuse_shared_memory(out, "out", frame, "frame");
     job.peak = to_peak(peak, job.frame.sample);
+    return job;
+}
+
+/// Once all has been checked.
+bool run_job(const nn::Model& model, const nn::Job& job, const py::object& threads,
+             const py::object& band_rows, const std::vector<UpsampleJob>& chroma) {
     const int wanted = to_threads(threads);
     const Index band = band_rows.is_none() ? 0 : to_index(band_rows, "band_rows", 1, kMaxSide);
     bool finite = true;
-    without_gil([&] { finite = nn::run(model, job, wanted, band); });
+    without_gil([&] { finite = nn::run(model, job, wanted, band, chroma); });
     return finite;
+}
+
+bool run_into(const nn::Model& model, const py::object& out_object, const py::object& frame_object,
+              const py::object& threads, const py::object& peak, const py::object& band_rows) {
+    const py::array out = to_array(out_object, "out", Access::write);
+    const py::array frame = to_array(frame_object, "frame", Access::read);
+    return run_job(model, to_job(model, out, frame, peak), threads, band_rows, {});
+}
+
+using Planes = std::array<py::array, 3>;
+
+Planes to_planes(const py::sequence& given, const std::string& name, Access access) {
+    if (py::len(given) != 3) {
+        refuse(name + " has " + std::to_string(py::len(given)) +
+               " planes; it must be three: luma and both of chroma");
+    }
+    Planes planes;
+    for (std::size_t i = 0; i < planes.size(); ++i) {
+        planes[i] = to_array(given[i], name + "[" + std::to_string(i) + "]", access);
+    }
+    return planes;
+}
+
+bool run_planes_into(const nn::Model& model, const py::sequence& out_planes,
+                     const py::sequence& frame_planes, const py::object& phase,
+                     const py::object& threads, const py::object& peak,
+                     const py::object& band_rows) {
+    if (model.channels() != 1 || model.colours() != 1) {
+        refuse("the network takes " + std::to_string(model.channels()) + " channels and makes " +
+               std::to_string(model.colours()) + "; planes need one that restores luma");
+    }
+    const Planes out = to_planes(out_planes, "out", Access::write);
+    const Planes frame = to_planes(frame_planes, "planes", Access::read);
+    const nn::Job job = to_job(model, out[0], frame[0], peak);
+    std::vector<UpsampleJob> chroma;
+    for (std::size_t i = 1; i < out.size(); ++i) {
+        chroma.push_back(to_upsample_job(out[i], frame[i], py::int_(model.scale()), phase, peak));
+    }
+    return run_job(model, job, threads, band_rows, chroma);
 }
 
 }  // namespace
@@ -209,7 +255,11 @@ void bind_nn(py::module_& module) {
         .def_property_readonly("ring_bytes", &nn::Model::ring_bytes)
         .def("run_into", &run_into, py::arg("out"), py::arg("frame"), py::kw_only(),
              py::arg("threads") = 1, py::arg("peak") = py::none(),
-             py::arg("band_rows") = py::none(), "Restore a frame.");
+             py::arg("band_rows") = py::none(), "Restore a frame.")
+        .def("run_planes_into", &run_planes_into, py::arg("out"), py::arg("planes"), py::kw_only(),
+             py::arg("phase") = py::make_tuple(0.5, 0.5), py::arg("threads") = 1,
+             py::arg("peak") = py::none(), py::arg("band_rows") = py::none(),
+             "Restore luma and enlarge chroma.");
 }
 
 }  // namespace rrt::python

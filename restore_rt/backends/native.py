@@ -10,6 +10,7 @@ from restore_rt import _ext
 from restore_rt.backends.native_graph import read_layers
 from restore_rt.backends.native_nodes import UnsupportedError
 from restore_rt.errors import InputError
+from restore_rt.frames import Planes
 from restore_rt.manifest import read_manifest
 
 if TYPE_CHECKING:
@@ -72,6 +73,38 @@ class NativeNetwork:
             A shape, dtype or layout is not allowed.
         """
         return self._network.run_into(out, frame, threads=threads, peak=peak)
+
+    def run_planes_into(self, out: Planes, planes: Planes, *, threads: int = 1) -> bool:
+        """Restore the luma of one frame and enlarge its chroma, in one pass.
+
+        Parameters
+        ----------
+        out
+            As ``planes.empty_like(scale)`` makes it; written.
+        planes
+            The frame, for a network of one channel.
+        threads
+            As for ``run_into``.
+
+        Returns
+        -------
+        bool
+            As ``run_into``.
+
+        Raises
+        ------
+        InputError
+            A shape, dtype or layout is not allowed.
+        """
+        if planes.cb is None or planes.cr is None or out.cb is None or out.cr is None:
+            return self.run_into(out.y, planes.y, threads=threads, peak=planes.peak)
+        return self._network.run_planes_into(
+            (out.y, out.cb, out.cr),
+            (planes.y, planes.cb, planes.cr),
+            phase=planes.chroma_phase,
+            threads=threads,
+            peak=planes.peak,
+        )
 
 
 def open_native(

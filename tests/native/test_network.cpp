@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "cpu/kernels.h"
+#include "cpu/run.h"
 #include "nn/run.h"
 
 namespace {
@@ -181,6 +182,30 @@ void check_non_finite() {
     CHECK(run(model, job, 2, 0));
 }
 
+/// Planes of other heights than the frame, beside it.
+void check_chroma() {
+    const Description description = network(1, 16, 2, false);
+    std::vector<Shape> shapes;
+    CHECK(find_fault(description, shapes).empty());
+    const Model model(description, shapes, Options{});
+    std::vector<float> frame = random_frame(101 * 30);
+    std::vector<float> out(4 * frame.size());
+    const rrt::nn::Job job{view_of(out, 202, 60, 1), view_of(frame, 101, 30, 1), 1.0f};
+    std::vector<float> plane = random_frame(51 * 15);
+    std::vector<float> enlarged(101 * 30);
+    const rrt::UpsampleJob chroma{
+        view_of(enlarged, 101, 30, 1), view_of(plane, 51, 15, 1), 2, 0.5, 0.25, 1.0f};
+    rrt::cpu::upsample(chroma, 1);
+    const std::vector<float> expected = enlarged;
+    for (const int threads : {1, 3}) {
+        for (const Index band : {Index{0}, Index{1}, Index{33}}) {
+            enlarged.assign(enlarged.size(), -1.0f);
+            CHECK(run(model, job, threads, band, {chroma}));
+            CHECK(enlarged == expected);
+        }
+    }
+}
+
 }  // namespace
 
 void test_network() {
@@ -197,4 +222,5 @@ void test_network() {
     check_random_descriptions();
     check_enlargement_with_residual();
     check_non_finite();
+    check_chroma();
 }

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import restore_rt
-from restore_rt import _ext, zoo
+from restore_rt import _ext, reference, zoo
 from restore_rt.backends.native import UnsupportedError, open_native
 from restore_rt.backends.onnxruntime import OnnxRuntimeBackend
 from restore_rt.errors import InputError
+from restore_rt.frames import Planes
 
 Array = NDArray[Any]
 
@@ -53,6 +54,34 @@ def test_shipped_models_equal_onnx_runtime(name: str, size: tuple[int, int]) -> 
         expected = restorer(frame)
     result = restored(onnx.load(zoo.path_of(name)), frame)
     assert np.abs(result.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("chroma", [(20, 26), (39, 26), (39, 51)])
+def test_planes_go_through_in_one_pass(chroma: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    cb, cr = (rng.integers(0, 256, chroma, np.uint8) for _ in range(2))
+    planes = Planes(picture(39, 51, 1), cb, cr)
+    with restore_rt.load("video-x2", backend="native", threads=2) as restorer:
+        luma = restorer(planes.y)
+        restorer.stages.clear()
+        result = restorer(planes)
+        assert list(restorer.stages.seconds) == ["network"]
+    np.testing.assert_array_equal(result.y, luma)
+    assert result.cb is not None
+    assert result.cr is not None
+    for plane, enlarged in ((cb, result.cb), (cr, result.cr)):
+        expected = reference.upsample_plane(
+            plane, enlarged.shape, scale=2, phase=planes.chroma_phase
+        )
+        np.testing.assert_array_equal(enlarged, expected)
+
+
+def test_grey_planes_have_luma_alone() -> None:
+    planes = Planes(picture(20, 30, 1))
+    with restore_rt.load("video-x2", backend="native") as restorer:
+        result = restorer(planes)
+        np.testing.assert_array_equal(result.y, restorer(planes.y))
+    assert result.cb is None
 
 
 @pytest.mark.parametrize("name", RUNS)
