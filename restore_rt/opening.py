@@ -95,7 +95,13 @@ def _on_cpu(
 
     why = ""
     if runner.backend != "onnxruntime":
-        precision: Literal["fp32", "bf16"] = "bf16" if runner.precision == "bf16" else "fp32"
+        precision: Literal["auto", "fp32", "bf16"] = (
+            "bf16"
+            if runner.precision == "bf16"
+            else "auto"
+            if runner.precision == "auto"
+            else "fp32"
+        )
         try:
             native = open_native(network, precision=precision)
         except UnsupportedError as error:

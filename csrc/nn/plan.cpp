@@ -37,20 +37,25 @@ bool is_intel() {
 }
 
 Costs costs_of(Algorithm algorithm, const Kernels& kernels) {
+    const bool wide = is(kernels, "avx512");
     switch (algorithm) {
         case Algorithm::tail:
-            return {0.2f, 3.0f, 2.0f};
+            return {0.77f, 0.0f, 1.8f};
         case Algorithm::winograd_bf16:
-            return {is_intel() ? 0.5f : 0.2f, 4.0f, 3.0f};
+            return {is_intel() ? 0.83f : 0.22f, 2.6f, 4.3f};
         case Algorithm::direct_amx:
-            return {7.0f, 1.5f, 1.5f};
+            return {10.6f, 1.35f, 3.2f};
         case Algorithm::winograd:
-            return {0.2f, 4.0f, 3.0f};
+            if (wide) return {0.22f, 3.2f, 5.5f};
+            if (is(kernels, "avx2")) return {0.17f, 5.7f, 5.6f};
+            // NEON's, too, until one is measured.
+            return {0.43f, 3.1f, 3.6f};
         case Algorithm::direct:
             break;
     }
-    (void)kernels;
-    return {0.2f, 0.0f, 1.0f};
+    if (wide) return {0.19f, 0.0f, 3.7f};
+    if (is(kernels, "avx2")) return {0.20f, 0.0f, 2.3f};
+    return {0.33f, 0.0f, 2.2f};
 }
 
 /// Multiply-adds for each pixel.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,41 @@ def test_bf16_is_near(name: str) -> None:
     assert 10 * np.log10(255**2 / max(error, 1e-9)) > 45
 
 
+def fragile_network() -> onnx.ModelProto:
+    """Return a network whose second layer takes from the first what bf16 does not hold."""
+    rng = np.random.default_rng(0)
+    spread = rng.normal(0, 0.1, (16, 1, 3, 3)).astype(np.float32)
+    kernels = np.concatenate([spread, spread + 1e-4 * rng.normal(size=spread.shape)])
+    difference = rng.normal(0, 300, (1, 16, 3, 3))
+    weights = np.concatenate([difference, -difference], 1)
+    return network_of(kernels.astype(np.float32), weights.astype(np.float32))
+
+
+def network_of(*kernels: NDArray[Any]) -> onnx.ModelProto:
+    names = ["in", *(f"value{index}" for index in range(1, len(kernels))), "out"]
+    nodes = [
+        helper.make_node("Conv", [source, f"w{index}"], [made], pads=[1, 1, 1, 1])
+        for index, (source, made) in enumerate(pairwise(names))
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, "h", "w"])
+        for name in ("in", "out")
+    ]
+    weights = [numpy_helper.from_array(kernel, f"w{index}") for index, kernel in enumerate(kernels)]
+    return helper.make_model(helper.make_graph(nodes, "graph", ends[:1], ends[1:], weights))
+
+
+def test_auto_takes_bf16_where_it_is_faster_and_near() -> None:
+    shipped = open_native(onnx.load(zoo.path_of("video-x2")), precision="auto")
+    fastest = open_native(onnx.load(zoo.path_of("video-x2")), precision="bf16")
+    assert shipped.plan == fastest.plan if _ext.has_bf16() else shipped.precision == "fp32"
+    fragile = fragile_network()
+    chosen = open_native(fragile, precision="auto")
+    assert chosen.precision == "fp32"
+    if _ext.has_bf16() and open_native(fragile, precision="bf16").precision == "bf16":
+        assert "bf16 is off" in chosen.description
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_run_is_named(name: str) -> None:
     with pytest.raises(
@@ -106,8 +142,8 @@ def test_what_cannot_be_run_is_named(name: str) -> None:
         open_native(onnx.load(zoo.path_of(name)))
 
 
-def test_only_two_precisions_are_there() -> None:
-    with pytest.raises(InputError, match="'fp8'; allowed are 'fp32' and 'bf16'"):
+def test_only_some_precisions_are_there() -> None:
+    with pytest.raises(InputError, match="'fp8'; allowed are 'auto', 'fp32' and 'bf16'"):
         open_native(onnx.load(zoo.path_of("video-x2")), precision="fp8")  # type: ignore[arg-type]
 
 
