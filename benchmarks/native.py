@@ -48,7 +48,7 @@ def measure(runs: int, threads: Sequence[int]) -> list[dict[str, Any]]:
     cases = []
     for height, width in SIZES:
         for count in threads:
-            timings = _time(_steps(height, width, count), runs)
+            timings = interleaved(_steps(height, width, count), runs)
             figures = {name: milliseconds(values) for name, values in timings.items()}
             cases.append(
                 {
@@ -62,7 +62,8 @@ def measure(runs: int, threads: Sequence[int]) -> list[dict[str, Any]]:
     return cases
 
 
-def _time(steps: dict[str, Step], runs: int) -> dict[str, list[float]]:
+def interleaved(steps: dict[str, Step], runs: int) -> dict[str, list[float]]:
+    """Return the seconds of all runs, taken in turn after one that does not count."""
     timings: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()
@@ -77,7 +78,7 @@ def _time(steps: dict[str, Step], runs: int) -> dict[str, list[float]]:
 def _steps(height: int, width: int, threads: int) -> dict[str, Step]:
     """Return what is compared, each verified against ONNX Runtime."""
     model = onnx.load(zoo.path_of(MODEL))
-    frame = _frame(height, width)
+    frame = picture(height, width)
     restorer = restore_rt.load(MODEL, backend="onnxruntime", threads=threads)
     scale = restorer.scale
     expected = np.empty((scale * height, scale * width), np.uint8)
@@ -92,7 +93,7 @@ def _steps(height: int, width: int, threads: int) -> dict[str, Step]:
     return steps
 
 
-def _frame(height: int, width: int) -> NDArray[np.uint8]:
+def picture(height: int, width: int) -> NDArray[np.uint8]:
     """Return a picture with edges, slopes and grain."""
     y, x = np.mgrid[0:height, 0:width]
     waves = np.sin(x / 7) * np.cos(y / 11) + ((x // 16 + y // 16) % 2)
