@@ -117,30 +117,34 @@ def _run(command: list[str]) -> Report:
 
 
 def _larger(clip: Path, folder: Path) -> Path:
-    """Return a clip continued by its mirror image, which has more detail than an enlarged one."""
+    """Return a clip continued by its own mirror image, which has more detail than an enlarged one.
+
+    Its size is ``LARGER``.
+    """
     width, height = LARGER
     made = folder / f"{clip.stem}_{width}x{height}.mp4"
     with av.open(str(clip)) as source, av.open(str(made), "w") as target:
-        rate = source.streams.video[0].average_rate
-        stream = target.add_stream("libx264", rate=rate, options={"crf": "18"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for picture in source.decode(video=0):
-            layout = layout_of(picture.format)
-            frame, larger = new_frame(width, height, layout, "left")
-            frame.pts, frame.time_base = picture.pts, picture.time_base
-            smaller = planes_of(picture, layout, "left")
-            for new, old in (
-                (larger.y, smaller.y),
-                (larger.cb, smaller.cb),
-                (larger.cr, smaller.cr),
-            ):
-                assert new is not None
-                assert old is not None
-                beyond = [(0, n - o) for n, o in zip(new.shape, old.shape, strict=True)]
-                new[...] = np.pad(old, beyond, "symmetric")
-            target.mux(stream.encode(frame))
+        video = source.streams.video[0]
+        stream = target.add_stream("libx264", rate=video.average_rate, options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = width, height, video.pix_fmt
+        stream.codec_context.colorspace = video.codec_context.colorspace
+        for picture in source.decode(video):
+            target.mux(stream.encode(_continued(picture, width, height)))
         target.mux(stream.encode(None))
     return made
+
+
+def _continued(picture: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
+    layout = layout_of(picture.format)
+    frame, larger = new_frame(width, height, layout, "left")
+    frame.pts, frame.time_base = picture.pts, picture.time_base
+    smaller = planes_of(picture, layout, "left")
+    for new, old in ((larger.y, smaller.y), (larger.cb, smaller.cb), (larger.cr, smaller.cr)):
+        assert new is not None
+        assert old is not None
+        beyond = [(0, n - o) for n, o in zip(new.shape, old.shape, strict=True)]
+        new[...] = np.pad(old, beyond, "symmetric")
+    return frame
 
 
 def _control() -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def luma_network(scale: int, *, colours: int = 1) -> Network:
     return Network(layers, channels=colours, shuffle=scale)
 
 
-def random_planes(shapes: list[tuple[int, int]], dtype: type, seed: int) -> list[Array]:
+def random_planes(shapes: Sequence[tuple[int, ...]], dtype: type, seed: int) -> list[Array]:
     rng = np.random.default_rng(seed)
     if dtype is np.float32:
         return [rng.uniform(0, 1, shape).astype(dtype) for shape in shapes]
@@ -70,11 +70,11 @@ def test_planes_equal_both_steps_bit_for_bit(
     out = [layout(np.zeros(shape, dtype)) for shape in (sides[1], large, large)]
     given_planes = [layout(plane) for plane in planes]
     assert network.run_planes_into(out, given_planes, phase=phase, threads=threads, band_rows=band)
-    luma = np.zeros(sides[1], dtype)
+    luma: Array = np.zeros(sides[1], dtype)
     assert network.run_into(luma, planes[0])
     np.testing.assert_array_equal(out[0], luma)
     for plane, result in zip(planes[1:], out[1:], strict=True):
-        expected = np.zeros(large, dtype)
+        expected: Array = np.zeros(large, dtype)
         upsample_plane_into(expected, plane, scale=scale, phase=phase)
         np.testing.assert_array_equal(result, expected)
 
