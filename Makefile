@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECT := pyproject.toml setup.py $(shell find csrc -type f)
-NATIVE := $(shell find csrc tests/native -name '*.h' -o -name '*.inl' -o -name '*.cpp' -o -name '*.cu')
+NATIVE := $(shell find benchmarks csrc tests/native -name '*.c' -o -name '*.h' -o -name '*.inl' -o -name '*.cpp' -o -name '*.cu')
 
 .PHONY: demo test test-native lint bench clean
 
@@ -20,6 +20,7 @@ test: $(VENV)/.dev
 test-native: $(VENV)/.dev
 	$(MAKE) -C tests/native run PYTHON=$(abspath $(BIN))/python
 	$(MAKE) -C tests/native threads
+	$(MAKE) -C tests/native neon
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -41,6 +42,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/frame.py
 	$(BIN)/python benchmarks/native.py
+	$(BIN)/python benchmarks/avx2.py
 	$(BIN)/python benchmarks/clip.py
 	@if [ -n "$$RESTORE_RT_DATA" ]; then $(BIN)/python benchmarks/models.py; \
 	else echo "models: skipped, RESTORE_RT_DATA names no folder of test images"; fi

@@ -41,15 +41,18 @@ class Case:
 PHOTOS = {name: Case(f"test/sr/{name}") for name in ("Set5", "Set14", "BSD100")}
 # The JPEG there is the twin of one of the pages.
 comics = functools.partial(Case, "test/comic", files="*.png", ocr=True)
-CASES: dict[str, dict[str, Case]] = {
-    "video-x2": {
-        **PHOTOS,
-        **{
-            f"{name}, H.264 CRF 28": Case(case.folder, "reduce,h264:28")
-            for name, case in PHOTOS.items()
-        },
-        "clips, H.264 CRF 28": Case("test/video", "reduce,h264:28"),
+VIDEO = {
+    **PHOTOS,
+    **{
+        f"{name}, H.264 CRF 28": Case(case.folder, "reduce,h264:28")
+        for name, case in PHOTOS.items()
     },
+    "clips, H.264 CRF 28": Case("test/video", "reduce,h264:28"),
+}
+CASES: dict[str, dict[str, Case]] = {
+    "video-x2-fast": VIDEO,
+    "video-x2": VIDEO,
+    "video-x2-quality": VIDEO,
     "photo-x2": {**PHOTOS, "Set14, JPEG 80": Case("test/sr/Set14", "reduce,jpeg:80")},
     "photo-x4": PHOTOS,
     "photo-x4-gan": PHOTOS,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from restore_rt import _ext, zoo
 from restore_rt.backends.native import open_native
 
 MODEL = "video-x2"
+WHAT = f"{MODEL}, 8-bit luma in and out, one frame at a time"
 SIZES = ((360, 640), (720, 1280))
 # Steps of 8 bits that a precision may be off by.
 MOST_OFF = {"fp32": 1, "bf16": 20}
@@ -38,26 +39,31 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=25)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     options = parser.parse_args()
+    cases = measure(options.runs, options.threads)
+    print(f"written: {write('native', {'what': WHAT, 'cases': cases})}")
+
+
+def measure(runs: int, threads: Sequence[int]) -> list[dict[str, Any]]:
+    """Time all engines, for each size and number of threads; print what was found."""
     cases = []
     for height, width in SIZES:
-        for threads in options.threads:
-            steps = _steps(height, width, threads)
-            timings = _measure(steps, options.runs)
+        for count in threads:
+            timings = interleaved(_steps(height, width, count), runs)
             figures = {name: milliseconds(values) for name, values in timings.items()}
             cases.append(
                 {
                     "size": f"{width}x{height}",
-                    "threads": threads,
+                    "threads": count,
                     "milliseconds": figures,
                     "times_as_fast": _ratios(figures),
                 }
             )
             _print(cases[-1])
-    what = f"{MODEL}, 8-bit luma in and out, one frame at a time"
-    print(f"written: {write('native', {'what': what, 'cases': cases})}")
+    return cases
 
 
-def _measure(steps: dict[str, Step], runs: int) -> dict[str, list[float]]:
+def interleaved(steps: dict[str, Step], runs: int) -> dict[str, list[float]]:
+    """Return the seconds of all runs, taken in turn after one that does not count."""
     timings: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()
@@ -72,7 +78,7 @@ def _measure(steps: dict[str, Step], runs: int) -> dict[str, list[float]]:
 def _steps(height: int, width: int, threads: int) -> dict[str, Step]:
     """Return what is compared, each verified against ONNX Runtime."""
     model = onnx.load(zoo.path_of(MODEL))
-    frame = _frame(height, width)
+    frame = picture(height, width)
     restorer = restore_rt.load(MODEL, backend="onnxruntime", threads=threads)
     scale = restorer.scale
     expected = np.empty((scale * height, scale * width), np.uint8)
@@ -87,7 +93,7 @@ def _steps(height: int, width: int, threads: int) -> dict[str, Step]:
     return steps
 
 
-def _frame(height: int, width: int) -> NDArray[np.uint8]:
+def picture(height: int, width: int) -> NDArray[np.uint8]:
     """Return a picture with edges, slopes and grain."""
     y, x = np.mgrid[0:height, 0:width]
     waves = np.sin(x / 7) * np.cos(y / 11) + ((x // 16 + y // 16) % 2)

@@ -20,7 +20,16 @@ from restore_rt.loading import available_threads
 __all__ = ["milliseconds", "write"]
 
 _FOLDER = Path(os.environ.get("RESTORE_RT_RESULTS", "out/benchmarks"))
-_LIBRARIES = ("numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "av", "pillow", "torch")
+_LIBRARIES = (
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "openvino",
+    "av",
+    "pillow",
+    "torch",
+)
 
 
 def write(name: str, measured: dict[str, Any]) -> Path:

@@ -237,11 +237,17 @@ class Network:
     shuffle
         Side of the block of pixels that the last layer's channels become, 1 to 4.
     precision
-        ``"fp32"``, or ``"bf16"`` where ``has_bf16()``.
-    winograd
-        False computes all convolutions as they are written, for tests.
-    vnni
-        False multiplies bytes without ``has_vnni()``, for tests; the result is the same.
+        ``"fp32"``; or ``"bf16"`` where ``has_bf16()``, which layers take only where it is faster.
+    algorithms
+        What each convolution may be made by, of those that ``algorithms()`` lists; by default any.
+        One that none of them can make is made directly.
+    ring_bytes
+        Of the memory that a thread goes round in; by default what suits the CPU's cache.
+
+    Raises
+    ------
+    InputError
+        There can be no such network, or the CPU lacks what it needs.
     """
 
     def __init__(
@@ -251,8 +257,8 @@ class Network:
         channels: SupportsIndex,
         shuffle: SupportsIndex = 1,
         precision: str = "fp32",
-        winograd: bool = True,
-        vnni: bool = True,
+        algorithms: Sequence[str] | None = None,
+        ring_bytes: SupportsIndex | None = None,
     ) -> None: ...
     @property
     def channels(self) -> int: ...
@@ -264,6 +270,12 @@ class Network:
     def scale(self) -> int:
         """Size of the result over that of the frame."""
 
+    @property
+    def plan(self) -> list[str]:
+        """The algorithm of each layer; empty for a layer that is no convolution."""
+
+    @property
+    def ring_bytes(self) -> int: ...
     def run_into(
         self,
         out: NDArray[Any],
@@ -296,13 +308,53 @@ class Network:
             False if a value that went into ``out`` was NaN or infinite: do not use it then.
         """
 
+    def run_planes_into(
+        self,
+        out: Sequence[NDArray[Any]],
+        planes: Sequence[NDArray[Any]],
+        *,
+        phase: Sequence[float] = (0.5, 0.5),
+        threads: SupportsIndex = 1,
+        peak: float | None = None,
+        band_rows: SupportsIndex | None = None,
+    ) -> bool:
+        """Restore luma, and enlarge chroma as ``upsample_plane_into`` does, in one pass.
+
+        For networks that take and make one channel.
+
+        Parameters
+        ----------
+        out
+            Luma and both planes of chroma, as for ``run_into`` and ``upsample_plane_into``.
+        planes
+            The same of the frame.
+        phase
+            Of chroma, as for ``upsample_plane_into``.
+        threads, peak, band_rows
+            As for ``run_into``.
+
+        Returns
+        -------
+        bool
+            False if luma was NaN or infinite: do not use ``out`` then.
+        """
+
 def has_bf16() -> bool:
     """Tell whether networks can run in bf16 with the instruction set in use."""
 
 def has_vnni() -> bool:
     """Tell whether int8 networks multiply bytes in fours, with the instruction set in use."""
 
-def isa() -> Literal["portable", "avx2", "avx512"]:
+def algorithms(precision: str = "fp32") -> list[str]:
+    """List what can make convolutions here, in a precision or a higher one; or those of int8.
+
+    ``"direct"`` computes them as they are written, ``"winograd"`` and ``"winograd_bf16"`` by
+    Winograd's F(4x4, 3x3), ``"tail"`` likewise those of up to four outputs, ``"direct_amx"`` on
+    tiles in bf16. Of bytes ``"direct_vnni"`` makes them where ``has_vnni()``, and ``"direct_int8"``
+    anywhere, with the same result.
+    """
+
+def isa() -> Literal["portable", "neon", "avx2", "avx512"]:
     """Name the instruction set in use: the best that the CPU has, or RESTORE_RT_ISA."""
 
 def set_isa(name: str) -> None:

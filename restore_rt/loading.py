@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["available_threads", "load", "thread_count"]
 
-Precision = Literal["fp32", "fp16", "bf16"]
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
 # What the kernels take.
 _MOST_THREADS = 256
@@ -84,7 +84,8 @@ def load(
         whole frames and needs no tiles; ``"auto"`` is that wherever it can run the model.
     precision
         What the network computes in; None for what the file does. fp16 is for GPUs, bf16 for CPUs
-        with AVX512_BF16, in the native engine.
+        with AVX512_BF16, in the native engine. ``"auto"`` is bf16 where the native engine is
+        faster in it and comes near to fp32, and else as None.
     device
         The GPU's number.
     tile
@@ -129,8 +130,8 @@ def load(
         raise InputError(f"provider is {provider!r}; allowed are {', '.join(PROVIDERS)}")
     if backend not in BACKENDS:
         raise InputError(f"backend is {backend!r}; allowed are {', '.join(BACKENDS)}")
-    if precision not in (None, "fp32", "fp16", "bf16"):
-        raise InputError(f"precision is {precision!r}; allowed are fp32, fp16, bf16 and None")
+    if precision not in (None, "auto", "fp32", "fp16", "bf16"):
+        raise InputError(f"precision is {precision!r}; allowed are auto, fp32, fp16, bf16 and None")
     if precision == "bf16" and (provider not in ("auto", "cpu") or backend == "onnxruntime"):
         raise InputError(
             "precision is 'bf16', in which only the native engine computes, on CPUs: leave it out, "
@@ -172,7 +173,7 @@ def load(
     manifest = _describe(network, path, scale=scale, colour=colour, threads=threads)
     takes = read_interface(network, path)
     converted = network
-    if precision not in (None, "bf16", manifest.precision):
+    if precision not in (None, "auto", "bf16", manifest.precision):
         if provider == "cpu" and precision == "fp16":
             raise InputError(
                 "precision is 'fp16', which is slower than fp32 on CPUs; leave it out, or give a "
@@ -212,7 +213,7 @@ def _load_engine(
     from restore_rt.gpu.opening import open_engine_lane
 
     sidecar = read_sidecar(path)
-    if precision not in (None, sidecar.precision):
+    if precision not in (None, "auto", sidecar.precision):
         raise InputError(
             f"precision is {precision!r}, and {path} was built in {sidecar.precision}: leave it "
             "out, or give the .onnx file"

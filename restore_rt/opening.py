@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import onnx
 
     from restore_rt.backends.native import NativeNetwork
-
     from restore_rt.gpu.lane import Lane
 
 __all__ = ["Runner", "open_restorer", "restorer_on"]
@@ -99,7 +98,13 @@ def _on_cpu(
     why, slow = "", False
     native: NativeNetwork | None = None
     if runner.backend != "onnxruntime":
-        precision: Literal["fp32", "bf16"] = "bf16" if runner.precision == "bf16" else "fp32"
+        precision: Literal["auto", "fp32", "bf16"] = (
+            "bf16"
+            if runner.precision == "bf16"
+            else "auto"
+            if runner.precision == "auto"
+            else "fp32"
+        )
         try:
             native = open_native(network, precision=precision)
         except UnsupportedError as error:
@@ -115,7 +120,7 @@ def _on_cpu(
                     "file is damaged; export it again"
                 )
             # There the sums in 16 bits, which are exact, take longer than those that may saturate.
-            slow = native.int8 and not has_vnni() and runner.backend == "auto"
+            slow = native.precision == "int8" and not has_vnni() and runner.backend == "auto"
 
     def open_whole(threads: int) -> FrameNetwork:
         assert native is not None

@@ -78,9 +78,9 @@ class Restorer:
     manifest
         What the model says of itself.
     stages
-        Busy time of ``split``, ``network``, ``merge`` and ``chroma``, or on a GPU of ``upload``,
-        ``device`` and ``download``, of all frames so far but for streams that were given ``stages``
-        of their own.
+        Busy time of ``split``, ``network``, ``merge`` and ``chroma``, which are all ``network`` in
+        the native engine, or on a GPU of ``upload``, ``device`` and ``download``, of all frames so
+        far but for streams that were given ``stages`` of their own.
     provider
         The device that runs the network: ``"cpu"``, ``"cuda"`` or ``"tensorrt"``.
     """

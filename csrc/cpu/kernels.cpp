@@ -22,6 +22,8 @@ std::vector<const Kernels*> available_kernels() {
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
         found.push_back(&kAvx512);
     }
+#elif defined(__aarch64__)
+    found.push_back(&kNeon);
 #endif
     return found;
 }

@@ -21,6 +21,9 @@ extern const Kernels kPortable;
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
 #endif
+#ifdef __aarch64__
+extern const Kernels kNeon;
+#endif
 
 /// What this CPU can run, the best last.
 std::vector<const Kernels*> available_kernels();

@@ -5,4 +5,8 @@
 
 namespace rrt::cpu {
 const Kernels kPortable{"portable", portable::split, portable::merge, portable::upsample};
-}
+#ifdef __aarch64__
+// The compiler uses NEON in these, too; it is a network's kernels that differ.
+const Kernels kNeon{"neon", portable::split, portable::merge, portable::upsample};
+#endif
+}  // namespace rrt::cpu

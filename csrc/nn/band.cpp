@@ -138,8 +138,7 @@ class Band {
         const Layer& layer = model_.layers()[v - 1];
         const std::size_t source = static_cast<std::size_t>(layer.source);
         const Filter& filter = model_.filter(v - 1);
-        const bool tiles =
-            filter.algorithm == Algorithm::winograd || filter.algorithm == Algorithm::winograd_bf16;
+        const bool tiles = is_in_tiles(filter.algorithm);
         Index x = columns.begin;
         if (tiles) {
             // Tiles stand where the strip begins, which may be left of the frame.
@@ -186,8 +185,15 @@ class Band {
                 return winograd_bf16(call);
 #endif
                 break;
+            case Algorithm::direct_amx:
+#ifdef __x86_64__
+                return direct_amx(call);
+#endif
+                break;
             case Algorithm::direct_int8:
-                return model_.direct_int8()(call);
+                return kernels_.direct_int8(call);
+            case Algorithm::direct_vnni:
+                return model_.vnni()(call);
             case Algorithm::quantise:
                 if (!kernels_.quantise(call)) finite_ = false;
                 return;

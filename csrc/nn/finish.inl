@@ -44,5 +44,10 @@ RRT_INLINE Ending ending_of(const ConvCall& call, int row, int channel) {
             residual,      call.residual_pixel,           one_channel};
 }
 
+/// Whether ReLU is all that follows, as in most layers: kernels do without an Ending there.
+inline bool is_plain(const ConvCall& call) {
+    return call.filter->finish == Finish::relu && call.residuals[0] == nullptr;
+}
+
 }  // namespace
 }  // namespace rrt::nn::RRT_ISA

@@ -7,12 +7,14 @@
 namespace rrt::nn {
 
 const Kernels& kernels() {
+    [[maybe_unused]] const char* const name = cpu::kernels().name;
 #ifdef __x86_64__
-    const char* const name = cpu::kernels().name;
     // Every CPU with AVX2 but a few forgotten ones has FMA, too.
     const bool fma = __builtin_cpu_supports("fma");
     if (fma && std::strcmp(name, "avx512") == 0) return kAvx512;
     if (fma && std::strcmp(name, "avx2") == 0) return kAvx2;
+#elif defined(__aarch64__)
+    if (std::strcmp(name, "neon") == 0) return kNeon;
 #endif
     return kPortable;
 }
@@ -20,6 +22,15 @@ const Kernels& kernels() {
 bool has_bf16() {
 #ifdef __x86_64__
     return &kernels() == &kAvx512 && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+bool has_amx() {
+#ifdef __x86_64__
+    static const bool allowed = allow_amx();
+    return &kernels() == &kAvx512 && allowed;
 #else
     return false;
 #endif

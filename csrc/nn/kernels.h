@@ -16,7 +16,27 @@ inline constexpr int kPoints = 36;
 /// Tiles that go through the products together, at most.
 inline constexpr int kMaxGroup = 14;
 
-enum class Algorithm { direct, tail, winograd, winograd_bf16, direct_int8, quantise, dequantise };
+/// Channels of a pixel that the tail makes, at most, and floats between its pixels.
+inline constexpr int kTailPixel = 4;
+
+/// direct_vnni is direct_int8 where the CPU multiplies bytes in fours.
+enum class Algorithm {
+    direct,
+    tail,
+    winograd,
+    winograd_bf16,
+    direct_amx,
+    direct_int8,
+    direct_vnni,
+    quantise,
+    dequantise
+};
+
+/// Whether roundings depend on where tiles of kTile pixels lie.
+constexpr bool is_in_tiles(Algorithm algorithm) {
+    return algorithm == Algorithm::tail || algorithm == Algorithm::winograd ||
+           algorithm == Algorithm::winograd_bf16;
+}
 
 enum class Finish { none, relu, leaky, clip };
 
@@ -122,6 +142,12 @@ void direct_avx512_vnni(const ConvCall& call);
 #define RRT_AVX_VNNI
 void direct_avx_vnni(const ConvCall& call);
 #endif
+void direct_amx(const ConvCall& call);
+/// Whether this CPU and system let the process use AMX's tiles; to be asked before they are used.
+bool allow_amx();
+#endif
+#ifdef __aarch64__
+extern const Kernels kNeon;
 #endif
 
 /// Those of the instruction set that is in use on the CPU, see cpu/kernels.h.
@@ -133,6 +159,26 @@ bool has_bf16();
 /// What multiplies bytes in fours beside kernels(), or null.
 using DirectInt8 = void (*)(const ConvCall& call);
 DirectInt8 vnni();
+
+/// Whether direct_amx can.
+bool has_amx();
+
+/// How direct_amx goes through a filter's inputs: steps of two blocks of one pixel, or where there
+/// is one block alone of two neighbours; values of a pixel in 16 bits, `tile_inputs` of them.
+constexpr int tile_inputs(const Filter& filter) {
+    const int blocks = filter.input_blocks();
+    return kBlock * (blocks == 1 ? 1 : (blocks + 1) / 2 * 2);
+}
+
+constexpr int tile_steps(int taps, int input_blocks) {
+    return input_blocks == 1 ? (taps + 1) / 2 : (input_blocks + 1) / 2 * taps;
+}
+
+/// The first value that a step takes, from the leftmost tap's pixel on.
+constexpr int tile_offset(const Filter& filter, int step) {
+    if (filter.input_blocks() == 1) return 2 * kBlock * step;
+    return step % filter.taps * tile_inputs(filter) + step / filter.taps * 2 * kBlock;
+}
 
 /// Floats of scratch that any of a filter's kernels needs.
 constexpr Index scratch_floats(const Filter& filter) {

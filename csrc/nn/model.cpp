@@ -8,26 +8,21 @@
 namespace rrt::nn {
 namespace {
 
-// Below this many inputs the transforms cost more than they save.
-constexpr int kFewestInputs = 8;
-// Outputs of which four points each fit in a vector.
-constexpr int kMostInTail = 4;
-
-Algorithm choose(const Layer& layer, const Value& source, const Options& options,
+Algorithm choose(const Layer& layer, const Value& source, Algorithms allowed,
                  const Kernels& kernels) {
     if (layer.step == Step::quantise) return Algorithm::quantise;
     if (layer.step == Step::dequantise) return Algorithm::dequantise;
-    if (!layer.scales.empty()) return Algorithm::direct_int8;
-    const bool blocked = source.pixel == kBlock;
-    if (layer.taps == 1 || !blocked) return Algorithm::direct;
-    if (!options.winograd || source.shape.channels < kFewestInputs) return Algorithm::direct;
-    if (layer.outputs <= kMostInTail && kernels.tail != nullptr) return Algorithm::tail;
-    return options.bf16 ? Algorithm::winograd_bf16 : Algorithm::winograd;
+    if (!layer.scales.empty()) {
+        const bool vnni = allowed.has(Algorithm::direct_vnni);
+        return vnni ? Algorithm::direct_vnni : Algorithm::direct_int8;
+    }
+    const Work work{layer.taps, source.shape.channels, layer.outputs, source.pixel == kBlock};
+    return choose(work, allowed, kernels);
 }
 
 int pixel_of(const Shape& shape, Algorithm algorithm) {
     if (shape.quantisation) return shape.channels <= 4 ? 1 : kBlock / 4;
-    if (algorithm == Algorithm::tail) return kMostInTail;
+    if (algorithm == Algorithm::tail) return kTailPixel;
     // A frame's channels, from bytes and back.
     if (algorithm == Algorithm::dequantise && shape.channels <= 4) {
         return shape.channels == 1 ? 1 : 4;
@@ -37,10 +32,12 @@ int pixel_of(const Shape& shape, Algorithm algorithm) {
 
 }  // namespace
 
-Model::Model(Description description, const std::vector<Shape>& shapes, Options options)
-    : description_(std::move(description)), kernels_(nn::kernels()) {
-    const DirectInt8 faster = options.vnni ? vnni() : nullptr;
-    direct_int8_ = faster != nullptr ? faster : kernels_.direct_int8;
+Model::Model(Description description, const std::vector<Shape>& shapes, Algorithms allowed,
+             Index ring_bytes)
+    : description_(std::move(description)),
+      kernels_(nn::kernels()),
+      vnni_(nn::vnni()),
+      ring_bytes_(ring_bytes) {
     values_.push_back({shapes[0], shapes[0].channels, 1, 0, 0});
     for (std::size_t i = 0; i < layers().size(); ++i) {
         const Layer& layer = layers()[i];
@@ -49,7 +46,7 @@ Model::Model(Description description, const std::vector<Shape>& shapes, Options 
         made.delay = (source.delay + reach_of(layer)) * layer.factor;
         filters_.emplace_back();
         if (keeps_size(layer)) {
-            const Algorithm algorithm = choose(layer, source, options, kernels_);
+            const Algorithm algorithm = choose(layer, source, allowed, kernels_);
             made.pixel = pixel_of(made.shape, algorithm);
             filters_.back() = pack(layer, source.shape, algorithm);
         } else {

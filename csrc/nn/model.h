@@ -8,6 +8,7 @@
 
 #include "nn/network.h"
 #include "nn/packing.h"
+#include "nn/plan.h"
 
 namespace rrt::nn {
 
@@ -25,19 +26,14 @@ struct Value {
     Index reach;  // rows and columns behind a step that are still read
 };
 
-struct Options {
-    bool winograd = true;
-    bool bf16 = false;
-    bool vnni = true;  // where the CPU has it
-};
-
 class Workspace;
 
 /// Keeps the instruction set that was in use when it was made.
 class Model {
   public:
-    /// Precondition: find_fault found none, and these are the shapes; bf16 only where has_bf16().
-    Model(Description description, const std::vector<Shape>& shapes, Options options);
+    /// Precondition: find_fault found none, these are the shapes, and the algorithms are available.
+    Model(Description description, const std::vector<Shape>& shapes, Algorithms allowed,
+          Index ring_bytes = nn::ring_bytes());
     ~Model();
 
     int channels() const { return description_.channels; }
@@ -47,7 +43,10 @@ class Model {
     const std::vector<Layer>& layers() const { return description_.layers; }
     const std::vector<Value>& values() const { return values_; }
     const Kernels& kernels() const { return kernels_; }
-    DirectInt8 direct_int8() const { return direct_int8_; }
+    /// What direct_vnni runs.
+    DirectInt8 vnni() const { return vnni_; }
+    /// Bytes that the rows which a band keeps should take at most.
+    Index ring_bytes() const { return ring_bytes_; }
     const Filter& filter(std::size_t layer) const { return filters_[layer].filter; }
 
     /// One of those that earlier runs gave back, or a new one.
@@ -59,7 +58,8 @@ class Model {
     std::vector<Value> values_;
     std::vector<PackedFilter> filters_;
     const Kernels& kernels_;
-    DirectInt8 direct_int8_;
+    DirectInt8 vnni_;
+    Index ring_bytes_;
     mutable std::mutex mutex_;
     mutable std::vector<std::unique_ptr<Workspace>> idle_;
 };

@@ -124,6 +124,35 @@ Buffer pack_direct_int8(const Layer& layer, int inputs) {
     return packed;
 }
 
+Buffer pack_direct_amx(const Layer& layer, int inputs, const Filter& filter) {
+    const int taps = layer.taps;
+    const int pixel = tile_inputs(filter);
+    const Index tile = Index{kBlock} * kBlock;
+    Buffer packed(size(filter.output_blocks() * tile_steps(filter.taps, filter.input_blocks()) *
+                       taps * tile));
+    unsigned char* const bytes = reinterpret_cast<unsigned char*>(packed.data());
+    for (Index o = 0; o < layer.outputs; ++o) {
+        for (int step = 0; step < tile_steps(filter.taps, filter.input_blocks()); ++step) {
+            for (int k = 0; k < 2 * kBlock; ++k) {
+                const int x = (tile_offset(filter, step) + k) / pixel;
+                const int i = (tile_offset(filter, step) + k) % pixel;
+                if (x >= taps || i >= inputs) continue;
+                for (int y = 0; y < taps; ++y) {
+                    const Index at =
+                        (o / kBlock * tile_steps(filter.taps, filter.input_blocks()) + step) *
+                            taps +
+                        y;
+                    const Index pair = at * kBlock + k / 2;
+                    const std::uint16_t half =
+                        to_bf16(layer.weights[size(((o * inputs + i) * taps + y) * taps + x)]);
+                    std::memcpy(bytes + ((pair * kBlock + o % kBlock) * 2 + k % 2) * 2, &half, 2);
+                }
+            }
+        }
+    }
+    return packed;
+}
+
 /// Of each output the bias in steps of the sums, less what they are where all inputs are 0.
 Buffer pack_starts(const Layer& layer, const Quantisation& source) {
     Buffer packed(size(blocks_of(layer.outputs) * kBlock));
@@ -139,15 +168,19 @@ Buffer pack_starts(const Layer& layer, const Quantisation& source) {
     return packed;
 }
 
-Buffer pack_weights(const Layer& layer, int inputs, Algorithm algorithm) {
-    switch (algorithm) {
+Buffer pack_weights(const Layer& layer, const Filter& filter) {
+    const int inputs = filter.inputs;
+    switch (filter.algorithm) {
         case Algorithm::tail:
             return pack_tail(layer, inputs);
         case Algorithm::winograd:
             return pack_winograd(layer, inputs);
         case Algorithm::winograd_bf16:
             return pack_winograd_bf16(layer, inputs);
+        case Algorithm::direct_amx:
+            return pack_direct_amx(layer, inputs, filter);
         case Algorithm::direct_int8:
+        case Algorithm::direct_vnni:
             return pack_direct_int8(layer, inputs);
         case Algorithm::quantise:
         case Algorithm::dequantise:
@@ -195,28 +228,25 @@ void pack_int8(const Layer& layer, const Shape& source, PackedFilter& packed) {
 }  // namespace
 
 PackedFilter pack(const Layer& layer, const Shape& source, Algorithm algorithm) {
-    PackedFilter packed{{},
-                        pack_weights(layer, source.channels, algorithm),
-                        pack_channels(layer.bias, layer.outputs),
-                        pack_channels(layer.slopes, layer.outputs),
-                        {},
-                        {}};
-    packed.filter = {algorithm,
-                     layer.taps,
-                     source.channels,
-                     layer.outputs,
-                     packed.weights.data(),
-                     packed.bias.data(),
-                     packed.slopes.data(),
-                     finish_of(layer.activation),
-                     layer.low,
-                     layer.high,
-                     nullptr,
-                     nullptr,
-                     source.quantisation,
-                     layer.result,
-                     layer.bytes};
-    if (algorithm == Algorithm::direct_int8) pack_int8(layer, source, packed);
+    PackedFilter packed{};
+    Filter& filter = packed.filter;
+    filter.algorithm = algorithm;
+    filter.taps = layer.taps;
+    filter.inputs = source.channels;
+    filter.outputs = layer.outputs;
+    filter.finish = finish_of(layer.activation);
+    filter.low = layer.low;
+    filter.high = layer.high;
+    packed.weights = pack_weights(layer, filter);
+    packed.bias = pack_channels(layer.bias, layer.outputs);
+    packed.slopes = pack_channels(layer.slopes, layer.outputs);
+    filter.weights = packed.weights.data();
+    filter.bias = packed.bias.data();
+    filter.slopes = packed.slopes.data();
+    filter.source = source.quantisation;
+    filter.result = layer.result;
+    filter.bytes = layer.bytes;
+    if (!layer.scales.empty()) pack_int8(layer, source, packed);
     return packed;
 }
 

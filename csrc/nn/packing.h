@@ -14,6 +14,7 @@ namespace rrt::nn {
 /// winograd: [output block][point][input, whole blocks][output]
 /// direct_int8: as direct, with words of four inputs in the place of one
 /// winograd_bf16: the same with pairs of inputs, [output block][point][input / 2][output][2]
+/// direct_amx: [output block][step][row][value / 2][output][2], values in the order of tile_offset
 struct PackedFilter {
     Filter filter;
     Buffer weights;

@@ -1,4 +1,4 @@
-// Vectors of four floats in the compiler's own terms: SSE2 on x86, NEON on ARM.
+// Vectors of four floats in the compiler's own terms: SSE2 on x86.
 namespace rrt::nn::RRT_ISA {
 namespace {
 

@@ -10,6 +10,7 @@ namespace {
 // Groups that are not full leave gaps, so that all steps are constants.
 constexpr Index kPointStep = Index{kGroup} * kBlock;
 constexpr Index kBlockStep = kPoints * kPointStep;
+static_assert(kProductVectors <= 2, "winograd takes the last vector of channels alone");
 
 /// Points lie as [input block][point][tile][channel], products as [point][tile][channel].
 /// `whole` is for inputs that fill their blocks.

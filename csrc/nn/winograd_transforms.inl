@@ -168,7 +168,7 @@ RRT_APART void group_from_points(const ConvCall& call, int channel, Index first,
         if (targets[y] == nullptr) continue;
         targets[y] += channel / kBlock * call.target_block + channel % kBlock;
     }
-    if (call.filter->finish == Finish::relu && call.residuals[0] == nullptr) {
+    if (is_plain(call)) {
         for (int tile = 0; tile < count; ++tile) {
             finish_tile<true, step>(products + tile * pixel, bias, targets, endings,
                                     (first + tile) * kTile);

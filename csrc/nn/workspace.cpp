@@ -6,8 +6,6 @@
 namespace rrt::nn {
 namespace {
 
-// Half of a second-level cache: weights and scratch want to stay, too.
-constexpr Index kRingBytes = 512 * 1024;
 // Left of the frame a tile may begin up to three columns early, and reads one more.
 constexpr Index kLeastMargin = kTile;
 // Right of a strip four tiles that are made at once may end so much late, and vectors read whole
@@ -39,7 +37,7 @@ Strips divide(const Model& model, Index frame_width) {
         least = std::max(least, lag + kSlack + (value.reach + scale - 1) / scale);
     }
     const Index whole = frame_width + delay;
-    const Index most = std::max(least, kRingBytes / bytes);
+    const Index most = std::max(least, model.ring_bytes() / bytes);
     const Index count = (whole + most - 1) / most;
     const Index width = round_up_to(std::max(least, (whole + count - 1) / count), kStep);
     return {width, (whole + width - 1) / width};

@@ -14,7 +14,7 @@ struct Strips {
     Index count;
 };
 
-/// The strips for a frame. They depend on the model and the frame alone.
+/// The strips for a frame. Results do not depend on them: tiles stand at multiples of their side.
 Strips divide(const Model& model, Index frame_width);
 
 /// Where one value's rows lie. A row holds `margin` columns that the strip before made, then the

@@ -1,8 +1,11 @@
+#include <array>
+
 #include "nn/kernels.h"
 #include "nn/run.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
 #include "python/gil.h"
+#include "python/jobs.h"
 
 namespace rrt::python {
 namespace {
@@ -118,9 +121,31 @@ nn::Layer to_layer(py::handle value, std::size_t index) {
     return layer;
 }
 
+bool to_bf16(const std::string& precision) {
+    return to_choice<bool>(py::str(precision), "precision", {{"fp32", false}, {"bf16", true}});
+}
+
+/// What may be chosen from: all that a precision allows, or those of them that are named.
+nn::Algorithms to_algorithms(const py::object& named, bool bf16) {
+    const nn::Algorithms available = nn::available_algorithms(nn::kernels(), bf16);
+    if (named.is_none()) return available;
+    nn::Algorithms allowed;
+    for (py::handle item : py::reinterpret_borrow<py::sequence>(named)) {
+        const std::string name = py::str(item).cast<std::string>();
+        nn::Algorithm algorithm{};
+        if (!nn::find_algorithm(name, algorithm)) refuse("there is no algorithm '" + name + "'");
+        if (!available.has(algorithm)) {
+            refuse("algorithm '" + name + "' cannot run on this CPU, or in this precision");
+        }
+        allowed.add(algorithm);
+    }
+    return allowed;
+}
+
 std::unique_ptr<nn::Model> make_network(const py::sequence& layers, const py::object& channels,
                                         const py::object& shuffle, const std::string& precision,
-                                        bool winograd, bool vnni) {
+                                        const py::object& algorithms,
+                                        const py::object& ring_bytes) {
     nn::Description description;
     description.channels = static_cast<int>(to_index(channels, "channels", 1, kMaxChannels));
     description.shuffle = static_cast<int>(to_index(shuffle, "shuffle", 1, nn::kMaxFactor));
@@ -130,21 +155,41 @@ std::unique_ptr<nn::Model> make_network(const py::sequence& layers, const py::ob
     std::vector<nn::Shape> shapes;
     const std::string fault = nn::find_fault(description, shapes);
     if (!fault.empty()) refuse("the network cannot be: " + fault);
-    nn::Options options;
-    options.winograd = winograd;
-    options.vnni = vnni;
-    options.bf16 =
-        to_choice<bool>(py::str(precision), "precision", {{"fp32", false}, {"bf16", true}});
-    if (options.bf16 && !nn::has_bf16()) {
+    const bool bf16 = to_bf16(precision);
+    if (bf16 && !nn::has_bf16()) {
         refuse("precision is 'bf16', which needs a CPU with AVX512_BF16; use 'fp32'");
     }
-    return std::make_unique<nn::Model>(std::move(description), shapes, options);
+    const Index bytes = ring_bytes.is_none()
+                            ? nn::ring_bytes()
+                            : to_index(ring_bytes, "ring_bytes", 1, Index{1} << 30);
+    return std::make_unique<nn::Model>(std::move(description), shapes,
+                                       to_algorithms(algorithms, bf16), bytes);
 }
 
-bool run_into(const nn::Model& model, const py::object& out_object, const py::object& frame_object,
-              const py::object& threads, const py::object& peak, const py::object& band_rows) {
-    const py::array out = to_array(out_object, "out", Access::write);
-    const py::array frame = to_array(frame_object, "frame", Access::read);
+py::list list_algorithms(const std::string& precision) {
+    py::list names;
+    const bool int8 = precision == "int8";
+    const nn::Algorithms available =
+        nn::available_algorithms(nn::kernels(), !int8 && to_bf16(precision));
+    for (const nn::Algorithm algorithm : nn::kAlgorithms) {
+        if (available.has(algorithm) && nn::is_int8(algorithm) == int8)
+            names.append(nn::name_of(algorithm));
+    }
+    return names;
+}
+
+/// For each layer its algorithm, and an empty text where there is none to choose.
+py::list plan_of(const nn::Model& model) {
+    py::list plan;
+    for (std::size_t i = 0; i < model.layers().size(); ++i) {
+        const bool convolves = model.layers()[i].step == nn::Step::convolution;
+        plan.append(convolves ? nn::name_of(model.filter(i).algorithm) : "");
+    }
+    return plan;
+}
+
+nn::Job to_job(const nn::Model& model, const py::array& out, const py::array& frame,
+               const py::object& peak) {
     nn::Job job{to_frame(out, "out", kFrameChannels), to_frame(frame, "frame", kFrameChannels), 0};
     if (job.frame.channels != model.channels()) {
         refuse("frame has shape " + shape_text(frame) + "; the network takes " +
@@ -166,11 +211,56 @@ bool run_into(const nn::Model& model, const py::object& out_object, const py::ob
     }
     refuse_shared_memory(out, "out", frame, "frame");
     job.peak = to_peak(peak, job.frame.sample);
+    return job;
+}
+
+/// Once all has been checked.
+bool run_job(const nn::Model& model, const nn::Job& job, const py::object& threads,
+             const py::object& band_rows, const std::vector<UpsampleJob>& chroma) {
     const int wanted = to_threads(threads);
     const Index band = band_rows.is_none() ? 0 : to_index(band_rows, "band_rows", 1, kMaxSide);
     bool finite = true;
-    without_gil([&] { finite = nn::run(model, job, wanted, band); });
+    without_gil([&] { finite = nn::run(model, job, wanted, band, chroma); });
     return finite;
+}
+
+bool run_into(const nn::Model& model, const py::object& out_object, const py::object& frame_object,
+              const py::object& threads, const py::object& peak, const py::object& band_rows) {
+    const py::array out = to_array(out_object, "out", Access::write);
+    const py::array frame = to_array(frame_object, "frame", Access::read);
+    return run_job(model, to_job(model, out, frame, peak), threads, band_rows, {});
+}
+
+using Planes = std::array<py::array, 3>;
+
+Planes to_planes(const py::sequence& given, const std::string& name, Access access) {
+    if (py::len(given) != 3) {
+        refuse(name + " has " + std::to_string(py::len(given)) +
+               " planes; it must be three: luma and both of chroma");
+    }
+    Planes planes;
+    for (std::size_t i = 0; i < planes.size(); ++i) {
+        planes[i] = to_array(given[i], name + "[" + std::to_string(i) + "]", access);
+    }
+    return planes;
+}
+
+bool run_planes_into(const nn::Model& model, const py::sequence& out_planes,
+                     const py::sequence& frame_planes, const py::object& phase,
+                     const py::object& threads, const py::object& peak,
+                     const py::object& band_rows) {
+    if (model.channels() != 1 || model.colours() != 1) {
+        refuse("the network takes " + std::to_string(model.channels()) + " channels and makes " +
+               std::to_string(model.colours()) + "; planes need one that restores luma");
+    }
+    const Planes out = to_planes(out_planes, "out", Access::write);
+    const Planes frame = to_planes(frame_planes, "planes", Access::read);
+    const nn::Job job = to_job(model, out[0], frame[0], peak);
+    std::vector<UpsampleJob> chroma;
+    for (std::size_t i = 1; i < out.size(); ++i) {
+        chroma.push_back(to_upsample_job(out[i], frame[i], py::int_(model.scale()), phase, peak));
+    }
+    return run_job(model, job, threads, band_rows, chroma);
 }
 
 }  // namespace
@@ -180,16 +270,24 @@ void bind_nn(py::module_& module) {
     module.def(
         "has_vnni", [] { return nn::vnni() != nullptr; },
         "Whether int8 networks multiply bytes in fours.");
+    module.def("algorithms", &list_algorithms, py::arg("precision") = "fp32",
+               "What can make convolutions here.");
     py::class_<nn::Model>(module, "Network", "A network that runs on the CPU.")
         .def(py::init(&make_network), py::arg("layers"), py::kw_only(), py::arg("channels"),
-             py::arg("shuffle") = 1, py::arg("precision") = "fp32", py::arg("winograd") = true,
-             py::arg("vnni") = true)
+             py::arg("shuffle") = 1, py::arg("precision") = "fp32",
+             py::arg("algorithms") = py::none(), py::arg("ring_bytes") = py::none())
         .def_property_readonly("channels", &nn::Model::channels)
         .def_property_readonly("colours", &nn::Model::colours)
         .def_property_readonly("scale", &nn::Model::scale)
+        .def_property_readonly("plan", &plan_of)
+        .def_property_readonly("ring_bytes", &nn::Model::ring_bytes)
         .def("run_into", &run_into, py::arg("out"), py::arg("frame"), py::kw_only(),
              py::arg("threads") = 1, py::arg("peak") = py::none(),
-             py::arg("band_rows") = py::none(), "Restore a frame.");
+             py::arg("band_rows") = py::none(), "Restore a frame.")
+        .def("run_planes_into", &run_planes_into, py::arg("out"), py::arg("planes"), py::kw_only(),
+             py::arg("phase") = py::make_tuple(0.5, 0.5), py::arg("threads") = 1,
+             py::arg("peak") = py::none(), py::arg("band_rows") = py::none(),
+             "Restore luma and enlarge chroma.");
 }
 
 }  // namespace rrt::python

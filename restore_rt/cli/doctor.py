@@ -58,6 +58,7 @@ def doctor(as_json: options.JsonOption = False) -> int:
         "libraries": libraries,
         "warnings": _conflicts(),
         "providers": _providers(libraries),
+        "engine": _engine(),
         "encoders": _encoders(),
         "self_test": tests,
         "ok": any("error" not in test for test in tests),
@@ -154,6 +155,30 @@ def _trial(provider: str) -> str:
         return f"no: {type(error).__name__}: {error}"
 
 
+def _engine() -> dict[str, str]:
+    """Return what the native engine's planner picked for each model that it can run, and why."""
+    import onnx
+
+    from restore_rt import _ext, zoo
+    from restore_rt.backends.native import UnsupportedError, open_native
+
+    ways = _ext.algorithms("bf16" if _ext.has_bf16() else "fp32") + _ext.algorithms("int8")
+    found = {"algorithms": f"{', '.join(ways)}; for each layer the one that should be the fastest"}
+    try:
+        for manifest in zoo.models():
+            model = onnx.load(zoo.path_of(manifest.name))
+            try:
+                network = open_native(model, precision="auto")
+            except UnsupportedError as error:
+                found[manifest.name] = f"ONNX Runtime: {error}"
+                continue
+            found["rings"] = f"{network.ring_bytes >> 10} KiB a thread, by the second-level cache"
+            found[manifest.name] = f"{network.plan}; {network.description}"
+    except Exception as error:  # whatever it is, it is the diagnosis
+        found["error"] = f"{type(error).__name__}: {error}"
+    return found
+
+
 def _encoders() -> dict[str, str]:
     try:
         from restore_rt.video.codecs import CODECS
@@ -212,6 +237,7 @@ def _parts(report: dict[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]
     if report["warnings"]:
         yield "Warnings", [("", text) for text in report["warnings"]]
     yield "Providers", list(report["providers"].items())
+    yield "Native engine", list(report["engine"].items())
     yield "Video encoders", list(report["encoders"].items())
     height, width, _ = _TEST_SHAPE
     rows = [

@@ -36,7 +36,7 @@ __all__ = [
 Content = Literal["photo", "comic", "video"]
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
 Backend = Literal["auto", "native", "onnxruntime"]
-Precision = Literal["fp32", "fp16", "bf16"]
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
 _DEFAULT_ZOOM = 2
 
@@ -84,8 +84,8 @@ PrecisionOption = Annotated[
     Precision | None,
     typer.Option(
         "--precision",
-        help="What the network computes in; fp16 is for GPUs, bf16 for CPUs that have it.",
-        show_default="the model's own",
+        help="What the network computes in: fp16 is for GPUs, bf16 for CPUs that have it, auto is "
+        "bf16 where that is faster and comes near, and else the model's own.",
     ),
 ]
 DeviceOption = Annotated[

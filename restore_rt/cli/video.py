@@ -80,7 +80,7 @@ def video(
     threads: ThreadsOption = None,
     provider: ProviderOption = "auto",
     backend: BackendOption = "auto",
-    precision: PrecisionOption = None,
+    precision: PrecisionOption = "auto",
     device: DeviceOption = 0,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,

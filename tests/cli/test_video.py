@@ -38,7 +38,7 @@ def test_a_video_with_sound(
         np.testing.assert_array_equal(samples(new)[0], luma)
     said = capsys.readouterr().out
     assert "10 frames, 128x96, ffv1" in said
-    for stage in ("decode", "network", "chroma", "encode", "bottleneck: "):
+    for stage in ("decode", "network", "encode", "bottleneck: "):
         assert stage in said
 
 

@@ -101,7 +101,7 @@ def layout(request: pytest.FixtureRequest) -> Callable[[Array], Array]:
 def available_isas() -> list[str]:
     before = _ext.isa()
     available = []
-    for name in ("portable", "avx2", "avx512"):
+    for name in ("portable", "neon", "avx2", "avx512"):
         try:
             _ext.set_isa(name)
             available.append(name)

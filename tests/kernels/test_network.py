@@ -20,6 +20,7 @@ Layers = list[dict[str, Any]]
 Layout = Callable[[Array], Array]
 
 # Of a result of about 1; bf16 keeps 8 bits of each factor.
+ALGORITHMS = ("direct", "tail", "winograd", "winograd_bf16", "direct_amx")
 TOLERANCE = {"fp32": 2e-5, "bf16": 3e-2}
 
 
@@ -97,7 +98,7 @@ def run(network: Network, frame: Array, **options: Any) -> Array:
     colours=st.sampled_from([1, 3, 4]),
     shuffle=st.integers(1, 4),
     depth=st.integers(1, 5),
-    winograd=st.booleans(),
+    which=st.integers(0, 9),
     threads=st.integers(1, 3),
     band=st.none() | st.integers(1, 50),
 )
@@ -110,13 +111,16 @@ def test_random_networks_equal_the_oracle(
     colours: int,
     shuffle: int,
     depth: int,
-    winograd: bool,
+    which: int,
     threads: int,
     band: int | None,
 ) -> None:
     rng = np.random.default_rng(seed)
     layers = random_network(rng, channels, colours, shuffle, depth)
-    network = Network(layers, channels=channels, shuffle=shuffle, winograd=winograd)
+    # Either what is chosen, or one of them wherever it can.
+    choices = [None, *([name] for name in _ext.algorithms())]
+    chosen = choices[which % len(choices)]
+    network = Network(layers, channels=channels, shuffle=shuffle, algorithms=chosen)
     assert network.scale == shuffle * enlargement(layers)
     assert (network.channels, network.colours) == (channels, colours)
     frame = random_frame(rng, (height, width, channels), np.float32)
@@ -137,14 +141,29 @@ def deep_network(seed: int = 0) -> Layers:
     return layers
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("winograd", [True, False])
-def test_neither_threads_nor_bands_change_a_bit(isa: str, precision: str, winograd: bool) -> None:
-    if precision == "bf16" and not _ext.has_bf16():
+def test_what_the_cpu_lacks_is_refused(isa: str) -> None:
+    lacking = {"winograd_bf16", "direct_amx"} - set(_ext.algorithms("bf16"))
+    for name in lacking:
+        with pytest.raises(InputError, match=f"'{name}' cannot run"):
+            Network(deep_network(), channels=1, shuffle=2, algorithms=[name])
+    assert _ext.has_bf16() == ("winograd_bf16" not in lacking)
+    if not _ext.has_bf16():
         with pytest.raises(InputError, match="AVX512_BF16"):
-            Network(deep_network(), channels=1, shuffle=2, precision=precision)
-        return
-    network = Network(deep_network(), channels=1, shuffle=2, precision=precision, winograd=winograd)
+            Network(deep_network(), channels=1, shuffle=2, precision="bf16")
+    with pytest.raises(InputError, match="no algorithm 'fft'"):
+        Network(deep_network(), channels=1, shuffle=2, algorithms=["fft"])
+
+
+@pytest.mark.parametrize("algorithm", [None, *ALGORITHMS])
+def test_neither_threads_nor_bands_change_a_bit(isa: str, algorithm: str | None) -> None:
+    half = algorithm in ("winograd_bf16", "direct_amx")
+    if algorithm not in (None, *_ext.algorithms("bf16")):
+        pytest.skip(f"this CPU has no {algorithm} beside {isa}")
+    precision = "bf16" if half else "fp32"
+    chosen = None if algorithm is None else [algorithm]
+    network = Network(deep_network(), channels=1, shuffle=2, precision=precision, algorithms=chosen)
+    if algorithm is not None:
+        assert algorithm in network.plan
     frame = random_frame(np.random.default_rng(1), (101, 517), np.float32)
     expected = run(network, frame)
     oracle = network_oracle.run(deep_network(), frame, shuffle=2)
@@ -154,6 +173,16 @@ def test_neither_threads_nor_bands_change_a_bit(isa: str, precision: str, winogr
     for band in (1, 3, 4, 16, 50, 100, 101):
         bands = run(network, frame, threads=2, band_rows=band)
         np.testing.assert_array_equal(bands, expected)
+    for ring in (1, 1 << 17, 1 << 30):
+        other = Network(
+            deep_network(),
+            channels=1,
+            shuffle=2,
+            precision=precision,
+            algorithms=chosen,
+            ring_bytes=ring,
+        )
+        np.testing.assert_array_equal(run(other, frame), expected)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -216,8 +245,11 @@ def test_nan_is_reported_and_stays_where_it_belongs(isa: str) -> None:
 
 @pytest.mark.parametrize("activation", ["relu", "leaky", "clip"])
 @pytest.mark.parametrize("outputs", [1, 16])
-@pytest.mark.parametrize("winograd", [True, False])
-def test_no_activation_hides_nan(isa: str, activation: str, outputs: int, winograd: bool) -> None:
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_no_activation_hides_nan(isa: str, activation: str, outputs: int, algorithm: str) -> None:
+    if algorithm not in _ext.algorithms("bf16"):
+        pytest.skip(f"this CPU has no {algorithm} beside {isa}")
+    precision = "bf16" if algorithm not in _ext.algorithms() else "fp32"
     rng = np.random.default_rng(5)
     settings = {"activation": activation, "slopes": np.ones(outputs), "low": 0, "high": 1}
     layers = [
@@ -225,7 +257,7 @@ def test_no_activation_hides_nan(isa: str, activation: str, outputs: int, winogr
         random_layer(rng, 1, 16, outputs) | settings,
         random_layer(rng, 2, outputs, 1),
     ]
-    network = Network(layers, channels=1, winograd=winograd)
+    network = Network(layers, channels=1, precision=precision, algorithms=[algorithm])
     frame = random_frame(rng, (20, 30), np.uint8).astype(np.float32)
     out = np.empty_like(frame)
     assert network.run_into(out, frame)

@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "cpu/kernels.h"
+#include "cpu/run.h"
 #include "nn/run.h"
 
 namespace {
@@ -15,10 +16,11 @@ using rrt::FrameView;
 using rrt::Index;
 using rrt::Sample;
 using rrt::nn::Activation;
+using rrt::nn::Algorithm;
+using rrt::nn::Algorithms;
 using rrt::nn::Description;
 using rrt::nn::Layer;
 using rrt::nn::Model;
-using rrt::nn::Options;
 using rrt::nn::Shape;
 using rrt::nn::Step;
 
@@ -120,7 +122,8 @@ void runs_anywhere(const Description& description, const std::vector<Shape>& sha
                    Index width) {
     for (const rrt::cpu::Kernels* candidate : rrt::cpu::available_kernels()) {
         CHECK(rrt::cpu::select_kernels(candidate->name));
-        const Model model(description, shapes, Options{});
+        const Algorithms available = available_algorithms(rrt::nn::kernels(), false);
+        const Model model(description, shapes, available);
         const Index scale = model.scale();
         std::vector<float> frame = random_frame(height * width * description.channels);
         std::vector<float> out(static_cast<std::size_t>(height * width * scale * scale) *
@@ -131,6 +134,7 @@ void runs_anywhere(const Description& description, const std::vector<Shape>& sha
     }
 }
 
+/// Each algorithm wherever it can, for any threads and bands; the precise ones must agree closely.
 void same_everywhere(const Description& description, Index height, Index width) {
     std::vector<Shape> shapes;
     CHECK(find_fault(description, shapes).empty());
@@ -138,24 +142,24 @@ void same_everywhere(const Description& description, Index height, Index width) 
     std::vector<float> portable;
     for (const rrt::cpu::Kernels* candidate : rrt::cpu::available_kernels()) {
         CHECK(rrt::cpu::select_kernels(candidate->name));
-        const Options all[] = {{}, {true, false, false}, {true, true, true}};
-        for (const Options& options : all) {
-            const bool bf16 = options.bf16;
-            if (bf16 && !rrt::nn::has_bf16()) continue;
-            const Model model(description, shapes, options);
+        const Algorithms precise = available_algorithms(rrt::nn::kernels(), false);
+        const Algorithms available = available_algorithms(rrt::nn::kernels(), true);
+        for (const Algorithm algorithm : rrt::nn::kAlgorithms) {
+            if (!available.has(algorithm)) continue;
+            const Model model(description, shapes, Algorithms().add(algorithm));
             const Index scale = model.scale();
             std::vector<float> expected;
             for (const Index band : {Index{0}, Index{1}, Index{7}}) {
-                std::vector<float> out(frame.size() * static_cast<std::size_t>(scale * scale));
-                const rrt::nn::Job job{
-                    view_of(out, height * scale, width * scale, description.channels),
-                    view_of(frame, height, width, description.channels), 1.0f};
+                const Index pixels = height * scale * width * scale;
+                std::vector<float> out(static_cast<std::size_t>(pixels * model.colours()));
+                const rrt::nn::Job job{view_of(out, height * scale, width * scale, model.colours()),
+                                       view_of(frame, height, width, description.channels), 1.0f};
                 CHECK(run(model, job, 3, band));
                 if (expected.empty()) expected = out;
                 CHECK(out == expected);
             }
             if (portable.empty()) portable = expected;
-            compare(expected, portable, bf16 ? 0.05f : 1e-5f);
+            compare(expected, portable, precise.has(algorithm) ? 3e-5f : 0.05f);
         }
     }
 }
@@ -237,11 +241,21 @@ void check_random_quantisations() {
     CHECK(runs > 0);
 }
 
+void check_enlargement_with_residual() {
+    Description description = network(1, 5, 1, true);
+    std::vector<Shape> shapes;
+    CHECK(find_fault(description, shapes).empty());
+    for (const int residual : {0, 6}) {
+        description.layers[3].residual = residual;
+        CHECK(!find_fault(description, shapes).empty());
+    }
+}
+
 void check_non_finite() {
     const Description description = network(1, 16, 2, false);
     std::vector<Shape> shapes;
     CHECK(find_fault(description, shapes).empty());
-    const Model model(description, shapes, Options{});
+    const Model model(description, shapes, available_algorithms(rrt::nn::kernels(), false));
     std::vector<float> frame = random_frame(20 * 30);
     std::vector<float> out(4 * frame.size());
     const rrt::nn::Job job{view_of(out, 40, 60, 1), view_of(frame, 20, 30, 1), 1.0f};
@@ -250,6 +264,30 @@ void check_non_finite() {
     CHECK(!run(model, job, 2, 0));
     frame[300] = 0.5f;
     CHECK(run(model, job, 2, 0));
+}
+
+/// Planes of other heights than the frame, beside it.
+void check_chroma() {
+    const Description description = network(1, 16, 2, false);
+    std::vector<Shape> shapes;
+    CHECK(find_fault(description, shapes).empty());
+    const Model model(description, shapes, Options{});
+    std::vector<float> frame = random_frame(101 * 30);
+    std::vector<float> out(4 * frame.size());
+    const rrt::nn::Job job{view_of(out, 202, 60, 1), view_of(frame, 101, 30, 1), 1.0f};
+    std::vector<float> plane = random_frame(51 * 15);
+    std::vector<float> enlarged(101 * 30);
+    const rrt::UpsampleJob chroma{
+        view_of(enlarged, 101, 30, 1), view_of(plane, 51, 15, 1), 2, 0.5, 0.25, 1.0f};
+    rrt::cpu::upsample(chroma, 1);
+    const std::vector<float> expected = enlarged;
+    for (const int threads : {1, 3}) {
+        for (const Index band : {Index{0}, Index{1}, Index{33}}) {
+            enlarged.assign(enlarged.size(), -1.0f);
+            CHECK(run(model, job, threads, band, {chroma}));
+            CHECK(enlarged == expected);
+        }
+    }
 }
 
 }  // namespace
@@ -269,5 +307,7 @@ void test_network() {
     same_everywhere(int8_network(1, 16, 2), 3, 1500);
     check_random_descriptions();
     check_random_quantisations();
+    check_enlargement_with_residual();
     check_non_finite();
+    check_chroma();
 }

@@ -68,9 +68,18 @@ def test_bf16_is_near_or_says_what_the_cpu_lacks() -> None:
         restore_rt.load("video-x2", precision="bf16") as fast,
         restore_rt.load("video-x2") as exact,
     ):
-        assert "bf16" in fast.description
+        faster = "winograd_bf16" in _ext.algorithms("bf16") and "bf16" in fast.description
         difference = fast(FRAME).astype(float) - exact(FRAME)
-    assert 0 < np.square(difference).mean() < 4
+    # Where bf16 is no faster than fp32, it is not taken.
+    assert (np.abs(difference).max() > 0) == faster
+    assert np.square(difference).mean() < 4
+
+
+def test_auto_is_a_precision_for_all_models() -> None:
+    with restore_rt.load("comic-x1", precision="auto") as restorer:
+        assert "ONNX Runtime" in restorer.description
+    with restore_rt.load("video-x2", precision="auto") as restorer:
+        assert "native engine" in restorer.description
 
 
 def test_a_network_that_is_not_what_its_manifest_says_is_refused(make_model: MakeModel) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import restore_rt
-from restore_rt import _ext, zoo
+from restore_rt import _ext, reference, zoo
 from restore_rt.backends.native import UnsupportedError, open_native
 from restore_rt.backends.onnxruntime import OnnxRuntimeBackend
 from restore_rt.errors import InputError
+from restore_rt.frames import Planes
 
 Array = NDArray[Any]
 
@@ -55,6 +57,34 @@ def test_shipped_models_equal_onnx_runtime(name: str, size: tuple[int, int]) -> 
     assert np.abs(result.astype(int) - expected).max() <= 1
 
 
+@pytest.mark.parametrize("chroma", [(20, 26), (39, 26), (39, 51)])
+def test_planes_go_through_in_one_pass(chroma: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    cb, cr = (rng.integers(0, 256, chroma, np.uint8) for _ in range(2))
+    planes = Planes(picture(39, 51, 1), cb, cr)
+    with restore_rt.load("video-x2", backend="native", threads=2) as restorer:
+        luma = restorer(planes.y)
+        restorer.stages.clear()
+        result = restorer(planes)
+        assert list(restorer.stages.seconds) == ["network"]
+    np.testing.assert_array_equal(result.y, luma)
+    assert result.cb is not None
+    assert result.cr is not None
+    for plane, enlarged in ((cb, result.cb), (cr, result.cr)):
+        expected = reference.upsample_plane(
+            plane, enlarged.shape, scale=2, phase=planes.chroma_phase
+        )
+        np.testing.assert_array_equal(enlarged, expected)
+
+
+def test_grey_planes_have_luma_alone() -> None:
+    planes = Planes(picture(20, 30, 1))
+    with restore_rt.load("video-x2", backend="native") as restorer:
+        result = restorer(planes)
+        np.testing.assert_array_equal(result.y, restorer(planes.y))
+    assert result.cb is None
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_bf16_is_near(name: str) -> None:
     if not _ext.has_bf16():
@@ -69,6 +99,41 @@ def test_bf16_is_near(name: str) -> None:
     assert 10 * np.log10(255**2 / max(error, 1e-9)) > 45
 
 
+def fragile_network() -> onnx.ModelProto:
+    """Return a network whose second layer takes from the first what bf16 does not hold."""
+    rng = np.random.default_rng(0)
+    spread = rng.normal(0, 0.1, (16, 1, 3, 3)).astype(np.float32)
+    kernels = np.concatenate([spread, spread + 1e-4 * rng.normal(size=spread.shape)])
+    difference = rng.normal(0, 300, (1, 16, 3, 3))
+    weights = np.concatenate([difference, -difference], 1)
+    return network_of(kernels.astype(np.float32), weights.astype(np.float32))
+
+
+def network_of(*kernels: NDArray[Any]) -> onnx.ModelProto:
+    names = ["in", *(f"value{index}" for index in range(1, len(kernels))), "out"]
+    nodes = [
+        helper.make_node("Conv", [source, f"w{index}"], [made], pads=[1, 1, 1, 1])
+        for index, (source, made) in enumerate(pairwise(names))
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, "h", "w"])
+        for name in ("in", "out")
+    ]
+    weights = [numpy_helper.from_array(kernel, f"w{index}") for index, kernel in enumerate(kernels)]
+    return helper.make_model(helper.make_graph(nodes, "graph", ends[:1], ends[1:], weights))
+
+
+def test_auto_takes_bf16_where_it_is_faster_and_near() -> None:
+    shipped = open_native(onnx.load(zoo.path_of("video-x2")), precision="auto")
+    fastest = open_native(onnx.load(zoo.path_of("video-x2")), precision="bf16")
+    assert shipped.plan == fastest.plan if _ext.has_bf16() else shipped.precision == "fp32"
+    fragile = fragile_network()
+    chosen = open_native(fragile, precision="auto")
+    assert chosen.precision == "fp32"
+    if _ext.has_bf16() and open_native(fragile, precision="bf16").precision == "bf16":
+        assert "bf16 is off" in chosen.description
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_run_is_named(name: str) -> None:
     with pytest.raises(
@@ -77,8 +142,8 @@ def test_what_cannot_be_run_is_named(name: str) -> None:
         open_native(onnx.load(zoo.path_of(name)))
 
 
-def test_only_two_precisions_are_there() -> None:
-    with pytest.raises(InputError, match="'fp8'; allowed are 'fp32' and 'bf16'"):
+def test_only_some_precisions_are_there() -> None:
+    with pytest.raises(InputError, match="'fp8'; allowed are 'auto', 'fp32' and 'bf16'"):
         open_native(onnx.load(zoo.path_of("video-x2")), precision="fp8")  # type: ignore[arg-type]
 
 
