@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ NAMES = sorted(manifest.name for manifest in restore_rt.models())
 FLOORS = {
     ("video-x2", "Set5"): 36.7,
     ("video-x2", "Set14"): 32.4,
+    ("video-x2-fast", "Set5"): 36.4,
+    ("video-x2-fast", "Set14"): 32.2,
+    ("video-x2-quality", "Set5"): 36.9,
+    ("video-x2-quality", "Set14"): 32.6,
     ("photo-x2", "Set5"): 37.5,
     ("photo-x2", "Set14"): 33.0,
     ("repair-x1", "classic5, JPEG 10"): 28.9,
@@ -32,7 +37,9 @@ GAINS = {
     ("comic-x1", "comics, JPEG 30 to 60 three times"): 1.2,
 }
 SIZES = {
+    "video-x2-fast": 11_000,
     "video-x2": 25_000,
+    "video-x2-quality": 61_000,
     "photo-x2": 700_000,
     "comic-x2": 1_500_000,
     "comic-x1": 1_500_000,
@@ -75,8 +82,15 @@ def test_a_cards_figures_are_measured(name: str) -> None:
     manifests = {manifest.name: manifest for manifest in restore_rt.models()}
     assert record["model"]["sha256"] == manifests[name].sha256
     assert f"{record['model']['parameters']:,} parameters" in card
-    first = next(iter(record["cases"].values()))["totals"][name]
-    assert f"{first['ms_per_megapixel']:.0f} ms per megapixel of output" in card
+    ladder = json.loads((RESULTS / "ladder.json").read_text("utf-8"))["models"]
+    if name in ladder:
+        times = {way: f"{ms['median']:.1f}" for way, ms in ladder[name]["milliseconds"].items()}
+        assert f"{times['fp32']} ms in fp32 and {times['bf16']} ms in bf16" in " ".join(
+            card.split()
+        )
+    else:
+        first = next(iter(record["cases"].values()))["totals"][name]
+        assert f"{first['ms_per_megapixel']:.0f} ms per megapixel of output" in card
     for label, case in record["cases"].items():
         base, ours = case["totals"][case["baseline"]], case["totals"][name]
         row = f"| {label} ({case['pictures']}) | {base['psnr_y']:.2f} | {ours['psnr_y']:.2f} |"
@@ -85,6 +99,25 @@ def test_a_cards_figures_are_measured(name: str) -> None:
             figures = (base["cer_page"], ours["cer_page"], base["cer"], ours["cer"])
             cells = " | ".join(f"{figure:.3f}" for figure in figures)
             assert f"| {label} ({case['lettered']}) | {cells} |" in card
+
+
+def test_the_ladder_goes_up() -> None:
+    ladder = json.loads((RESULTS / "ladder.json").read_text("utf-8"))["models"]
+    rungs = [ladder[name] for name in ("video-x2-fast", "video-x2", "video-x2-quality")]
+    for lower, higher in pairwise(rungs):
+        assert lower["parameters"] < higher["parameters"]
+        for label, psnr in higher["psnr"].items():
+            assert lower["psnr"][label] < psnr
+        assert lower["milliseconds"]["fp32"]["median"] < higher["milliseconds"]["fp32"]["median"]
+
+
+def test_the_ladder_is_of_the_shipped_models() -> None:
+    ladder = json.loads((RESULTS / "ladder.json").read_text("utf-8"))["models"]
+    for name in ladder.keys() - {"bicubic"}:
+        record = _record(name)
+        assert ladder[name]["parameters"] == record["model"]["parameters"]
+        for label, psnr in ladder[name]["psnr"].items():
+            assert psnr == record["cases"][label]["totals"][name]["psnr_y"]
 
 
 def _psnr(name: str, label: str) -> tuple[float, float]:
