@@ -2,15 +2,19 @@
 
 Everything runs in one process, interleaved, after the outputs were verified. ONNX Runtime runs as
 the product has it, with split and merge; OpenVINO, where it is installed, takes and gives bytes in
-its own graph.
+its own graph. In int8 all engines run one file, that the export stage's code quantises here by the
+picture itself: speed does not depend on what it learns the ranges from.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import io
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,12 +27,14 @@ from rich.table import Table
 import restore_rt
 from restore_rt import _ext, zoo
 from restore_rt.backends.native import open_native
+from restore_rt.export.quantization import to_int8
 
 MODEL = "video-x2"
+SCALE = 2
 WHAT = f"{MODEL}, 8-bit luma in and out, one frame at a time"
 SIZES = ((360, 640), (720, 1280))
 # Steps of 8 bits that a precision may be off by.
-MOST_OFF = {"fp32": 1, "bf16": 20}
+MOST_OFF = {"fp32": 1, "bf16": 20, "int8": 1, "openvino int8": 20}
 
 Step = Callable[[], object]
 
@@ -89,7 +95,32 @@ def _steps(height: int, width: int, threads: int) -> dict[str, Step]:
             continue
         steps[f"native {precision}"] = _native(model, precision, frame, expected, threads)
         if importlib.util.find_spec("openvino") is not None:
-            steps[f"openvino {precision}"] = _openvino(precision, frame, expected, threads)
+            steps[f"openvino {precision}"] = _openvino(model, precision, frame, expected, threads)
+    return steps | _int8_steps(_to_int8(model, frame), frame, expected.shape, threads)
+
+
+def _to_int8(model: onnx.ModelProto, frame: NDArray[np.uint8]) -> onnx.ModelProto:
+    layers = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    part = frame[np.newaxis, np.newaxis, :256, :256].astype(np.float32) / np.float32(255)
+    return to_int8(model, layers, [part])
+
+
+def _int8_steps(
+    model: onnx.ModelProto, frame: NDArray[np.uint8], shape: tuple[int, ...], threads: int
+) -> dict[str, Step]:
+    """Return what runs an int8 model, each verified against ONNX Runtime."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "int8.onnx"
+        onnx.save(model, path)
+        restorer = restore_rt.load(
+            path, backend="onnxruntime", threads=threads, scale=SCALE, colour="luma"
+        )
+    expected = np.empty(shape, np.uint8)
+    steps: dict[str, Step] = {"onnxruntime int8": lambda: restorer(frame, out=expected)}
+    steps["onnxruntime int8"]()
+    steps["native int8"] = _native(model, "int8", frame, expected, threads)
+    if importlib.util.find_spec("openvino") is not None:
+        steps["openvino int8"] = _openvino(model, "int8", frame, expected, threads)
     return steps
 
 
@@ -109,7 +140,8 @@ def _native(
     expected: NDArray[np.uint8],
     threads: int,
 ) -> Step:
-    network = open_native(model, precision=precision)
+    # What a file has in int8 runs so in any precision.
+    network = open_native(model, precision="fp32" if precision == "int8" else precision)
     out = np.empty_like(expected)
 
     def step() -> None:
@@ -121,14 +153,18 @@ def _native(
 
 
 def _openvino(
-    precision: str, frame: NDArray[np.uint8], expected: NDArray[np.uint8], threads: int
+    model: onnx.ModelProto,
+    precision: str,
+    frame: NDArray[np.uint8],
+    expected: NDArray[np.uint8],
+    threads: int,
 ) -> Step:
     import openvino
     from openvino import opset13
     from openvino.preprocess import PrePostProcessor
 
     core = openvino.Core()
-    network = core.read_model(str(zoo.path_of(MODEL)))
+    network = core.read_model(io.BytesIO(model.SerializeToString()))
     network.reshape([1, 1, *frame.shape])
     around = PrePostProcessor(network)
     around.input().tensor().set_element_type(openvino.Type.u8)
@@ -144,7 +180,7 @@ def _openvino(
         {
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
+            "INFERENCE_PRECISION_HINT": {"bf16": "bf16"}.get(precision, "f32"),
         },
     )
     request = compiled.create_infer_request()
@@ -159,7 +195,8 @@ def _openvino(
         return request.infer(), picture, given, taken
 
     step()
-    _verify(f"openvino {precision}", out[0, 0], expected, precision)
+    name = f"openvino {precision}"
+    _verify(name, out[0, 0], expected, name if name in MOST_OFF else precision)
     return step
 
 
@@ -172,9 +209,9 @@ def _verify(name: str, out: NDArray[np.uint8], expected: NDArray[np.uint8], prec
 def _ratios(figures: dict[str, dict[str, float]]) -> dict[str, float]:
     """How many times as fast as each other engine the native one is, by medians."""
     found = {}
-    for precision in ("fp32", "bf16"):
+    for precision in ("fp32", "bf16", "int8"):
         ours = figures.get(f"native {precision}")
-        for other in ("onnxruntime", f"openvino {precision}"):
+        for other in ("onnxruntime", f"onnxruntime {precision}", f"openvino {precision}"):
             if ours is not None and other in figures:
                 ratio = figures[other]["median"] / ours["median"]
                 found[f"native {precision} to {other}"] = round(ratio, 2)

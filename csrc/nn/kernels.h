@@ -38,6 +38,11 @@ constexpr bool is_in_tiles(Algorithm algorithm) {
            algorithm == Algorithm::winograd_bf16;
 }
 
+/// Whether it makes the convolutions of bytes, which no other can.
+constexpr bool is_int8(Algorithm algorithm) {
+    return algorithm == Algorithm::direct_int8 || algorithm == Algorithm::direct_vnni;
+}
+
 enum class Finish { none, relu, leaky, clip };
 
 /// A convolution's weights as its algorithm wants them; see packing.h.

@@ -237,16 +237,18 @@ PackedFilter pack(const Layer& layer, const Shape& source, Algorithm algorithm) 
     filter.finish = finish_of(layer.activation);
     filter.low = layer.low;
     filter.high = layer.high;
+    filter.source = source.quantisation;
+    filter.result = layer.result;
+    filter.bytes = layer.bytes;
+    // What goes between floats and bytes has no weights.
+    if (layer.step != Step::convolution) return packed;
     packed.weights = pack_weights(layer, filter);
     packed.bias = pack_channels(layer.bias, layer.outputs);
     packed.slopes = pack_channels(layer.slopes, layer.outputs);
     filter.weights = packed.weights.data();
     filter.bias = packed.bias.data();
     filter.slopes = packed.slopes.data();
-    filter.source = source.quantisation;
-    filter.result = layer.result;
-    filter.bytes = layer.bytes;
-    if (!layer.scales.empty()) pack_int8(layer, source, packed);
+    if (is_int8(algorithm)) pack_int8(layer, source, packed);
     return packed;
 }
 

@@ -12,11 +12,6 @@ inline constexpr Algorithm kAlgorithms[] = {
     Algorithm::direct,     Algorithm::tail,        Algorithm::winograd,   Algorithm::winograd_bf16,
     Algorithm::direct_amx, Algorithm::direct_int8, Algorithm::direct_vnni};
 
-/// Whether it makes the convolutions of bytes, which no other can.
-constexpr bool is_int8(Algorithm algorithm) {
-    return algorithm == Algorithm::direct_int8 || algorithm == Algorithm::direct_vnni;
-}
-
 /// A set of algorithms.
 class Algorithms {
   public:

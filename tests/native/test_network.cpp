@@ -271,7 +271,7 @@ void check_chroma() {
     const Description description = network(1, 16, 2, false);
     std::vector<Shape> shapes;
     CHECK(find_fault(description, shapes).empty());
-    const Model model(description, shapes, Options{});
+    const Model model(description, shapes, available_algorithms(rrt::nn::kernels(), false));
     std::vector<float> frame = random_frame(101 * 30);
     std::vector<float> out(4 * frame.size());
     const rrt::nn::Job job{view_of(out, 202, 60, 1), view_of(frame, 101, 30, 1), 1.0f};

@@ -35,7 +35,8 @@ def made_int8(
     assert manifest is not None
     samples = [sample[:, :, :40, :56] for sample in synthetic_samples(manifest.channels)]
     if planes:
-        samples = [plane[np.newaxis, np.newaxis].astype(np.float32) / 255 for plane in planes]
+        white = np.float32(255)
+        samples = [plane[np.newaxis, np.newaxis].astype(np.float32) / white for plane in planes]
     convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
     return to_int8(model, convolutions[layers], samples)
 
@@ -57,7 +58,8 @@ def by_onnx_runtime(model: onnx.ModelProto, frame: Array, *, optimised: bool = T
 
 
 def levels(result: Array) -> NDArray[np.int64]:
-    return np.rint(result.clip(0, 1) * 255).astype(np.int64)
+    whole: NDArray[np.int64] = np.rint(result.clip(0, 1) * 255).astype(np.int64)
+    return whole
 
 
 @pytest.mark.parametrize("layers", [slice(None), slice(1, None), slice(-1), slice(1, -1)])
