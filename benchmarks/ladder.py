@@ -23,7 +23,7 @@ import restore_rt
 from restore_rt import _ext, zoo
 
 ROOT = Path(__file__).parent.parent
-MODELS = ("video-x2-fast", "video-x2", "video-x2-quality")
+MODELS = ("video-x2-fast", "video-x2")
 SIZE = (360, 640)
 QUALITY = ("Set14", "clips, H.264 CRF 28")
 WAYS: dict[str, dict[str, Any]] = {

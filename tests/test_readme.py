@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+WAYS = ("fp32", "bf16", "onnxruntime")
 ROOT = Path(__file__).parent.parent
 README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
 
@@ -37,6 +38,14 @@ def test_speed_of_the_engines() -> None:
     for case in results("native")["cases"]:
         times = [f"{case['milliseconds'][name]['median']:.2f}" for name in columns]
         assert f"| {case['size']} | {case['threads']} | {' | '.join(times)} |" in README
+
+
+def test_speed_of_the_ladder() -> None:
+    for name, model in results("ladder")["models"].items():
+        if name == "bicubic":
+            continue
+        times = [f"{model['milliseconds'][way]['median']:.2f}" for way in WAYS]
+        assert f"| `{name}` | {' | '.join(times)} |" in README
 
 
 def test_speed_of_the_import() -> None:
