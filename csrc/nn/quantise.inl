@@ -12,7 +12,9 @@ RRT_INLINE int lanes_of(int words) { return words == 1 ? 4 : kBlock; }
 /// False: some value was NaN or infinite.
 bool quantise_row(const ConvCall& call, const float* source, float* target, int channels) {
     const Quantisation& to = call.filter->result;
-    const Vec scale = spread(1.0f / to.scale);
+    // Divided, as ONNX has it: the reciprocal would round ties otherwise, which frames of bytes
+    // make.
+    const Vec scale = spread(to.scale);
     const Vec low = spread(static_cast<float>(-to.zero));
     const Vec high = spread(static_cast<float>(255 - to.zero));
     const Ints zero = spread_int(to.zero);
@@ -23,7 +25,7 @@ bool quantise_row(const ConvCall& call, const float* source, float* target, int 
         for (Index x = 0; x < call.columns; ++x) {
             const Vec value = load(source + x * call.source_pixel + lane);
             poison = multiply_add(value, spread(0.0f), poison);
-            const Vec steps = smaller(high, larger(multiply(value, scale), low));
+            const Vec steps = smaller(high, larger(divide(value, scale), low));
             const Ints bytes = add_ints(to_ints(steps), zero);
             float* const pixel = target + x * call.target_pixel + lane / 4;
             if (call.target_pixel == 1) {

@@ -15,6 +15,7 @@ RRT_INLINE Vec spread(float value) { return _mm256_set1_ps(value); }
 RRT_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
 RRT_INLINE Vec subtract(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
 RRT_INLINE Vec multiply(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
+RRT_INLINE Vec divide(Vec a, Vec b) { return _mm256_div_ps(a, b); }
 /// a * b + c
 RRT_INLINE Vec multiply_add(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 /// c - a * b

@@ -15,6 +15,7 @@ RRT_INLINE Vec spread(float value) { return _mm512_set1_ps(value); }
 RRT_INLINE Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
 RRT_INLINE Vec subtract(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
 RRT_INLINE Vec multiply(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+RRT_INLINE Vec divide(Vec a, Vec b) { return _mm512_div_ps(a, b); }
 /// a * b + c
 RRT_INLINE Vec multiply_add(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 /// c - a * b

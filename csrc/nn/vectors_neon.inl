@@ -15,6 +15,7 @@ RRT_INLINE Vec spread(float value) { return vdupq_n_f32(value); }
 RRT_INLINE Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
 RRT_INLINE Vec subtract(Vec a, Vec b) { return vsubq_f32(a, b); }
 RRT_INLINE Vec multiply(Vec a, Vec b) { return vmulq_f32(a, b); }
+RRT_INLINE Vec divide(Vec a, Vec b) { return vdivq_f32(a, b); }
 /// a * b + c
 RRT_INLINE Vec multiply_add(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
 /// c - a * b

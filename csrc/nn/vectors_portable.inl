@@ -18,6 +18,7 @@ RRT_INLINE Vec spread(float value) { return Vec{value, value, value, value}; }
 RRT_INLINE Vec add(Vec a, Vec b) { return a + b; }
 RRT_INLINE Vec subtract(Vec a, Vec b) { return a - b; }
 RRT_INLINE Vec multiply(Vec a, Vec b) { return a * b; }
+RRT_INLINE Vec divide(Vec a, Vec b) { return a / b; }
 /// a * b + c
 RRT_INLINE Vec multiply_add(Vec a, Vec b, Vec c) { return a * b + c; }
 /// c - a * b

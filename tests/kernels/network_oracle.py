@@ -46,8 +46,7 @@ class Bytes:
     @staticmethod
     def of(source: Array, scale: float, zero: int) -> Bytes:
         """Round to the nearest step, halves to even ones."""
-        inverse = np.float32(1) / np.float32(scale)
-        steps = np.rint((source.astype(np.float32) * inverse).clip(-zero, 255 - zero))
+        steps = np.rint((source.astype(np.float32) / np.float32(scale)).clip(-zero, 255 - zero))
         return Bytes(steps.astype(np.int64), scale)
 
     def real(self) -> Array:

@@ -142,6 +142,24 @@ def test_neither_threads_nor_bands_change_a_bit(isa: str, vnni: bool) -> None:
         np.testing.assert_array_equal(run(network, frame, threads=2, band_rows=band), expected)
 
 
+def test_ties_are_rounded_as_onnx_divides(isa: str) -> None:
+    levels = np.arange(256, dtype=np.uint8)[np.newaxis]
+    samples = (levels / np.float32(255)).astype(np.float32)
+    ties = 0
+    for level in range(1, 256, 7):
+        # This level lies in the middle of two steps, or the next number to it.
+        scale = np.float32(samples[0, level] / np.float32(level // 3 + 0.5))
+        steps = samples / scale
+        ties += int((steps % 1 == 0.5).sum())
+        layers: Layers = [
+            {"step": "quantise", "source": 0, "result": (float(scale), 0)},
+            {"step": "dequantise", "source": 1},
+        ]
+        made = run(Network(layers, channels=1), samples)[..., 0]
+        np.testing.assert_array_equal(made, np.rint(steps).clip(0, 255) * scale)
+    assert ties > 36
+
+
 @pytest.mark.parametrize("vnni", [True, False])
 def test_the_largest_sums_are_exact(isa: str, vnni: bool) -> None:
     """Products of bytes in pairs would saturate in 16 bits, and floats round beyond 2^24."""
