@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from restore_rt.backends import MissingBackendError, open_backend
 from restore_rt.errors import ModelError
@@ -98,17 +98,12 @@ def _on_cpu(
     why, slow = "", False
     native: NativeNetwork | None = None
     if runner.backend != "onnxruntime":
-        precision: Literal["auto", "fp32", "bf16"] = (
-            "bf16"
-            if runner.precision == "bf16"
-            else "auto"
-            if runner.precision == "auto"
-            else "fp32"
-        )
         try:
-            native = open_native(network, precision=precision)
+            # Asked for in fp16 is here what is fp16 in the file; the engine says if it cannot run it.
+            wanted = "fp32" if runner.precision in (None, "fp16") else runner.precision
+            native = open_native(network, precision=wanted)
         except UnsupportedError as error:
-            if runner.backend == "native" or precision == "bf16":
+            if runner.backend == "native" or runner.precision == "bf16":
                 raise
             why = str(error)
         else:

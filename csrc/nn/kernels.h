@@ -123,8 +123,19 @@ struct StoreCall {
     Index block;
 };
 
+/// Nanoseconds that the parts of a convolution take on a core of some 3 GHz, of use only to
+/// compare; fitted to what benchmarks/plan.py measured.
+struct Costs {
+    float product;  // a multiply-add of vectors, or of tiles
+    float input;    // for each pixel, a vector of inputs that is transformed or narrowed
+    float output;   // for each pixel, a vector of outputs
+};
+
 struct Kernels {
     const char* name;
+    int lanes;  // floats of a vector
+    Costs direct_costs;
+    Costs winograd_costs;
     void (*load)(const LoadCall& call);
     void (*direct)(const ConvCall& call);
     void (*tail)(const ConvCall& call);  // null where winograd does as well

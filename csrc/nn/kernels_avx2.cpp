@@ -20,9 +20,19 @@
 #endif
 
 namespace rrt::nn {
-const Kernels kAvx2{"avx2",         avx2::load_row,    avx2::direct,   nullptr,
-                    avx2::winograd, avx2::direct_int8, avx2::quantise, avx2::dequantise,
-                    avx2::resize,   avx2::store_row};
+const Kernels kAvx2{"avx2",
+                    8,
+                    {0.20f, 0.0f, 2.3f},
+                    {0.17f, 5.7f, 5.6f},
+                    avx2::load_row,
+                    avx2::direct,
+                    nullptr,
+                    avx2::winograd,
+                    avx2::direct_int8,
+                    avx2::quantise,
+                    avx2::dequantise,
+                    avx2::resize,
+                    avx2::store_row};
 }
 
 #endif

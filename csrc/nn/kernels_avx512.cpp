@@ -22,9 +22,19 @@
 #endif
 
 namespace rrt::nn {
-const Kernels kAvx512{"avx512",         avx512::load_row,    avx512::direct,   avx512::tail,
-                      avx512::winograd, avx512::direct_int8, avx512::quantise, avx512::dequantise,
-                      avx512::resize,   avx512::store_row};
+const Kernels kAvx512{"avx512",
+                      16,
+                      {0.19f, 0.0f, 3.7f},
+                      {0.22f, 3.2f, 5.5f},
+                      avx512::load_row,
+                      avx512::direct,
+                      avx512::tail,
+                      avx512::winograd,
+                      avx512::direct_int8,
+                      avx512::quantise,
+                      avx512::dequantise,
+                      avx512::resize,
+                      avx512::store_row};
 }
 
 #endif

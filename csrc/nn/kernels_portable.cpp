@@ -5,8 +5,17 @@
 #include "nn/kernels.inl"
 
 namespace rrt::nn {
-const Kernels kPortable{
-    "portable",         portable::load_row,    portable::direct,   nullptr,
-    portable::winograd, portable::direct_int8, portable::quantise, portable::dequantise,
-    portable::resize,   portable::store_row};
+const Kernels kPortable{"portable",
+                        4,
+                        {0.33f, 0.0f, 2.2f},
+                        {0.43f, 3.1f, 3.6f},
+                        portable::load_row,
+                        portable::direct,
+                        nullptr,
+                        portable::winograd,
+                        portable::direct_int8,
+                        portable::quantise,
+                        portable::dequantise,
+                        portable::resize,
+                        portable::store_row};
 }

@@ -1,7 +1,6 @@
 #include "nn/plan.h"
 
 #include <algorithm>
-#include <cstring>
 #ifdef __linux__
 #include <unistd.h>
 #endif
@@ -11,19 +10,6 @@ namespace {
 
 // Of four rows and 16 pixels that AMX makes at once.
 constexpr float kPixelsOfTiles = 64.0f;
-
-/// Nanoseconds that the parts of a layer take, fitted to what benchmarks/plan.py measured.
-struct Costs {
-    float product;  // a multiply-add of vectors, or of tiles
-    float input;    // for each pixel, a vector of inputs that is transformed or narrowed
-    float output;   // for each pixel, a vector of outputs
-};
-
-bool is(const Kernels& kernels, const char* name) { return std::strcmp(kernels.name, name) == 0; }
-
-int lanes_of(const Kernels& kernels) {
-    return is(kernels, "avx512") ? 16 : is(kernels, "avx2") ? 8 : 4;
-}
 
 /// On Intel's processors a vector's dot products of bf16 take more than twice as long as its
 /// multiply-adds of fp32, of which they replace two.
@@ -37,25 +23,19 @@ bool is_intel() {
 }
 
 Costs costs_of(Algorithm algorithm, const Kernels& kernels) {
-    const bool wide = is(kernels, "avx512");
     switch (algorithm) {
         case Algorithm::tail:
             return {0.77f, 0.0f, 1.8f};
         case Algorithm::winograd_bf16:
+            // The first is measured; the second is that of an fp32 product, for AMD's are as fast.
             return {is_intel() ? 0.83f : 0.22f, 2.6f, 4.3f};
         case Algorithm::direct_amx:
             return {10.6f, 1.35f, 3.2f};
         case Algorithm::winograd:
-            if (wide) return {0.22f, 3.2f, 5.5f};
-            if (is(kernels, "avx2")) return {0.17f, 5.7f, 5.6f};
-            // NEON's, too, until one is measured.
-            return {0.43f, 3.1f, 3.6f};
-        default:  // direct; those of int8 are not chosen by cost
-            break;
+            return kernels.winograd_costs;
+        default:  // those of int8 are not chosen by cost
+            return kernels.direct_costs;
     }
-    if (wide) return {0.19f, 0.0f, 3.7f};
-    if (is(kernels, "avx2")) return {0.20f, 0.0f, 2.3f};
-    return {0.33f, 0.0f, 2.2f};
 }
 
 /// Multiply-adds for each pixel.
@@ -101,7 +81,7 @@ Algorithms available_algorithms(const Kernels& kernels, bool bf16) {
 }
 
 float estimate(const Work& work, Algorithm algorithm, const Kernels& kernels) {
-    const int lanes = lanes_of(kernels);
+    const int lanes = kernels.lanes;
     const Costs costs = costs_of(algorithm, kernels);
     const auto vectors = [&](int channels) {
         return static_cast<float>((channels + lanes - 1) / lanes);

@@ -39,7 +39,7 @@ struct Work {
     bool blocked;
 };
 
-/// Estimated nanoseconds for each pixel on a core of some 3 GHz, of use only to compare.
+/// Estimated time for each pixel, as Costs has it.
 float estimate(const Work& work, Algorithm algorithm, const Kernels& kernels);
 
 /// The one of the allowed algorithms for floats that should be the fastest; direct where none can

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,9 +125,7 @@ class NativeNetwork:
         )
 
 
-def open_native(
-    model: onnx.ModelProto, *, precision: Literal["auto", "fp32", "bf16"] = "fp32"
-) -> NativeNetwork:
+def open_native(model: onnx.ModelProto, *, precision: str = "fp32") -> NativeNetwork:
     """Get a network ready to run in the native engine.
 
     Parameters

@@ -68,7 +68,7 @@ def test_bf16_is_near_or_says_what_the_cpu_lacks() -> None:
         restore_rt.load("video-x2", precision="bf16") as fast,
         restore_rt.load("video-x2") as exact,
     ):
-        faster = "winograd_bf16" in _ext.algorithms("bf16") and "bf16" in fast.description
+        faster = "bf16" in fast.description
         difference = fast(FRAME).astype(float) - exact(FRAME)
     # Where bf16 is no faster than fp32, it is not taken.
     assert (np.abs(difference).max() > 0) == faster

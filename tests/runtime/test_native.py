@@ -144,7 +144,7 @@ def test_what_cannot_be_run_is_named(name: str) -> None:
 
 def test_only_some_precisions_are_there() -> None:
     with pytest.raises(InputError, match="'fp8'; allowed are 'auto', 'fp32' and 'bf16'"):
-        open_native(onnx.load(zoo.path_of("video-x2")), precision="fp8")  # type: ignore[arg-type]
+        open_native(onnx.load(zoo.path_of("video-x2")), precision="fp8")
 
 
 class Graph:
