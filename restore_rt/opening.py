@@ -99,7 +99,7 @@ def _on_cpu(
     native: NativeNetwork | None = None
     if runner.backend != "onnxruntime":
         try:
-            # Asked for in fp16 is here what is fp16 in the file; the engine says if it cannot run it.
+            # What is asked for in fp16 here is so in the file.
             wanted = "fp32" if runner.precision in (None, "fp16") else runner.precision
             native = open_native(network, precision=wanted)
         except UnsupportedError as error:

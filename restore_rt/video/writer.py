@@ -40,6 +40,9 @@ _FINEST_CLOCK = 10_000_000
 # Apple's players open HEVC only under this name.
 _APPLE_HEVC = "hvc1"
 
+# Of fewer frames x265 takes the decoding times from memory that it never wrote. They are in order.
+_X265_DELAY = 3
+
 
 class VideoWriter:
     """A video file being written.
@@ -95,6 +98,7 @@ class VideoWriter:
         self._target = target
         self._source = source
         self._settings = settings
+        self._frames = 0
         self._format = FORMATS[target.suffix.lower()]
         copied = list(copied)
         check_together(target, copied, source.packet_before_frames)
@@ -143,6 +147,7 @@ class VideoWriter:
         frame.pts = pts - self._source.shift(self._source.time_base)
         frame.time_base = self._source.time_base
         frame.duration = duration
+        self._frames += 1
         self._encode(frame)
 
     def close(self) -> None:
@@ -277,6 +282,8 @@ class VideoWriter:
         except (av.FFmpegError, OSError) as error:
             raise self._encoding_failure(error) from error
         for packet in packets:
+            if self._settings.codec == "h265" and self._frames < _X265_DELAY:
+                packet.dts = packet.pts
             self._mux(packet)
 
     def _mux(self, packet: av.Packet[Any]) -> None:

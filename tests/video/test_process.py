@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +27,24 @@ def test_pyavs_log_level_stays(tmp_path: Path, level: int | None) -> None:
         assert av.logging.get_level() == level
     finally:
         av.logging.set_level(before)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_the_shortest_clips_have_decoding_times(tmp_path: Path, frames: int) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=frames, size=(64, 64))
+    target = tmp_path / "out.mkv"
+    text = (
+        "import sys\n"
+        "from restore_rt.video import restore_video\n"
+        "from tests.video.clips import Enlarger\n"
+        "restore_video(sys.argv[1], sys.argv[2], Enlarger(), codec='h265')\n"
+    )
+    # glibc fills what is allocated with rubbish, so that what is not written cannot pass for 0.
+    environment = {**os.environ, "MALLOC_PERTURB_": "154"}
+    command = [sys.executable, "-c", text, str(source), str(target)]
+    subprocess.run(command, check=True, env=environment, cwd=Path(__file__).parents[2])
+    with av.open(target) as container:
+        assert sum(1 for _ in container.decode(video=0)) == frames
 
 
 @pytest.mark.parametrize(("codec", "wanted"), [("h264", None), ("ffv1", None), ("av1", "1")])
