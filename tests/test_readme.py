@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+WHOLE = ("frames_per_second", "without_encoder")
 WAYS = ("fp32", "bf16", "onnxruntime")
 ROOT = Path(__file__).parent.parent
 README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
@@ -38,6 +39,26 @@ def test_speed_of_the_engines() -> None:
     for case in results("native")["cases"]:
         times = [f"{case['milliseconds'][name]['median']:.2f}" for name in columns]
         assert f"| {case['size']} | {case['threads']} | {' | '.join(times)} |" in README
+
+
+def span(cases: list[dict[str, Any]], pair: str) -> str:
+    ratios = [case["times_as_fast"][pair] for case in cases]
+    return f"{min(ratios):.2f} to {max(ratios):.2f} times"
+
+
+def test_speed_on_other_processors() -> None:
+    cases = results("native_xeon")["cases"]
+    masked = results("avx2")["masked"]["cases"]
+    fp32, bf16 = "native fp32 to onnxruntime", "native bf16 to onnxruntime"
+    for found in (span(cases, fp32), span(cases, bf16), span(masked, fp32)):
+        assert found in README
+    clip = results("clip_xeon")
+    for figures in (clip, clip["larger_clip"]):
+        whole, bare = (figures[key]["native"]["median"] for key in WHOLE)
+        assert f"{whole:.1f}" in README
+        assert f"{bare:.1f}" in README
+    ratio = clip["times_as_fast_as_onnxruntime_without_encoder"]["native"]
+    assert f"{ratio:.2f} times as many" in README
 
 
 def test_speed_of_the_ladder() -> None:
