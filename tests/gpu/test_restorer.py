@@ -12,7 +12,6 @@ import restore_rt
 from restore_rt import Restorer
 from restore_rt.errors import BackendError, InputError, NonFiniteError, RestoreError
 from restore_rt.gpu import open_device, pinned_empty
-from restore_rt.gpu.lane import Lane
 from tests.gpu.emulator import emulation
 from tests.gpu.frames import Array, load, picture, planes_of, same
 from tests.gpu.stand_in import Stage
@@ -236,16 +235,18 @@ def test_sizes_may_change_while_another_thread_records_a_graph(
     seed: int, kernels: Any, on_cpu: Restorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """New buffers are taken meanwhile, which a capture forbids to all threads."""
-    enqueue = Lane._enqueue
-
-    def slowly(*arguments: Any) -> None:
-        time.sleep(0.002)
-        enqueue(*arguments)
-
-    monkeypatch.setattr(Lane, "_enqueue", slowly)
     frames = [picture(20 + number // 4 * 3, 40, seed=number) for number in range(40)]
     with emulation(seed, kernels=kernels) as emulator:
         Stage(emulator, monkeypatch)
+        from restore_rt.gpu.lane import Lane  # CUDA's kernels may not be built; now there are some
+
+        enqueue = Lane._enqueue
+
+        def slowly(*arguments: Any) -> None:
+            time.sleep(0.002)
+            enqueue(*arguments)
+
+        monkeypatch.setattr(Lane, "_enqueue", slowly)
         with load() as restorer:
             results = list(restorer.stream(iter(frames)))
             assert restorer._lane is not None
