@@ -68,7 +68,8 @@ def _steps(threads: int) -> dict[str, Callable[[], object]]:
     chroma = rng.integers(16, 241, (HEIGHT // 2, WIDTH // 2), np.uint8)
     backend = open_backend(onnx.load(zoo.path_of("video-x2")), threads=threads)
     restorer = restore_rt.load("video-x2", backend="onnxruntime", threads=threads)
-    grid = _ext.TileGrid(HEIGHT, WIDTH, (HEIGHT, WIDTH), overlap=24, halo=8, scale=2)
+    halo = restorer.manifest.halo
+    grid = _ext.TileGrid(HEIGHT, WIDTH, (HEIGHT, WIDTH), overlap=2 * halo + 8, halo=halo, scale=2)
     tiles = np.empty((1, 1, HEIGHT, WIDTH), np.float32)
     results = np.empty((1, 1, 2 * HEIGHT, 2 * WIDTH), np.float32)
     out = np.empty((2 * HEIGHT, 2 * WIDTH), np.uint8)

@@ -1,31 +1,42 @@
-"""What fp16 costs every shipped model, what int8 costs and gains, and how long an export takes."""
+"""What fp16, bf16 and int8 cost the shipped models, what int8 gains, how long an export takes."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import onnx
 from data_option import add_data_option
-from models import CASES
+from models import CASES, Case
 from numpy.typing import NDArray
 from PIL import Image
 from results_file import write
 from rich.console import Console
 from rich.table import Table
 
-from restore_rt import zoo
+from restore_rt import Restorer, _ext, load, zoo
 from restore_rt.export import export_onnx
 from restore_rt.export.conversion import convert, open_session, run
 from restore_rt.export.cost import psnr, time_ratio
 from restore_rt.export.half import simulate
 from restore_rt.export.sources import load_source
 from restore_rt.training.colour import luma
-from restore_rt.training.evaluation import Evaluation, evaluate, find_files, open_models, read_steps
+from restore_rt.training.evaluation import (
+    Candidate,
+    Evaluation,
+    evaluate,
+    find_files,
+    open_models,
+    read_steps,
+)
 from restore_rt.training.metrics import picture_metrics
 from restore_rt.training.pictures import find_pictures, read_rgb
 
@@ -48,17 +59,20 @@ def main() -> None:
         int8 = {
             name: measure_int8(name, options.data, Path(folder)) for name in names if name in INT8
         }
-    show(fp16, int8)
+    bf16 = {name: found for name in names if (found := measure_bf16(name, options.data))}
+    show(fp16, bf16, int8)
     what = (
         f"fp16: PSNR in dB against fp32 on the pictures of {PICTURES}, reduced by the model's "
         "scale, limited to 0 and 1, worst picture: with every weight and value rounded and sums in "
         "fp32 (simulated), and as ONNX Runtime computes it on the CPU; kept: nodes in fp32; "
-        "export_s: an fp32 file with all checks, one run. int8: psnr_y as `restore-rt eval` "
-        "measures it; "
+        "export_s: an fp32 file with all checks, one run. bf16: psnr_y as "
+        "`restore-rt eval` measures it, by what makes all layers in the native engine that it can "
+        "make. int8: psnr_y likewise; "
         "time_ratio: time of int8 over fp32 in ONNX Runtime, taking turns in one process, "
         f"the fastest of nine runs each, in {ROUNDS} rounds"
     )
-    print(f"written: {write('precisions', {'what': what, 'fp16': fp16, 'int8': int8})}")
+    found = {"what": what, "fp16": fp16, "bf16": bf16, "int8": int8}
+    print(f"written: {write('precisions', found)}")
 
 
 def measure_fp16(name: str, data: Path, folder: Path) -> dict[str, Any]:
@@ -112,20 +126,7 @@ def measure_int8(name: str, data: Path, folder: Path) -> dict[str, Any]:
     path = folder / f"{name}-int8.onnx"
     export_onnx(name, path, precision="int8", images=data / CALIBRATION, say=lines.append)
     with open_models([name, str(path)], threads=THREADS) as candidates:
-        scale = candidates[0].scale
-        evaluation = Evaluation(scale=scale, degradation="reduce", candidates=candidates, ocr=None)
-        case = CASES[name]["Set14"]
-        for file, outcome in evaluate(
-            find_files(data / case.folder),
-            candidates,
-            read_steps(case.degrade, scale),
-            picture_metrics(scale),
-            reader=None,
-        ):
-            if isinstance(outcome, Exception):
-                raise SystemExit(f"{file}: {outcome}")
-            evaluation.pictures.append(outcome[0])
-        quality = [evaluation.totals(each.name)["psnr_y"] for each in candidates]
+        quality = _quality(candidates, CASES[name]["Set14"], data)
     fp32, int8 = onnx.load(zoo.path_of(name)), onnx.load(path)
     channels = 1 if candidates[0].details["colour"] == "luma" else 3
     x = np.random.default_rng(0).random((1, channels, *INT8[name]), dtype=np.float32)
@@ -145,11 +146,85 @@ def measure_int8(name: str, data: Path, folder: Path) -> dict[str, Any]:
     }
 
 
-def show(fp16: dict[str, Any], int8: dict[str, Any]) -> None:
+def measure_bf16(name: str, data: Path) -> dict[str, Any]:
+    """Compare quality in bf16 with that in fp32, both in the native engine.
+
+    All layers that can are made in bf16, whether this CPU gains by it or not, in each way that it
+    has; empty for a model that the engine does not run.
+    """
+    scale = next(m.scale for m in zoo.models() if m.name == name)
+    exact = _ext.algorithms("fp32")
+    ways = [way for way in _ext.algorithms("bf16") if way not in exact]
+    if not (_ext.has_bf16() and _is_native(name)):
+        return {}
+    with ExitStack() as stack:
+        candidates = [
+            Candidate(
+                name=way,
+                restore=stack.enter_context(_opened(name, algorithms)),
+                scale=scale,
+            )
+            for way, algorithms in [
+                ("fp32", exact),
+                *((way, [way, "direct", "tail"]) for way in ways),
+            ]
+        ]
+        return {
+            label: {
+                candidate.name: round(psnr_y, 4)
+                for candidate, psnr_y in zip(
+                    candidates, _quality(candidates, case, data), strict=True
+                )
+            }
+            for label, case in CASES[name].items()
+            if label in ("Set5", "Set14")
+        }
+
+
+def _is_native(name: str) -> bool:
+    with load(name, provider="cpu") as restorer:
+        return "native engine" in restorer.description
+
+
+def _opened(name: str, algorithms: list[str]) -> Restorer:
+    """Return a model in the native engine, of these algorithms alone."""
+    network = functools.partial(_ext.Network, algorithms=algorithms)
+    with patch.object(_ext, "Network", network):
+        return load(name, provider="cpu", backend="native", precision="bf16", threads=THREADS)
+
+
+def _quality(candidates: Sequence[Candidate], case: Case, data: Path) -> list[float]:
+    """Return the PSNR on luma of each, in dB."""
+    scale = candidates[0].scale
+    evaluation = Evaluation(
+        scale=scale, degradation=case.degrade, candidates=[*candidates], ocr=None
+    )
+    steps, metrics = read_steps(case.degrade, scale), picture_metrics(scale)
+    files = find_files(data / case.folder)
+    for file, outcome in evaluate(files, evaluation.candidates, steps, metrics, reader=None):
+        if isinstance(outcome, Exception):
+            raise SystemExit(f"{file}: {outcome}")
+        evaluation.pictures.append(outcome[0])
+    return [float(evaluation.totals(each.name)["psnr_y"]) for each in candidates]
+
+
+def show(fp16: dict[str, Any], bf16: dict[str, Any], int8: dict[str, Any]) -> None:
     """Print the figures."""
-    table = Table("model", "fp16, dB", "in ORT, dB", "export, s", "int8, dB lost", "times as fast")
+    table = Table(
+        "model",
+        "fp16, dB",
+        "in ORT, dB",
+        "export, s",
+        "bf16, dB lost",
+        "int8, dB lost",
+        "times as fast",
+    )
     for name, figures in fp16.items():
         cells = [f"{figures[key]:.1f}" for key in ("simulated", "onnxruntime", "export_s")]
+        losses = [
+            max(found.values()) - min(found.values()) for found in bf16.get(name, {}).values()
+        ]
+        cells.append(f"{max(losses):.4f}" if losses else "")
         if name in int8:
             found = int8[name]
             cells.append(f"{found['psnr_y_fp32'] - found['psnr_y']:.3f}")

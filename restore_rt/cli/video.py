@@ -129,17 +129,20 @@ def video(
             )
         except TruncatedVideoError as error:
             stack.close()
-            _show(error.report, source, target, as_json=as_json)
+            _show(error.report, source, target, restorer.description, as_json=as_json)
             raise
-    _show(report, source, target, as_json=as_json)
+        description = restorer.description
+    _show(report, source, target, description, as_json=as_json)
 
 
-def _show(report: VideoReport, source: Path, target: Path, *, as_json: bool) -> None:
-    data = {"source": source, "target": target, **report.as_dict()}
-    emit(data, _table(report, target), as_json=as_json)
+def _show(
+    report: VideoReport, source: Path, target: Path, description: str, *, as_json: bool
+) -> None:
+    data = {"source": source, "target": target, "model": description, **report.as_dict()}
+    emit(data, _table(report, target, description), as_json=as_json)
 
 
-def _table(report: VideoReport, target: Path) -> RenderableType:
+def _table(report: VideoReport, target: Path, description: str) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -154,6 +157,7 @@ def _table(report: VideoReport, target: Path) -> RenderableType:
             f"{target}: {report.frames} frames, {report.width}x{report.height}, {report.codec}, "
             f"{report.seconds:.1f} s, {report.fps:.1f} frames/s"
         ),
+        Text(description),
         table,
         Text(f"bottleneck: {report.bottleneck}"),
     )

@@ -24,10 +24,10 @@ def test_the_table_says_what_people_ask(capsys: pytest.CaptureFixture[str]) -> N
         "name video-x2",
         "checksums right",
         "input x: float32 (n, 1, h, w)",
-        "parameters 14,660 (14,660 float32) operators 8 Conv, 7 Relu, 1 Add, 1 DepthToSpace",
+        "parameters 23,940 (23,940 float32) operators 12 Conv, 11 Relu, 1 Add, 1 DepthToSpace",
         "Cost of an input of 540x960",
         "output 1080x1920",
-        "multiply-adds 3,636 for each pixel of the output",
+        "multiply-adds 5,940 for each pixel of the output",
         "memory, activations 66.4 MB",
         "cpu yes: video-x2 on native engine",
         "cuda no: provider 'cuda'",
@@ -39,7 +39,7 @@ def test_json_holds_all_that_is_found(capsys: pytest.CaptureFixture[str]) -> Non
     assert run(["info", "video-x2", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     found = inspect_model("video-x2")
-    assert data["parameters"] == 14_660
+    assert data["parameters"] == 23_940
     assert data["path"] == str(found.path)
     assert data["manifest"]["sha256"] == found.manifest.sha256  # type: ignore[union-attr]
     assert data["inputs"] == [{"name": "x", "type": "float32", "shape": ["n", 1, "h", "w"]}]

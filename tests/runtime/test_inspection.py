@@ -47,23 +47,23 @@ def test_video_x2() -> None:
     found = inspect_model("video-x2", size=(100, 200))
     assert found.manifest is not None
     assert found.intact is True
-    assert (found.parameters, found.constants) == (14_660, 0)
-    assert found.weight_types == {"float32": 14_660}
-    assert found.operators == {"Conv": 8, "Relu": 7, "Add": 1, "DepthToSpace": 1}
+    assert (found.parameters, found.constants) == (23_940, 0)
+    assert found.weight_types == {"float32": 23_940}
+    assert found.operators == {"Conv": 12, "Relu": 11, "Add": 1, "DepthToSpace": 1}
     assert found.opsets == {"ai.onnx": 18}
     assert found.file_size == found.path.stat().st_size
     cost = found.cost
     assert cost.output_size == (200, 400)
-    # Seven layers make 16 channels and the last makes 4 (2 x 2 pixels).
-    each = 9 * (1 * 16 + 6 * 16 * 16 + 16 * 4)
+    # Eleven layers make 16 channels and the last makes 4 (2 x 2 pixels).
+    each = 9 * (1 * 16 + 10 * 16 * 16 + 16 * 4)
     assert cost.multiply_adds == 100 * 200 * each
-    assert cost.per_output_pixel == each / 4 == 3636
+    assert cost.per_output_pixel == each / 4 == 5940
     plane = 100 * 200 * 4
     # What a layer reads and what it makes, of 16 channels each.
     assert cost.memory.activations == 2 * 16 * plane
     assert (cost.memory.input, cost.memory.output) == (plane, 4 * plane)
-    assert cost.memory.weights == 4 * 14_660
-    assert cost.memory.total == 4 * 14_660 + (1 + 4 + 32) * plane
+    assert cost.memory.weights == 4 * 23_940
+    assert cost.memory.total == 4 * 23_940 + (1 + 4 + 32) * plane
     assert found.providers["cpu"].runs
     assert found.providers["cpu"].reason.startswith("video-x2 on native engine, ")
     assert not found.providers["cuda"].runs

@@ -84,7 +84,7 @@ def test_a_wide_model_gives_what_its_graph_says(layers: slice) -> None:
 def test_values_between_int8_layers_stay_bytes() -> None:
     found = read_layers(made_int8("video-x2", slice(None)))
     steps = [layer["step"] for layer in found.layers]
-    assert steps == ["quantise", "dequantise"] + ["convolution"] * 8
+    assert steps == ["quantise", "dequantise"] + ["convolution"] * 12
     assert all(layer["bytes"] for layer in found.layers[2:-1])
     # The last layer was filled up to sixteen outputs.
     assert len(found.layers[-1]["weights"]) == 4
