@@ -168,7 +168,11 @@ def load(
     tiling = _Tiling(tile, overlap, feather, batch)
     path = find_model(model)
     if path.suffix == ".engine":
-        return _load_engine(path, provider, precision, tiling, runner, scale=scale, colour=colour)
+        restorer = _load_engine(
+            path, provider, precision, tiling, runner, scale=scale, colour=colour
+        )
+        restorer.path = path
+        return restorer
     network = read_model(path)
     manifest = _describe(network, path, scale=scale, colour=colour, threads=threads)
     takes = read_interface(network, path)
@@ -185,7 +189,9 @@ def load(
     sizes = tiling.sizes(manifest, takes.height, takes.width)
 
     def open_on(chosen: str) -> Restorer:
-        return open_restorer(converted, network, manifest, chosen, SharedSizes(sizes), runner)
+        opened = open_restorer(converted, network, manifest, chosen, SharedSizes(sizes), runner)
+        opened.path = path
+        return opened
 
     if provider != "auto":
         return open_on(provider)

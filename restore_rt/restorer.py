@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
@@ -83,6 +84,8 @@ class Restorer:
         far but for streams that were given ``stages`` of their own.
     provider
         The device that runs the network: ``"cpu"``, ``"cuda"`` or ``"tensorrt"``.
+    path
+        The file that was loaded; None for what was made otherwise.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Restorer:
     ) -> None:
         self.manifest = manifest
         self.provider = provider
+        self.path: Path | None = None
         self.stages = StageTimes()
         self._open_network = open_network
         self._sizes = sizes

@@ -22,6 +22,8 @@ __all__ = [
     "Scope",
     "Sustained",
     "Verified",
+    "case_of",
+    "measurement_of",
     "read_report",
 ]
 
@@ -43,6 +45,9 @@ class Case:
         As `restore_rt.load` takes them; ``tile`` is the largest one's height and width.
     height, width
         Of the frames, in pixels.
+    clip
+        A video whose frames are decoded, restored and encoded, as `restore-rt video` does it; None
+        for one frame that is restored again and again.
     streams
         Callers at once, each with a frame of its own.
     scope
@@ -58,6 +63,7 @@ class Case:
     precision: str | None = None
     height: int = 360
     width: int = 640
+    clip: str | None = None
     batch: int = 1
     streams: int = 1
     threads: int | None = None
@@ -68,6 +74,8 @@ class Case:
     def __str__(self) -> str:
         """Return what tells it from others, for people."""
         parts = [f"{self.model}, {self.width}x{self.height}"]
+        if self.clip is not None:
+            parts.append(Path(self.clip).name)
         usual = Case()
         for name in ("provider", "backend", "precision", "batch", "streams", "threads", "tile"):
             value = getattr(self, name)
@@ -227,6 +235,12 @@ class Measurement:
         """Mean of the rounds, of all streams together."""
         return sum(each.frames_per_second for each in self.rounds) / len(self.rounds)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        counts = {str(at): count for at, count in self.samples.counts.items()}
+        samples = {"unit": "ms", "step": Histogram.STEP, "counts": counts}
+        return {**dataclasses.asdict(self), "samples": samples}
+
     def percentile(self, percent: float) -> float:
         """Return a percentile of all samples in ms, to half a percent, and ``max_ms`` at most."""
         return min(max(self.samples.percentile(percent), self.min_ms), self.max_ms)
@@ -266,12 +280,7 @@ class Report:
         for measurement in self.measurements:
             p50 = measurement.p50_ms
             percentiles = {f"p{at}": measurement.percentile(at) for at in (90, 95, 99)}
-            data = dataclasses.asdict(measurement)
-            data["samples"] = {
-                "unit": "ms",
-                "step": Histogram.STEP,
-                "counts": {str(at): n for at, n in measurement.samples.counts.items()},
-            }
+            data = measurement.as_dict()
             # What follows from the rest, for readers that do not want to work it out.
             data["derived"] = {
                 "p50_ms": p50.value,
@@ -333,8 +342,8 @@ def read_report(path: str | Path) -> Report:
             machine=data["machine"],
             software=data["software"],
             control=data["control"],
-            measurements=tuple(_measurement(each) for each in data["measurements"]),
-            failures=tuple((_case(each["case"]), each["reason"]) for each in data["failures"]),
+            measurements=tuple(measurement_of(each) for each in data["measurements"]),
+            failures=tuple((case_of(each["case"]), each["reason"]) for each in data["failures"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
@@ -342,7 +351,8 @@ def read_report(path: str | Path) -> Report:
         ) from error
 
 
-def _measurement(data: dict[str, Any]) -> Measurement:
+def measurement_of(data: dict[str, Any]) -> Measurement:
+    """Return a measurement from what JSON holds of it."""
     known = {each.name for each in dataclasses.fields(Measurement)}
     values = {name: value for name, value in data.items() if name in known}
     sustained, verified = values["sustained"], values["verified"]
@@ -350,7 +360,7 @@ def _measurement(data: dict[str, Any]) -> Measurement:
     return Measurement(
         **{
             **values,
-            "case": _case(values["case"]),
+            "case": case_of(values["case"]),
             "verified": None if verified is None else Verified(**verified),
             "rounds": tuple(Round(**each) for each in values["rounds"]),
             "samples": Histogram({int(at): int(count) for at, count in counts.items()}),
@@ -359,6 +369,7 @@ def _measurement(data: dict[str, Any]) -> Measurement:
     )
 
 
-def _case(data: dict[str, Any]) -> Case:
+def case_of(data: dict[str, Any]) -> Case:
+    """Return a case from what JSON holds of it."""
     tile = data["tile"]
     return Case(**{**data, "tile": None if tile is None else (int(tile[0]), int(tile[1]))})

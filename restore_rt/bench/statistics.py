@@ -76,7 +76,9 @@ def _squared_error(logs: NDArray[np.float64]) -> float:
 def _interval(centre: float, squared_error: float, freedom: float) -> Interval:
     if freedom < 1:
         return Interval(math.exp(centre), 0.0, math.inf)
-    factor = _T[math.floor(freedom) - 1] if freedom < len(_T) + 1 else _NORMAL
+    # Rounding must not take one away.
+    whole = math.floor(min(freedom, len(_T) + 1) + 1e-9)
+    factor = _T[whole - 1] if whole <= len(_T) else _NORMAL
     reach = factor * math.sqrt(squared_error)
     return Interval(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from restore_rt.cli.bench import bench
 from restore_rt.cli.build import build
 from restore_rt.cli.dataset import dataset
 from restore_rt.cli.doctor import doctor
@@ -57,3 +58,4 @@ for _verb in (image, video, models, info, doctor, train, train_features, export,
     app.command()(_verb)
 app.command("eval")(evaluate)
 app.add_typer(dataset)
+app.add_typer(bench)

@@ -118,12 +118,6 @@ def evaluate(
     megapixel of output. Simple enlarging stands beside the models. When one of several pictures
     fails, the others are done and the exit code is 1.
     """
-    try:
-        from restore_rt.training.metrics import check_libraries, picture_metrics
-    except ImportError as error:
-        if error.name != "tomli":
-            raise
-        raise InputError("evaluating needs tomli; pip install 'restore-rt[eval]'") from None
     from restore_rt.files import check_target, whole_file
     from restore_rt.training.evaluation import (
         FRAMES,
@@ -136,6 +130,7 @@ def evaluate(
         read_steps,
         report,
     )
+    from restore_rt.training.metrics import check_libraries, picture_metrics
 
     check_libraries()
     targets = [target for target in (json_file, html_file) if target is not None]

@@ -1,0 +1,168 @@
+"""Compares a result, before it is timed, with what the network alone makes of the same frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_rt.bench.report import Verified
+from restore_rt.errors import RestoreError
+from restore_rt.manifest import Manifest
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["VerificationError", "is_exact", "shown", "verify", "windows"]
+
+# A window's side in input pixels.
+_SIDE = 64
+_WHITE = 255
+# In steps of 255 where all is fp32, in dB of PSNR elsewhere.
+_WORST_FP32 = 1
+_LEAST_PSNR = 40.0
+
+Window = tuple[int, int, int, int]
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+
+class VerificationError(RestoreError):
+    """A result is not what the reference makes of the frame; nothing was timed."""
+
+
+def windows(height: int, width: int, manifest: Manifest) -> list[Window]:
+    """Return the parts of a frame that are compared: top, left, bottom, right in input pixels.
+
+    They lie in two corners, and in the middle, where tiles meet in most grids. Where a frame is
+    filled up to what the network takes, the last lies as far inside as the network looks.
+    """
+    multiple = manifest.multiple
+    found: dict[Window, None] = {}
+    for place in (0.0, 0.5, 1.0):
+        sides = []
+        for length in (height, width):
+            whole = length // multiple * multiple or length
+            if length % multiple:
+                whole = max(whole - _reach(manifest), multiple)
+            side = min(_SIDE // multiple * multiple or multiple, whole)
+            begin = round(place * (whole - side)) // multiple * multiple
+            sides.append((begin, begin + side))
+        (top, bottom), (left, right) = sides
+        found[top, left, bottom, right] = None
+    return list(found)
+
+
+def shown(out: U8, frame: U8, manifest: Manifest) -> list[U8]:
+    """Return the windows of a result, (H, W, C) each."""
+    found = windows(frame.shape[0], frame.shape[1], manifest)
+    return [_cut(out, window, manifest.scale) for window in found]
+
+
+def verify(
+    model: onnx.ModelProto, manifest: Manifest, frame: U8, made: Sequence[U8], *, exact: bool
+) -> Verified:
+    """Compare a restored frame with the network's own result, in windows.
+
+    The network sees each window with as much of the frame around it as it looks at, so that it
+    makes of it what it would make of it in the whole frame: without tiles, without kernels of this
+    package but, where ONNX Runtime is not installed, in ONNX's own reference.
+
+    Parameters
+    ----------
+    model
+        The file that was loaded.
+    manifest
+        Its description.
+    frame
+        (H, W) or (H, W, 3).
+    made
+        What ``shown`` gives of the result.
+    exact
+        Whether all layers were computed in fp32.
+
+    Raises
+    ------
+    VerificationError
+        It is too far off.
+    """
+    run, name = _reference(model)
+    steps, squares, pixels = 0, 0.0, 0
+    for window, part in zip(windows(frame.shape[0], frame.shape[1], manifest), made, strict=True):
+        difference = np.abs(_expected(run, manifest, frame, window).astype(int) - part)
+        steps = max(steps, int(difference.max()))
+        squares += float((difference.astype(float) ** 2).sum())
+        pixels += difference.size
+    psnr = None if squares == 0 else 10 * math.log10(_WHITE**2 * pixels / squares)
+    verified = Verified(name, steps, psnr, pixels)
+    if exact and steps > _WORST_FP32:
+        raise VerificationError(
+            f"the result is up to {steps} of 255 off what {name} makes of the same frame; allowed "
+            f"is {_WORST_FP32}"
+        )
+    if psnr is not None and psnr < _LEAST_PSNR:
+        raise VerificationError(
+            f"the result comes within {psnr:.1f} dB of what {name} makes of the same frame; "
+            f"{_LEAST_PSNR:.0f} are asked for"
+        )
+    return verified
+
+
+def _reference(model: onnx.ModelProto) -> tuple[Callable[[F32], F32], str]:
+    name = model.graph.input[0].name
+    try:
+        import onnxruntime
+    except ImportError:
+        import onnx
+        from onnx.reference import ReferenceEvaluator
+
+        evaluator = ReferenceEvaluator(model)
+        return (
+            lambda x: np.asarray(evaluator.run(None, {name: x})[0], np.float32),  # type: ignore[index]
+            f"ONNX's reference {onnx.__version__}",
+        )
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return (
+        lambda x: np.asarray(session.run(None, {name: x})[0], np.float32),
+        f"ONNX Runtime {onnxruntime.__version__}, fp32, without tiles",
+    )
+
+
+def _expected(run: Callable[[F32], F32], manifest: Manifest, frame: U8, window: Window) -> U8:
+    top, left, bottom, right = window
+    reach = _reach(manifest)
+    ends = [side // manifest.multiple * manifest.multiple or side for side in frame.shape[:2]]
+    rows = slice(max(top - reach, 0), min(bottom + reach, ends[0]))
+    columns = slice(max(left - reach, 0), min(right + reach, ends[1]))
+    black, white = manifest.value_range
+    part = frame[rows, columns].reshape(rows.stop - rows.start, columns.stop - columns.start, -1)
+    x = part.astype(np.float32) / np.float32(_WHITE) * np.float32(white - black) + np.float32(black)
+    y = run(np.ascontiguousarray(x.transpose(2, 0, 1)[None]))[0].transpose(1, 2, 0)
+    levels = (y - np.float32(black)) * np.float32(_WHITE / (white - black))
+    made = np.rint(np.clip(levels, 0, _WHITE)).astype(np.uint8)
+    inside = (top - rows.start, left - columns.start)
+    seen = (*inside, inside[0] + bottom - top, inside[1] + right - left)
+    return _cut(made, seen, manifest.scale)
+
+
+def _reach(manifest: Manifest) -> int:
+    return math.ceil(manifest.halo / manifest.multiple) * manifest.multiple
+
+
+def _cut(picture: U8, window: Window, scale: int) -> U8:
+    top, left, bottom, right = (scale * at for at in window)
+    cut = picture[top:bottom, left:right]
+    return cut.reshape(bottom - top, right - left, -1)
+
+
+def is_exact(description: str, manifest: Manifest) -> bool:
+    """Tell by what ran a model whether all of it was computed in fp32."""
+    narrow: Any = ("fp16", "bf16", "int8")
+    return manifest.precision == "fp32" and not any(
+        f", {precision}" in description for precision in narrow
+    )

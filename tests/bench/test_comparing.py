@@ -1,0 +1,120 @@
+"""Verdicts on reports that are made up: of the same thing, of a slower one, of a noisy machine."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from restore_rt.bench import compare
+from restore_rt.bench.comparing import Difference
+from restore_rt.bench.report import Report
+from restore_rt.errors import InputError
+from tests.bench.made import MACHINE, measured, other_case, reported
+
+
+def drawn(seed: int, *, slower: float = 1.0, spread: float = 0.012, machine: float = 1.0) -> Report:
+    """Return a report of five rounds, whose medians vary as much as on a shared machine."""
+    random = np.random.default_rng(seed)
+    medians = 20 * slower * machine * np.exp(random.normal(0, spread, 5))
+    controls = 5 * machine * np.exp(random.normal(0, spread / 2, 5))
+    return reported(measured(medians.tolist(), controls.tolist()))
+
+
+def only(before: Report, after: Report) -> Difference:
+    (found,) = compare(before, after).differences
+    return found
+
+
+def verdicts(**changes: float) -> list[str]:
+    pairs = ((drawn(2 * seed), drawn(2 * seed + 1, **changes)) for seed in range(200))
+    return [only(before, after).verdict for before, after in pairs]
+
+
+def test_the_same_thing_does_not_differ() -> None:
+    assert verdicts().count("no difference") >= 190
+
+
+def test_a_tenth_is_found() -> None:
+    assert verdicts(slower=1.1).count("slower") >= 190
+    assert verdicts(slower=1 / 1.1).count("faster") >= 190
+
+
+def test_a_machine_that_is_slower_as_a_whole_is_no_difference() -> None:
+    found = verdicts(machine=1.2)
+    assert found.count("no difference") >= 190
+    assert "slower" not in found
+
+
+def test_a_noisy_machine_is_undecided_rather_than_wrong() -> None:
+    same = verdicts(spread=0.15)
+    assert same.count("undecided") >= 150
+    assert same.count("slower") + same.count("faster") <= 10
+    assert "faster" not in verdicts(spread=0.15, slower=1.1)
+
+
+def test_one_round_decides_nothing() -> None:
+    found = only(reported(measured([10.0])), reported(measured([20.0])))
+    assert found.verdict == "undecided"
+    assert found.ratio.value == pytest.approx(2)
+
+
+def test_another_machine_is_refused_unless_asked_for() -> None:
+    before = drawn(0)
+    after = dataclasses.replace(drawn(1, slower=1.5), machine={**MACHINE, "processor": "Another"})
+    with pytest.raises(InputError, match=r"processor: A processor and Another.*--across-machines"):
+        compare(before, after)
+    found = compare(before, after, across_machines=True)
+    assert found.machines == ("processor: A processor and Another",)
+    assert found.differences[0].verdict == "slower"
+    # The control loop is of one machine.
+    assert found.differences[0].steadied is None
+
+
+def test_clocks_and_load_do_not_make_another_machine() -> None:
+    after = dataclasses.replace(drawn(1), machine={**MACHINE, "clocks": {"load": 7.0}})
+    assert compare(drawn(0), after).machines == ()
+
+
+def test_cases_are_matched_and_the_others_named() -> None:
+    fast, slow = other_case(threads=2), other_case(threads=1)
+    before = reported(measured([10.0, 10.1], case=fast), measured([20.0, 20.1], case=slow))
+    after = reported(measured([10.0, 10.1], case=slow), measured([5.0, 5.1], case=other_case()))
+    found = compare(before, after)
+    assert [each.case for each in found.differences] == [slow]
+    assert found.differences[0].ratio.value == pytest.approx(0.5, rel=0.01)
+    assert (found.only_before, found.only_after) == ((fast,), (other_case(),))
+
+
+def test_nothing_in_common_is_an_error() -> None:
+    with pytest.raises(
+        InputError, match="no case in common: video-x2, 640x360, threads 1, and video-x2, 640x360"
+    ):
+        compare(reported(measured([1.0], case=other_case(threads=1))), reported(measured([1.0])))
+
+
+def test_the_worst_verdict_is_that_of_all() -> None:
+    one, two = other_case(threads=1), other_case(threads=2)
+    before = reported(measured([10.0, 10.1], case=one), measured([10.0, 10.1], case=two))
+    after = reported(measured([8.0, 8.1], case=one), measured([12.0, 12.1], case=two))
+    found = compare(before, after)
+    assert [each.verdict for each in found.differences] == ["faster", "slower"]
+    assert found.verdict == "slower"
+    assert found.as_dict()["verdict"] == "slower"
+
+
+def test_what_else_differs_is_noted() -> None:
+    after = measured(
+        [10.0, 10.1],
+        model={"name": "video-x2", "version": "2.0", "sha256": "cd"},
+        description="video-x2 on ONNX Runtime",
+    )
+    found = compare(
+        reported(measured([10.0, 10.1])), reported(after, software={"restore_rt": "0.2.0"})
+    )
+    assert found.differences[0].notes == (
+        "other weights: version 1.0 and 2.0",
+        "video-x2 on native engine, fp32, avx2, 2 threads became video-x2 on ONNX Runtime",
+    )
+    assert found.software == (("numpy", "2.0", None), ("restore_rt", "0.1.0", "0.2.0"))

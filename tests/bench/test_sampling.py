@@ -1,0 +1,102 @@
+"""Warm-up and sampling by a clock that the test moves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from itertools import chain, cycle, repeat
+
+import pytest
+
+from restore_rt.bench.sampling import sample, sample_streams, warm_up
+
+
+class Clock:
+    """Time that passes when a step runs: as long as the next of ``durations``."""
+
+    def __init__(self, durations: Iterator[float]) -> None:
+        self.now = 100.0
+        self.durations = durations
+        self.runs = 0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def step(self) -> None:
+        self.runs += 1
+        self.now += next(self.durations)
+
+
+def test_warm_up_ends_when_times_no_longer_change() -> None:
+    clock = Clock(chain([9.0, 5.0, 3.0, 2.0], repeat(1.0)))
+    found = warm_up(clock.step, most=1000, clock=clock)
+    assert found.stable
+    # The first three are forgotten; the fourth cannot move the median of its three.
+    assert found.runs == clock.runs == 3 + 9
+    assert found.seconds == pytest.approx(clock.now - 100)
+
+
+def test_warm_up_gives_up_in_time() -> None:
+    clock = Clock(cycle([1.0, 1.0, 1.0, 2.0, 2.0, 2.0]))
+    found = warm_up(clock.step, most=50, clock=clock)
+    assert not found.stable
+    assert 50 <= found.seconds < 52
+
+
+def test_samples_are_taken_for_as_long_as_asked() -> None:
+    clock = Clock(repeat(0.25))
+    found = sample(clock.step, seconds=2, clock=clock)
+    assert found.seconds.tolist() == [0.25] * 8
+    assert found.wall == 2
+    assert found.rate == 4
+
+
+def test_slow_steps_run_at_least_some_times() -> None:
+    clock = Clock(repeat(60.0))
+    assert len(sample(clock.step, seconds=1, least=3, clock=clock).seconds) == 3
+
+
+def test_a_step_may_say_what_counts_of_its_time() -> None:
+    clock = Clock(repeat(1.0))
+
+    def step() -> float:
+        clock.step()
+        return 0.125
+
+    found = sample(step, seconds=4, clock=clock)
+    assert found.seconds.tolist() == [0.125] * 4
+    assert found.wall == 4
+
+
+def test_what_runs_between_takes_no_time_from_the_samples() -> None:
+    clock = Clock(repeat(0.25))
+    called: list[int] = []
+
+    def between() -> None:
+        called.append(clock.runs)
+        clock.now += 10
+
+    found = sample(clock.step, seconds=2, between=between, every=0.5, clock=clock)
+    assert found.seconds.tolist() == [0.25] * 8
+    assert found.wall == 2
+    # First, after every half second, last.
+    assert called == [0, 2, 4, 6, 8, 8]
+
+
+def test_streams_run_at_once() -> None:
+    meeting = threading.Barrier(3, timeout=10)
+
+    def step() -> None:
+        meeting.wait()
+
+    found = sample_streams([step] * 3, seconds=0.0, least=5)
+    assert len(found.seconds) == 15
+    assert found.rate == pytest.approx(15 / found.wall)
+
+
+def test_a_stream_that_fails_ends_all() -> None:
+    def fails() -> None:
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        sample_streams([lambda: None, fails], seconds=60)
