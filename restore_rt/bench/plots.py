@@ -201,16 +201,17 @@ def scatter_plot(dots: Sequence[Dot]) -> str:
         parts.append(_marker(at, height, dot.style, named))
         text = fitting(dot.label, 0.4 * _WIDTH)
         width = LETTER * len(text)
-        for left, base in (
-            *((at + 10, height + 4), (at - 10 - width, height + 4)),
-            *((at - width / 2, height - 10), (at - width / 2, height + 19)),
+        for anchor, kind, base in (
+            *((at + 10, "halo", height + 4), (at - 10, "halo end", height + 4)),
+            *((at, "halo mid", height - 10), (at, "halo mid", height + 19)),
         ):
+            left = anchor - {"halo": 0, "halo end": width, "halo mid": width / 2}[kind]
             box = _box(left, base, width)
             inside = x.begin < box[0] and box[2] < _WIDTH and top < box[1] and box[3] < bottom
             # A label that finds no room is left to the legend.
             if inside and not any(_meet(box, other) for other in taken):
                 taken.append(box)
-                parts.append(text_at(left, base, text, class_="halo"))
+                parts.append(text_at(anchor, base, text, class_=kind))
                 break
     return _drawing(bottom + 46, "Quality against the time of a frame", parts)
 

@@ -250,7 +250,7 @@ def _some(text: str) -> tuple[str, ...]:
 def _times(measurements: Sequence[Measurement], names: _Names) -> Grid:
     columns: dict[str, Callable[[Measurement], str]] = {
         "p50 ms": lambda each: figure(each.p50_ms.value),
-        "95 % of it": _interval,
+        "95 % interval": _interval,
         "p95": lambda each: figure(each.percentile(95)),
         "p99": lambda each: figure(each.percentile(99)),
         "max": lambda each: figure(each.max_ms),

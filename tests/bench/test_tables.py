@@ -78,10 +78,10 @@ def test_the_figures_are_the_reports() -> None:
         ):
             assert float(columns[column][at]) == pytest.approx(value, rel=0.005), column
         if len(each.rounds) > 1:
-            low, high = (float(end) for end in columns["95 % of it"][at].split(" to "))
+            low, high = (float(end) for end in columns["95 % interval"][at].split(" to "))
             assert low == pytest.approx(p50.low, rel=0.005)
             assert high == pytest.approx(p50.high, rel=0.005)
-    assert columns["95 % of it"][4] == "one round"
+    assert columns["95 % interval"][4] == "one round"
     assert columns["peak MB"] == ("181", "181", "181", "181", "-")
     assert columns["threads"] == ("default", "2", "default", "default", "default")
 
@@ -226,6 +226,14 @@ def test_no_figure_is_cut(width: int, make: Callable[[], Report]) -> None:
         for row in grid.rows:
             wanted = [cell for cell in row[grid.names :] if cell[0].isdigit()]
             assert any(all(f" {c} " in f"{line} " for c in wanted) for line in text.splitlines())
+
+
+@pytest.mark.parametrize(("width", "named"), [(80, ["case"]), (200, ["model", "provider"])])
+def test_names_take_one_column_where_there_is_little_room(width: int, named: list[str]) -> None:
+    text = without_styles(drawn(samples.varied(), width))
+    head = next(line.split() for line in text.splitlines() if "p50" in line)
+    assert head[: len(named)] == named
+    assert head[-2:] == ["peak", "MB"]
 
 
 def test_markdown_has_the_same_cells() -> None:
