@@ -271,7 +271,11 @@ def thread_count(threads: int | None) -> int:
     """
     if threads is None:
         return min(available_threads(), _MOST_THREADS)
-    if not isinstance(threads, int) or not 1 <= threads <= _MOST_THREADS:
+    if (
+        isinstance(threads, bool)
+        or not isinstance(threads, int)
+        or not 1 <= threads <= _MOST_THREADS
+    ):
         raise InputError(
             f"threads is {threads!r}; it must be a whole number from 1 to {_MOST_THREADS}"
         )

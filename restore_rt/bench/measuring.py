@@ -15,7 +15,16 @@ import numpy as np
 from restore_rt.bench.energy import Energy
 from restore_rt.bench.machine import Control, describe_machine, describe_software
 from restore_rt.bench.memory import Memory
-from restore_rt.bench.report import RATES, Case, Measurement, Report, Round, Sustained, Verified
+from restore_rt.bench.report import (
+    JUDGED_SECONDS,
+    RATES,
+    Case,
+    Measurement,
+    Report,
+    Round,
+    Sustained,
+    Verified,
+)
 from restore_rt.bench.sampling import Step, WarmUp, sample, sample_streams, warm_up
 from restore_rt.bench.statistics import Histogram
 from restore_rt.bench.subject import Check, Measurable, Subject
@@ -26,8 +35,6 @@ __all__ = ["Part", "check_case", "measure", "measure_case", "put_together", "rep
 
 _MEGABYTE = 1e6
 _MOST_WARM_SECONDS = 10.0
-# What is too little for a verdict on real time.
-_JUDGED_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -296,7 +303,7 @@ def _sustained(step: Step, seconds: float) -> Sustained:
         last = now
     p99, elapsed = float(np.percentile(times, 99)), last - begin
     holds = {}
-    if elapsed >= _JUDGED_SECONDS:
+    if elapsed >= JUDGED_SECONDS:
         holds = {str(rate): p99 <= 1e3 / rate for rate in RATES}
     return Sustained(elapsed, len(times), p99, max(times), holds)
 

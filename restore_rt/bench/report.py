@@ -13,6 +13,8 @@ from restore_rt.errors import InputError
 from restore_rt.files import whole_file
 
 __all__ = [
+    "JUDGED_SECONDS",
+    "RATES",
     "SCHEMA",
     "SCOPES",
     "Case",
@@ -30,7 +32,9 @@ __all__ = [
 SCHEMA = "restore_rt.bench/1"
 Scope = Literal["end_to_end", "device", "network"]
 SCOPES: tuple[Scope, ...] = ("end_to_end", "device", "network")
+# Frames per second that a verdict on real time is given for, and seconds below which none is.
 RATES = (24, 30, 60)
+JUDGED_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,7 +329,7 @@ def read_report(path: str | Path) -> Report:
         There is no such file, it is no report, or one of another schema.
     """
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refused)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
@@ -337,6 +341,9 @@ def read_report(path: str | Path) -> Report:
             "`restore-rt bench -o FILE` writes"
         )
     try:
+        for key in ("machine", "software", "control"):
+            if not isinstance(data[key], dict):
+                raise TypeError(f"{key} is no table")
         return Report(
             created=str(data["created"]),
             machine=data["machine"],
@@ -351,13 +358,25 @@ def read_report(path: str | Path) -> Report:
         ) from error
 
 
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} is no number")
+
+
 def measurement_of(data: dict[str, Any]) -> Measurement:
-    """Return a measurement from what JSON holds of it."""
+    """Return a measurement from what JSON holds of it.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError, AttributeError
+        Something is missing, or of another type.
+    """
     known = {each.name for each in dataclasses.fields(Measurement)}
     values = {name: value for name, value in data.items() if name in known}
     sustained, verified = values["sustained"], values["verified"]
     counts = values["samples"]["counts"]
-    return Measurement(
+    if not counts or not values["rounds"]:
+        raise ValueError("there are no samples")
+    made = Measurement(
         **{
             **values,
             "case": case_of(values["case"]),
@@ -367,6 +386,24 @@ def measurement_of(data: dict[str, Any]) -> Measurement:
             "sustained": None if sustained is None else Sustained(**sustained),
         }
     )
+    _check_numbers(made)
+    return made
+
+
+def _check_numbers(made: Measurement) -> None:
+    """Refuse what would only be found out when a page is half drawn."""
+    always = [made.mean_ms, made.min_ms, made.max_ms, made.jitter_ms, made.load_seconds]
+    always += [value for each in made.rounds for value in dataclasses.astuple(each)]
+    sometimes = [made.host_peak_mb, made.host_frames_mb, made.device_peak_mb, made.build_seconds]
+    always += [value for value in sometimes if value is not None]
+    always += [*made.stages.values(), *made.joules.values()]
+    if made.sustained is not None:
+        found = made.sustained
+        always += [found.seconds, found.frames, found.p99_ms, found.max_ms]
+        always += [float(rate) for rate in found.holds]
+    for value in always:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
+            raise ValueError(f"{value!r} is no time, size or number")
 
 
 def case_of(data: dict[str, Any]) -> Case:

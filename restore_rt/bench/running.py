@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -165,6 +166,10 @@ def _in_process(case: Case, seconds: float, *, sustain: float) -> Measurement:
             answer = _said(worker, dataclasses.asdict(verified), complaints)
         except BaseException:
             worker.kill()
+            assert worker.stdin is not None
+            # What was still to be said.
+            with suppress(BrokenPipeError):
+                worker.stdin.close()
             raise
     return measurement_of(answer["measurement"])
 

@@ -17,8 +17,10 @@ __all__ = ["Samples", "WarmUp", "sample", "sample_streams", "warm_up"]
 Step = Callable[[], float | None]
 Clock = Callable[[], float]
 
-# Medians of so many runs each, this many of them, must lie so near to each other.
-_WINDOW, _WINDOWS, _NEAR = 3, 3, 0.03
+# The medians of so many windows must lie so near to each other ...
+_WINDOWS, _NEAR = 3, 0.03
+# ... each of at least so many runs that take at least so long.
+_LEAST_RUNS, _LEAST_SECONDS = 3, 0.03
 
 
 @dataclass(frozen=True)
@@ -63,24 +65,20 @@ class Samples:
 
 def warm_up(step: Step, *, most: float, clock: Clock = time.perf_counter) -> WarmUp:
     """Run until the time of a run no longer changes, or for ``most`` seconds."""
-    begin = now = clock()
-    times: list[float] = []
+    begin = window = now = clock()
+    runs, times, medians = 0, list[float](), list[float]()
     while True:
         step()
+        runs += 1
         before, now = now, clock()
         times.append(now - before)
-        if _is_stable(times):
-            return WarmUp(len(times), now - begin, True)
+        if len(times) >= _LEAST_RUNS and now - window >= _LEAST_SECONDS:
+            medians = [*medians[1 - _WINDOWS :], statistics.median(times)]
+            times, window = [], now
+            if len(medians) == _WINDOWS and max(medians) <= (1 + _NEAR) * min(medians):
+                return WarmUp(runs, now - begin, True)
         if now - begin >= most:
-            return WarmUp(len(times), now - begin, False)
-
-
-def _is_stable(times: list[float]) -> bool:
-    if len(times) < _WINDOW * _WINDOWS:
-        return False
-    last = times[-_WINDOW * _WINDOWS :]
-    medians = [statistics.median(last[at : at + _WINDOW]) for at in range(0, len(last), _WINDOW)]
-    return max(medians) <= (1 + _NEAR) * min(medians)
+            return WarmUp(runs, now - begin, False)
 
 
 def sample(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from restore_rt.bench.report import Case, Measurement, Report, Sustained
+from restore_rt.bench.report import JUDGED_SECONDS, Case, Measurement, Report, Sustained
 from restore_rt.wording import count_of
 
 __all__ = [
@@ -25,8 +25,6 @@ __all__ = [
 
 # A control loop that varies more says that the machine was busy with something else.
 _QUIET_SPREAD = 1.10
-# What is too short for a verdict on real time.
-_JUDGED_SECONDS = 60.0
 _NOTHING = "-"
 _SPELT = {"gpus": "GPUs", "mb": "MB", "mhz": "MHz"}
 
@@ -346,10 +344,10 @@ def _energy(measurement: Measurement) -> str:
 def _real_time(sustained: Sustained | None) -> str:
     if sustained is None:
         return "not judged: no frames were run without a break"
-    if sustained.seconds < _JUDGED_SECONDS or not sustained.holds:
+    if sustained.seconds < JUDGED_SECONDS or not sustained.holds:
         return (
             f"not judged: {figure(sustained.seconds)} s without a break are too few, "
-            f"{_JUDGED_SECONDS:.0f} are needed"
+            f"{JUDGED_SECONDS:.0f} are needed"
         )
     rates = sorted(sustained.holds, key=float)
     held = [rate for rate in rates if sustained.holds[rate]]

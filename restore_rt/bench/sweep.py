@@ -142,7 +142,9 @@ def _checked(key: str, value: Any) -> Any:
 
 
 def _sides(key: str, value: Any) -> tuple[int, int]:
-    sides = value.lower().split("x") if isinstance(value, str) else list(value)
+    sides = value.lower().split("x") if isinstance(value, str) else value
+    if not isinstance(sides, Sequence):
+        sides = [sides]
     whole: list[Any] = [
         int(side) if isinstance(side, str) and side.isdecimal() else side for side in sides
     ]

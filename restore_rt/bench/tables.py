@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from restore_rt.bench.comparing import SMALLEST, Comparison, Difference
 from restore_rt.bench.report import Report
-from restore_rt.bench.summary import Grid, Note, summarise
+from restore_rt.bench.statistics import Interval
+from restore_rt.bench.summary import Grid, Note, plain, summarise
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.table import Table
 
-__all__ = ["report_markdown", "report_table"]
+__all__ = ["comparison_table", "report_markdown", "report_table"]
 
 
 def report_table(report: Report) -> RenderableType:
@@ -31,6 +34,56 @@ def report_table(report: Report) -> RenderableType:
         parts.append(_Fitting(grid, summary.labels))
     parts.append(_rich_notes(summary.notes))
     return Group(*parts)
+
+
+def comparison_table(comparison: Comparison) -> RenderableType:
+    """Return two reports beside each other, for people at a terminal."""
+    from rich.console import Group
+
+    grid = Grid(
+        "",
+        1,
+        ("case", "time, after over before", "95 % interval", "over the control loop's", "verdict"),
+        tuple(_compared(each) for each in comparison.differences),
+    )
+    notes = [
+        Note(plain(str(each.case)), tuple(plain(line) for line in each.notes))
+        for each in comparison.differences
+        if each.notes
+    ]
+    for title, cases in (
+        ("Only before", comparison.only_before),
+        ("Only after", comparison.only_after),
+    ):
+        if cases:
+            notes.append(Note(title, tuple(plain(str(case)) for case in cases)))
+    if comparison.machines:
+        lines = tuple(plain(line) for line in comparison.machines)
+        notes.append(Note("Different machines", lines, warning=True))
+    if comparison.software:
+        lines = tuple(
+            plain(f"{name} {before or 'missing'}, then {after or 'missing'}")
+            for name, before, after in comparison.software
+        )
+        notes.append(Note("Software", lines))
+    said = f"{comparison.verdict}; less than {SMALLEST:.0%} counts as none"
+    notes.append(Note("Verdict", (said,), warning=comparison.verdict in ("slower", "undecided")))
+    return Group(_rich_grid(grid), _rich_notes(tuple(notes)))
+
+
+def _compared(each: Difference) -> tuple[str, ...]:
+    steadied = "-" if each.steadied is None else f"{each.steadied.value:.3f}"
+    return (
+        plain(str(each.case)),
+        f"{each.ratio.value:.3f}",
+        _interval(each.ratio),
+        steadied,
+        each.verdict,
+    )
+
+
+def _interval(found: Interval) -> str:
+    return "one round" if math.isinf(found.high) else f"{found.low:.3f} to {found.high:.3f}"
 
 
 class _Fitting:

@@ -9,8 +9,9 @@ import typer
 
 from restore_rt.cli.console import emit, note, progress
 from restore_rt.cli.options import JsonOption, OverwriteOption
-from restore_rt.errors import InputError
+from restore_rt.errors import BackendError, InputError
 from restore_rt.files import check_target, whole_file
+from restore_rt.wording import count_of
 
 if TYPE_CHECKING:
     from restore_rt.bench.report import Report
@@ -44,6 +45,10 @@ def measure(
     ] = None,
     size: Annotated[
         list[str] | None, _many("--size", "Height and width of the frames.", "HxW")
+    ] = None,
+    clip: Annotated[
+        list[str] | None,
+        _many("--clip", "A video: decoded, restored and encoded; instead of --size.", "FILE"),
     ] = None,
     provider: Annotated[
         list[str] | None,
@@ -137,6 +142,8 @@ def measure(
     named: dict[str, Any] = {
         "model": _texts(model),
         "size": _texts(size),
+        # A file's name may hold commas.
+        "clip": clip,
         "provider": _texts(provider),
         "backend": _texts(backend),
         "precision": _texts(precision),
@@ -163,8 +170,11 @@ def measure(
     if quick:
         effort = Effort(within=within, **_QUICK)  # type: ignore[arg-type]
     processes = len(cases) * (effort.rounds + (effort.sustain > 0))
-    with progress(f"{len(cases)} cases", processes, "processes") as advance:
+    with progress(count_of(len(cases), "case"), processes, "processes") as advance:
         report = run(cases, effort, done=advance)
+    if not report.measurements:
+        case, reason = report.failures[0]
+        raise BackendError(f"nothing was measured; {case}: {reason}")
     if target is not None:
         report.write(target, overwrite=overwrite)
     if page is not None:

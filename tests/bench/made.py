@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from restore_rt.bench import Case, Measurement, Report
-from restore_rt.bench.report import Round, Sustained, Verified
+from restore_rt.bench.report import Round, Sustained
 from restore_rt.bench.statistics import Histogram
+from tests.bench.samples import measurement
 
 MACHINE: dict[str, Any] = {
     "processor": "A processor",
@@ -34,31 +35,18 @@ def measured(
 ) -> Measurement:
     """Return a measurement of rounds with these medians, in ms."""
     controls = controls or [5.0] * len(medians)
-    times = np.asarray(medians, np.float64)
     values: dict[str, Any] = {
-        "case": case or Case(),
-        "description": "video-x2 on native engine, fp32, avx2, 2 threads",
-        "model": {"name": "video-x2", "version": "1.0", "sha256": "ab", "parameters": 10},
-        "verified": Verified("ONNX Runtime 1.0, fp32, without tiles", 1, 60.5, 4096),
-        "warm_runs": 9,
-        "warm_seconds": 0.5,
-        "stable": True,
         "rounds": tuple(
             Round(median, control, 100, 1e3 / median, 0.25)
             for median, control in zip(medians, controls, strict=True)
         ),
-        "mean_ms": float(times.mean()),
-        "min_ms": float(times.min()),
-        "max_ms": float(times.max()),
-        "jitter_ms": 0.25,
-        "samples": Histogram.of(times),
+        "min_ms": min(medians),
+        "max_ms": max(medians),
+        "samples": Histogram.of(np.asarray(medians, np.float64)),
         "stages": {"network": 9.0},
-        "load_seconds": 0.25,
-        "host_peak_mb": 70.5,
-        "host_frames_mb": 1.5,
         "sustained": Sustained(60.0, 4000, 20.5, 30.0, {"24": True, "30": True, "60": False}),
     }
-    return Measurement(**{**values, **more})
+    return dataclasses.replace(measurement(case or Case(), medians[0]), **{**values, **more})
 
 
 def reported(*measurements: Measurement, **more: Any) -> Report:

@@ -58,7 +58,7 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
         ('{"schema": "restore_rt.bench/99"}', "has the schema 'restore_rt.bench/99'"),
         (json.dumps({"schema": SCHEMA}), "is damaged"),
         (
-            json.dumps(dict.fromkeys(KEYS, {}) | {"schema": SCHEMA, "measurements": [{}]}),
+            json.dumps({key: {} for key in KEYS} | {"schema": SCHEMA, "measurements": [{}]}),
             "is damaged",
         ),
     ],
@@ -68,6 +68,33 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str, said: str) -> N
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=said):
         read_report(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["machine"], 7),
+        (["measurements", 0, "rounds"], []),
+        (["measurements", 0, "rounds", 0, "median_ms"], "fast"),
+        (["measurements", 0, "samples", "counts"], {}),
+        (["measurements", 0, "host_peak_mb"], float("nan")),
+        (["measurements", 0, "stages", "network"], None),
+        (["measurements", 0, "sustained", "holds"], {"many": True}),
+        (["measurements", 0, "sustained", "p99_ms"], -1),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(
+    tmp_path: Path, path: list[str | int], value: object
+) -> None:
+    data = reported(measured([10.0, 10.5])).as_dict()
+    place = data
+    for key in path[:-1]:
+        place = place[key]  # type: ignore[index]
+    place[path[-1]] = value  # type: ignore[index]
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(InputError, match=r"is damaged|is not JSON"):
+        read_report(file)
 
 
 def test_a_missing_report_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,164 @@
+"""The library's own call: what it says must be what happened."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import restore_rt
+import restore_rt.bench
+from restore_rt import Restorer
+from restore_rt.bench import VerificationError, measure
+from restore_rt.bench.measuring import _sustained
+from restore_rt.errors import InputError
+from restore_rt.timing import StageTimes
+from tests.networks import nearest, save_model
+
+QUICK: dict[str, Any] = {"seconds": 0.05, "rounds": 2}
+
+
+class Pretender:
+    """Restores nothing, and takes its time for it."""
+
+    path: Path | None = None
+    description = "a pretender"
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        (self.manifest,) = (each for each in restore_rt.models() if each.name == "video-x2")
+        self.stages = StageTimes()
+        self.seconds = seconds
+        self.calls = 0
+        self.at_once = self.most_at_once = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, frame: Any, *, out: Any = None) -> Any:
+        with self._lock:
+            self.calls += 1
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        self.stages.add("network", self.seconds / 2)
+        time.sleep(self.seconds)
+        with self._lock:
+            self.at_once -= 1
+        return out
+
+
+@pytest.fixture
+def restorer(tmp_path: Path) -> Iterator[Restorer]:
+    """Return one that repeats pixels."""
+    path = save_model(tmp_path / "nearest.onnx", nearest(3, 2), scale=2)
+    with restore_rt.load(path) as loaded:
+        yield loaded
+
+
+def test_what_is_said_is_what_ran(restorer: Restorer, tmp_path: Path) -> None:
+    report = measure(restorer, size=(40, 60), **QUICK)
+    (made,) = report.measurements
+    assert made.description == restorer.description
+    assert (made.case.height, made.case.width) == (40, 60)
+    assert made.model["sha256"] == restorer.manifest.sha256
+    assert made.model["parameters"] == 3 * 4 * 3
+    assert made.verified is not None
+    assert made.verified.worst == 0
+    assert len(made.rounds) == 2
+    assert len(made.samples) == sum(each.frames for each in made.rounds)
+    assert 0 < made.min_ms <= made.percentile(50) <= made.percentile(99) <= made.max_ms
+    assert made.stages.keys() == {"network"}
+    assert 0 < made.stages["network"] <= made.mean_ms
+    assert report.software["restore_rt"] == restore_rt.__version__
+    report.write(tmp_path / "report.json")
+    assert restore_rt.bench.read_report(tmp_path / "report.json") == report
+
+
+def test_a_wrong_result_is_not_timed(restorer: Restorer) -> None:
+    class Wrong(Pretender):
+        def __call__(self, frame: Any, *, out: Any = None) -> Any:
+            super().__call__(frame, out=out)
+            restorer(frame, out=out)
+            out[0, 0] ^= 64
+
+    wrong = Wrong()
+    wrong.manifest, wrong.path = restorer.manifest, restorer.path
+    with pytest.raises(VerificationError, match="64 of 255 off"):
+        measure(wrong, size=(40, 60), **QUICK)
+    assert wrong.calls == 1
+
+
+def test_what_cannot_be_verified_is_said() -> None:
+    (made,) = measure(Pretender(), size=(8, 8), **QUICK).measurements
+    assert made.verified is None
+    assert made.not_verified == "there is no .onnx file to compare with"
+
+
+def test_only_the_network_counts_where_it_alone_is_asked_for() -> None:
+    pretender = Pretender(0.004)
+    (whole,) = measure(pretender, size=(8, 8), **QUICK).measurements
+    (alone,) = measure(pretender, size=(8, 8), scope="network", **QUICK).measurements
+    # What it says of itself, not what it took.
+    assert alone.min_ms == pytest.approx(2, rel=1e-3)
+    assert alone.max_ms == pytest.approx(2, rel=1e-3)
+    assert whole.min_ms >= 4
+
+
+def test_streams_are_callers_at_once() -> None:
+    pretender = Pretender(0.002)
+    (made,) = measure(pretender, size=(8, 8), streams=3, **QUICK).measurements
+    assert pretender.most_at_once == 3
+    assert made.case.streams == 3
+    # Together they make more frames than one after another could.
+    assert made.frames_per_second > 1e3 / made.percentile(50)
+
+
+def test_sustained_frames_are_judged_by_the_slowest_of_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    durations = iter([*([0.030] * 98), 0.050, 0.050] * 30)
+
+    def step() -> None:
+        nonlocal now
+        now += next(durations)
+
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    found = _sustained(step, 60.0)
+    assert found.seconds >= 60
+    assert found.p99_ms == pytest.approx(50)
+    assert found.holds == {"24": False, "30": False, "60": False}
+    durations = iter([*([0.030] * 199), 0.050] * 30)
+    assert _sustained(step, 60.0).holds == {"24": True, "30": True, "60": False}
+    durations = iter([0.030] * 1000)
+    assert _sustained(step, 20.0).holds == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"size": (0, 8)}, "height is 0"),
+        ({"streams": 0}, "streams is 0"),
+        ({"scope": "everything"}, "scope is 'everything'"),
+        ({"scope": "network", "streams": 2}, "one stream"),
+        ({"seconds": 0}, "seconds is 0"),
+        ({"rounds": 0}, "rounds 0"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, Any], said: str) -> None:
+    pretender = Pretender()
+    with pytest.raises(InputError, match=said):
+        measure(pretender, **{"size": (8, 8), **QUICK, **options})
+    assert pretender.calls == 0
+
+
+def test_the_picture_has_contrast_and_is_the_same_each_time() -> None:
+    from restore_rt.bench.subject import test_frame as frame_for
+
+    manifest = Pretender().manifest
+    frame = frame_for(manifest, 100, 70)
+    assert frame.shape == (100, 70)
+    assert frame.std() > 30
+    np.testing.assert_array_equal(frame, frame_for(manifest, 100, 70))

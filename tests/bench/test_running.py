@@ -1,0 +1,144 @@
+"""Processes that measure, and what becomes of those that fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from restore_rt.bench import Case, Effort, read_report, run, running
+from restore_rt.bench.report import Verified
+from tests.networks import nearest, save_model
+from tests.video.clips import make_clip
+
+QUICK = Effort(rounds=2, most_rounds=2, seconds=0.02, sustain=0)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    return str(save_model(tmp_path / "nearest.onnx", nearest(1, 2), scale=2, colour="luma"))
+
+
+def case_of(model: str, **changes: Any) -> Case:
+    return Case(**{"model": model, "height": 24, "width": 32, "threads": 1, **changes})
+
+
+def test_each_round_is_a_process_and_cases_take_turns(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    started = subprocess.Popen
+
+    def start(*arguments: Any, **options: Any) -> Any:
+        if "restore_rt.bench.worker" in arguments[0]:
+            order.append("worker")
+        return started(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    done: list[int] = []
+    cases = [case_of(model), case_of(model, backend="onnxruntime")]
+    report = run(cases, QUICK, done=done.append)
+    assert order == ["worker"] * 4
+    assert done == [1, 1, 1, 1]
+    assert [each.case for each in report.measurements] == cases
+    for made in report.measurements:
+        assert len(made.rounds) == 2
+        assert made.verified is not None
+        assert made.verified.worst == 0
+        assert len(made.samples) == sum(each.frames for each in made.rounds)
+        assert made.host_peak_mb is not None
+        assert made.host_peak_mb > 20
+    assert "native" in report.measurements[0].description
+    assert report.measurements[1].stages.keys() == {"split", "network", "merge"}
+
+
+def test_rounds_go_on_until_enough_is_known(model: str) -> None:
+    # Nothing is known as well as that.
+    effort = Effort(rounds=2, most_rounds=4, seconds=0.02, within=1e-9, sustain=0)
+    assert len(run([case_of(model)], effort).measurements[0].rounds) == 4
+    effort = Effort(rounds=2, most_rounds=4, seconds=0.02, within=1e9, sustain=0)
+    assert len(run([case_of(model)], effort).measurements[0].rounds) == 2
+
+
+def test_frames_are_sustained_at_the_end(model: str) -> None:
+    effort = Effort(rounds=1, most_rounds=1, seconds=0.02, sustain=0.2)
+    (made,) = run([case_of(model)], effort).measurements
+    assert made.sustained is not None
+    assert made.sustained.seconds >= 0.2
+    assert made.sustained.holds == {}
+    assert len(made.rounds) == 1
+
+
+def test_a_case_that_fails_is_told_and_the_others_measured(model: str) -> None:
+    cases = [case_of(model, provider="tensorrt"), case_of(model), case_of(model, tile=(1, 10**9))]
+    report = run(cases, QUICK)
+    assert [each.case for each in report.measurements] == [cases[1]]
+    assert [case for case, _ in report.failures] == [cases[0], cases[2]]
+    assert report.failures[0][1].startswith("provider 'tensorrt' cannot run on this machine")
+
+
+def test_a_wrong_result_is_not_timed(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The network that judges is not the one that ran.
+    cases = [case_of(model)]
+    real = running.verify
+
+    def altered(network: Any, *arguments: Any, **options: Any) -> Verified:
+        network.graph.initializer[0].raw_data = bytes(len(network.graph.initializer[0].raw_data))
+        return real(network, *arguments, **options)
+
+    monkeypatch.setattr(running, "verify", altered)
+    report = run(cases, QUICK)
+    assert report.measurements == ()
+    assert "of 255 off what ONNX Runtime" in report.failures[0][1]
+
+
+def test_a_process_that_dies_is_told(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: Any, **__: Any) -> Any:
+        (child,) = (
+            int(line)
+            for line in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        )
+        os.kill(child, signal.SIGKILL)
+        return Verified("nothing", 0, None, 0)
+
+    monkeypatch.setattr(running, "_check", die)
+    report = run([case_of(model)], QUICK)
+    assert "ended with -9, as one that is killed when memory runs out" in report.failures[0][1]
+
+
+def test_a_clip_is_decoded_restored_and_encoded(model: str, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "in.mkv", frames=6)
+    case = Case(model=model, clip=str(clip), height=48, width=64)
+    (made,) = run([case], Effort(rounds=1, most_rounds=1, seconds=0.01, sustain=1)).measurements
+    assert {"decode", "network", "encode"} <= made.stages.keys()
+    assert made.rounds[0].frames_per_second > 0
+    assert made.rounds[0].median_ms == pytest.approx(1e3 / made.rounds[0].frames_per_second)
+    assert len(made.samples) % 5 == 0
+    assert made.sustained is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "nearest.onnx"]
+
+
+def test_memory_is_what_the_system_says(model: str, tmp_path: Path) -> None:
+    """The peak is the one that wait4(2) gives of the whole process: what ``time -v`` shows."""
+    script = (
+        "import sys, restore_rt, restore_rt.bench\n"
+        f"with restore_rt.load({model!r}, threads=1) as restorer:\n"
+        "    size = (1000, 1500)\n"
+        "    report = restore_rt.bench.measure(restorer, size=size, seconds=.05, rounds=1)\n"
+        "report.write(sys.argv[1])\n"
+    )
+    # What a process held when it was forked counts, so one that holds little must fork it.
+    between = (
+        "import resource, subprocess, sys\n"
+        "subprocess.run([sys.executable, '-c', *sys.argv[1:]], check=True)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
+    )
+    command = [sys.executable, "-c", between, script, str(tmp_path / "a.json")]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    (made,) = read_report(tmp_path / "a.json").measurements
+    assert made.host_peak_mb == pytest.approx(int(said) * 1024 / 1e6, rel=0.05)

@@ -1,0 +1,102 @@
+"""From options and files to cases; what is not allowed is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from restore_rt.bench.report import Case
+from restore_rt.bench.sweep import KEYS, cases_of, read_sweep
+from restore_rt.errors import RestoreError
+from tests.video.clips import make_clip
+
+
+def test_without_a_word_it_is_the_usual_case() -> None:
+    assert cases_of({}) == [Case()]
+
+
+def test_lists_are_combined_in_order_and_nothing_twice() -> None:
+    found = cases_of({"threads": [1, 2, 1], "size": ["36x64", [72, 128]]})
+    assert [(case.threads, case.height, case.width) for case in found] == [
+        (1, 36, 64),
+        (2, 36, 64),
+        (1, 72, 128),
+        (2, 72, 128),
+    ]
+
+
+def test_a_size_is_two_numbers_one_number_or_text() -> None:
+    for size in ((36, 64), [36, 64], "36x64", "36X64"):
+        (case,) = cases_of({"size": size})
+        assert (case.height, case.width) == (36, 64)
+    assert [case.tile for case in cases_of({"tile": ["128", "64x96"]})] == [(128, 128), (64, 96)]
+
+
+@pytest.mark.parametrize(
+    ("sweep", "said"),
+    [
+        ({"modle": "video-x2"}, "no 'modle'; it may name model, provider"),
+        ({"model": "nope"}, "'nope' is neither a shipped model"),
+        ({"provider": "gpu"}, "provider is 'gpu'; allowed are auto, cpu, cuda, tensorrt"),
+        ({"backend": "torch"}, "backend is 'torch'"),
+        ({"precision": ["fp32", "fp8"]}, "precision is 'fp8'"),
+        ({"size": "big"}, "size is 'big'; give height and width like 360x640"),
+        ({"size": (0, 5)}, r"size is \(0, 5\)"),
+        ({"size": [True, True]}, "size is"),
+        ({"tile": "1x2x3"}, "tile is '1x2x3'"),
+        ({"threads": 0}, "threads is 0"),
+        ({"threads": True}, "threads is True"),
+        ({"streams": 1.5}, "streams is 1.5"),
+        ({"batch": []}, "batch is an empty list"),
+        ({"scope": "device"}, "scope is 'device'"),
+        ({"graphs": "yes"}, "graphs is 'yes'"),
+        ({"clip": "none.mp4"}, "there is no file .*none.mp4"),
+        ({"clip": "a.mp4", "size": "3x3"}, "leave one of them out"),
+    ],
+)
+def test_what_is_not_allowed_is_named(sweep: dict[str, Any], said: str) -> None:
+    with pytest.raises(RestoreError, match=said):
+        cases_of(sweep)
+
+
+def test_a_file_holds_a_sweep_or_several(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text('threads = [1, 2]\nsize = "36x64"\n', "utf-8")
+    assert read_sweep(path) == cases_of({"threads": [1, 2], "size": "36x64"})
+    path.write_text(
+        'threads = 1\n[[sweep]]\nbackend = "native"\n'
+        "[[sweep]]\nthreads = 2\nsize = [[9, 9], [8, 8]]\n",
+        "utf-8",
+    )
+    assert read_sweep(path) == [
+        *cases_of({"threads": 1, "backend": "native"}),
+        *cases_of({"threads": 2, "size": ["9x9", "8x8"]}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("threads = ", "is not TOML"),
+        ("sweep = 1", r"write \[\[sweep\]\]"),
+        ("threads = -1", "sweep.toml: threads is -1"),
+        ("[threads]\na = 1", "threads is {'a': 1}"),
+    ],
+)
+def test_a_wrong_file_is_told_with_its_name(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(RestoreError, match=said):
+        read_sweep(path)
+
+
+def test_a_clip_has_a_size(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "in.mkv", frames=3)
+    (case,) = cases_of({"clip": str(clip)})
+    assert (case.height, case.width, case.clip) == (48, 64, str(clip))
+
+
+def test_a_sweep_names_what_a_case_has() -> None:
+    assert set(KEYS) - {"size"} == set(vars(Case())) - {"height", "width"}

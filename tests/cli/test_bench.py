@@ -1,0 +1,152 @@
+"""``restore-rt bench`` and ``bench compare`` as people type them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from restore_rt.bench import read_report
+from restore_rt.cli import run
+from tests.bench.made import MACHINE, measured, reported
+from tests.cli.command import only_line
+
+QUICK = ("--rounds", "1", "--most-rounds", "1", "--seconds", "0.02", "--sustain", "0")
+
+
+def bench(model: Path, *more: str) -> list[str]:
+    return ["bench", "--model", str(model), "--size", "24x32", *QUICK, *more]
+
+
+def test_a_table_a_file_and_a_page(
+    luma_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, page = tmp_path / "a.json", tmp_path / "a.html"
+    assert run(bench(luma_model, "-o", str(report), "--html", str(page))) == 0
+    said = capsys.readouterr().out
+    (made,) = read_report(report).measurements
+    assert f"{made.host_peak_mb:.0f}" in said
+    assert "native engine" in said
+    assert "against ONNX Runtime" in said
+    assert "<svg" in page.read_text("utf-8")
+    assert run(bench(luma_model, "-o", str(report))) == 2
+    assert "exists" in only_line(capsys.readouterr().err)
+
+
+def test_lists_may_be_repeated_or_have_commas(
+    luma_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--threads", "1,2", "--backend", "native", "--backend", "onnxruntime", "--json")
+    assert run(bench(luma_model, *more)) == 0
+    data = json.loads(capsys.readouterr().out)
+    cases = [(made["case"]["backend"], made["case"]["threads"]) for made in data["measurements"]]
+    assert cases == [("native", 1), ("native", 2), ("onnxruntime", 1), ("onnxruntime", 2)]
+
+
+def test_markdown_to_paste(luma_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(bench(luma_model, "--markdown")) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("### ")
+    assert "| --: |" in said
+
+
+def test_a_sweep_from_a_file(
+    luma_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = tmp_path / "sweep.toml"
+    sweep.write_text(f"model = '{luma_model}'\nsize = ['24x32', '8x8']\n", "utf-8")
+    assert run(["bench", "--sweep", str(sweep), *QUICK, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [made["case"]["height"] for made in data["measurements"]] == [24, 8]
+
+
+def test_what_fails_is_told_beside_what_was_measured(
+    luma_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(bench(luma_model, "--provider", "cpu,tensorrt")) == 1
+    out, err = capsys.readouterr()
+    assert "provider 'tensorrt' cannot run on this machine" in out
+    assert "not measured: " in err
+    assert run(bench(luma_model, "--provider", "tensorrt")) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "nothing was measured; " in only_line(err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--size", "big"], "size is 'big'"),
+        (["--threads", "two"], "--threads is 'two'"),
+        (["--scope", "all"], "scope is 'all'"),
+        (["--rounds", "0"], "greater than or equal to 1"),
+        (["--markdown", "--json"], "give one of them"),
+        (["--sweep", "a.toml", "--size", "3x3"], "--sweep and --size were given"),
+        (["--clip", "none.mp4"], "there is no file"),
+    ],
+)
+def test_wrong_use_is_one_line(
+    arguments: Sequence[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["bench", *arguments]) in (1, 2)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in only_line(err)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    """Return reports: one, the same again, a slower one, a noisy one, one of another machine."""
+    reports = {
+        "before": reported(measured([10.0, 10.1, 10.05])),
+        "same": reported(measured([10.0, 10.08, 10.06])),
+        "slower": reported(measured([11.5, 11.6, 11.55])),
+        "noisy": reported(measured([9.0, 14.0, 11.0])),
+        "other": reported(
+            measured([10.0, 10.1, 10.05]), machine={**MACHINE, "processor": "Another"}
+        ),
+    }
+    for name, report in reports.items():
+        report.write(tmp_path / f"{name}.json")
+    return {name: tmp_path / f"{name}.json" for name in reports}
+
+
+@pytest.mark.parametrize(
+    ("after", "code", "verdict"),
+    [
+        ("same", 0, "no difference"),
+        ("slower", 1, "slower"),
+        ("noisy", 4, "undecided"),
+    ],
+)
+def test_the_exit_code_is_the_verdict(
+    files: dict[str, Path],
+    after: str,
+    code: int,
+    verdict: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pair = [str(files["before"]), str(files[after])]
+    assert run(["bench", "compare", *pair]) == code
+    assert f"{verdict}; less than 3% counts as none" in capsys.readouterr().out
+    assert run(["bench", "compare", *pair, "--json"]) == code
+    data = json.loads(capsys.readouterr().out)
+    assert data["verdict"] == verdict
+    assert data["differences"][0]["ratio"]["value"] > 0
+
+
+def test_faster_is_no_failure(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "compare", str(files["slower"]), str(files["before"])]) == 0
+    assert "faster" in capsys.readouterr().out
+
+
+def test_another_machine_needs_a_word(
+    files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = [str(files["before"]), str(files["other"])]
+    assert run(["bench", "compare", *pair]) == 2
+    assert "different machines (processor: " in only_line(capsys.readouterr().err)
+    assert run(["bench", "compare", *pair, "--across-machines"]) == 0
+    assert "Different machines" in capsys.readouterr().out
