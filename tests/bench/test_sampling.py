@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, cycle, repeat
 
 import pytest
@@ -100,7 +101,7 @@ def test_streams_run_at_once() -> None:
         yield from repeat(None)
 
     streams = [steps() for _ in range(3)]
-    found = sample_streams([lambda s=s: next(s) for s in streams], seconds=0.0, least=5)
+    found = sample_streams([partial(next, stream) for stream in streams], seconds=0.0, least=5)
     assert len(found.seconds) >= 15
     assert found.rate == pytest.approx(len(found.seconds) / found.wall)
 
