@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from native import MODEL, WHAT, measure
-from results_file import write
+from results_file import describe_model, write
 
 import restore_rt
 from restore_rt import _ext
@@ -58,6 +58,7 @@ def main() -> None:
     slowdown = _slowdown(masked["cases"], whole["cases"])
     measured = {
         "what": WHAT,
+        "model": describe_model(MODEL),
         "masked_with_vnni": options.vnni,
         "times_as_long_masked": slowdown,
         "masked": masked,

@@ -22,7 +22,7 @@ from typing import Any
 
 import av
 import numpy as np
-from results_file import write
+from results_file import describe_model, write
 
 from restore_rt.video.pixels import layout_of, new_frame, planes_of
 
@@ -77,6 +77,7 @@ def main() -> None:
     path = write(
         "clip" if options.clip == CLIP else f"clip_{options.clip.stem}",
         {
+            "model": describe_model("video-x2"),
             **figures[0],
             **({"larger_clip": figures[1]} if len(figures) > 1 else {}),
             "options": {name: " ".join(way) for name, way in (WAYS | LIGHTER).items()},

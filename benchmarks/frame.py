@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from results_file import milliseconds, write
+from results_file import describe_model, milliseconds, write
 from rich.console import Console
 from rich.table import Table
 
@@ -51,6 +51,7 @@ def main() -> None:
         "frame",
         {
             "what": "video-x2, 640x360 8-bit luma to 1280x720, whole frame as one tile",
+            "model": describe_model("video-x2"),
             "threads": options.threads,
             "milliseconds": stages,
             "ratios": ratios,

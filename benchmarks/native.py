@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from results_file import milliseconds, write
+from results_file import describe_model, milliseconds, write
 from rich.console import Console
 from rich.table import Table
 
@@ -45,7 +45,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     options = parser.parse_args()
     cases = measure(options.runs, options.threads)
-    print(f"written: {write('native', {'what': WHAT, 'cases': cases})}")
+    found = {"what": WHAT, "model": describe_model(MODEL), "cases": cases}
+    print(f"written: {write('native', found)}")
 
 
 def measure(runs: int, threads: Sequence[int]) -> list[dict[str, Any]]:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import restore_rt
-from restore_rt import _ext
+from restore_rt import _ext, zoo
 from restore_rt.loading import available_threads
 
-__all__ = ["milliseconds", "write"]
+__all__ = ["describe_model", "milliseconds", "write"]
 
 _FOLDER = Path(os.environ.get("RESTORE_RT_RESULTS", "out/benchmarks"))
 _LIBRARIES = (
@@ -56,6 +56,12 @@ def milliseconds(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
+def describe_model(name: str) -> dict[str, Any]:
+    """Return which model was measured: what is shipped under a name changes."""
+    manifest = next(each for each in zoo.models() if each.name == name)
+    return {"name": name, "version": manifest.version, "sha256": manifest.sha256}
+
+
 def _today() -> str:
     return datetime.datetime.now(datetime.timezone.utc).date().isoformat()
 
@@ -67,10 +73,21 @@ def _machine() -> dict[str, Any]:
         "load_at_end": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.machine()}",
         "isa": _ext.isa(),
+        "extensions": _extensions(),
         "python": platform.python_version(),
         "restore_rt": restore_rt.__version__,
         "libraries": _versions(),
     }
+
+
+def _extensions() -> list[str]:
+    """Return what the CPU has for networks beyond its instruction set."""
+    found = {
+        "amx": "direct_amx" in _ext.algorithms("bf16"),
+        "bf16": _ext.has_bf16(),
+        "vnni": _ext.has_vnni(),
+    }
+    return [name for name, there in found.items() if there]
 
 
 def _versions() -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from native import picture
-from results_file import milliseconds, write
+from results_file import describe_model, milliseconds, write
 from rich.console import Console
 from rich.table import Table
 
@@ -59,7 +59,8 @@ def main() -> None:
         f"{MODEL}, 8-bit luma, one frame at a time; MB are millions of bytes: of the frame and its "
         "result together, and what is held at most beside them while a frame is restored"
     )
-    print(f"written: {write('scaling', {'what': what, 'cases': cases})}")
+    found = {"what": what, "model": describe_model(MODEL), "cases": cases}
+    print(f"written: {write('scaling', found)}")
 
 
 def _measure_here(

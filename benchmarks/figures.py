@@ -1,0 +1,331 @@
+"""Writes the figures of the README and the models' cards, from ``benchmarks/results``.
+
+What stands between ``<!-- figures: NAME -->`` and ``<!-- end of figures -->`` is written here and
+nowhere else: ``python benchmarks/figures.py`` after anything was measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+ZOO = ROOT / "restore_rt" / "zoo"
+README = ROOT / "README.md"
+
+# The models in the README's order, and what they are for.
+MODELS = {
+    "video-x2": "video, in real time on a CPU",
+    "video-x2-fast": "the same, faster",
+    "photo-x2": "photographs",
+    "photo-x4": "photographs, four times",
+    "photo-x4-gan": "the same, sharper and less true",
+    "comic-x2": "comics that were compressed again and again",
+    "comic-x1": "the same at their own size",
+    "repair-x1": "photographs with JPEG's artefacts",
+}
+INSTRUCTIONS = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
+_BLOCK = re.compile(
+    r"(?<=<!-- figures: )(\w+)( -->\n\n).*?(?=\n\n<!-- end of figures -->)", re.DOTALL
+)
+
+Figures = dict[str, Any]
+
+
+def main() -> int:
+    """Write all figures, or with ``--check`` say which are old."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    options = parser.parse_args()
+    old = [path for path in documents() if written(path) != path.read_text(encoding="utf-8")]
+    for path in old:
+        print(f"{path.relative_to(ROOT)}: {'old' if options.check else 'written'}")
+        if not options.check:
+            path.write_text(written(path), encoding="utf-8")
+    return int(options.check and bool(old))
+
+
+def documents() -> list[Path]:
+    """Return what holds figures: the README and the cards."""
+    return [README, *sorted(ZOO.glob("*.md"))]
+
+
+def written(path: Path) -> str:
+    """Return a document with its figures as they were measured."""
+    blocks = README_BLOCKS if path == README else card_blocks(path.stem)
+
+    def block(found: re.Match[str]) -> str:
+        return f"{found[1]}{found[2]}{blocks[found[1]]()}"
+
+    return _BLOCK.sub(block, path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def results(name: str) -> Any:
+    """Return what a benchmark measured."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in lines)
+
+
+def model_table() -> str:
+    """Return what is shipped."""
+    rows = []
+    for name, use in MODELS.items():
+        scale = re.search(r"-x(\d)", name)
+        assert scale is not None
+        parameters = results(f"model_{name}")["model"]["parameters"]
+        link = f"[`{name}`](restore_rt/zoo/{name}.md)"
+        rows.append((link, use, scale[1], f"{parameters:,}"))
+    return table(("model", "for", "scale", "parameters"), rows)
+
+
+def quality_table() -> str:
+    """Return PSNR and errors of reading, before and after, of all models."""
+    rows = []
+    for name in MODELS:
+        for label, case in results(f"model_{name}")["cases"].items():
+            base, ours = case["totals"][case["baseline"]], case["totals"][name]
+            cer = ["", ""]
+            if case["lettered"]:
+                cer = [f"{each['cer_page']:.3f}" for each in (base, ours)]
+            psnr = [f"{each['psnr_y']:.2f}" for each in (base, ours)]
+            rows.append((f"`{name}`", label, *psnr, *cer))
+    head = ("model", "pictures", "before", "after", "CER by page, before", "CER by page, after")
+    return table(head, rows)
+
+
+def sharpness() -> str:
+    """Return what NIQE says of the model that has an adversary."""
+    pixels, adversary = (
+        results(f"model_{name}")["cases"]["Set14"]["totals"][name]["niqe"]
+        for name in ("photo-x4", "photo-x4-gan")
+    )
+    return (
+        "`photo-x4-gan` is worse in PSNR and sharper: NIQE, which is lower for what looks like an "
+        f"undamaged photograph, falls on\nSet14 from {pixels:.2f} for `photo-x4` to "
+        f"{adversary:.2f}, see [its card](restore_rt/zoo/photo-x4-gan.md)."
+    )
+
+
+def video_speed() -> str:
+    """Return the frames per second of the whole command."""
+    found = results("clip")
+    larger = found["larger_clip"]
+    rows = []
+    for kind, added in (("frames_per_second", ""), ("without_encoder", ", without encoder")):
+        for way, rates in found[kind].items():
+            command = f"`restore-rt video {found['options'][way]}`".replace(" `", "`")
+            cells = [f"{each[kind][way]['median']:.1f}" for each in (found, larger)]
+            rows.append((f"{command}{added}", _ran(rates["model"]), *cells))
+    runs = found["frames_per_second"]["default"]["runs"]
+    stage = found["median_run"]["bottleneck"]
+    times = found["times_as_fast_as_onnxruntime_without_encoder"]["default"]
+    return (
+        f"`restore-rt video` on {_machine(found)}, frames/s, decoding and x264 included, with its "
+        f"preset `veryfast` where no other is named (medians of {runs} runs, in turn):\n\n"
+        + table(("", "runs in", "640x360 to 1280x720", "960x540 to 1920x1080"), rows)
+        + f"\n\nWhat takes the most time of the first is `{stage}`; without encoder it is "
+        f"{times:.2f} times as fast as with ONNX Runtime."
+    )
+
+
+def engine_speed() -> str:
+    """Return what engines take for the same network."""
+    found = results("native")
+    engines = [name for name in found["cases"][0]["milliseconds"] if not name.endswith("int8")]
+    rows = [
+        (
+            case["size"],
+            str(case["threads"]),
+            *(f"{case['milliseconds'][name]['median']:.2f}" for name in engines),
+        )
+        for case in found["cases"]
+    ]
+    heads = [name.replace("onnx", "ONNX ").replace("runtime", "Runtime") for name in engines]
+    heads = [head.replace("openvino", "OpenVINO") for head in heads]
+    runs = found["cases"][0]["milliseconds"]["onnxruntime"]["runs"]
+    return (
+        f"`video-x2` alone on the same machine, 8-bit luma to 8-bit luma, all in one process in "
+        f"turn, medians of {runs} in ms (ONNX Runtime "
+        f"{found['machine']['libraries']['onnxruntime']}, OpenVINO "
+        f"{found['machine']['libraries']['openvino']}):\n\n"
+        + table(("size", "threads", *heads), rows)
+        + f"\n\n{_span('native', 'native fp32 to onnxruntime')} as fast as ONNX Runtime and "
+        f"{_span('native', 'native fp32 to openvino fp32')} as fast as OpenVINO in fp32; with "
+        "AVX-512 masked off, as on a CPU with AVX2 alone, "
+        f"{_span('avx2', 'native fp32 to onnxruntime')} as fast as ONNX Runtime. "
+        f"`video-x2` 1.1, of {results('native_epyc')['model']['parameters']:,} parameters, on CPUs "
+        "where bf16 is faster: on an AMD EPYC with AVX512_BF16 "
+        f"{_span('native_epyc', 'native fp32 to onnxruntime')} as fast as ONNX Runtime in fp32 and "
+        f"{_span('native_epyc', 'native bf16 to onnxruntime')} in bf16, on an Intel Xeon with AMX "
+        f"{_span('native_amx', 'native fp32 to onnxruntime')} and "
+        f"{_span('native_amx', 'native bf16 to onnxruntime')}; in bf16 "
+        f"{_span('native_epyc', 'native bf16 to openvino bf16')} and "
+        f"{_span('native_amx', 'native bf16 to openvino bf16')} as fast as OpenVINO in bf16."
+    )
+
+
+def frame_speed() -> str:
+    """Return what a frame takes with every model, as ``restore-rt bench`` tells."""
+    report = results("bench")
+    rows = []
+    for made in report["measurements"]:
+        derived = made["derived"]
+        low, high = derived["p50_interval_ms"]
+        rows.append(
+            (
+                f"`{made['model']['name']}`",
+                "native engine" if "native" in made["description"] else "ONNX Runtime",
+                f"{derived['p50_ms']:.1f}",
+                f"{low:.1f} to {high:.1f}",
+                f"{derived['p99_ms']:.1f}",
+                f"{made['host_peak_mb']:.0f}",
+            )
+        )
+    head = ("model", "runs in", "p50, ms", "95 % interval", "p99, ms", "process, MB")
+    return (
+        "A frame of 640x360 with each model, by `restore-rt bench`; for the video models "
+        "[quality beside it](docs/ladder.svg):\n\n" + table(head, rows)
+    )
+
+
+def other_speed() -> str:
+    """Return memory, tiles and the import."""
+    frame, startup = results("frame"), results("startup")["milliseconds"]
+    times, ratios = frame["milliseconds"], frame["ratios"]
+    largest = {
+        case["backend"]: case
+        for case in results("scaling")["cases"]
+        if (case["width"], case["threads"]) == (3840, 2)
+    }
+    steps = ", ".join(
+        f"{step} {times[step]['median']:.2f} ms" for step in ("split", "network", "merge", "chroma")
+    )
+    return (
+        "- A frame of 3840x2160, made 7680x4320, takes "
+        f"{largest['native']['beside_them_mb']:.0f} MB beside the two in the native engine, and "
+        f"{largest['onnxruntime']['beside_them_mb']:.0f} MB in tiles with ONNX Runtime.\n"
+        f"- In tiles, for what the native engine cannot run: {steps}; the kernels take "
+        f"{ratios['split_and_merge_over_network']:.1%} of the network's time, and are "
+        f"{ratios['oracle_over_split_and_merge']:.0f} times as fast as their NumPy oracle.\n"
+        f"- `import restore_rt` takes {startup['restore_rt']['median']:.0f} ms, of which NumPy "
+        f"takes {startup['numpy']['median']:.0f} ms."
+    )
+
+
+def card_quality(name: str) -> str:
+    """Return the PSNR of a model, beside what it is compared with."""
+    cases = results(f"model_{name}")["cases"]
+    base = next(iter(cases.values()))["baseline"]
+    rows = [
+        (
+            f"{label} ({case['pictures']})",
+            *(f"{case['totals'][each]['psnr_y']:.2f}" for each in (base, name)),
+        )
+        for label, case in cases.items()
+    ]
+    return table(("pictures", base, name), rows)
+
+
+def card_lettering(name: str) -> str:
+    """Return the share of characters that are misread."""
+    rows = []
+    for label, case in results(f"model_{name}")["cases"].items():
+        base, ours = case["totals"][case["baseline"]], case["totals"][name]
+        figures = (base["cer_page"], ours["cer_page"], base["cer"], ours["cer"])
+        rows.append((f"{label} ({case['lettered']})", *(f"{figure:.3f}" for figure in figures)))
+    base = case["baseline"]
+    head = ("pictures", f"{base}, page", f"{name}, page", f"{base}, lines", f"{name}, lines")
+    return table(head, rows)
+
+
+def card_sharpness(name: str) -> str:
+    """Return NIQE of a model and of the one that it was made from."""
+    before = name.removesuffix("-gan")
+    pixels = results(f"model_{before}")["cases"]
+    rows = []
+    for label, case in results(f"model_{name}")["cases"].items():
+        figures = [
+            case["totals"][case["baseline"]]["niqe"],
+            pixels[label]["totals"][before]["niqe"],
+            case["totals"][name]["niqe"],
+        ]
+        rows.append((f"{label} ({case['pictures']})", *(f"{figure:.2f}" for figure in figures)))
+    return table(("pictures", case["baseline"], before, name), rows)
+
+
+def card_speed(name: str) -> str:
+    """Return what a frame takes."""
+    report = results("bench")
+    (made,) = (each for each in report["measurements"] if each["model"]["name"] == name)
+    where = "the native engine" if "native" in made["description"] else "ONNX Runtime"
+    machine = report["machine"]
+    return (
+        f"A frame of 640x360 takes {made['derived']['p50_ms']:.1f} ms on {machine['threads']} "
+        f"threads of {_processor(machine['processor'], machine['instructions'])}, in {where}\n"
+        "(`benchmarks/results/bench.json`)."
+    )
+
+
+def card_blocks(name: str) -> dict[str, Callable[[], str]]:
+    """Return what writes the blocks of a card."""
+    blocks = {
+        "quality": card_quality,
+        "lettering": card_lettering,
+        "sharpness": card_sharpness,
+        "speed": card_speed,
+    }
+    return {key: functools.partial(write, name) for key, write in blocks.items()}
+
+
+README_BLOCKS: dict[str, Callable[[], str]] = {
+    "models": model_table,
+    "quality": quality_table,
+    "sharpness": sharpness,
+    "video_speed": video_speed,
+    "engine_speed": engine_speed,
+    "frame_speed": frame_speed,
+    "other_speed": other_speed,
+}
+
+
+def _ran(description: str) -> str:
+    if "native engine" not in description:
+        return "ONNX Runtime"
+    return "bf16" if "native engine, bf16" in description else "fp32"
+
+
+def _machine(record: Figures) -> str:
+    machine = record["machine"]
+    extensions = machine.get("extensions", [])
+    without = "" if "amx" in extensions else ", without AMX"
+    return f"{machine['threads']} threads of {_processor(machine['cpu'], machine['isa'])}{without}"
+
+
+def _processor(name: str, instructions: str) -> str:
+    plain = re.sub(r"\((R|TM)\)| Processor| CPU.*| \d+-Core", "", name).strip()
+    article = "an" if plain[0] in "AEIO" else "a"
+    return f"{article} {plain} with {INSTRUCTIONS.get(instructions, instructions)}"
+
+
+def _span(name: str, pair: str) -> str:
+    record = results(name)
+    cases = record["masked"]["cases"] if name == "avx2" else record["cases"]
+    ratios = [case["times_as_fast"][pair] for case in cases]
+    return f"{min(ratios):.2f} to {max(ratios):.2f} times"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
