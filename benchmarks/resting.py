@@ -1,0 +1,37 @@
+"""Timing in turn where libraries leave their threads spinning for a while after each call."""
+
+from __future__ import annotations
+
+import time
+
+from native import Step, interleaved
+
+__all__ = ["interleaved_at_rest"]
+
+_TURN, _WORK, _MOST_TURNS = 0.01, 0.001, 100
+
+
+def interleaved_at_rest(
+    steps: dict[str, Step], runs: int, *, threads: int
+) -> dict[str, list[float]]:
+    """Return the seconds of all runs, taken in turn, each begun when the process does nothing.
+
+    One thread alone leaves none behind, and nothing is waited for.
+    """
+    if threads == 1:
+        return interleaved(steps, runs)
+    apart: dict[str, Step] = {}
+    for name, step in steps.items():
+        apart[name] = step
+        apart[f"rest after {name}"] = rest
+    timings = interleaved(apart, runs)
+    return {name: timings[name] for name in steps}
+
+
+def rest() -> None:
+    """Wait until no thread of this process works, a second at most."""
+    for _ in range(_MOST_TURNS):
+        worked = time.process_time()
+        time.sleep(_TURN)
+        if time.process_time() - worked < _WORK:
+            return
