@@ -35,13 +35,17 @@ lint: $(VENV)/.dev
 	cd examples && ../$(BIN)/mypy --config-file ../pyproject.toml *.py
 	$(BIN)/clang-format --dry-run --Werror $(NATIVE)
 
-# RESULTS=benchmarks/results records what the README claims; tests/test_readme.py compares the two.
+# RESULTS=benchmarks/results records what the README claims, which benchmarks/figures.py then writes.
 RESULTS ?= out/benchmarks
 bench: export RESTORE_RT_RESULTS = $(RESULTS)
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/frame.py
-	$(BIN)/python benchmarks/native.py
+	$(BIN)/python benchmarks/kernels.py
+	mkdir -p $(RESULTS)
+	$(BIN)/restore-rt bench --sweep benchmarks/models.toml --sustain 0 -o $(RESULTS)/bench.json --overwrite
+	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/avx2.py
 	$(BIN)/python benchmarks/clip.py
 	@if [ -n "$$RESTORE_RT_DATA" ]; then $(BIN)/python benchmarks/models.py; \

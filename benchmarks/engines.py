@@ -12,7 +12,6 @@ the process rests: some libraries leave their threads spinning for a while.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib.metadata
 import importlib.util
 import sys
@@ -27,14 +26,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from other_engines import ENGINES, Case, Running, Unavailable
-from resting import interleaved_at_rest
-from results_file import milliseconds, write
+from results_file import describe_model, milliseconds, write
 from rich.console import Console
 from rich.table import Table
+from turns import interleaved_at_rest
 from user_loops import Tiled, open_onnxruntime
 
 from restore_rt import _ext, zoo
-from restore_rt.manifest import read_manifest, weights_sha256, write_manifest
 
 PRECISIONS = ("fp32", "bf16", "int8")
 MOST_OFF = {"fp32": 1, "bf16": 20, "int8": 20}
@@ -74,6 +72,7 @@ def main() -> None:
     show_absent(listed)
     record = {
         "what": native.WHAT,
+        "model": describe_model(native.MODEL),
         "most_off_allowed": {
             **MOST_OFF,
             **{f"{engine} int8": 1 for engine in EXACT},
@@ -103,7 +102,7 @@ def make_case(height: int, width: int, threads: int) -> Case:
     int8 = None
     # Without VNNI the sums of ONNX Runtime saturate: there is nothing to verify against.
     if "direct_vnni" in _ext.algorithms("int8"):
-        int8 = described(native._to_int8(fp32, frame), fp32)
+        int8 = native.quantised(fp32, frame)
         expected["int8"] = run_onnxruntime(int8, frame)
     return Case(fp32=fp32, int8=int8, frame=frame, expected=expected, threads=threads)
 
@@ -116,15 +115,6 @@ def run_onnxruntime(model: onnx.ModelProto, frame: NDArray[np.uint8]) -> NDArray
         onnx.save(model, path)
         Tiled(open_onnxruntime(path, 1), 0, 0).run_into(out[None], frame[None])
     return out
-
-
-def described(model: onnx.ModelProto, source: onnx.ModelProto) -> onnx.ModelProto:
-    """Give a quantised model its source's manifest, with the halo that tiles need."""
-    manifest = read_manifest(source)
-    assert manifest is not None
-    sha256 = weights_sha256(model)
-    write_manifest(model, dataclasses.replace(manifest, precision="int8", sha256=sha256))
-    return model
 
 
 def open_all(case: Case, names: Sequence[str]) -> tuple[dict[Key, Running], dict[Key, str]]:

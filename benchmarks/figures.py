@@ -15,21 +15,31 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from restore_rt.wording import count_of
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 ZOO = ROOT / "restore_rt" / "zoo"
 README = ROOT / "README.md"
+EXPORT = ROOT / "docs" / "export.md"
 
 # The models in the README's order, and what they are for.
 MODELS = {
     "video-x2": "video, in real time on a CPU",
     "video-x2-fast": "the same, faster",
+    "video-x2-quality": "the same, better and slower",
     "photo-x2": "photographs",
     "photo-x4": "photographs, four times",
     "photo-x4-gan": "the same, sharper and less true",
     "comic-x2": "comics that were compressed again and again",
     "comic-x1": "the same at their own size",
     "repair-x1": "photographs with JPEG's artefacts",
+}
+ENGINES = {
+    "native": "native engine",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "torch": "PyTorch",
 }
 INSTRUCTIONS = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
 _BLOCK = re.compile(
@@ -53,13 +63,13 @@ def main() -> int:
 
 
 def documents() -> list[Path]:
-    """Return what holds figures: the README and the cards."""
-    return [README, *sorted(ZOO.glob("*.md"))]
+    """Return what holds figures: the README, a guide and the cards."""
+    return [README, EXPORT, *sorted(ZOO.glob("*.md"))]
 
 
 def written(path: Path) -> str:
     """Return a document with its figures as they were measured."""
-    blocks = README_BLOCKS if path == README else card_blocks(path.stem)
+    blocks = card_blocks(path.stem) if path.parent == ZOO else BLOCKS
 
     def block(found: re.Match[str]) -> str:
         return f"{found[1]}{found[2]}{blocks[found[1]]()}"
@@ -143,34 +153,37 @@ def video_speed() -> str:
 
 def engine_speed() -> str:
     """Return what engines take for the same network."""
-    found = results("native")
-    engines = [name for name in found["cases"][0]["milliseconds"] if not name.endswith("int8")]
+    found = results("engines")
+    cases = found["cases"]
+    times: dict[tuple[str, str], list[str]] = {}
+    for at, case in enumerate(cases):
+        for one in case["engines"]:
+            cells = times.setdefault((one["engine"], one["precision"]), [""] * len(cases))
+            cells[at] = f"{one['milliseconds']['median']:.2f}"
     rows = [
-        (
-            case["size"],
-            str(case["threads"]),
-            *(f"{case['milliseconds'][name]['median']:.2f}" for name in engines),
-        )
-        for case in found["cases"]
+        (_engine(engine), precision, *cells)
+        for (engine, precision), cells in sorted(times.items(), key=lambda item: item[0][1])
     ]
-    heads = [name.replace("onnx", "ONNX ").replace("runtime", "Runtime") for name in engines]
-    heads = [head.replace("openvino", "OpenVINO") for head in heads]
-    runs = found["cases"][0]["milliseconds"]["onnxruntime"]["runs"]
+    head = [f"{case['size']}, {count_of(case['threads'], 'thread')}" for case in cases]
+    runs = cases[0]["engines"][0]["milliseconds"]["runs"]
+    libraries = found["machine"]["libraries"] | found["versions"]
+    versions = ", ".join(
+        f"{ENGINES[name]} {libraries[name].partition('+')[0]}"
+        for name in ("onnxruntime", "openvino", "ncnn", "torch")
+        if name in libraries
+    )
     return (
-        f"`video-x2` alone on the same machine, 8-bit luma to 8-bit luma, all in one process in "
-        f"turn, medians of {runs} in ms (ONNX Runtime "
-        f"{found['machine']['libraries']['onnxruntime']}, OpenVINO "
-        f"{found['machine']['libraries']['openvino']}):\n\n"
-        + table(("size", "threads", *heads), rows)
-        + f"\n\n{_span('native', 'native fp32 to onnxruntime')} as fast as ONNX Runtime and "
-        f"{_span('native', 'native fp32 to openvino fp32')} as fast as OpenVINO in fp32; with "
-        "AVX-512 masked off, as on a CPU with AVX2 alone, "
-        f"{_span('avx2', 'native fp32 to onnxruntime')} as fast as ONNX Runtime. "
-        f"`video-x2` 1.1, of {results('native_epyc')['model']['parameters']:,} parameters, on CPUs "
-        "where bf16 is faster: on an AMD EPYC with AVX512_BF16 "
-        f"{_span('native_epyc', 'native fp32 to onnxruntime')} as fast as ONNX Runtime in fp32 and "
-        f"{_span('native_epyc', 'native bf16 to onnxruntime')} in bf16, on an Intel Xeon with AMX "
-        f"{_span('native_amx', 'native fp32 to onnxruntime')} and "
+        "`video-x2` alone on the same machine, 8-bit luma to 8-bit luma, all in one process in "
+        f"turn, medians of {runs} in ms ({versions}):\n\n"
+        + table(("engine", "precision", *head), rows)
+        + f"\n\nThe native engine is {_times('onnxruntime', 'fp32')} as fast as ONNX Runtime and "
+        f"{_times('openvino', 'fp32')} as fast as OpenVINO in fp32; with AVX-512 masked off, as on "
+        f"a CPU with AVX2 alone, {_span('avx2', 'native fp32 to onnxruntime')} as fast as ONNX "
+        "Runtime. On CPUs where bf16 is faster, `video-x2` 1.1 was measured, of "
+        f"{results('native_epyc')['model']['parameters']:,} parameters: on an AMD EPYC with "
+        f"AVX512_BF16 {_span('native_epyc', 'native fp32 to onnxruntime')} as fast as ONNX Runtime "
+        f"in fp32 and {_span('native_epyc', 'native bf16 to onnxruntime')} in bf16, on an Intel "
+        f"Xeon with AMX {_span('native_amx', 'native fp32 to onnxruntime')} and "
         f"{_span('native_amx', 'native bf16 to onnxruntime')}; in bf16 "
         f"{_span('native_epyc', 'native bf16 to openvino bf16')} and "
         f"{_span('native_amx', 'native bf16 to openvino bf16')} as fast as OpenVINO in bf16."
@@ -222,6 +235,38 @@ def other_speed() -> str:
         f"{ratios['oracle_over_split_and_merge']:.0f} times as fast as their NumPy oracle.\n"
         f"- `import restore_rt` takes {startup['restore_rt']['median']:.0f} ms, of which NumPy "
         f"takes {startup['numpy']['median']:.0f} ms."
+    )
+
+
+def precisions() -> str:
+    """Return what narrower precisions cost, and int8 gains."""
+    record = results("precisions")
+    fp16, bf16, int8 = (record[key] for key in ("fp16", "bf16", "int8"))
+    rows = []
+    for name in sorted(fp16):
+        cells = [f"{fp16[name]['simulated']:.1f}", "-", "-", "-"]
+        if name in bf16:
+            lost = [max(case.values()) - min(case.values()) for case in bf16[name].values()]
+            cells[1] = f"{max(lost):.3f}"
+        if name in int8:
+            found = int8[name]
+            ratios = (1 / found["time_ratio"][key] for key in ("median", "max", "min"))
+            median, slowest, fastest = ratios
+            cells[2] = f"{found['psnr_y_fp32'] - found['psnr_y']:.2f}"
+            cells[3] = f"{median:.1f} ({slowest:.1f} to {fastest:.1f})"
+        rows.append((f"`{name}`", *cells))
+    head = (
+        *("model", "fp16, dB against fp32", "bf16, dB of PSNR lost"),
+        *("int8, dB of PSNR lost", "int8, times as fast"),
+    )
+    libraries = record["machine"]["libraries"]
+    pictures = next(iter(fp16.values()))["pictures"]
+    return (
+        table(head, rows)
+        + f"\n\nfp16 is the worst of {pictures} pictures, as simulated. bf16 is what the native "
+        "engine loses on Set5 or Set14, whichever is more, with all layers in bf16 that can be. "
+        f"int8 was measured for {len(int8)} models, on {_machine(record)}, with ONNX Runtime "
+        f"{libraries['onnxruntime']}: medians of five rounds, and the slowest and the fastest."
     )
 
 
@@ -290,7 +335,7 @@ def card_blocks(name: str) -> dict[str, Callable[[], str]]:
     return {key: functools.partial(write, name) for key, write in blocks.items()}
 
 
-README_BLOCKS: dict[str, Callable[[], str]] = {
+BLOCKS: dict[str, Callable[[], str]] = {
     "models": model_table,
     "quality": quality_table,
     "sharpness": sharpness,
@@ -298,6 +343,7 @@ README_BLOCKS: dict[str, Callable[[], str]] = {
     "engine_speed": engine_speed,
     "frame_speed": frame_speed,
     "other_speed": other_speed,
+    "precisions": precisions,
 }
 
 
@@ -318,6 +364,22 @@ def _processor(name: str, instructions: str) -> str:
     plain = re.sub(r"\((R|TM)\)| Processor| CPU.*| \d+-Core", "", name).strip()
     article = "an" if plain[0] in "AEIO" else "a"
     return f"{article} {plain} with {INSTRUCTIONS.get(instructions, instructions)}"
+
+
+def _engine(name: str) -> str:
+    first, comma, rest = name.partition(",")
+    return f"{ENGINES.get(first, first)}{comma}{rest}"
+
+
+def _times(engine: str, precision: str) -> str:
+    """How many times as fast as another engine the native one is, over all cases."""
+    ratios = [
+        one["times_native"]
+        for case in results("engines")["cases"]
+        for one in case["engines"]
+        if (one["engine"], one["precision"]) == (engine, precision)
+    ]
+    return f"{min(ratios):.2f} to {max(ratios):.2f} times"
 
 
 def _span(name: str, pair: str) -> str:

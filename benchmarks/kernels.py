@@ -31,12 +31,12 @@ from typing import Any
 
 import numpy as np
 from kernel_rivals import RIVALS, Rival
-from native import Step, picture
+from native import picture
 from numpy.typing import NDArray
-from resting import interleaved_at_rest
 from results_file import milliseconds, write
 from rich.console import Console
 from rich.table import Table
+from turns import Step, interleaved_at_rest
 
 from restore_rt import _ext, reference
 from restore_rt.reference import AxisTiles

@@ -12,7 +12,7 @@ from typing import Any
 
 from figures import ROOT, results
 
-MODELS = ("video-x2-fast", "video-x2")
+MODELS = ("video-x2-fast", "video-x2", "video-x2-quality")
 QUALITY = ("Set14", "clips, H.264 CRF 28")
 BASELINE = "bicubic"
 

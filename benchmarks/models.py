@@ -52,6 +52,7 @@ VIDEO = {
 CASES: dict[str, dict[str, Case]] = {
     "video-x2-fast": VIDEO,
     "video-x2": VIDEO,
+    "video-x2-quality": VIDEO,
     "photo-x2": {**PHOTOS, "Set14, JPEG 80": Case("test/sr/Set14", "reduce,jpeg:80")},
     "photo-x4": PHOTOS,
     "photo-x4-gan": PHOTOS,

@@ -1,19 +1,19 @@
 """The native engine beside ONNX Runtime and OpenVINO: video-x2, 8-bit luma to 8-bit luma.
 
-Everything runs in one process, interleaved, after the outputs were verified. ONNX Runtime runs as
-the product has it, with split and merge; OpenVINO, where it is installed, takes and gives bytes in
-its own graph. In int8 all engines run one file, that the export stage's code quantises here by the
-picture itself: speed does not depend on what it learns the ranges from.
+Everything runs in one process, in turn and each from rest, after the outputs were verified. ONNX
+Runtime runs as the product has it, with split and merge; OpenVINO, where it is installed, takes and
+gives bytes in its own graph. In int8 all engines run one file, that the export stage's code
+quantises here by the picture itself: speed does not depend on what it learns the ranges from.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib.util
 import io
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,12 @@ from numpy.typing import NDArray
 from results_file import describe_model, milliseconds, write
 from rich.console import Console
 from rich.table import Table
+from turns import Step, interleaved_at_rest
 
 import restore_rt
 from restore_rt import _ext, zoo
 from restore_rt.backends.native import open_native
+from restore_rt.manifest import read_manifest, weights_sha256, write_manifest
 
 MODEL = "video-x2"
 SCALE = 2
@@ -34,8 +36,6 @@ WHAT = f"{MODEL}, 8-bit luma in and out, one frame at a time"
 SIZES = ((360, 640), (720, 1280))
 # Steps of 8 bits that a precision may be off by.
 MOST_OFF = {"fp32": 1, "bf16": 20, "int8": 1, "openvino int8": 20}
-
-Step = Callable[[], object]
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def measure(runs: int, threads: Sequence[int]) -> list[dict[str, Any]]:
     cases = []
     for height, width in SIZES:
         for count in threads:
-            timings = interleaved(_steps(height, width, count), runs)
+            timings = interleaved_at_rest(_steps(height, width, count), runs, threads=count)
             figures = {name: milliseconds(values) for name, values in timings.items()}
             cases.append(
                 {
@@ -66,19 +66,6 @@ def measure(runs: int, threads: Sequence[int]) -> list[dict[str, Any]]:
             )
             _print(cases[-1])
     return cases
-
-
-def interleaved(steps: dict[str, Step], runs: int) -> dict[str, list[float]]:
-    """Return the seconds of all runs, taken in turn after one that does not count."""
-    timings: dict[str, list[float]] = {name: [] for name in steps}
-    for step in steps.values():
-        step()
-    for _ in range(runs):
-        for name, step in steps.items():
-            begin = time.perf_counter()
-            step()
-            timings[name].append(time.perf_counter() - begin)
-    return timings
 
 
 def _steps(height: int, width: int, threads: int) -> dict[str, Step]:
@@ -95,20 +82,27 @@ def _steps(height: int, width: int, threads: int) -> dict[str, Step]:
             continue
         steps[f"native {precision}"] = _native(model, precision, frame, expected, threads)
         if importlib.util.find_spec("openvino") is not None:
-            steps[f"openvino {precision}"] = _openvino(model, precision, frame, expected, threads)
+            steps[f"openvino {precision}"] = openvino_step(
+                model, precision, frame, expected, threads
+            )
     # Without VNNI the sums of ONNX Runtime saturate: there is nothing to verify against.
     if "direct_vnni" in _ext.algorithms("int8"):
-        steps |= _int8_steps(_to_int8(model, frame), frame, expected.shape, threads)
+        steps |= _int8_steps(quantised(model, frame), frame, expected.shape, threads)
     return steps
 
 
-def _to_int8(model: onnx.ModelProto, frame: NDArray[np.uint8]) -> onnx.ModelProto:
+def quantised(model: onnx.ModelProto, frame: NDArray[np.uint8]) -> onnx.ModelProto:
+    """Return a model in int8, with the manifest that says how far its network looks."""
     # This imports ONNX Runtime, which avx2.py must see asking the CPU.
     from restore_rt.export.quantization import to_int8
 
     layers = [node.name for node in model.graph.node if node.op_type == "Conv"]
     part = frame[np.newaxis, np.newaxis, :256, :256].astype(np.float32) / np.float32(255)
-    return to_int8(model, layers, [part])
+    made, manifest = to_int8(model, layers, [part]), read_manifest(model)
+    assert manifest is not None
+    sha256 = weights_sha256(made)
+    write_manifest(made, dataclasses.replace(manifest, precision="int8", sha256=sha256))
+    return made
 
 
 def _int8_steps(
@@ -118,15 +112,13 @@ def _int8_steps(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
         onnx.save(model, path)
-        restorer = restore_rt.load(
-            path, backend="onnxruntime", threads=threads, scale=SCALE, colour="luma"
-        )
+        restorer = restore_rt.load(path, backend="onnxruntime", threads=threads)
     expected = np.empty(shape, np.uint8)
     steps: dict[str, Step] = {"onnxruntime int8": lambda: restorer(frame, out=expected)}
     steps["onnxruntime int8"]()
     steps["native int8"] = _native(model, "int8", frame, expected, threads)
     if importlib.util.find_spec("openvino") is not None:
-        steps["openvino int8"] = _openvino(model, "int8", frame, expected, threads)
+        steps["openvino int8"] = openvino_step(model, "int8", frame, expected, threads)
     return steps
 
 
@@ -158,13 +150,14 @@ def _native(
     return step
 
 
-def _openvino(
+def openvino_step(
     model: onnx.ModelProto,
     precision: str,
     frame: NDArray[np.uint8],
     expected: NDArray[np.uint8],
     threads: int,
 ) -> Step:
+    """Return what runs a model in OpenVINO; its result is the last of what a run returns."""
     import openvino
     from openvino import opset13
     from openvino.preprocess import PrePostProcessor

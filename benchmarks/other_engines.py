@@ -158,7 +158,7 @@ def open_openvino(case: Case, precision: str) -> Running:
         if "BF16" not in able:
             raise Unavailable(f"on this CPU it has {', '.join(able)}")
     expected = case.expected[precision]
-    step: Any = native._openvino(model, precision, case.frame, expected, case.threads)
+    step: Any = native.openvino_step(model, precision, case.frame, expected, case.threads)
     *_, made = step()
     return Running(step, made.data[0, 0])
 

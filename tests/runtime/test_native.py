@@ -19,7 +19,7 @@ from restore_rt.frames import Planes
 
 Array = NDArray[Any]
 
-RUNS = ("photo-x2", "photo-x4", "photo-x4-gan", "video-x2", "video-x2-fast")
+RUNS = ("photo-x2", "photo-x4", "photo-x4-gan", "video-x2", "video-x2-fast", "video-x2-quality")
 REFUSED = ("comic-x1", "comic-x2", "repair-x1")
 
 

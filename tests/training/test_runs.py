@@ -34,6 +34,7 @@ SMALL: dict[str, dict[str, int]] = {
     "repair-x1": {"width": 6},
     "video-x2-fast": {"width": 4, "depth": 3},
     "video-x2": {"width": 6, "depth": 3},
+    "video-x2-quality": {"width": 8, "depth": 3},
 }
 
 

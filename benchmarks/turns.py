@@ -1,14 +1,28 @@
-"""Timing in turn where libraries leave their threads spinning for a while after each call."""
+"""Timing in turn, also where libraries leave their threads spinning for a while after each call."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
-from native import Step, interleaved
+__all__ = ["Step", "interleaved", "interleaved_at_rest"]
 
-__all__ = ["interleaved_at_rest"]
+Step = Callable[[], object]
 
 _TURN, _WORK, _MOST_TURNS = 0.01, 0.001, 100
+
+
+def interleaved(steps: dict[str, Step], runs: int) -> dict[str, list[float]]:
+    """Return the seconds of all runs, taken in turn after one that does not count."""
+    timings: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        step()
+    for _ in range(runs):
+        for name, step in steps.items():
+            begin = time.perf_counter()
+            step()
+            timings[name].append(time.perf_counter() - begin)
+    return timings
 
 
 def interleaved_at_rest(
