@@ -23,11 +23,10 @@ from restore_rt.bench.report import (
     Report,
     Round,
     Sustained,
-    Verified,
 )
 from restore_rt.bench.sampling import Step, WarmUp, sample, sample_streams, warm_up
 from restore_rt.bench.statistics import Histogram
-from restore_rt.bench.subject import Check, Measurable, Subject
+from restore_rt.bench.subject import Check, Judged, Measurable, Subject
 from restore_rt.errors import InputError
 from restore_rt.manifest import parameter_count
 
@@ -228,7 +227,7 @@ def put_together(
     restorer: Measurable,
     case: Case,
     *,
-    judged: tuple[Verified | None, str],
+    judged: Judged,
     warm: WarmUp,
     parts: Sequence[Part],
     stages: dict[str, float],

@@ -17,11 +17,11 @@ from typing import IO, Any
 import numpy as np
 
 from restore_rt.bench.measuring import report
-from restore_rt.bench.report import Case, Measurement, Report, Verified, measurement_of
-from restore_rt.bench.subject import U8, test_frame
-from restore_rt.bench.verification import is_exact, verify
+from restore_rt.bench.report import Case, Measurement, Report, measurement_of
+from restore_rt.bench.subject import U8, Judged, judge, test_frame
+from restore_rt.bench.verification import is_exact
 from restore_rt.errors import BackendError, RestoreError
-from restore_rt.manifest import read_manifest
+from restore_rt.manifest import Manifest
 
 __all__ = ["Effort", "run"]
 
@@ -162,8 +162,9 @@ def _in_process(case: Case, seconds: float, *, sustain: float) -> Measurement:
     ):
         try:
             task = {"case": dataclasses.asdict(case), "seconds": seconds, "sustain": sustain}
-            verified = _check(case, _said(worker, task, complaints))
-            answer = _said(worker, dataclasses.asdict(verified), complaints)
+            verified, reason = _check(case, _said(worker, task, complaints))
+            told = None if verified is None else dataclasses.asdict(verified)
+            answer = _said(worker, {"verified": told, "reason": reason}, complaints)
         except BaseException:
             worker.kill()
             assert worker.stdin is not None
@@ -200,21 +201,15 @@ def _said(
     return answer
 
 
-def _check(case: Case, first: dict[str, Any]) -> Verified:
+def _check(case: Case, first: dict[str, Any]) -> Judged:
     """Compare the first result with the network's own, outside the process that is measured."""
-    import onnx
-
-    path = Path(first["path"])
-    model = onnx.load(path)
-    manifest = read_manifest(model)
-    if manifest is None:
-        raise BackendError(
-            f"{path} has no manifest, by which a result could be verified; export it with "
-            "`restore-rt export`"
-        )
+    given = first["manifest"]
+    pairs = {name: tuple(given[name]) for name in ("value_range", "tile")}
+    manifest = Manifest(**{**given, **pairs})
     frame = test_frame(manifest, case.height, case.width)
     parts: list[U8] = [
         np.frombuffer(base64.b64decode(part["bytes"]), np.uint8).reshape(part["shape"])
         for part in first["parts"]
     ]
-    return verify(model, manifest, frame, parts, exact=is_exact(first["description"], manifest))
+    exact = is_exact(first["description"], manifest)
+    return judge(Path(first["path"]), manifest, frame, parts, exact=exact)

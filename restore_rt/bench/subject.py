@@ -13,13 +13,15 @@ from restore_rt.bench.report import Case, Verified
 from restore_rt.bench.sampling import Step
 from restore_rt.bench.verification import is_exact, shown, verify
 from restore_rt.manifest import Manifest
+from restore_rt.modelfile import read_model
 from restore_rt.timing import StageTimes
 
-__all__ = ["U8", "Check", "Measurable", "Subject", "test_frame"]
+__all__ = ["U8", "Check", "Judged", "Measurable", "Subject", "judge", "test_frame"]
 
 U8 = NDArray[np.uint8]
+Judged = tuple[Verified | None, str]
 # Of a frame and the windows of its result.
-Check = Callable[[U8, list[U8]], Verified]
+Check = Callable[[U8, list[U8]], Judged]
 _STRIP = 32
 
 
@@ -92,7 +94,7 @@ class Subject:
         self.steps: list[Step] = [make(frame, out) for frame, out in pairs]
         self._restorer = restorer
 
-    def verified(self, check: Check | None = None) -> tuple[Verified | None, str]:
+    def verified(self, check: Check | None = None) -> Judged:
         """Judge the first step's result; without it, say why it cannot be judged.
 
         Parameters
@@ -109,12 +111,26 @@ class Subject:
         restorer = self._restorer
         parts = shown(self.out, self.frame, restorer.manifest)
         if check is not None:
-            return check(self.frame, parts), ""
-        path = restorer.path
-        if path is None or path.suffix != ".onnx":
-            return None, "there is no .onnx file to compare with"
-        import onnx
-
-        model = onnx.load(path)
+            return check(self.frame, parts)
         exact = is_exact(restorer.description, restorer.manifest)
-        return verify(model, restorer.manifest, self.frame, parts, exact=exact), ""
+        return judge(restorer.path, restorer.manifest, self.frame, parts, exact=exact)
+
+
+def judge(
+    path: Path | None, manifest: Manifest, frame: U8, parts: list[U8], *, exact: bool
+) -> Judged:
+    """Compare windows of a result with what the file of a model makes of the frame.
+
+    Returns
+    -------
+    tuple
+        The verdict; without one, the reason why there is none.
+
+    Raises
+    ------
+    VerificationError
+        The result is not what the network makes of the frame.
+    """
+    if path is None or path.suffix != ".onnx":
+        return None, "there is no .onnx file to compare with"
+    return verify(read_model(path), manifest, frame, parts, exact=exact), ""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VerificationError", "is_exact", "shown", "verify", "windows"]
 
-# A window's side in input pixels.
-_SIDE = 64
+# A window's side, and what is beside it at least, in input pixels.
+_SIDE, _MARGIN = 64, 32
 _WHITE = 255
 # In steps of 255 where all is fp32, in dB of PSNR elsewhere.
 _WORST_FP32 = 1
@@ -151,7 +151,8 @@ def _expected(run: Callable[[F32], F32], manifest: Manifest, frame: U8, window: 
 
 
 def _reach(manifest: Manifest) -> int:
-    return math.ceil(manifest.halo / manifest.multiple) * manifest.multiple
+    """Return more than a network looks, should its file not tell how far that is."""
+    return math.ceil((2 * manifest.halo + _MARGIN) / manifest.multiple) * manifest.multiple
 
 
 def _cut(picture: U8, window: Window, scale: int) -> U8:

@@ -8,6 +8,7 @@ each round meets a process, a heap and a place in memory of its own.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 from restore_rt.bench.clip import measure_clip
 from restore_rt.bench.measuring import measure_case
 from restore_rt.bench.report import Verified, case_of
-from restore_rt.bench.subject import U8
+from restore_rt.bench.subject import U8, Judged
 from restore_rt.errors import RestoreError
 
 
@@ -59,13 +60,20 @@ def _measure(task: dict[str, Any], say: Any) -> None:
     )
     load_seconds = time.perf_counter() - begin
 
-    def check(frame: U8, parts: list[U8]) -> Verified:
+    def check(frame: U8, parts: list[U8]) -> Judged:
         packed = [
             {"shape": part.shape, "bytes": base64.b64encode(part.tobytes()).decode()}
             for part in parts
         ]
-        say(parts=packed, path=str(restorer.path), description=restorer.description)
-        return Verified(**json.loads(sys.stdin.readline()))
+        say(
+            parts=packed,
+            path=str(restorer.path),
+            manifest=dataclasses.asdict(restorer.manifest),
+            description=restorer.description,
+        )
+        answer = json.loads(sys.stdin.readline())
+        verified = answer["verified"]
+        return None if verified is None else Verified(**verified), answer["reason"]
 
     with restorer:
         made = (measure_case if case.clip is None else measure_clip)(

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from restore_rt.bench import Case, Effort, read_report, run, running
-from restore_rt.bench.report import Verified
 from restore_rt.bench.verification import verify
 from tests.networks import nearest, save_model
 from tests.video.clips import make_clip
@@ -58,6 +57,13 @@ def test_each_round_is_a_process_and_cases_take_turns(
     assert report.measurements[1].stages.keys() == {"split", "network", "merge"}
 
 
+def test_a_file_without_a_manifest_is_verified_by_what_was_found_out(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "plain.onnx", nearest(3, 2), scale=2, manifest=False)
+    (made,) = run([case_of(str(path))], QUICK).measurements
+    assert made.verified is not None
+    assert made.verified.worst == 0
+
+
 def test_rounds_go_on_until_enough_is_known(model: str) -> None:
     # Nothing is known as well as that.
     effort = Effort(rounds=2, most_rounds=4, seconds=0.02, within=1e-9, sustain=0)
@@ -87,11 +93,11 @@ def test_a_wrong_result_is_not_timed(model: str, monkeypatch: pytest.MonkeyPatch
     # The network that judges is not the one that ran.
     cases = [case_of(model)]
 
-    def altered(network: Any, *arguments: Any, **options: Any) -> Verified:
+    def altered(network: Any, *arguments: Any, **options: Any) -> Any:
         network.graph.initializer[0].raw_data = bytes(len(network.graph.initializer[0].raw_data))
         return verify(network, *arguments, **options)
 
-    monkeypatch.setattr("restore_rt.bench.running.verify", altered)
+    monkeypatch.setattr("restore_rt.bench.subject.verify", altered)
     report = run(cases, QUICK)
     assert report.measurements == ()
     assert "of 255 off what ONNX Runtime" in report.failures[0][1]
@@ -104,7 +110,7 @@ def test_a_process_that_dies_is_told(model: str, monkeypatch: pytest.MonkeyPatch
             for line in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
         )
         os.kill(child, signal.SIGKILL)
-        return Verified("nothing", 0, None, 0)
+        return None, ""
 
     monkeypatch.setattr(running, "_check", die)
     report = run([case_of(model)], QUICK)
