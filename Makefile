@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PROJECT := pyproject.toml setup.py $(shell find csrc -type f)
 NATIVE := $(shell find benchmarks csrc tests/native -name '*.c' -o -name '*.h' -o -name '*.inl' -o -name '*.cpp' -o -name '*.cu')
 
-.PHONY: demo test test-native lint bench clean
+.PHONY: demo test test-native lint bench bench-quality clean
 
 demo: $(VENV)/.run
 	mkdir -p out
@@ -44,12 +44,18 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/kernels.py
 	mkdir -p $(RESULTS)
 	$(BIN)/restore-rt bench --sweep benchmarks/models.toml --sustain 0 -o $(RESULTS)/bench.json --overwrite
-	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/restore-rt bench --sweep benchmarks/sizes.toml --rounds 2 --most-rounds 2 --sustain 0 \
+		-o $(RESULTS)/sizes.json --overwrite
 	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/avx2.py
-	$(BIN)/python benchmarks/clip.py
-	@if [ -n "$$RESTORE_RT_DATA" ]; then $(BIN)/python benchmarks/models.py; \
-	else echo "models: skipped, RESTORE_RT_DATA names no folder of test images"; fi
+	$(BIN)/python benchmarks/clip.py --runs 1
+	$(BIN)/python benchmarks/systems.py --runs 1
+
+# Takes an hour; needs the folder of images that RESTORE_RT_DATA names.
+bench-quality: export RESTORE_RT_RESULTS = $(RESULTS)
+bench-quality: $(VENV)/.dev
+	$(BIN)/python benchmarks/models.py
+	$(BIN)/python benchmarks/precisions.py
 
 # On a machine with an NVIDIA GPU and the CUDA toolkit. PYTHON may be any Python that has the
 # libraries: nothing is installed, and no network is needed. SANITIZE=0 leaves the sanitizers out.

@@ -39,8 +39,12 @@ ENGINES = {
     "native": "native engine",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
+    "ncnn": "ncnn",
     "torch": "PyTorch",
+    "torch.compile": "PyTorch, compiled",
+    "opencv dnn": "OpenCV dnn",
 }
+_LARGEST = 3840
 INSTRUCTIONS = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
 _BLOCK = re.compile(
     r"(?<=<!-- figures: )(\w+)( -->\n\n).*?(?=\n\n<!-- end of figures -->)", re.DOTALL
@@ -216,25 +220,26 @@ def frame_speed() -> str:
 
 def other_speed() -> str:
     """Return memory, tiles and the import."""
-    frame, startup = results("frame"), results("startup")["milliseconds"]
+    frame, startup, sizes = results("frame"), results("startup"), results("sizes")
+    imported = startup["milliseconds"]
     times, ratios = frame["milliseconds"], frame["ratios"]
     largest = {
-        case["backend"]: case
-        for case in results("scaling")["cases"]
-        if (case["width"], case["threads"]) == (3840, 2)
+        made["case"]["backend"]: made["host_frames_mb"]
+        for made in sizes["measurements"]
+        if made["case"]["width"] == _LARGEST
     }
     steps = ", ".join(
         f"{step} {times[step]['median']:.2f} ms" for step in ("split", "network", "merge", "chroma")
     )
     return (
         "- A frame of 3840x2160, made 7680x4320, takes "
-        f"{largest['native']['beside_them_mb']:.0f} MB beside the two in the native engine, and "
-        f"{largest['onnxruntime']['beside_them_mb']:.0f} MB in tiles with ONNX Runtime.\n"
+        f"{largest['native']:.0f} MB beside the two in the native engine, and "
+        f"{largest['onnxruntime']:.0f} MB in tiles with ONNX Runtime.\n"
         f"- In tiles, for what the native engine cannot run: {steps}; the kernels take "
         f"{ratios['split_and_merge_over_network']:.1%} of the network's time, and are "
         f"{ratios['oracle_over_split_and_merge']:.0f} times as fast as their NumPy oracle.\n"
-        f"- `import restore_rt` takes {startup['restore_rt']['median']:.0f} ms, of which NumPy "
-        f"takes {startup['numpy']['median']:.0f} ms."
+        f"- `import restore_rt` takes {imported['restore_rt']['median']:.0f} ms, of which NumPy "
+        f"takes {imported['numpy']['median']:.0f} ms."
     )
 
 

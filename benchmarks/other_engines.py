@@ -103,6 +103,8 @@ def open_ours(case: Case, precision: str) -> Running:
         raise Unavailable("this CPU has no AVX512_BF16")
     kept: Any = "bf16" if precision == "bf16" else "fp32"
     network, out = open_native(case.model(precision), precision=kept), case.new_out()
+    if network.precision != precision:
+        raise Unavailable(f"it picks {network.precision} here, where {precision} is no faster")
     return Running(lambda: network.run_into(out, case.frame, threads=case.threads), out)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 
@@ -13,16 +14,11 @@ _TURN, _WORK, _MOST_TURNS = 0.01, 0.001, 100
 
 
 def interleaved(steps: dict[str, Step], runs: int) -> dict[str, list[float]]:
-    """Return the seconds of all runs, taken in turn after one that does not count."""
-    timings: dict[str, list[float]] = {name: [] for name in steps}
-    for step in steps.values():
-        step()
-    for _ in range(runs):
-        for name, step in steps.items():
-            begin = time.perf_counter()
-            step()
-            timings[name].append(time.perf_counter() - begin)
-    return timings
+    """Return the seconds of all runs, taken in turn after one that does not count.
+
+    The order differs from run to run, so that none always meets the caches of the same other.
+    """
+    return _interleaved(steps, runs, lambda: None)
 
 
 def interleaved_at_rest(
@@ -34,12 +30,22 @@ def interleaved_at_rest(
     """
     if threads == 1:
         return interleaved(steps, runs)
-    apart: dict[str, Step] = {}
-    for name, step in steps.items():
-        apart[name] = step
-        apart[f"rest after {name}"] = rest
-    timings = interleaved(apart, runs)
-    return {name: timings[name] for name in steps}
+    return _interleaved(steps, runs, rest)
+
+
+def _interleaved(steps: dict[str, Step], runs: int, between: Step) -> dict[str, list[float]]:
+    timings: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        step()
+    shuffled, order = random.Random(0), list(steps)
+    for _ in range(runs):
+        shuffled.shuffle(order)
+        for name in order:
+            between()
+            begin = time.perf_counter()
+            steps[name]()
+            timings[name].append(time.perf_counter() - begin)
+    return timings
 
 
 def rest() -> None:

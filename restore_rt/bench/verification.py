@@ -90,13 +90,14 @@ def verify(
         It is too far off.
     """
     run, name = _reference(model)
-    steps, squares, pixels = 0, 0.0, 0
+    steps, squares, samples, pixels = 0, 0.0, 0, 0
     for window, part in zip(windows(frame.shape[0], frame.shape[1], manifest), made, strict=True):
         difference = np.abs(_expected(run, manifest, frame, window).astype(int) - part)
         steps = max(steps, int(difference.max()))
         squares += float((difference.astype(float) ** 2).sum())
-        pixels += difference.size
-    psnr = None if squares == 0 else 10 * math.log10(_WHITE**2 * pixels / squares)
+        samples += difference.size
+        pixels += difference.shape[0] * difference.shape[1]
+    psnr = None if squares == 0 else 10 * math.log10(_WHITE**2 * samples / squares)
     verified = Verified(name, steps, psnr, pixels)
     if exact and steps > _WORST_FP32:
         raise VerificationError(
