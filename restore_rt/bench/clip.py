@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from restore_rt.bench.energy import Energy
+from restore_rt.bench.loading import Loading
 from restore_rt.bench.machine import Control
 from restore_rt.bench.measuring import Part, put_together
 from restore_rt.bench.memory import Memory
@@ -47,7 +48,7 @@ def measure_clip(
     *,
     seconds: float,
     sustain: float = 0.0,
-    load_seconds: float = 0.0,
+    loading: Loading | None = None,
     check: Check | None = None,
 ) -> Measurement:
     """Restore a video, again and again until the time is over, and time its frames.
@@ -60,9 +61,10 @@ def measure_clip(
     from restore_rt.video import restore_video
 
     assert case.clip is not None
-    subject = Subject(restorer, case)
+    loading = loading or Loading()
+    subject = Subject(restorer, case, gpu_memory_before=loading.gpu_memory_before)
     memory = Memory()
-    subject.steps[0]()
+    subject.first()
     judged = subject.verified(check)
     parts: list[Part] = []
     stages: dict[str, float] = {}
@@ -82,6 +84,7 @@ def measure_clip(
                 on_frame=lambda done=done: done.append(time.perf_counter()),  # type: ignore[misc]
             )
             control()
+            subject.look()
             if report.frames < 2:
                 raise InputError(f"{case.clip} has {report.frames} frames; at least 2 are needed")
             wall += report.seconds
@@ -97,8 +100,7 @@ def measure_clip(
             )
     timed = sum(len(part.seconds) for part in parts)
     return put_together(
-        restorer,
-        case,
+        subject,
         judged=judged,
         warm=WarmUp(1, 0.0, True),
         parts=parts,
@@ -106,5 +108,5 @@ def measure_clip(
         joules={name: spent / timed for name, spent in energy.joules().items()},
         memory=memory,
         added=memory.added(),
-        load_seconds=load_seconds,
+        loading=loading,
     )

@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from restore_rt.bench.device import RUNS_ALONE
 from restore_rt.bench.energy import Energy
+from restore_rt.bench.loading import Loading, is_for_cpus
 from restore_rt.bench.machine import Control, describe_machine, describe_software
 from restore_rt.bench.memory import Memory
 from restore_rt.bench.report import (
     JUDGED_SECONDS,
     RATES,
+    SCOPES,
     Case,
     Measurement,
     Report,
@@ -69,6 +72,7 @@ def measure(
     rounds: int = 5,
     sustain: float = 0.0,
     load_seconds: float = 0.0,
+    gpu_memory_before: int | None = None,
 ) -> Report:
     """Measure how long a frame takes.
 
@@ -82,8 +86,9 @@ def measure(
     size
         Height and width of the frames, in pixels.
     scope
-        ``"end_to_end"``, from a frame in the host's memory to its result there, or ``"network"``,
-        the share of it in which the network was at work.
+        ``"end_to_end"``, from a frame in the host's memory to its result there; ``"device"``, from
+        one in a GPU's memory to its result there; or ``"network"``, the share of it in which the
+        network was at work.
     streams
         Callers at once.
     seconds, rounds
@@ -92,6 +97,10 @@ def measure(
         Seconds for which frames are then restored without a break; a verdict on real time needs 60.
     load_seconds
         What loading took, for the report.
+    gpu_memory_before
+        Bytes of the GPU's memory that were in use before loading, as
+        ``restore_rt.bench.device.memory_in_use`` tells; without it, what the report says of that
+        memory is what was added since loading.
 
     Returns
     -------
@@ -126,7 +135,7 @@ def measure(
         seconds=seconds / rounds,
         rounds=rounds,
         sustain=sustain,
-        load_seconds=load_seconds,
+        loading=Loading(load_seconds, gpu_memory_before=gpu_memory_before),
     )
     return report([made])
 
@@ -157,8 +166,16 @@ def check_case(case: Case) -> None:
     InputError
         It says what is allowed.
     """
-    if case.scope not in ("end_to_end", "network"):
-        raise InputError(f"scope is {case.scope!r}; allowed on CPUs are 'end_to_end' and 'network'")
+    if case.scope not in SCOPES:
+        raise InputError(f"scope is {case.scope!r}; allowed are {', '.join(SCOPES)}")
+    for name, asked in (("scope", case.scope == "device"), ("graphs", case.graphs is not None)):
+        if asked and is_for_cpus(case):
+            raise InputError(
+                f"{name} is {getattr(case, name)!r}, which is for GPUs, and provider, backend or "
+                "precision are for CPUs: leave one of them out"
+            )
+    if case.clip is not None and case.scope != "end_to_end":
+        raise InputError(f"scope is {case.scope!r}, and a clip goes end to end: leave scope out")
     for name in ("height", "width", "streams", "batch"):
         value = getattr(case, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -174,7 +191,7 @@ def measure_case(
     seconds: float,
     rounds: int = 1,
     sustain: float = 0.0,
-    load_seconds: float = 0.0,
+    loading: Loading | None = None,
     check: Check | None = None,
 ) -> Measurement:
     """Verify a result, warm up, and take samples.
@@ -189,15 +206,17 @@ def measure_case(
         Of a round, and how many follow each other in this process.
     sustain
         Seconds of frames without a break.
-    load_seconds
-        For the report.
+    loading
+        What that took, for the report.
     check
         Judges a frame's result; by default it is compared with what the model's file makes of the
         frame, in this process.
     """
-    subject = Subject(restorer, case)
+    loading = loading or Loading()
+    subject = Subject(restorer, case, gpu_memory_before=loading.gpu_memory_before)
     memory = Memory()
-    subject.steps[0]()
+    subject.first()
+    subject.look()
     added = memory.added()
     judged = subject.verified(check)
     warm = warm_up(subject.steps[0], most=_MOST_WARM_SECONDS)
@@ -205,28 +224,35 @@ def measure_case(
     parts = [_sampled(subject, seconds) for _ in range(rounds)]
     spent = energy.joules()
     timed = sum(len(part.seconds) for part in parts)
+    runs = timed * RUNS_ALONE if subject.alone else timed
+    spent_in = restorer.stages.seconds
+    gpu, ratio = subject.gpu, None
+    if gpu is not None and not subject.alone:
+        ratio = gpu.events_over_wall(subject.steps[0])
     return put_together(
-        restorer,
-        case,
+        subject,
         judged=judged,
         warm=warm,
         parts=parts,
         stages={
             stage: (total - before.get(stage, 0.0)) / timed * 1e3
-            for stage, total in restorer.stages.seconds.items()
+            for stage, total in spent_in.items()
             if total > before.get(stage, 0.0)
         },
-        joules={name: value / timed for name, value in spent.items()},
+        joules={name: value / runs for name, value in spent.items()},
         memory=memory,
         added=added,
-        load_seconds=load_seconds,
-        sustained=_sustained(subject.steps[0], sustain) if sustain > 0 else None,
+        loading=loading,
+        ratio=ratio,
+        # Tiles alone are no frames, of which real time would say something.
+        sustained=(
+            _sustained(subject.steps[0], sustain) if sustain > 0 and not subject.alone else None
+        ),
     )
 
 
 def put_together(
-    restorer: Measurable,
-    case: Case,
+    subject: Subject,
     *,
     judged: tuple[Verified | None, str],
     warm: WarmUp,
@@ -235,16 +261,17 @@ def put_together(
     joules: dict[str, float],
     memory: Memory,
     added: int | None,
-    load_seconds: float,
+    loading: Loading,
+    ratio: float | None = None,
     sustained: Sustained | None = None,
 ) -> Measurement:
     """Return what was found, with what follows from it."""
-    verified, why = judged
+    (verified, why), restorer = judged, subject.restorer
     times = np.concatenate([part.seconds for part in parts]) * 1e3
     steps = np.concatenate([np.abs(np.diff(part.seconds)) for part in parts]) * 1e3
-    peak = memory.peak()
+    peak, gpu = memory.peak(), subject.gpu
     return Measurement(
-        case=case,
+        case=subject.case,
         description=restorer.description,
         model=_model(restorer),
         verified=verified,
@@ -258,7 +285,7 @@ def put_together(
                 control_ms=part.control_ms,
                 frames=len(part.seconds),
                 frames_per_second=part.frames_per_second,
-                load_seconds=load_seconds,
+                load_seconds=loading.seconds,
             )
             for part in parts
         ),
@@ -268,26 +295,35 @@ def put_together(
         jitter_ms=float(steps.mean()) if len(steps) else 0.0,
         samples=Histogram.of(times),
         stages=stages,
-        load_seconds=load_seconds,
+        load_seconds=loading.seconds,
+        build_seconds=loading.builds.seconds,
         host_peak_mb=None if peak is None else peak / _MEGABYTE,
         host_frames_mb=None if added is None else added / _MEGABYTE,
+        device_peak_mb=None if gpu is None else gpu.added() / _MEGABYTE,
         joules=joules,
+        events_over_wall=ratio,
         sustained=sustained,
     )
 
 
 def _sampled(subject: Subject, seconds: float) -> Part:
     control = Control()
+
+    def between() -> None:
+        control()
+        subject.look()
+
     if len(subject.steps) == 1:
-        samples = sample(subject.steps[0], seconds=seconds, between=control)
+        samples = sample(subject.steps[0], seconds=seconds, between=between)
     else:
-        control()
+        between()
         samples = sample_streams(subject.steps, seconds=seconds)
-        control()
+        between()
     return Part(
         seconds=samples.seconds.tolist(),
         median_ms=float(np.median(samples.seconds)) * 1e3,
-        frames_per_second=samples.rate,
+        # What runs before those that are timed is no part of them.
+        frames_per_second=1 / float(samples.seconds.mean()) if subject.alone else samples.rate,
         control_ms=control.median,
     )
 

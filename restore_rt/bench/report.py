@@ -191,16 +191,18 @@ class Measurement:
     stages
         Mean ms of a frame that each stage was busy.
     load_seconds, build_seconds
-        Median time to get the model ready; of it, to build an engine, None where none was built.
+        Median time to get the model ready; and what a process took beside that to build engines,
+        at most, None where none was built.
     host_peak_mb, host_frames_mb
         The most memory that a process held, and what it held more with the model loaded and while
         it restored, both in MB of 10^6 bytes; None on systems that do not tell.
     device_peak_mb
-        The GPU's memory in use at most, less what was in use before; None without one.
+        The GPU's memory in use at most between frames, less what was in use before, of which CUDA's
+        context is a part; None without one.
     joules
         Energy of a frame by what measured it; empty where nothing does.
     events_over_wall
-        On a GPU, the time between CUDA's events over that on the host's clock.
+        On a GPU, the time between CUDA's events over that on the host's clock, around some frames.
     sustained
         None if it was not asked for.
     """
@@ -395,6 +397,7 @@ def _check_numbers(made: Measurement) -> None:
     always = [made.mean_ms, made.min_ms, made.max_ms, made.jitter_ms, made.load_seconds]
     always += [value for each in made.rounds for value in dataclasses.astuple(each)]
     sometimes = [made.host_peak_mb, made.host_frames_mb, made.device_peak_mb, made.build_seconds]
+    sometimes.append(made.events_over_wall)
     always += [value for value in sometimes if value is not None]
     always += [*made.stages.values(), *made.joules.values()]
     if made.sustained is not None:

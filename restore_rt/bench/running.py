@@ -119,10 +119,12 @@ def _merged(made: list[Measurement]) -> Measurement:
         keys = dict.fromkeys(key for table in tables for key in table)
         return {key: mean([table.get(key, 0.0) for table in tables]) for key in keys}
 
-    def most(name: str) -> float | None:
+    def known(name: str) -> list[float]:
         values = [getattr(one, name) for one in made]
-        known = [value for value in values if value is not None]
-        return max(known) if known else None
+        return [value for value in values if value is not None]
+
+    def most(name: str) -> float | None:
+        return max(known(name), default=None)
 
     return dataclasses.replace(
         made[0],
@@ -142,6 +144,10 @@ def _merged(made: list[Measurement]) -> Measurement:
         host_frames_mb=most("host_frames_mb"),
         device_peak_mb=most("device_peak_mb"),
         joules=means("joules"),
+        # The least plausible one.
+        events_over_wall=max(
+            known("events_over_wall"), key=lambda ratio: abs(ratio - 1), default=None
+        ),
     )
 
 

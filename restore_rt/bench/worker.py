@@ -11,10 +11,10 @@ import base64
 import json
 import os
 import sys
-import time
 from typing import Any
 
 from restore_rt.bench.clip import measure_clip
+from restore_rt.bench.loading import graph_variables, load_case
 from restore_rt.bench.measuring import measure_case
 from restore_rt.bench.report import Verified, case_of
 from restore_rt.bench.subject import U8
@@ -42,22 +42,9 @@ def main() -> None:
 
 
 def _measure(task: dict[str, Any], say: Any) -> None:
-    import restore_rt
-
     case = case_of(task["case"])
-    if case.graphs is not None:
-        os.environ["RESTORE_RT_ORT_GRAPHS"] = str(int(case.graphs))
-    begin = time.perf_counter()
-    restorer = restore_rt.load(
-        case.model,
-        provider=case.provider,  # type: ignore[arg-type]
-        backend=case.backend,  # type: ignore[arg-type]
-        precision=case.precision,  # type: ignore[arg-type]
-        batch=case.batch,
-        threads=case.threads,
-        tile=case.tile,
-    )
-    load_seconds = time.perf_counter() - begin
+    os.environ.update(graph_variables(case.graphs))
+    restorer, loading = load_case(case)
 
     def check(frame: U8, parts: list[U8]) -> Verified:
         packed = [
@@ -73,7 +60,7 @@ def _measure(task: dict[str, Any], say: Any) -> None:
             case,
             seconds=task["seconds"],
             sustain=task["sustain"],
-            load_seconds=load_seconds,
+            loading=loading,
             check=check,
         )
     say(measurement=made.as_dict())

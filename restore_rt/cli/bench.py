@@ -70,7 +70,10 @@ def measure(
     tile: Annotated[list[str] | None, _many("--tile", "Largest tile.", "N|HxW")] = None,
     scope: Annotated[
         list[str] | None,
-        _many("--scope", "What of a frame's way is timed.", "end_to_end|network"),
+        _many("--scope", "What of a frame's way is timed.", "end_to_end|device|network"),
+    ] = None,
+    graphs: Annotated[
+        list[str] | None, _many("--graphs", "Use CUDA graphs on a GPU, or not.", "on|off")
     ] = None,
     sweep: Annotated[
         Path | None,
@@ -152,6 +155,7 @@ def measure(
         "batch": _numbers("--batch", batch),
         "tile": _texts(tile),
         "scope": _texts(scope),
+        "graphs": _switches("--graphs", graphs),
     }
     named = {key: value for key, value in named.items() if value is not None}
     if sweep is not None and named:
@@ -224,6 +228,16 @@ def _numbers(option: str, given: list[str] | None) -> list[int] | None:
         if not text.isdecimal():
             raise InputError(f"{option} is {text!r}; give a whole number, or several with commas")
     return [int(text) for text in texts]
+
+
+def _switches(option: str, given: list[str] | None) -> list[bool] | None:
+    texts = _texts(given)
+    if texts is None:
+        return None
+    for text in texts:
+        if text not in ("on", "off"):
+            raise InputError(f"{option} is {text!r}; allowed are on and off")
+    return [text == "on" for text in texts]
 
 
 def _write_page(report: Report, path: Path, *, overwrite: bool) -> None:
