@@ -58,6 +58,38 @@ def test_frame(manifest: Manifest, height: int, width: int) -> U8:
     return made if channels == 3 else made[..., 0]
 
 
+def _whole(restorer: Measurable, frame: U8, out: U8) -> Step:
+    def step() -> None:
+        restorer(frame, out=out)
+
+    return step
+
+
+def _resident(restorer: Measurable, frame: DeviceFrame, out: DeviceFrame) -> Step:
+    def step() -> None:
+        made = restorer(frame, out=out)
+        # A result that is there when the call returns is made by no stream any more.
+        if made.stream is not None:
+            made.stream.synchronize()
+
+    return step
+
+
+def _network(restorer: Measurable, frame: U8, out: U8) -> Step:
+    stages = restorer.stages
+
+    def step() -> float:
+        before = stages.seconds.get("network", 0.0)
+        restorer(frame, out=out)
+        return stages.seconds["network"] - before
+
+    return step
+
+
+def _network_on(gpu: Gpu, case: Case) -> Step:
+    return lambda: gpu.network_seconds((case.height, case.width))
+
+
 class Subject:
     """Frames, memory for their results, and a step for each stream.
 
@@ -141,35 +173,3 @@ class Subject:
         model = onnx.load(path)
         exact = is_exact(restorer.description, restorer.manifest)
         return verify(model, restorer.manifest, self.frame, parts, exact=exact), ""
-
-
-def _whole(restorer: Measurable, frame: U8, out: U8) -> Step:
-    def step() -> None:
-        restorer(frame, out=out)
-
-    return step
-
-
-def _resident(restorer: Measurable, frame: DeviceFrame, out: DeviceFrame) -> Step:
-    def step() -> None:
-        made = restorer(frame, out=out)
-        # A result that is there when the call returns is made by no stream any more.
-        if made.stream is not None:
-            made.stream.synchronize()
-
-    return step
-
-
-def _network(restorer: Measurable, frame: U8, out: U8) -> Step:
-    stages = restorer.stages
-
-    def step() -> float:
-        before = stages.seconds.get("network", 0.0)
-        restorer(frame, out=out)
-        return stages.seconds["network"] - before
-
-    return step
-
-
-def _network_on(gpu: Gpu, case: Case) -> Step:
-    return lambda: gpu.network_seconds((case.height, case.width))
