@@ -134,6 +134,11 @@ class Restorer:
         return 0 if self._lane is None else self._lane.reruns
 
     @property
+    def lane(self) -> Lane | None:
+        """What frames go through on a GPU, for those who measure it; None on a CPU."""
+        return self._lane
+
+    @property
     def description(self) -> str:
         """Model, backend and tile, for people."""
         text = f"{self.manifest.name} on {self._network.description}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from restore_rt.bench.energy import Energy
+from restore_rt.bench.loading import Loading
 from restore_rt.bench.machine import Control
 from restore_rt.bench.measuring import Part, put_together
 from restore_rt.bench.memory import Memory
@@ -20,6 +22,7 @@ from restore_rt.errors import InputError, MediaError
 
 if TYPE_CHECKING:
     from restore_rt.restorer import Restorer
+    from restore_rt.video import VideoReport
 
 __all__ = ["clip_size", "measure_clip"]
 
@@ -46,65 +49,72 @@ def measure_clip(
     case: Case,
     *,
     seconds: float,
-    sustain: float = 0.0,
-    load_seconds: float = 0.0,
+    loading: Loading | None = None,
     check: Check | None = None,
+    folder: str | None = None,
 ) -> Measurement:
-    """Restore a video, again and again until the time is over, and time its frames.
+    """Restore a video once, then again and again until the time is over, and time its frames.
 
     A frame's time is that from the one before to it, at the end of its way; the whole video's time,
-    opening and closing included, gives the frames per second.
+    opening and closing included, gives the median of its passes and the frames per second. What
+    is written goes to ``folder`` for a while.
     """
-    if sustain > 0:
-        raise InputError("a clip's frames are not sustained: it has an end")
     from restore_rt.video import restore_video
 
     assert case.clip is not None
-    subject = Subject(restorer, case)
+    clip = case.clip
+    loading = loading or Loading()
+    subject = Subject(restorer, case, gpu_memory_before=loading.gpu_memory_before)
     memory = Memory()
-    subject.steps[0]()
+    subject.first()
     judged = subject.verified(check)
-    parts: list[Part] = []
+    passes: list[VideoReport] = []
+    times: list[float] = []
+    control = Control()
     stages: dict[str, float] = {}
-    energy, wall = Energy(), 0.0
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / f"restored{Path(case.clip).suffix}"
-        while wall < seconds or not parts:
+    with tempfile.TemporaryDirectory(dir=folder) as here:
+        # Matroska holds whatever the clip has.
+        target = Path(here) / "restored.mkv"
+
+        def restore() -> tuple[VideoReport, list[float]]:
             done: list[float] = []
-            control = Control()
-            control()
-            report = restore_video(
-                case.clip,
+            made = restore_video(
+                clip,
                 target,
                 restorer,
                 threads=case.threads,
                 overwrite=True,
-                on_frame=lambda done=done: done.append(time.perf_counter()),  # type: ignore[misc]
+                on_frame=lambda: done.append(time.perf_counter()),
             )
+            if made.frames < 2:
+                raise InputError(f"{clip} has {made.frames} frames; at least 2 are needed")
+            return made, done
+
+        warm, _ = restore()
+        energy = Energy()
+        control()
+        while sum(each.seconds for each in passes) < seconds or not passes:
+            made, done = restore()
             control()
-            if report.frames < 2:
-                raise InputError(f"{case.clip} has {report.frames} frames; at least 2 are needed")
-            wall += report.seconds
-            for row in report.table:
+            subject.look()
+            passes.append(made)
+            times += np.diff(done).tolist()
+            for row in made.table:
                 stages[row.stage] = stages.get(row.stage, 0.0) + row.milliseconds
-            parts.append(
-                Part(
-                    seconds=np.diff(done).tolist(),
-                    median_ms=1e3 / report.fps,
-                    frames_per_second=report.fps,
-                    control_ms=control.median,
-                )
-            )
-    timed = sum(len(part.seconds) for part in parts)
+    frames = sum(each.frames for each in passes)
     return put_together(
-        restorer,
-        case,
+        subject,
         judged=judged,
-        warm=WarmUp(1, 0.0, True),
-        parts=parts,
-        stages={stage: total / len(parts) for stage, total in stages.items()},
-        joules={name: spent / timed for name, spent in energy.joules().items()},
+        warm=WarmUp(warm.frames, warm.seconds, True),
+        part=Part(
+            seconds=times,
+            median_ms=1e3 / statistics.median(each.fps for each in passes),
+            frames_per_second=frames / sum(each.seconds for each in passes),
+            control_ms=control.median,
+        ),
+        stages={stage: total / len(passes) for stage, total in stages.items()},
+        joules={name: spent / frames for name, spent in energy.joules().items()},
         memory=memory,
         added=memory.added(),
-        load_seconds=load_seconds,
+        loading=loading,
     )

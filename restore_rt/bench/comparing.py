@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from restore_rt.bench.machine import same_machine
@@ -17,8 +19,8 @@ Verdict = Literal["slower", "faster", "no difference", "undecided"]
 
 # Differences below this share are the place in memory, the neighbours, the temperature.
 SMALLEST = 0.03
-# An interval wider than this to either side says too little to rule a real difference out.
-_WIDEST = 0.06
+# An interval that goes beyond says too little to rule a real difference out.
+_WIDEST = 2 * SMALLEST
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ class Difference:
         whole machine is not in it. None where the machines are not the same.
     verdict
         ``"slower"`` or ``"faster"`` if both ratios, with their whole intervals, say so by more than
-        ``SMALLEST``; ``"undecided"`` if the intervals are too wide to tell.
+        ``SMALLEST``; ``"no difference"`` if one is nearer to 1 than that, with an interval that
+        ends within twice as much, and the other does not say otherwise; else ``"undecided"``.
+        What slows the whole machine down counts as no difference.
     notes
         What else differs: the model, what ran it.
     """
@@ -79,7 +83,13 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
-        return {"verdict": self.verdict, **dataclasses.asdict(self)}
+        data = dataclasses.asdict(self)
+        for each in data["differences"]:
+            for interval in (each["ratio"], each["steadied"]):
+                # A single round says nothing of its interval, and infinity is no JSON.
+                if interval is not None and math.isinf(interval["high"]):
+                    interval["low"] = interval["high"] = None
+        return {"verdict": self.verdict, **data}
 
 
 def compare(before: Report, after: Report, *, across_machines: bool = False) -> Comparison:
@@ -103,8 +113,8 @@ def compare(before: Report, after: Report, *, across_machines: bool = False) -> 
             f"the reports are of different machines ({'; '.join(machines)}): measure both on one, "
             "or give --across-machines, to compare the machines"
         )
-    earlier = {each.case: each for each in before.measurements}
-    later = {each.case: each for each in after.measurements}
+    earlier = {_key(each): each for each in before.measurements}
+    later = {_key(each): each for each in after.measurements}
     common = [case for case in earlier if case in later]
     if not common:
         raise InputError(
@@ -140,15 +150,39 @@ def _difference(before: Measurement, after: Measurement, *, steady: bool) -> Dif
         notes.append(f"other weights: version {' and '.join(versions)}")
     if before.description != after.description:
         notes.append(f"{before.description} became {after.description}")
+    return Difference(_key(before), ratio, steadied, _verdict(ratio, steadied), tuple(notes))
+
+
+def _verdict(ratio: Interval, steadied: Interval | None) -> Verdict:
     told = [ratio] if steadied is None else [ratio, steadied]
-    return Difference(before.case, ratio, steadied, _verdict(told), tuple(notes))
-
-
-def _verdict(ratios: list[Interval]) -> Verdict:
-    if all(ratio.low > 1 + SMALLEST for ratio in ratios):
+    if all(_is_slower(each) for each in told):
         return "slower"
-    if all(ratio.high < 1 / (1 + SMALLEST) for ratio in ratios):
+    if all(_is_faster(each) for each in told):
         return "faster"
-    if any(ratio.low > 1 - _WIDEST and ratio.high < 1 + _WIDEST for ratio in ratios):
+    # What the machine as a whole did is not in it.
+    surest = told[-1]
+    if _is_same(surest):
+        return "no difference"
+    if _is_same(ratio) and not (_is_slower(surest) or _is_faster(surest)):
         return "no difference"
     return "undecided"
+
+
+def _is_slower(ratio: Interval) -> bool:
+    return ratio.low > 1 + SMALLEST
+
+
+def _is_faster(ratio: Interval) -> bool:
+    return ratio.high < 1 / (1 + SMALLEST)
+
+
+def _is_same(ratio: Interval) -> bool:
+    near = 1 / (1 + SMALLEST) <= ratio.value <= 1 + SMALLEST
+    return near and ratio.low > 1 / (1 + _WIDEST) and ratio.high < 1 + _WIDEST
+
+
+def _key(measurement: Measurement) -> Case:
+    """Return the case without where its files lie."""
+    case = measurement.case
+    clip = None if case.clip is None else Path(case.clip).name
+    return dataclasses.replace(case, model=str(measurement.model["name"]), clip=clip)

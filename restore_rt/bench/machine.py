@@ -55,7 +55,7 @@ class Control:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return processor, memory, GPUs and clocks, as far as the system tells."""
+    """Return processor, memory and GPUs, as far as the system tells."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -65,7 +65,6 @@ def describe_machine() -> dict[str, Any]:
         "kernel": platform.release(),
         "memory_mb": _memory_mb(),
         "gpus": _gpus(_GPU_FIELDS),
-        "clocks": clocks(),
     }
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from restore_rt.bench.statistics import Histogram, Interval, mean_interval
-from restore_rt.errors import InputError
 from restore_rt.files import whole_file
 
 __all__ = [
@@ -24,9 +23,6 @@ __all__ = [
     "Scope",
     "Sustained",
     "Verified",
-    "case_of",
-    "measurement_of",
-    "read_report",
 ]
 
 SCHEMA = "restore_rt.bench/1"
@@ -191,16 +187,18 @@ class Measurement:
     stages
         Mean ms of a frame that each stage was busy.
     load_seconds, build_seconds
-        Median time to get the model ready; of it, to build an engine, None where none was built.
+        Median time to get the model ready; and what a process took beside that to build engines,
+        at most, None where none was built.
     host_peak_mb, host_frames_mb
         The most memory that a process held, and what it held more with the model loaded and while
         it restored, both in MB of 10^6 bytes; None on systems that do not tell.
     device_peak_mb
-        The GPU's memory in use at most, less what was in use before; None without one.
+        The GPU's memory in use at most between frames, less what was in use before, of which CUDA's
+        context is a part; None without one.
     joules
         Energy of a frame by what measured it; empty where nothing does.
     events_over_wall
-        On a GPU, the time between CUDA's events over that on the host's clock.
+        On a GPU, the time between CUDA's events over that on the host's clock, around some frames.
     sustained
         None if it was not asked for.
     """
@@ -318,95 +316,3 @@ class Report:
         text = json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"
         with whole_file(Path(path), overwrite=overwrite) as temporary:
             temporary.write_text(text, encoding="utf-8")
-
-
-def read_report(path: str | Path) -> Report:
-    """Read what ``Report.write`` wrote.
-
-    Raises
-    ------
-    InputError
-        There is no such file, it is no report, or one of another schema.
-    """
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refused)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}") from error
-    schema = data.get("schema") if isinstance(data, dict) else None
-    if schema != SCHEMA:
-        raise InputError(
-            f"{path} has the schema {schema!r}; this version reads {SCHEMA!r}, which "
-            "`restore-rt bench -o FILE` writes"
-        )
-    try:
-        for key in ("machine", "software", "control"):
-            if not isinstance(data[key], dict):
-                raise TypeError(f"{key} is no table")
-        return Report(
-            created=str(data["created"]),
-            machine=data["machine"],
-            software=data["software"],
-            control=data["control"],
-            measurements=tuple(measurement_of(each) for each in data["measurements"]),
-            failures=tuple((case_of(each["case"]), each["reason"]) for each in data["failures"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{path} is damaged ({type(error).__name__}: {error}); measure again"
-        ) from error
-
-
-def _refused(constant: str) -> float:
-    raise ValueError(f"{constant} is no number")
-
-
-def measurement_of(data: dict[str, Any]) -> Measurement:
-    """Return a measurement from what JSON holds of it.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError, AttributeError
-        Something is missing, or of another type.
-    """
-    known = {each.name for each in dataclasses.fields(Measurement)}
-    values = {name: value for name, value in data.items() if name in known}
-    sustained, verified = values["sustained"], values["verified"]
-    counts = values["samples"]["counts"]
-    if not counts or not values["rounds"]:
-        raise ValueError("there are no samples")
-    made = Measurement(
-        **{
-            **values,
-            "case": case_of(values["case"]),
-            "verified": None if verified is None else Verified(**verified),
-            "rounds": tuple(Round(**each) for each in values["rounds"]),
-            "samples": Histogram({int(at): int(count) for at, count in counts.items()}),
-            "sustained": None if sustained is None else Sustained(**sustained),
-        }
-    )
-    _check_numbers(made)
-    return made
-
-
-def _check_numbers(made: Measurement) -> None:
-    """Refuse what would only be found out when a page is half drawn."""
-    always = [made.mean_ms, made.min_ms, made.max_ms, made.jitter_ms, made.load_seconds]
-    always += [value for each in made.rounds for value in dataclasses.astuple(each)]
-    sometimes = [made.host_peak_mb, made.host_frames_mb, made.device_peak_mb, made.build_seconds]
-    always += [value for value in sometimes if value is not None]
-    always += [*made.stages.values(), *made.joules.values()]
-    if made.sustained is not None:
-        found = made.sustained
-        always += [found.seconds, found.frames, found.p99_ms, found.max_ms]
-        always += [float(rate) for rate in found.holds]
-    for value in always:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
-            raise ValueError(f"{value!r} is no time, size or number")
-
-
-def case_of(data: dict[str, Any]) -> Case:
-    """Return a case from what JSON holds of it."""
-    tile = data["tile"]
-    return Case(**{**data, "tile": None if tile is None else (int(tile[0]), int(tile[1]))})

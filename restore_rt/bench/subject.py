@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from restore_rt.bench.device import Gpu, gpu_of
 from restore_rt.bench.report import Case, Verified
 from restore_rt.bench.sampling import Step
 from restore_rt.bench.verification import is_exact, shown, verify
 from restore_rt.manifest import Manifest
 from restore_rt.modelfile import read_model
+from restore_rt.modelfile.undescribed import read_interface
 from restore_rt.timing import StageTimes
+
+if TYPE_CHECKING:
+    from restore_rt.gpu import DeviceFrame
 
 __all__ = ["U8", "Check", "Judged", "Measurable", "Subject", "judge", "test_frame"]
 
@@ -56,46 +61,96 @@ def test_frame(manifest: Manifest, height: int, width: int) -> U8:
     return made if channels == 3 else made[..., 0]
 
 
+def _whole(restorer: Measurable, frame: U8, out: U8) -> Step:
+    def step() -> None:
+        restorer(frame, out=out)
+
+    return step
+
+
+def _resident(restorer: Measurable, frame: DeviceFrame, out: DeviceFrame) -> Step:
+    def step() -> None:
+        made = restorer(frame, out=out)
+        # A result that is there when the call returns is made by no stream any more.
+        if made.stream is not None:
+            made.stream.synchronize()
+
+    return step
+
+
+def _network(restorer: Measurable, frame: U8, out: U8) -> Step:
+    stages = restorer.stages
+
+    def step() -> float:
+        before = stages.seconds.get("network", 0.0)
+        restorer(frame, out=out)
+        return stages.seconds["network"] - before
+
+    return step
+
+
+def _network_on(gpu: Gpu, case: Case) -> Step:
+    return lambda: gpu.network_seconds((case.height, case.width))
+
+
 class Subject:
     """Frames, memory for their results, and a step for each stream.
 
     Attributes
     ----------
-    frame, out
+    restorer, case
+        What is measured, and how.
+    frame
         Of the first stream.
+    gpu
+        Where it runs; None on a CPU.
+    alone
+        Whether the network is timed on a GPU, where it then runs over tiles without any frame.
+    first
+        Restores the frame of the first stream, whatever is timed.
     steps
-        Restore a frame each; they return the seconds that count, or None if all do.
+        What is timed of a frame, for each stream; they return the seconds that count, or None if
+        all do.
+
+    Raises
+    ------
+    InputError
+        The case is for a GPU, and the Restorer runs on a CPU.
     """
 
-    def __init__(self, restorer: Measurable, case: Case) -> None:
-        manifest, stages = restorer.manifest, restorer.stages
+    def __init__(
+        self, restorer: Measurable, case: Case, *, gpu_memory_before: int | None = None
+    ) -> None:
+        manifest = restorer.manifest
+        self.restorer, self.case = restorer, case
+        self.gpu = gpu_of(restorer, case, memory_before=gpu_memory_before)
+        self.alone = self.gpu is not None and case.scope == "network"
         self.frame = test_frame(manifest, case.height, case.width)
         height, width = (manifest.scale * side for side in self.frame.shape[:2])
-        self.out = np.empty((height, width, *self.frame.shape[2:]), np.uint8)
-        # Each caller has a frame and a result of its own, as they would in use.
-        pairs = [(self.frame, self.out)]
-        pairs += [(self.frame.copy(), np.empty_like(self.out)) for _ in range(case.streams - 1)]
+        shape = (height, width, *self.frame.shape[2:])
+        if self.gpu is not None and case.scope == "device":
+            # Each caller has a frame and a result of its own, as they would in use.
+            there = [self.gpu.pair(self.frame, shape) for _ in range(case.streams)]
+            self._out: Any = there[0][1]
+            self.steps = [_resident(restorer, frame, out) for frame, out in there]
+            self.first = self.steps[0]
+            return
+        self._out = np.empty(shape, np.uint8)
+        pairs = [(self.frame, self._out)]
+        pairs += [(self.frame.copy(), np.empty(shape, np.uint8)) for _ in range(case.streams - 1)]
+        self.steps = [_whole(restorer, frame, out) for frame, out in pairs]
+        self.first = self.steps[0]
+        if case.scope == "network":
+            on_gpu = None if self.gpu is None else _network_on(self.gpu, case)
+            self.steps = [on_gpu or _network(restorer, frame, out) for frame, out in pairs]
 
-        def whole(frame: U8, out: U8) -> Step:
-            def step() -> None:
-                restorer(frame, out=out)
-
-            return step
-
-        def network(frame: U8, out: U8) -> Step:
-            def step() -> float:
-                before = stages.seconds.get("network", 0.0)
-                restorer(frame, out=out)
-                return stages.seconds["network"] - before
-
-            return step
-
-        make = network if case.scope == "network" else whole
-        self.steps: list[Step] = [make(frame, out) for frame, out in pairs]
-        self._restorer = restorer
+    def look(self) -> None:
+        """See how much memory of the GPU is in use between frames, if there is one."""
+        if self.gpu is not None:
+            self.gpu.look()
 
     def verified(self, check: Check | None = None) -> Judged:
-        """Judge the first step's result; without it, say why it cannot be judged.
+        """Judge the first result; without an .onnx file, say why it cannot be judged.
 
         Parameters
         ----------
@@ -108,8 +163,9 @@ class Subject:
         VerificationError
             It is not what the network makes of the frame.
         """
-        restorer = self._restorer
-        parts = shown(self.out, self.frame, restorer.manifest)
+        restorer = self.restorer
+        out = self._out if isinstance(self._out, np.ndarray) else self._out.to_host()
+        parts = shown(out, self.frame, restorer.manifest)
         if check is not None:
             return check(self.frame, parts)
         exact = is_exact(restorer.description, restorer.manifest)
@@ -133,4 +189,8 @@ def judge(
     """
     if path is None or path.suffix != ".onnx":
         return None, "there is no .onnx file to compare with"
-    return verify(read_model(path), manifest, frame, parts, exact=exact), ""
+    model = read_model(path)
+    takes = read_interface(model, path)
+    if takes.height is not None or takes.width is not None:
+        return None, "the file takes one size alone, and what is compared is smaller"
+    return verify(model, manifest, frame, parts, exact=exact), ""

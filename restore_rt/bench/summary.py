@@ -25,6 +25,8 @@ __all__ = [
 
 # A control loop that varies more says that the machine was busy with something else.
 _QUIET_SPREAD = 1.10
+# Far less than 1, or more, says that the host's clock and the GPU's did not time the same.
+_PLAUSIBLE = (0.5, 1.05)
 _NOTHING = "-"
 _SPELT = {"gpus": "GPUs", "mb": "MB", "mhz": "MHz"}
 
@@ -111,6 +113,7 @@ def summarise(report: Report) -> Summary:
         Note("Verified", names.lines(made, _verified)),
         Note("Not verified", names.lines(made, _unverified), warning=True),
         Note("Warm-up", names.lines(made, _unstable), warning=True),
+        Note("Clocks", names.lines(made, _implausible), warning=True),
         Note("Energy", names.lines(made, _energy)),
         Note("Real time", names.lines(made, lambda each: _real_time(each.sustained))),
         Note(
@@ -289,7 +292,7 @@ def _stages(measurements: Sequence[Measurement], names: _Names) -> Grid:
 
 def _ran(measurement: Measurement) -> str:
     built = measurement.build_seconds
-    engine = "" if built is None else f", of which {figure(built)} s built an engine"
+    engine = "" if built is None else f", and {figure(built)} s more the first time, for engines"
     return f"{measurement.description}; ready in {figure(measurement.load_seconds)} s{engine}"
 
 
@@ -331,6 +334,16 @@ def _unstable(measurement: Measurement) -> str:
     return (
         f"the time of a frame still changed after {count_of(measurement.warm_runs, 'run')} in "
         f"{figure(measurement.warm_seconds)} s; all figures may be off"
+    )
+
+
+def _implausible(measurement: Measurement) -> str:
+    ratio = measurement.events_over_wall
+    if ratio is None or _PLAUSIBLE[0] <= ratio <= _PLAUSIBLE[1]:
+        return ""
+    return (
+        f"the GPU's clock says {ratio:.2f} times what the host's says, where {_PLAUSIBLE[0]} to "
+        f"{_PLAUSIBLE[1]} are plausible; all figures may be wrong"
     )
 
 

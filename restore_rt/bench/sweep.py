@@ -17,7 +17,7 @@ from restore_rt.backends import BACKENDS, PROVIDERS
 from restore_rt.bench.clip import clip_size
 from restore_rt.bench.measuring import check_case
 from restore_rt.bench.report import SCOPES, Case
-from restore_rt.errors import InputError
+from restore_rt.errors import InputError, RestoreError
 from restore_rt.loading import thread_count
 from restore_rt.modelfile import find_model
 
@@ -68,6 +68,8 @@ def cases_of(sweep: Mapping[str, Any]) -> list[Case]:
         height, width = chosen.pop("size")
         if chosen["clip"] is not None:
             height, width = clip_size(Path(chosen["clip"]))
+            # As `restore-rt video` runs.
+            chosen["precision"] = chosen["precision"] or "auto"
         case = Case(**chosen, height=height, width=width)
         check_case(case)
         found[case] = None
@@ -97,7 +99,7 @@ def read_sweep(path: Path) -> list[Case]:
     try:
         found = itertools.chain.from_iterable(cases_of({**shared, **each}) for each in sweeps)
         return list(dict.fromkeys(found))
-    except InputError as error:
+    except RestoreError as error:
         raise InputError(f"{path}: {error}") from error
 
 
@@ -119,16 +121,16 @@ def _checked(key: str, value: Any) -> Any:
         return value if value is None else _sides(key, value)
     if key == "threads":
         return value if value is None else thread_count(value)
-    if key == "clip":
-        return value if value is None else str(Path(value).absolute())
+    if key == "clip" and value is not None:
+        return str(Path(_text(key, value)).absolute())
     if key == "graphs":
         if value is not None and not isinstance(value, bool):
             raise InputError(f"graphs is {value!r}; allowed are true and false")
         return value
     if key == "model":
         # That it is there, before anything is measured.
-        find_model(value)
-        return str(value)
+        find_model(_text(key, value))
+        return value
     allowed: dict[str, Sequence[str | None]] = {
         "provider": PROVIDERS,
         "backend": BACKENDS,
@@ -138,6 +140,12 @@ def _checked(key: str, value: Any) -> Any:
     if key in allowed and value not in allowed[key]:
         names = ", ".join(name for name in allowed[key] if name)
         raise InputError(f"{key} is {value!r}; allowed are {names}")
+    return value
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise InputError(f"{key} is {value!r}; give the name of a {key}")
     return value
 
 

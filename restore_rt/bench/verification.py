@@ -34,22 +34,17 @@ class VerificationError(RestoreError):
     """A result is not what the reference makes of the frame; nothing was timed."""
 
 
-def windows(height: int, width: int, manifest: Manifest) -> list[Window]:
+def windows(height: int, width: int) -> list[Window]:
     """Return the parts of a frame that are compared: top, left, bottom, right in input pixels.
 
-    They lie in two corners, and in the middle, where tiles meet in most grids. Where a frame is
-    filled up to what the network takes, the last lies as far inside as the network looks.
+    They lie in two corners, and in the middle, where tiles meet in most grids.
     """
-    multiple = manifest.multiple
     found: dict[Window, None] = {}
     for place in (0.0, 0.5, 1.0):
         sides = []
         for length in (height, width):
-            whole = length // multiple * multiple or length
-            if length % multiple:
-                whole = max(whole - _reach(manifest), multiple)
-            side = min(_SIDE // multiple * multiple or multiple, whole)
-            begin = round(place * (whole - side)) // multiple * multiple
+            side = min(_SIDE, length)
+            begin = round(place * (length - side))
             sides.append((begin, begin + side))
         (top, bottom), (left, right) = sides
         found[top, left, bottom, right] = None
@@ -58,7 +53,7 @@ def windows(height: int, width: int, manifest: Manifest) -> list[Window]:
 
 def shown(out: U8, frame: U8, manifest: Manifest) -> list[U8]:
     """Return the windows of a result, (H, W, C) each."""
-    found = windows(frame.shape[0], frame.shape[1], manifest)
+    found = windows(frame.shape[0], frame.shape[1])
     return [_cut(out, window, manifest.scale) for window in found]
 
 
@@ -91,7 +86,7 @@ def verify(
     """
     run, name = _reference(model)
     steps, squares, samples, pixels = 0, 0.0, 0, 0
-    for window, part in zip(windows(frame.shape[0], frame.shape[1], manifest), made, strict=True):
+    for window, part in zip(windows(frame.shape[0], frame.shape[1]), made, strict=True):
         difference = np.abs(_expected(run, manifest, frame, window).astype(int) - part)
         steps = max(steps, int(difference.max()))
         squares += float((difference.astype(float) ** 2).sum())
@@ -136,12 +131,11 @@ def _reference(model: onnx.ModelProto) -> tuple[Callable[[F32], F32], str]:
 
 def _expected(run: Callable[[F32], F32], manifest: Manifest, frame: U8, window: Window) -> U8:
     top, left, bottom, right = window
-    reach = _reach(manifest)
-    ends = [side // manifest.multiple * manifest.multiple or side for side in frame.shape[:2]]
-    rows = slice(max(top - reach, 0), min(bottom + reach, ends[0]))
-    columns = slice(max(left - reach, 0), min(right + reach, ends[1]))
+    filled = _filled(frame.reshape(*frame.shape[:2], -1), manifest.multiple)
+    rows = _around(top, bottom, filled.shape[0], manifest)
+    columns = _around(left, right, filled.shape[1], manifest)
     black, white = manifest.value_range
-    part = frame[rows, columns].reshape(rows.stop - rows.start, columns.stop - columns.start, -1)
+    part = filled[rows, columns]
     x = part.astype(np.float32) / np.float32(_WHITE) * np.float32(white - black) + np.float32(black)
     y = run(np.ascontiguousarray(x.transpose(2, 0, 1)[None]))[0].transpose(1, 2, 0)
     levels = (y - np.float32(black)) * np.float32(_WHITE / (white - black))
@@ -151,9 +145,22 @@ def _expected(run: Callable[[F32], F32], manifest: Manifest, frame: U8, window: 
     return _cut(made, seen, manifest.scale)
 
 
-def _reach(manifest: Manifest) -> int:
-    """Return more than a network looks, should its file not tell how far that is."""
-    return math.ceil((2 * manifest.halo + _MARGIN) / manifest.multiple) * manifest.multiple
+def _filled(frame: U8, multiple: int) -> U8:
+    """Return a frame whose sides are multiples, as the runtime fills it up: by reflection."""
+    for axis in (0, 1):
+        length = frame.shape[axis]
+        beyond = -length % multiple
+        widths = [(0, 0)] * 3
+        widths[axis] = (0, beyond)
+        frame = np.pad(frame, widths, "reflect" if beyond < length else "edge")
+    return frame
+
+
+def _around(begin: int, end: int, length: int, manifest: Manifest) -> slice:
+    """Return a part, and beside it more than a network looks, should its file not tell how far."""
+    multiple, reach = manifest.multiple, 2 * manifest.halo + _MARGIN
+    first = max(begin - reach, 0) // multiple * multiple
+    return slice(first, min(-(-(end + reach) // multiple) * multiple, length))
 
 
 def _cut(picture: U8, window: Window, scale: int) -> U8:

@@ -8,22 +8,30 @@ each round meets a process, a heap and a place in memory of its own.
 from __future__ import annotations
 
 import base64
+import ctypes
 import dataclasses
 import json
 import os
+import signal
 import sys
-import time
+from contextlib import suppress
 from typing import Any
 
 from restore_rt.bench.clip import measure_clip
+from restore_rt.bench.loading import graph_variables, load_case
 from restore_rt.bench.measuring import measure_case
-from restore_rt.bench.report import Verified, case_of
+from restore_rt.bench.reading import case_of
+from restore_rt.bench.report import Verified
 from restore_rt.bench.subject import U8, Judged
 from restore_rt.errors import RestoreError
+
+# Of prctl(2).
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     """Measure the case that standard input names."""
+    _end_with_parent()
     # What libraries print must not come between the lines that are said here.
     said = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -42,23 +50,17 @@ def main() -> None:
         say(error=f"unexpected {type(error).__name__}: {error}")
 
 
-def _measure(task: dict[str, Any], say: Any) -> None:
-    import restore_rt
+def _end_with_parent() -> None:
+    """Die when the process that waits for the answer does, where the system can be asked to."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
+
+def _measure(task: dict[str, Any], say: Any) -> None:
     case = case_of(task["case"])
-    if case.graphs is not None:
-        os.environ["RESTORE_RT_ORT_GRAPHS"] = str(int(case.graphs))
-    begin = time.perf_counter()
-    restorer = restore_rt.load(
-        case.model,
-        provider=case.provider,  # type: ignore[arg-type]
-        backend=case.backend,  # type: ignore[arg-type]
-        precision=case.precision,  # type: ignore[arg-type]
-        batch=case.batch,
-        threads=case.threads,
-        tile=case.tile,
-    )
-    load_seconds = time.perf_counter() - begin
+    os.environ.update(graph_variables(case.graphs))
+    restorer, loading = load_case(case)
 
     def check(frame: U8, parts: list[U8]) -> Judged:
         packed = [
@@ -75,15 +77,12 @@ def _measure(task: dict[str, Any], say: Any) -> None:
         verified = answer["verified"]
         return None if verified is None else Verified(**verified), answer["reason"]
 
+    options: dict[str, Any] = {"seconds": task["seconds"], "loading": loading, "check": check}
     with restorer:
-        made = (measure_case if case.clip is None else measure_clip)(
-            restorer,
-            case,
-            seconds=task["seconds"],
-            sustain=task["sustain"],
-            load_seconds=load_seconds,
-            check=check,
-        )
+        if case.clip is None:
+            made = measure_case(restorer, case, sustain=task["sustain"], **options)
+        else:
+            made = measure_clip(restorer, case, folder=task["folder"], **options)
     say(measurement=made.as_dict())
 
 

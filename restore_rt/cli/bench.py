@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["bench"]
 
-# Of `bench compare`: nothing became slower, something did, it cannot be told.
-_EXIT_CODES = {"no difference": 0, "faster": 0, "slower": 1, "undecided": 4}
-_QUICK = {"rounds": 3, "most_rounds": 3, "seconds": 1.0, "sustain": 0.0}
+# Of `bench compare`; 1 to 3 have their meaning for all verbs.
+_EXIT_CODES = {"no difference": 0, "faster": 0, "slower": 4, "undecided": 5}
+_MOST_SECONDS = 86_400.0
 
 bench = typer.Typer(
     name="bench",
@@ -70,7 +71,10 @@ def measure(
     tile: Annotated[list[str] | None, _many("--tile", "Largest tile.", "N|HxW")] = None,
     scope: Annotated[
         list[str] | None,
-        _many("--scope", "What of a frame's way is timed.", "end_to_end|network"),
+        _many("--scope", "What of a frame's way is timed.", "end_to_end|device|network"),
+    ] = None,
+    graphs: Annotated[
+        list[str] | None, _many("--graphs", "Use CUDA graphs on a GPU, or not.", "on|off")
     ] = None,
     sweep: Annotated[
         Path | None,
@@ -82,8 +86,11 @@ def measure(
         ),
     ] = None,
     rounds: Annotated[
-        int, typer.Option(min=1, max=1000, help="Processes for each case, at least.", metavar="N")
-    ] = 5,
+        int | None,
+        typer.Option(
+            min=1, help="Processes for each case, at least.", metavar="N", show_default="5"
+        ),
+    ] = None,
     most_rounds: Annotated[
         int | None,
         typer.Option(
@@ -91,8 +98,15 @@ def measure(
         ),
     ] = None,
     seconds: Annotated[
-        float, typer.Option(min=0.01, help="For which each times frames.", metavar="S")
-    ] = 1.5,
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=_MOST_SECONDS,
+            help="For which each times frames.",
+            metavar="S",
+            show_default="1.5",
+        ),
+    ] = None,
     within: Annotated[
         float,
         typer.Option(
@@ -103,15 +117,21 @@ def measure(
         ),
     ] = 0.02,
     sustain: Annotated[
-        float,
+        float | None,
         typer.Option(
             min=0.0,
+            max=_MOST_SECONDS,
             help="Seconds without a break, at the end; the verdict on real time needs 60.",
             metavar="S",
+            show_default="60",
         ),
-    ] = 60.0,
+    ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Three rounds of a second, no verdict on real time.")
+        bool,
+        typer.Option(
+            "--quick",
+            help="Three rounds of a second, no verdict on real time, unless told otherwise.",
+        ),
     ] = False,
     target: Annotated[
         Path | None,
@@ -133,6 +153,7 @@ def measure(
     those of the other cases.
     """
     if context.invoked_subcommand is not None:
+        _refuse_options(context)
         return 0
     from restore_rt.bench.running import Effort, run
     from restore_rt.bench.sweep import cases_of, read_sweep
@@ -140,9 +161,9 @@ def measure(
     if markdown and as_json:
         raise InputError("--markdown and --json were given; give one of them")
     named: dict[str, Any] = {
-        "model": _texts(model),
+        # A file's name may hold commas, as may a clip's.
+        "model": _names(model),
         "size": _texts(size),
-        # A file's name may hold commas.
         "clip": clip,
         "provider": _texts(provider),
         "backend": _texts(backend),
@@ -152,34 +173,42 @@ def measure(
         "batch": _numbers("--batch", batch),
         "tile": _texts(tile),
         "scope": _texts(scope),
+        "graphs": _switches("--graphs", graphs),
     }
     named = {key: value for key, value in named.items() if value is not None}
     if sweep is not None and named:
         raise InputError(f"--sweep and --{next(iter(named))} were given; give one of them")
-    for path in (target, page):
-        if path is not None:
-            check_target(path, overwrite=overwrite)
+    targets = [path for path in (target, page) if path is not None]
+    for path in targets:
+        check_target(path, overwrite=overwrite)
+    if len({os.path.realpath(path) for path in targets}) < len(targets):
+        raise InputError(f"-o and --html are both {target}; give each a file of its own")
     cases = cases_of(named) if sweep is None else read_sweep(sweep)
+    if rounds is None:
+        rounds = 3 if quick else 5
+    if most_rounds is None:
+        most_rounds = rounds if quick else 2 * rounds
+    if most_rounds < rounds:
+        raise InputError(f"--most-rounds is {most_rounds}, and --rounds {rounds}: give more")
+    if seconds is None:
+        seconds = 1.0 if quick else 1.5
+    if sustain is None:
+        sustain = 0.0 if quick else 60.0
     effort = Effort(
-        rounds=rounds,
-        most_rounds=max(rounds, 2 * rounds if most_rounds is None else most_rounds),
-        seconds=seconds,
-        within=within,
-        sustain=sustain,
+        rounds=rounds, most_rounds=most_rounds, seconds=seconds, within=within, sustain=sustain
     )
-    if quick:
-        effort = Effort(within=within, **_QUICK)  # type: ignore[arg-type]
-    processes = len(cases) * (effort.rounds + (effort.sustain > 0))
-    with progress(count_of(len(cases), "case"), processes, "processes") as advance:
+    # How many processes it takes, the times themselves decide.
+    with progress(count_of(len(cases), "case"), None, "processes") as advance:
         report = run(cases, effort, done=advance)
     if not report.measurements:
-        case, reason = report.failures[0]
-        raise BackendError(f"nothing was measured; {case}: {reason}")
+        reasons = (f"{case}: {reason}" for case, reason in report.failures)
+        raise BackendError(f"nothing was measured; {'; '.join(reasons)}")
+    # First, as a file may still fail.
+    _show(report, markdown=markdown, as_json=as_json)
     if target is not None:
         report.write(target, overwrite=overwrite)
     if page is not None:
         _write_page(report, page, overwrite=overwrite)
-    _show(report, markdown=markdown, as_json=as_json)
     for case, reason in report.failures:
         note(f"not measured: {case}: {reason}")
     return 1 if report.failures else 0
@@ -196,11 +225,11 @@ def compare(
 ) -> int:
     """Compare two reports: ratios of median times with their intervals, and a verdict.
 
-    Exit codes: 0 nothing became slower; 1 something did; 2 wrong use; 4 the intervals are too wide
-    to tell: measure with more --rounds, or on a quieter machine.
+    Exit codes: 0 nothing became slower; 1 failed; 2 wrong use; 4 something became slower; 5 it
+    cannot be told: measure with more --rounds, or on a quieter machine.
     """
     from restore_rt.bench.comparing import compare as compare_reports
-    from restore_rt.bench.report import read_report
+    from restore_rt.bench.reading import read_report
     from restore_rt.bench.tables import comparison_table
 
     found = compare_reports(
@@ -208,6 +237,28 @@ def compare(
     )
     emit(found.as_dict(), comparison_table(found), as_json=as_json)
     return _EXIT_CODES[found.verdict]
+
+
+def _refuse_options(context: typer.Context) -> None:
+    """Refuse options of measuring before a verb that measures nothing."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise InputError(
+                f"--{name.replace('_', '-')} was given to `restore-rt bench`, and "
+                f"`bench {context.invoked_subcommand}` measures nothing: leave it out"
+            )
+
+
+def _names(given: list[str] | None) -> list[str] | None:
+    """Return names that are parted by commas, but files as they are."""
+    if given is None:
+        return None
+    return [
+        name
+        for text in given
+        for name in ([text] if Path(text).is_file() else _texts([text]) or [])
+    ]
 
 
 def _texts(given: list[str] | None) -> list[str] | None:
@@ -224,6 +275,16 @@ def _numbers(option: str, given: list[str] | None) -> list[int] | None:
         if not text.isdecimal():
             raise InputError(f"{option} is {text!r}; give a whole number, or several with commas")
     return [int(text) for text in texts]
+
+
+def _switches(option: str, given: list[str] | None) -> list[bool] | None:
+    texts = _texts(given)
+    if texts is None:
+        return None
+    for text in texts:
+        if text not in ("on", "off"):
+            raise InputError(f"{option} is {text!r}; allowed are on and off")
+    return [text == "on" for text in texts]
 
 
 def _write_page(report: Report, path: Path, *, overwrite: bool) -> None:

@@ -95,10 +95,12 @@ class Device:
         with self.active(), Checked("make a stream", self):
             return Stream(self, self.library.Stream(_NON_BLOCKING))
 
-    def event(self) -> Event:
-        """Return a new event, which does not take the time."""
+    def event(self, *, timed: bool = False) -> Event:
+        """Return a new event, which takes the time only if it is to: that is slower."""
+        kinds = self.library.event_flags
         with self.active(), Checked("make an event", self):
-            return Event(self, self.library.Event(self.library.event_flags.DISABLE_TIMING))
+            kind = kinds.DEFAULT if timed else kinds.DISABLE_TIMING
+            return Event(self, self.library.Event(kind))
 
     def allocate(self, size: int) -> Allocation:
         """Take memory from the driver, which is slow; ``Pool`` keeps it for the next time.
@@ -230,6 +232,11 @@ class Event:
         """
         with self.device.active(), Checked("run what was queued", self.device):
             self.raw.synchronize()
+
+    def seconds_since(self, earlier: Event) -> float:
+        """Return the seconds on the GPU from one to the other; both are timed and have come."""
+        with self.device.active(), Checked("tell the time", self.device):
+            return float(earlier.raw.time_till(self.raw)) / 1e3
 
     def done(self) -> bool:
         """Return whether the work before it has run; True if it was never recorded."""

@@ -70,9 +70,13 @@ class Lane:
         contrast; None if nothing can.
     widens
         Whether ``open_backend`` can open the network in fp32.
+    graphs
+        Record frames in CUDA graphs where the network can be recorded.
 
     Attributes
     ----------
+    stream
+        As it was given.
     reruns
         Frames that fp16 could not hold, which were therefore run in fp32.
     """
@@ -87,6 +91,7 @@ class Lane:
         open_backend: Callable[[bool], DeviceBackend],
         check: Check | None,
         widens: bool = True,
+        graphs: bool = True,
     ) -> None:
         self.device = pool.device
         self.pool = pool
@@ -96,13 +101,14 @@ class Lane:
         self._open_backend = open_backend
         self._check = check
         self._widens = widens
+        self._graphs = graphs
         self._lock = threading.RLock()
         self._spaces: OrderedDict[tuple[Any, ...], Space] = OrderedDict()
         self._closed = False
         self._agreed: set[tuple[bool, tuple[int, ...]]] = set()
         self._captures_failed = 0
         self._uncapturable = ""
-        self._stream = stream
+        self.stream = stream
         with self.device.active(), self.device.busy():
             self._backends = {False: open_backend(False)}
 
@@ -112,6 +118,8 @@ class Lane:
         text = self._backends[False].description
         if self._captures_failed == _CAPTURES_TRIED:
             text += f", without CUDA graphs ({self._uncapturable})"
+        elif not self._graphs:
+            text += ", without CUDA graphs"
         return text
 
     @property
@@ -143,12 +151,11 @@ class Lane:
             smallest tile.
         """
         with self._lock, self.device.active():
-            if self._closed:
-                raise RestoreError("this Restorer is closed; load the model again")
+            self._refuse_closed()
             if wide:
                 self._count_rerun()
             if after is not None:
-                self._stream.wait(after)
+                self.stream.wait(after)
             released = False
             while True:
                 sizes = self._sizes.current
@@ -170,18 +177,38 @@ class Lane:
                     ) from failure
                 released = True
             done = self.device.event()
-            done.record(self._stream)
+            done.record(self.stream)
             return done
+
+    def queue_network(self, size: tuple[int, int]) -> None:
+        """Queue the network alone, to measure it: for all tiles of a frame of a size.
+
+        It reads what the tiles hold by now, and its results go nowhere.
+
+        Raises
+        ------
+        OutOfMemoryError, BackendError
+            The network failed.
+        """
+        with self._lock, self.device.active():
+            self._refuse_closed()
+            space = self._space(size, self._sizes.current, self._backends[False], False)
+
+            def enqueue() -> None:
+                for batch in space.batches():
+                    space.backend.enqueue(batch.tiles, batch.made)
+
+            self._launch(("network",), space, enqueue)
 
     def finish(self) -> None:
         """Wait until nothing works on a frame any more, whatever became of it."""
         with self._lock, self.device.active(), suppress(BackendError):
-            self._stream.synchronize()
+            self.stream.synchronize()
 
     def release(self) -> None:
         """Wait for all frames, and release the memory that waits for others."""
         with self._lock, self.device.active():
-            self._stream.synchronize()
+            self.stream.synchronize()
             self._spaces.clear()
             for backend in self._backends.values():
                 backend.release()
@@ -197,6 +224,10 @@ class Lane:
                 self.release()
                 for backend in self._backends.values():
                     backend.close()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise RestoreError("this Restorer is closed; load the model again")
 
     def _count_rerun(self) -> None:
         self.reruns += 1
@@ -214,55 +245,62 @@ class Lane:
         if backend is None:
             with self.device.busy():
                 backend = self._backends[wide] = self._open_backend(wide)
-        space = self._space(task, sizes, backend, wide)
+        space = self._space(task.size, sizes, backend, wide)
         judged = (wide, space.shapes[0])
         unknown = self._check is not None and judged not in self._agreed
         if unknown and self._agrees(task, space, wide):
             self._agreed.add(judged)
-        zero_async(task.flag, self._stream)
-        graph = self._graph(task, space, backend) if backend.capturable else None
-        if graph is None:
-            self._enqueue(task, space, backend)
-        else:
-            graph.launch(self._stream.handle)
+        zero_async(task.flag, self.stream)
+        self._launch(task.key, space, lambda: self._enqueue(task, space))
 
-    def _graph(self, task: Task, space: Space, backend: DeviceBackend) -> Graph | None:
-        """Return a frame's work as a graph: None the first time, when libraries take memory."""
-        key, graphs = task.key, space.graphs
+    def _launch(self, key: tuple[Any, ...], space: Space, enqueue: Callable[[], None]) -> None:
+        """Queue work that is the same whenever its key is: as a graph, if that may be."""
+        may = self._graphs and space.backend.capturable
+        graph = self._graph(key, space, enqueue) if may else None
+        if graph is None:
+            enqueue()
+        else:
+            graph.launch(self.stream.handle)
+
+    def _graph(
+        self, key: tuple[Any, ...], space: Space, enqueue: Callable[[], None]
+    ) -> Graph | None:
+        """Return work as a graph: None the first time, when libraries take memory."""
+        graphs = space.graphs
         graph = graphs.get(key)
         if graph is None and key in graphs and self._captures_failed < _CAPTURES_TRIED:
-            graph = self._capture(task, space, backend)
+            graph = self._capture(enqueue)
         if key not in graphs and len(graphs) >= _GRAPHS_KEPT:
             # It may be running.
-            self._stream.synchronize()
+            self.stream.synchronize()
             graphs.popitem(last=False)
         graphs[key] = graph
         graphs.move_to_end(key)
         return graph
 
-    def _capture(self, task: Task, space: Space, backend: DeviceBackend) -> Graph | None:
-        """Record a frame's work; None where that cannot be, which is slower and no less right."""
+    def _capture(self, enqueue: Callable[[], None]) -> Graph | None:
+        """Record work; None where that cannot be, which is slower and no less right."""
         with self.device.capturing() as may:
             if not may:
                 return None
             try:
-                return Graph.capture(
-                    self._stream.handle, lambda: self._enqueue(task, space, backend)
-                )
+                return Graph.capture(self.stream.handle, enqueue)
             except BackendError as error:
                 # Other libraries may have done what a capture forbids; or this one never can.
                 self._captures_failed += 1
                 self._uncapturable = str(error)
                 return None
 
-    def _space(self, task: Task, sizes: TileSizes, backend: DeviceBackend, wide: bool) -> Space:
-        key = (task.size, sizes, wide)
+    def _space(
+        self, size: tuple[int, int], sizes: TileSizes, backend: DeviceBackend, wide: bool
+    ) -> Space:
+        key = (size, sizes, wide)
         space = self._spaces.get(key)
         if space is None:
             while len(self._spaces) >= _SPACES_KEPT:
                 self._drop(self._spaces.popitem(last=False)[1])
             with self.device.busy():
-                space = Space(task.size, sizes, self.manifest, backend, self.pool)
+                space = Space(size, sizes, self.manifest, backend, self.pool)
             self._spaces[key] = space
         self._spaces.move_to_end(key)
         return space
@@ -270,29 +308,22 @@ class Lane:
     def _drop(self, space: Space) -> None:
         """Let go of a size, with what only that size needs of the network."""
         # Frames in work may be using it.
-        self._stream.synchronize()
+        self.stream.synchronize()
         kept = [s.shapes for s in self._spaces.values() if s.backend is space.backend]
         for shape in space.shapes:
             if not any(shape in shapes for shapes in kept):
                 space.backend.release(shape)
 
-    def _enqueue(self, task: Task, space: Space, backend: DeviceBackend) -> None:
+    def _enqueue(self, task: Task, space: Space) -> None:
         grid = space.grid
         common = self._kernel_options(task)
         merged = 0
-        for first in range(0, grid.count, space.batch):
-            count = min(space.batch, grid.count - first)
-            tiles = space.tiles[:count]
-            _cuda.split_into(tiles, task.frame, grid, first=first, **common)
-            slot = first % space.results.shape[0]
-            results = space.results[slot : slot + count]
-            if space.aside is None:
-                backend.enqueue(tiles, results)
-            else:
-                aside = space.aside[:count]
-                backend.enqueue(tiles, aside)
-                copy_async(results, aside, self._stream)
-            rows = (first + count) // grid.cols
+        for batch in space.batches():
+            _cuda.split_into(batch.tiles, task.frame, grid, first=batch.first, **common)
+            space.backend.enqueue(batch.tiles, batch.made)
+            if batch.made is not batch.results:
+                copy_async(batch.results, batch.made, self.stream)
+            rows = (batch.first + batch.tiles.shape[0]) // grid.cols
             if rows > merged:
                 _cuda.merge_into(
                     task.out, space.results, grid, flag=task.flag, rows=(merged, rows), **common
@@ -306,7 +337,7 @@ class Lane:
                 phase=task.phase,
                 peak=task.peak,
                 shift=task.shift,
-                stream=self._stream.handle,
+                stream=self.stream.handle,
             )
 
     def _agrees(self, task: Task, space: Space, wide: bool) -> bool:
@@ -331,11 +362,11 @@ class Lane:
             "shift": task.shift,
             "black": black,
             "white": white,
-            "stream": self._stream.handle,
+            "stream": self.stream.handle,
         }
 
     def _fetch(self, array: DeviceArray) -> Any:
         host = pinned_empty(array.shape, array.dtype)
-        download_async(host, array, self._stream)
-        self._stream.synchronize()
+        download_async(host, array, self.stream)
+        self.stream.synchronize()
         return host

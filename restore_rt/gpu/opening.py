@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from restore_rt.gpu.lane import Lane
     from restore_rt.gpu.memory import Pool
 
-__all__ = ["check_provider", "missing_here", "open_engine_lane", "open_lane"]
+__all__ = ["GRAPHS", "check_provider", "missing_here", "open_engine_lane", "open_lane"]
+
+# What is 0 if frames are not to be recorded in CUDA graphs, to see what those are good for.
+GRAPHS = "RESTORE_RT_GRAPHS"
 
 
 def missing_here(provider: str, device: int = 0) -> list[str]:
@@ -109,7 +113,15 @@ def open_lane(
         precision = "fp32" if wide else manifest.precision
         check_parity(original, manifest, tiles, out, precision=precision, threads=threads)
 
-    return Lane(stream, pool, manifest, sizes=sizes, open_backend=open_backend, check=check)
+    return Lane(
+        stream,
+        pool,
+        manifest,
+        sizes=sizes,
+        open_backend=open_backend,
+        check=check,
+        graphs=_graphs(),
+    )
 
 
 def open_engine_lane(
@@ -148,7 +160,12 @@ def open_engine_lane(
         open_backend=open_backend,
         check=None,
         widens=False,
+        graphs=_graphs(),
     )
+
+
+def _graphs() -> bool:
+    return os.environ.get(GRAPHS) != "0"
 
 
 def _open(index: int, memory_limit: int | None) -> tuple[Device, Stream, Pool]:

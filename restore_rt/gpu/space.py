@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from restore_rt.tiling import TileSizes, result_slots
@@ -12,13 +14,36 @@ if TYPE_CHECKING:
     from restore_rt._cuda import Graph
     from restore_rt._ext import TileGrid
     from restore_rt.backends.device import DeviceBackend
+    from restore_rt.gpu.array import DeviceArray
     from restore_rt.gpu.memory import Pool
     from restore_rt.manifest import Manifest
 
-__all__ = ["Space"]
+__all__ = ["Batch", "Space"]
 
 # Addresses at which networks may write, in bytes.
 _ALIGNED = 256
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tiles of a frame that go through the network together.
+
+    Attributes
+    ----------
+    first
+        The number of the first one.
+    tiles
+        Where they are cut to.
+    made
+        Where the network writes to.
+    results
+        Where its results belong: ``made`` itself, or they are to be copied.
+    """
+
+    first: int
+    tiles: DeviceArray
+    made: DeviceArray
+    results: DeviceArray
 
 
 class Space:
@@ -51,3 +76,12 @@ class Space:
         self.shapes = [(count, channels, height, width) for count in (self.batch, rest) if count]
         for shape in self.shapes:
             backend.prepare(shape)
+
+    def batches(self) -> Iterator[Batch]:
+        """Go through a frame's tiles, in the order in which they are run."""
+        for first in range(0, self.grid.count, self.batch):
+            count = min(self.batch, self.grid.count - first)
+            slot = first % self.results.shape[0]
+            results = self.results[slot : slot + count]
+            made = results if self.aside is None else self.aside[:count]
+            yield Batch(first, self.tiles[:count], made, results)

@@ -41,6 +41,18 @@ def test_a_tenth_is_found() -> None:
     assert verdicts(slower=1 / 1.1).count("faster") >= 190
 
 
+def test_half_a_tenth_is_not_called_the_same() -> None:
+    found = verdicts(slower=1.05)
+    assert found.count("no difference") <= 20
+    assert "faster" not in found
+
+
+def test_a_slower_frame_is_not_hidden_by_a_faster_machine() -> None:
+    before, after = drawn(0), drawn(1, slower=1.25, machine=0.8)
+    assert only(before, after).ratio.value == pytest.approx(1, abs=0.03)
+    assert only(before, after).verdict == "undecided"
+
+
 def test_a_machine_that_is_slower_as_a_whole_is_no_difference() -> None:
     found = verdicts(machine=1.2)
     assert found.count("no difference") >= 190
@@ -85,6 +97,17 @@ def test_cases_are_matched_and_the_others_named() -> None:
     assert [each.case for each in found.differences] == [slow]
     assert found.differences[0].ratio.value == pytest.approx(0.5, rel=0.01)
     assert (found.only_before, found.only_after) == ((fast,), (other_case(),))
+
+
+def test_where_files_lie_makes_no_other_case() -> None:
+    here = other_case(model="./video-x2.onnx", clip="/here/clip.mp4")
+    there = other_case(model="/there/video-x2.onnx", clip="clip.mp4")
+    model = {"name": "video-x2", "version": "1.2", "sha256": "ab"}
+    found = compare(
+        reported(measured([10.0, 10.1], case=here, model=model)),
+        reported(measured([10.0, 10.1], case=there, model=model)),
+    )
+    assert len(found.differences) == 1
 
 
 def test_nothing_in_common_is_an_error() -> None:

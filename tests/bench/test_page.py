@@ -13,7 +13,8 @@ import pytest
 
 from restore_rt.bench.page import report_page
 from restore_rt.bench.plots import Dot, Profile, cdf_plot, cdf_points, scatter_plot, stage_plot
-from restore_rt.bench.report import Case, Report, read_report
+from restore_rt.bench.reading import read_report
+from restore_rt.bench.report import Case, Report
 from restore_rt.bench.statistics import Histogram, Interval
 from restore_rt.bench.summary import summarise
 from restore_rt.bench.svg import Axis, element, fitting

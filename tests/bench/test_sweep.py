@@ -50,10 +50,15 @@ def test_a_size_is_two_numbers_one_number_or_text() -> None:
         ({"threads": True}, "threads is True"),
         ({"streams": 1.5}, "streams is 1.5"),
         ({"batch": []}, "batch is an empty list"),
-        ({"scope": "device"}, "scope is 'device'"),
+        ({"scope": "device", "provider": "cpu"}, "scope is 'device', which is for GPUs"),
+        ({"graphs": True, "backend": "native"}, "graphs is True, which is for GPUs"),
         ({"graphs": "yes"}, "graphs is 'yes'"),
         ({"clip": "none.mp4"}, "there is no file .*none.mp4"),
         ({"clip": "a.mp4", "size": "3x3"}, "leave one of them out"),
+        ({"model": 5}, "model is 5; give the name of a model"),
+        ({"model": [["a"]]}, "give the name of a model"),
+        ({"clip": True}, "clip is True"),
+        ({"clip": "a\0b"}, "clip is"),
     ],
 )
 def test_what_is_not_allowed_is_named(sweep: dict[str, Any], said: str) -> None:
@@ -83,6 +88,7 @@ def test_a_file_holds_a_sweep_or_several(tmp_path: Path) -> None:
         ("sweep = 1", r"write \[\[sweep\]\]"),
         ("threads = -1", "sweep.toml: threads is -1"),
         ("[threads]\na = 1", "threads is {'a': 1}"),
+        ("model = 'nope'", "sweep.toml: 'nope' is neither"),
     ],
 )
 def test_a_wrong_file_is_told_with_its_name(tmp_path: Path, text: str, said: str) -> None:
@@ -96,6 +102,11 @@ def test_a_clip_has_a_size(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mkv", frames=3)
     (case,) = cases_of({"clip": str(clip)})
     assert (case.height, case.width, case.clip) == (48, 64, str(clip))
+    # As the command has it.
+    assert case.precision == "auto"
+    for more in ({"scope": "network"}, {"streams": 2}):
+        with pytest.raises(RestoreError, match="end to end"):
+            cases_of({"clip": str(clip), **more})
 
 
 def test_a_sweep_names_what_a_case_has() -> None:

@@ -83,15 +83,27 @@ def test_onnx_is_the_reference_where_its_runtime_is_missing(
     assert found.worst <= 1
 
 
-def test_windows_lie_in_the_frame_where_the_network_sees_what_it_would() -> None:
-    manifest = manifest_of(onnx.load(zoo.path_of("repair-x1")))
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 5), (41, 77), (101, 203)])
+def test_all_corners_of_a_frame_that_is_filled_up_are_compared(size: tuple[int, int]) -> None:
+    model = onnx.load(zoo.path_of("repair-x1"))
+    manifest = manifest_of(model)
     assert manifest.multiple > 1
+    frame = frame_for(manifest, *size)
+    with restore_rt.load("repair-x1") as restorer:
+        out = restorer(frame)
+    assert verify(model, manifest, frame, shown(out, frame, manifest), exact=True).worst <= 1
+    for corner in ((0, 0), (-1, -1)):
+        wrong = out.copy()
+        wrong[corner] ^= 64
+        with pytest.raises(VerificationError, match=r"6[345] of 255"):
+            verify(model, manifest, frame, shown(wrong, frame, manifest), exact=True)
+
+
+def test_windows_lie_in_the_frame() -> None:
     for size in ((1, 1), (7, 300), (64, 64), (101, 203), (360, 640)):
-        found = windows(*size, manifest)
+        found = windows(*size)
         assert found[0][:2] == (0, 0)
+        assert found[-1][2:] == size
         for top, left, bottom, right in found:
-            assert 0 <= top < bottom
-            assert 0 <= left < right
-            for begin, end, side in ((top, bottom, size[0]), (left, right, size[1])):
-                assert begin % manifest.multiple == 0
-                assert end <= side or side < manifest.multiple
+            assert 0 <= top < bottom <= size[0]
+            assert 0 <= left < right <= size[1]

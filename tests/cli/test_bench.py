@@ -45,6 +45,16 @@ def test_lists_may_be_repeated_or_have_commas(
     assert cases == [("native", 1), ("native", 2), ("onnxruntime", 1), ("onnxruntime", 2)]
 
 
+def test_a_file_with_a_comma_in_its_name(
+    luma_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tmp_path / "a,b.onnx"
+    odd.write_bytes(luma_model.read_bytes())
+    assert run(bench(odd, "--json")) == 0
+    (made,) = json.loads(capsys.readouterr().out)["measurements"]
+    assert made["case"]["model"] == str(odd)
+
+
 def test_markdown_to_paste(luma_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(bench(luma_model, "--markdown")) == 0
     said = capsys.readouterr().out
@@ -76,21 +86,29 @@ def test_what_fails_is_told_beside_what_was_measured(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "code", "said"),
     [
-        (["--size", "big"], "size is 'big'"),
-        (["--threads", "two"], "--threads is 'two'"),
-        (["--scope", "all"], "scope is 'all'"),
-        (["--rounds", "0"], "greater than or equal to 1"),
-        (["--markdown", "--json"], "give one of them"),
-        (["--sweep", "a.toml", "--size", "3x3"], "--sweep and --size were given"),
-        (["--clip", "none.mp4"], "there is no file"),
+        (["--size", "big"], 2, "size is 'big'"),
+        (["--threads", "two"], 2, "--threads is 'two'"),
+        (["--scope", "all"], 2, "scope is 'all'"),
+        (["--scope", "device", "--backend", "native"], 2, "scope is 'device', which is for GPUs"),
+        (["--graphs", "on,yes"], 2, "--graphs is 'yes'; allowed are on and off"),
+        (["--graphs", "off", "--provider", "cpu"], 2, "graphs is False, which is for GPUs"),
+        (["--rounds", "0"], 2, "greater than or equal to 1"),
+        (["--rounds", "4", "--most-rounds", "3"], 2, "--most-rounds is 3, and --rounds 4"),
+        (["--seconds", "inf"], 2, "less than or equal to 86400"),
+        (["--markdown", "--json"], 2, "give one of them"),
+        (["--sweep", "a.toml", "--size", "3x3"], 2, "--sweep and --size were given"),
+        (["-o", "same", "--html", "./same"], 2, "-o and --html are both same"),
+        (["--clip", "none.mp4"], 1, "there is no file"),
+        (["--model", "nope"], 1, "'nope' is neither"),
+        (["--size", "9x9", "compare", "a", "b"], 2, "--size was given to `restore-rt bench`"),
     ],
 )
 def test_wrong_use_is_one_line(
-    arguments: Sequence[str], said: str, capsys: pytest.CaptureFixture[str]
+    arguments: Sequence[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["bench", *arguments]) in (1, 2)
+    assert run(["bench", *arguments]) == code
     out, err = capsys.readouterr()
     assert out == ""
     assert said in only_line(err)
@@ -104,6 +122,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
         "same": reported(measured([10.0, 10.08, 10.06])),
         "slower": reported(measured([11.5, 11.6, 11.55])),
         "noisy": reported(measured([9.0, 14.0, 11.0])),
+        "once": reported(measured([10.0])),
         "other": reported(
             measured([10.0, 10.1, 10.05]), machine={**MACHINE, "processor": "Another"}
         ),
@@ -117,8 +136,9 @@ def files(tmp_path: Path) -> dict[str, Path]:
     ("after", "code", "verdict"),
     [
         ("same", 0, "no difference"),
-        ("slower", 1, "slower"),
-        ("noisy", 4, "undecided"),
+        ("slower", 4, "slower"),
+        ("noisy", 5, "undecided"),
+        ("once", 5, "undecided"),
     ],
 )
 def test_the_exit_code_is_the_verdict(
@@ -134,7 +154,10 @@ def test_the_exit_code_is_the_verdict(
     assert run(["bench", "compare", *pair, "--json"]) == code
     data = json.loads(capsys.readouterr().out)
     assert data["verdict"] == verdict
-    assert data["differences"][0]["ratio"]["value"] > 0
+    ratio = data["differences"][0]["ratio"]
+    assert ratio["value"] > 0
+    # One round says nothing of its interval.
+    assert (ratio["low"] is None) == (after == "once")
 
 
 def test_faster_is_no_failure(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:

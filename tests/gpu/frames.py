@@ -14,7 +14,7 @@ __all__ = ["MODEL", "TILE", "Array", "load", "picture", "planes_of", "same"]
 
 Array = NDArray[Any]
 
-MODEL = "video-x2"
+MODEL = "video-x2-fast"
 TILE = (48, 64)
 
 

@@ -7,6 +7,7 @@ import importlib.util
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -89,6 +90,18 @@ def test_events_tell_when_work_has_run(emulated: Emulator) -> None:
     event.synchronize()
     assert ran == [1]
     assert event.done()
+
+
+def test_timed_events_tell_what_lies_between_them(emulated: Emulator) -> None:
+    device = open_device()
+    begin, end = device.event(timed=True), device.event(timed=True)
+    with device.active():
+        stream = device.stream()
+        begin.record(stream)
+        emulated.enqueue(stream.handle, lambda: time.sleep(0.02))
+        end.record(stream)
+    end.synchronize()
+    assert 0.02 <= end.seconds_since(begin) < 0.5
 
 
 def test_objects_may_end_on_any_thread(emulated: Emulator) -> None:

@@ -272,3 +272,37 @@ def test_what_can_never_come_is_a_fault(emulated: Emulator) -> None:
     with open_device().active(), pytest.raises(Exception, match="can never come"):
         emulated.run_all()
     first.works.clear()
+
+
+def test_a_timed_event_that_nobody_reads_is_a_fault() -> None:
+    def provoke(emulator: Emulator, device: Device) -> None:
+        device.event(timed=True)
+
+    assert "takes the time, which is slower, and nobody read it" in faults_of(provoke)
+
+
+def test_the_time_of_what_has_not_come_is_refused(emulated: Emulator) -> None:
+    device = open_device()
+    begin, end, other = device.event(timed=True), device.event(timed=True), device.event()
+    with device.active():
+        stream = device.stream()
+        for event in (begin, other):
+            event.record(stream)
+        stream.synchronize()
+    for pair, said in (((begin, end), "invalid resource"), ((begin, other), "invalid resource")):
+        with pytest.raises(BackendError, match=said):
+            pair[1].seconds_since(pair[0])
+    # It waits for a stream that never gets there.
+    emulated.faults.clear()
+    blocked = emulated.queues.add(emulated.new_handle(), 0)
+    with device.active():
+        waiting = device.stream()
+    emulated.queues.wait(Mark(queued=1, queue=blocked), waiting.raw.queue)
+    end.record(waiting)
+    with pytest.raises(BackendError, match="not ready"):
+        end.seconds_since(begin)
+    emulated.faults.clear()
+    waiting.raw.queue.works.clear()
+    end.record(stream)
+    end.synchronize()
+    assert end.seconds_since(begin) > 0

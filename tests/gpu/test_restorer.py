@@ -257,7 +257,7 @@ def test_sizes_may_change_while_another_thread_records_a_graph(
 
 def test_a_black_frame_proves_nothing(stage: Stage) -> None:
     """A network that only ever answers black is right about it."""
-    with load() as restorer:
+    with load("video-x2", tile=64) as restorer:
         restorer.warmup((40, 60))
         stage.spoil = lambda result, half: np.zeros_like(result)
         restorer(np.zeros((40, 60), np.uint8))

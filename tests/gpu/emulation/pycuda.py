@@ -134,16 +134,20 @@ class _Stream(Owned):
 
 
 class _Event(Owned):
-    __slots__ = ("mark",)
+    __slots__ = ("mark", "timed", "told")
 
     def __init__(self, flags: int = 0) -> None:
         self._begin()
-        if to_int(flags) & 2 == 0:
-            raise AssertionError("an event that takes the time is slower; nobody reads it")
+        self.timed = to_int(flags) & 2 == 0
+        self.told = False
         self.mark = Mark()
 
     def __del__(self) -> None:
-        self._end("an event", lambda: None)
+        self._end("an event", self._destroy)
+
+    def _destroy(self) -> None:
+        if self.timed and not self.told:
+            raise MisuseError("it takes the time, which is slower, and nobody read it")
 
     def record(self, stream: Any = None) -> Any:
         queue = self.emulator.queue_of(stream)
@@ -159,6 +163,16 @@ class _Event(Owned):
     def query(self) -> bool:
         with self.emulator.call() as queues:
             return queues.is_reached(self.mark)
+
+    def time_till(self, event: Any) -> float:
+        with self.emulator.call() as queues:
+            for each in (self, event):
+                if not (each.timed and each.mark.queued):
+                    raise MisuseError("cuEventElapsedTime failed: invalid resource handle")
+                if each.mark.reached < each.mark.queued:
+                    raise MisuseError("cuEventElapsedTime failed: not ready")
+                each.told = True
+            return queues.milliseconds(self.mark, event.mark)
 
 
 def queue_of(emulator: Emulator, stream: Any) -> Queue:

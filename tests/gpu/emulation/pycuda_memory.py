@@ -138,6 +138,11 @@ class Functions:
             emulator.allocations += 1
             return _Allocation(emulator, emulator.memory.take(size, "memory of the GPU"))
 
+    def mem_get_info(self) -> tuple[int, int]:
+        emulator = self._emulator
+        with emulator.call():
+            return emulator.capacity - emulator.memory.used, emulator.capacity
+
     def pagelocked_empty(
         self, shape: Any, dtype: Any, order: str = "C", mem_flags: int = 0
     ) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ class Mark:
     queued: int = 0
     reached: int = 0
     queue: Queue | None = None
+    # When it was last reached, on the host's clock.
+    when: float = 0.0
 
 
 @dataclass
@@ -48,6 +51,7 @@ class _Record:
 
     def run(self) -> None:
         self.mark.reached = max(self.mark.reached, self.number)
+        self.mark.when = time.perf_counter()
 
 
 @dataclass
@@ -148,6 +152,10 @@ class Queues:
         for _ in range(self._random.randrange(4)):
             self._step(None)
         return mark.reached >= mark.queued
+
+    def milliseconds(self, begin: Mark, end: Mark) -> float:
+        """Return the time between two events that have come."""
+        return (end.when - begin.when) * 1e3
 
     def finish_mark(self, mark: Mark) -> None:
         """Run until an event has come."""
