@@ -117,6 +117,7 @@ def measure(
     height, width = size
     case = Case(
         model=restorer.manifest.name,
+        provider=getattr(restorer, "provider", "auto"),
         height=height,
         width=width,
         streams=streams,

@@ -28,7 +28,7 @@ from tests.gpu.frames import MODEL, TILE, load
 from tests.gpu.stand_in import Stage
 from tests.video.clips import make_clip
 
-QUICK: dict[str, Any] = {"size": (40, 60), "seconds": 0.05, "rounds": 2}
+QUICK: dict[str, Any] = {"size": (40, 60), "seconds": 0.05}
 CASE = Case(model=MODEL, provider="cuda", height=40, width=60, threads=1, tile=TILE)
 
 
