@@ -27,7 +27,7 @@ EXPORT = ROOT / "docs" / "export.md"
 MODELS = {
     "video-x2": "video, in real time on a CPU",
     "video-x2-fast": "the same, faster",
-    "video-x2-quality": "the same, better and slower",
+    "video-x2-quality": "the same, better on clean sources, and slower",
     "photo-x2": "photographs",
     "photo-x4": "photographs, four times",
     "photo-x4-gan": "the same, sharper and less true",
