@@ -7,18 +7,17 @@ nowhere else: ``python benchmarks/figures.py`` after anything was measured.
 from __future__ import annotations
 
 import argparse
-import functools
-import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from card_figures import card_blocks
+from figure_parts import ROOT, processor, results, table
+
 from restore_rt.wording import count_of
 
-ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
 ZOO = ROOT / "restore_rt" / "zoo"
 README = ROOT / "README.md"
 EXPORT = ROOT / "docs" / "export.md"
@@ -45,7 +44,6 @@ ENGINES = {
     "opencv dnn": "OpenCV dnn",
 }
 _LARGEST = 3840
-INSTRUCTIONS = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
 _BLOCK = re.compile(
     r"(?<=<!-- figures: )(\w+)( -->\n\n).*?(?=\n\n<!-- end of figures -->)", re.DOTALL
 )
@@ -79,18 +77,6 @@ def written(path: Path) -> str:
         return f"{found[1]}{found[2]}{blocks[found[1]]()}"
 
     return _BLOCK.sub(block, path.read_text(encoding="utf-8"))
-
-
-@functools.cache
-def results(name: str) -> Any:
-    """Return what a benchmark measured."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in lines)
 
 
 def model_table() -> str:
@@ -166,7 +152,9 @@ def engine_speed() -> str:
             cells[at] = f"{one['milliseconds']['median']:.2f}"
     rows = [
         (_engine(engine), precision, *cells)
-        for (engine, precision), cells in sorted(times.items(), key=lambda item: item[0][1])
+        for (engine, precision), cells in sorted(times.items(), key=_by_precision)
+        # How else the same engine does is in the file.
+        if "," not in engine
     ]
     head = [f"{case['size']}, {count_of(case['threads'], 'thread')}" for case in cases]
     runs = cases[0]["engines"][0]["milliseconds"]["runs"]
@@ -177,8 +165,8 @@ def engine_speed() -> str:
         if name in libraries
     )
     return (
-        "`video-x2` alone on the same machine, 8-bit luma to 8-bit luma, all in one process in "
-        f"turn, medians of {runs} in ms ({versions}):\n\n"
+        f"`video-x2` alone, 8-bit luma to 8-bit luma, on {_machine(found)}, all in one process in "
+        f"turn, each from rest, medians of {runs} in ms ({versions}):\n\n"
         + table(("engine", "precision", *head), rows)
         + f"\n\nThe native engine is {_times('onnxruntime', 'fp32')} as fast as ONNX Runtime and "
         f"{_times('openvino', 'fp32')} as fast as OpenVINO in fp32; with AVX-512 masked off, as on "
@@ -275,71 +263,6 @@ def precisions() -> str:
     )
 
 
-def card_quality(name: str) -> str:
-    """Return the PSNR of a model, beside what it is compared with."""
-    cases = results(f"model_{name}")["cases"]
-    base = next(iter(cases.values()))["baseline"]
-    rows = [
-        (
-            f"{label} ({case['pictures']})",
-            *(f"{case['totals'][each]['psnr_y']:.2f}" for each in (base, name)),
-        )
-        for label, case in cases.items()
-    ]
-    return table(("pictures", base, name), rows)
-
-
-def card_lettering(name: str) -> str:
-    """Return the share of characters that are misread."""
-    rows = []
-    for label, case in results(f"model_{name}")["cases"].items():
-        base, ours = case["totals"][case["baseline"]], case["totals"][name]
-        figures = (base["cer_page"], ours["cer_page"], base["cer"], ours["cer"])
-        rows.append((f"{label} ({case['lettered']})", *(f"{figure:.3f}" for figure in figures)))
-    base = case["baseline"]
-    head = ("pictures", f"{base}, page", f"{name}, page", f"{base}, lines", f"{name}, lines")
-    return table(head, rows)
-
-
-def card_sharpness(name: str) -> str:
-    """Return NIQE of a model and of the one that it was made from."""
-    before = name.removesuffix("-gan")
-    pixels = results(f"model_{before}")["cases"]
-    rows = []
-    for label, case in results(f"model_{name}")["cases"].items():
-        figures = [
-            case["totals"][case["baseline"]]["niqe"],
-            pixels[label]["totals"][before]["niqe"],
-            case["totals"][name]["niqe"],
-        ]
-        rows.append((f"{label} ({case['pictures']})", *(f"{figure:.2f}" for figure in figures)))
-    return table(("pictures", case["baseline"], before, name), rows)
-
-
-def card_speed(name: str) -> str:
-    """Return what a frame takes."""
-    report = results("bench")
-    (made,) = (each for each in report["measurements"] if each["model"]["name"] == name)
-    where = "the native engine" if "native" in made["description"] else "ONNX Runtime"
-    machine = report["machine"]
-    return (
-        f"A frame of 640x360 takes {made['derived']['p50_ms']:.1f} ms on {machine['threads']} "
-        f"threads of {_processor(machine['processor'], machine['instructions'])}, in {where}\n"
-        "(`benchmarks/results/bench.json`)."
-    )
-
-
-def card_blocks(name: str) -> dict[str, Callable[[], str]]:
-    """Return what writes the blocks of a card."""
-    blocks = {
-        "quality": card_quality,
-        "lettering": card_lettering,
-        "sharpness": card_sharpness,
-        "speed": card_speed,
-    }
-    return {key: functools.partial(write, name) for key, write in blocks.items()}
-
-
 BLOCKS: dict[str, Callable[[], str]] = {
     "models": model_table,
     "quality": quality_table,
@@ -362,13 +285,11 @@ def _machine(record: Figures) -> str:
     machine = record["machine"]
     extensions = machine.get("extensions", [])
     without = "" if "amx" in extensions else ", without AMX"
-    return f"{machine['threads']} threads of {_processor(machine['cpu'], machine['isa'])}{without}"
+    return f"{machine['threads']} threads of {processor(machine['cpu'], machine['isa'])}{without}"
 
 
-def _processor(name: str, instructions: str) -> str:
-    plain = re.sub(r"\((R|TM)\)| Processor| CPU.*| \d+-Core", "", name).strip()
-    article = "an" if plain[0] in "AEIO" else "a"
-    return f"{article} {plain} with {INSTRUCTIONS.get(instructions, instructions)}"
+def _by_precision(row: tuple[tuple[str, str], list[str]]) -> int:
+    return ("fp32", "bf16", "int8").index(row[0][1])
 
 
 def _engine(name: str) -> str:

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from figures import ROOT, results
+from figure_parts import ROOT, results
 
 MODELS = ("video-x2-fast", "video-x2", "video-x2-quality")
 QUALITY = ("Set14", "clips, H.264 CRF 28")
