@@ -239,7 +239,8 @@ def precisions() -> str:
     for name in sorted(fp16):
         cells = [f"{fp16[name]['simulated']:.1f}", "-", "-", "-"]
         if name in bf16:
-            lost = [max(case.values()) - min(case.values()) for case in bf16[name].values()]
+            cases = bf16[name]["psnr_y"].values()
+            lost = [max(case.values()) - min(case.values()) for case in cases]
             cells[1] = f"{max(lost):.3f}"
         if name in int8:
             found = int8[name]
@@ -253,13 +254,14 @@ def precisions() -> str:
         *("int8, dB of PSNR lost", "int8, times as fast"),
     )
     libraries = record["machine"]["libraries"]
+    where = ", ".join(f"`{name}` on {_machine(found)}" for name, found in int8.items())
     pictures = next(iter(fp16.values()))["pictures"]
     return (
         table(head, rows)
         + f"\n\nfp16 is the worst of {pictures} pictures, as simulated. bf16 is what the native "
         "engine loses on Set5 or Set14, whichever is more, with all layers in bf16 that can be. "
-        f"int8 was measured for {len(int8)} models, on {_machine(record)}, with ONNX Runtime "
-        f"{libraries['onnxruntime']}: medians of five rounds, and the slowest and the fastest."
+        f"int8 was measured for {len(int8)} models with ONNX Runtime {libraries['onnxruntime']}, "
+        f"{where}: medians of five rounds, and the slowest and the fastest."
     )
 
 

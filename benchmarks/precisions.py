@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from data_option import add_data_option
 from models import CASES, Case
 from numpy.typing import NDArray
 from PIL import Image
-from results_file import write
+from results_file import describe_machine, path_of, write
 from rich.console import Console
 from rich.table import Table
 
@@ -42,6 +43,7 @@ from restore_rt.training.pictures import find_pictures, read_rgb
 
 # Calibration and the search are on pictures of the training, what is told here is on others.
 CALIBRATION, PICTURES = "train/photo_cid22", "test/sr/Set14"
+PRECISIONS = ("fp16", "bf16", "int8")
 INT8 = {"video-x2": (360, 640), "photo-x2": (256, 256)}
 THREADS = 2
 ROUNDS = 5
@@ -52,14 +54,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_data_option(parser, "test/sr/Set5")
     parser.add_argument("models", nargs="*", metavar="MODEL", help="default: all that are shipped")
+    parser.add_argument("--only", nargs="*", choices=PRECISIONS, default=PRECISIONS)
     options = parser.parse_args()
-    names = options.models or [manifest.name for manifest in zoo.models()]
+    shipped = {manifest.name: manifest.sha256 for manifest in zoo.models()}
+    names = options.models or list(shipped)
+    fp16, bf16, int8 = (kept(precision, shipped) for precision in PRECISIONS)
     with tempfile.TemporaryDirectory() as folder:
-        fp16 = {name: measure_fp16(name, options.data, Path(folder)) for name in names}
-        int8 = {
-            name: measure_int8(name, options.data, Path(folder)) for name in names if name in INT8
-        }
-    bf16 = {name: found for name in names if (found := measure_bf16(name, options.data))}
+        for name in names:
+            if "fp16" in options.only:
+                fp16[name] = measure_fp16(name, options.data, Path(folder))
+            if "int8" in options.only and name in INT8:
+                int8[name] = measure_int8(name, options.data, Path(folder))
+            if "bf16" in options.only and (made := measure_bf16(name, options.data)):
+                bf16[name] = made
     show(fp16, bf16, int8)
     what = (
         f"fp16: PSNR in dB against fp32 on the pictures of {PICTURES}, reduced by the model's "
@@ -73,6 +80,19 @@ def main() -> None:
     )
     found = {"what": what, "fp16": fp16, "bf16": bf16, "int8": int8}
     print(f"written: {write('precisions', found)}")
+
+
+def kept(precision: str, shipped: dict[str, str]) -> dict[str, Any]:
+    """Return what was measured before, of models that are still the same."""
+    try:
+        record = json.loads(path_of("precisions").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return {
+        name: figures
+        for name, figures in record.get(precision, {}).items()
+        if figures["sha256"] == shipped.get(name)
+    }
 
 
 def measure_fp16(name: str, data: Path, folder: Path) -> dict[str, Any]:
@@ -137,6 +157,7 @@ def measure_int8(name: str, data: Path, folder: Path) -> dict[str, Any]:
         "psnr_y_fp32": round(quality[0], 4),
         "psnr_y": round(quality[1], 4),
         "size": list(INT8[name]),
+        "machine": describe_machine(),
         "time_ratio": {
             "median": round(float(np.median(ratios)), 4),
             "min": round(min(ratios), 4),
@@ -169,16 +190,17 @@ def measure_bf16(name: str, data: Path) -> dict[str, Any]:
                 *((way, [way, "direct", "tail"]) for way in ways),
             ]
         ]
-        return {
+        psnr_y = {
             label: {
-                candidate.name: round(psnr_y, 4)
-                for candidate, psnr_y in zip(
+                candidate.name: round(figure, 4)
+                for candidate, figure in zip(
                     candidates, _quality(candidates, case, data), strict=True
                 )
             }
             for label, case in CASES[name].items()
             if label in ("Set5", "Set14")
         }
+    return {"sha256": next(m.sha256 for m in zoo.models() if m.name == name), "psnr_y": psnr_y}
 
 
 def _is_native(name: str) -> bool:
@@ -221,9 +243,8 @@ def show(fp16: dict[str, Any], bf16: dict[str, Any], int8: dict[str, Any]) -> No
     )
     for name, figures in fp16.items():
         cells = [f"{figures[key]:.1f}" for key in ("simulated", "onnxruntime", "export_s")]
-        losses = [
-            max(found.values()) - min(found.values()) for found in bf16.get(name, {}).values()
-        ]
+        cases = bf16[name]["psnr_y"].values() if name in bf16 else []
+        losses = [max(found.values()) - min(found.values()) for found in cases]
         cells.append(f"{max(losses):.4f}" if losses else "")
         if name in int8:
             found = int8[name]

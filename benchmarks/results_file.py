@@ -17,7 +17,7 @@ import restore_rt
 from restore_rt import _ext, zoo
 from restore_rt.loading import available_threads
 
-__all__ = ["describe_model", "milliseconds", "write"]
+__all__ = ["describe_machine", "describe_model", "milliseconds", "path_of", "write"]
 
 _FOLDER = Path(os.environ.get("RESTORE_RT_RESULTS", "out/benchmarks"))
 _LIBRARIES = (
@@ -38,8 +38,8 @@ def write(name: str, measured: dict[str, Any]) -> Path:
     The folder is ``out/benchmarks``, or the one that ``RESTORE_RT_RESULTS`` names. What the README
     claims stands in ``benchmarks/results``.
     """
-    path = _FOLDER / f"{name}.json"
-    record = {"benchmark": name, "date": _today(), "machine": _machine(), **measured}
+    path = path_of(name)
+    record = {"benchmark": name, "date": _today(), "machine": describe_machine(), **measured}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path
@@ -66,7 +66,13 @@ def _today() -> str:
     return datetime.datetime.now(datetime.timezone.utc).date().isoformat()
 
 
-def _machine() -> dict[str, Any]:
+def path_of(name: str) -> Path:
+    """Return where a record of that name lies."""
+    return _FOLDER / f"{name}.json"
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return what measures."""
     return {
         "cpu": _cpu_name(),
         "threads": available_threads(),

@@ -50,9 +50,11 @@ def test_bf16_costs_nearly_nothing(record: Any) -> None:
     assert record["bf16"].keys() == {
         manifest.name for manifest in restore_rt.models() if runs_natively(manifest.name)
     }
-    for cases in record["bf16"].values():
-        assert cases.keys() == {"Set5", "Set14"}
-        for psnr in cases.values():
+    shipped = {manifest.name: manifest.sha256 for manifest in restore_rt.models()}
+    for name, figures in record["bf16"].items():
+        assert figures["sha256"] == shipped[name]
+        assert figures["psnr_y"].keys() == {"Set5", "Set14"}
+        for psnr in figures["psnr_y"].values():
             assert len(psnr) > 1
             assert psnr["fp32"] - min(psnr.values()) <= MOST_LOST_BF16
 
