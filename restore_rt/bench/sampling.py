@@ -19,8 +19,8 @@ Clock = Callable[[], float]
 
 # The medians of so many windows must lie so near to each other ...
 _WINDOWS, _NEAR = 3, 0.03
-# ... each of at least so many runs that take at least so long.
-_LEAST_RUNS, _LEAST_SECONDS = 3, 0.03
+# ... each of at least so many runs that take at least so long, or of what takes very long.
+_LEAST_RUNS, _LEAST_SECONDS, _LONG_SECONDS = 3, 0.03, 0.75
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def warm_up(step: Step, *, most: float, clock: Clock = time.perf_counter) -> War
         runs += 1
         before, now = now, clock()
         times.append(now - before)
-        if len(times) >= _LEAST_RUNS and now - window >= _LEAST_SECONDS:
+        taken = now - window
+        if taken >= _LONG_SECONDS or (len(times) >= _LEAST_RUNS and taken >= _LEAST_SECONDS):
             medians = [*medians[1 - _WINDOWS :], statistics.median(times)]
             times, window = [], now
             if len(medians) == _WINDOWS and max(medians) <= (1 + _NEAR) * min(medians):

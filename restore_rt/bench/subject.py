@@ -135,9 +135,10 @@ class Subject:
             self.steps = [_resident(restorer, frame, out) for frame, out in there]
             self.first = self.steps[0]
             return
-        self._out = np.empty(shape, np.uint8)
+        # Written, so that it is in memory before anything is counted.
+        self._out = np.full(shape, 1, np.uint8)
         pairs = [(self.frame, self._out)]
-        pairs += [(self.frame.copy(), np.empty(shape, np.uint8)) for _ in range(case.streams - 1)]
+        pairs += [(self.frame.copy(), np.full(shape, 1, np.uint8)) for _ in range(case.streams - 1)]
         self.steps = [_whole(restorer, frame, out) for frame, out in pairs]
         self.first = self.steps[0]
         if case.scope == "network":

@@ -29,7 +29,7 @@ class Clock:
 
 
 def test_warm_up_ends_when_times_no_longer_change() -> None:
-    clock = Clock(chain([9.0, 5.0, 3.0, 2.0], repeat(1.0)))
+    clock = Clock(chain([0.9, 0.5, 0.3, 0.2], repeat(0.1)))
     found = warm_up(clock.step, most=1000, clock=clock)
     assert found.stable
     # The first three differ from the rest; the fourth cannot move the median of its three.
@@ -46,10 +46,17 @@ def test_short_runs_are_judged_by_many() -> None:
 
 
 def test_warm_up_gives_up_in_time() -> None:
-    clock = Clock(cycle([1.0, 1.0, 1.0, 2.0, 2.0, 2.0]))
-    found = warm_up(clock.step, most=50, clock=clock)
+    clock = Clock(cycle([0.1, 0.1, 0.1, 0.2, 0.2, 0.2]))
+    found = warm_up(clock.step, most=5, clock=clock)
     assert not found.stable
-    assert 50 <= found.seconds < 52
+    assert 5 <= found.seconds < 5.2
+
+
+def test_long_runs_are_judged_by_few() -> None:
+    clock = Clock(repeat(2.0))
+    found = warm_up(clock.step, most=1000, clock=clock)
+    assert found.stable
+    assert found.runs == 3
 
 
 def test_samples_are_taken_for_as_long_as_asked() -> None:
