@@ -65,7 +65,7 @@ def draw(path: Path) -> None:
             plot.annotate(name, place, xytext=(6, -12), textcoords="offset points", fontsize=9)
         plot.axvline(1000 / 60, color="grey", linestyle=":", label="60 frames/s")
         plot.set_title(label, fontsize=10)
-        plot.set_xlim(0, 1.35 * max(place[0] for place in places))
+        plot.set_xlim(0, 1.7 * max(place[0] for place in places))
         plot.set_xlabel("ms for a frame of 640x360")
         plot.set_ylabel("PSNR in dB")
         plot.grid(alpha=0.3)
