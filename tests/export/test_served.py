@@ -51,7 +51,7 @@ def test_a_lower_precision_is_served(
     assert (described["precision"], described["name"]) == (precision, "video-x2")
     assert f"{precision} against fp32: PSNR" in said.err
     frame = picture(9, *SIZE)
-    with restore_rt.load("video-x2") as whole, restore_rt.load(out, tile=48) as reduced:
+    with restore_rt.load("video-x2") as whole, restore_rt.load(out, tile=56) as reduced:
         assert reduced.manifest.precision == precision
         difference = whole(frame).astype(int) - reduced(frame)
     assert np.abs(difference).max() <= most
@@ -60,7 +60,7 @@ def test_a_lower_precision_is_served(
 
 def test_a_file_of_one_size_is_served(tmp_path: Path) -> None:
     out = tmp_path / "model.onnx"
-    export_onnx("video-x2", out, static=(48, 56), say=lambda line: None)
+    export_onnx("video-x2", out, static=(56, 64), say=lambda line: None)
     frame = picture(9, *SIZE)
     with restore_rt.load("video-x2") as free, restore_rt.load(out) as static:
         assert np.abs(free(frame).astype(int) - static(frame)).max() <= 1
