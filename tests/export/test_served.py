@@ -45,13 +45,14 @@ def test_a_lower_precision_is_served(
 ) -> None:
     out = tmp_path / "model.onnx"
     options = ["--precision", precision, "--images", str(pictures), "--json"]
-    assert run(["export", "video-x2", "-o", str(out), *options]) == 0
+    # Of the four choices for int8, the fastest differs from machine to machine: all must do.
+    assert run(["export", "video-x2-fast", "-o", str(out), *options]) == 0
     said = capsys.readouterr()
     described = json.loads(said.out)
-    assert (described["precision"], described["name"]) == (precision, "video-x2")
+    assert (described["precision"], described["name"]) == (precision, "video-x2-fast")
     assert f"{precision} against fp32: PSNR" in said.err
     frame = picture(9, *SIZE)
-    with restore_rt.load("video-x2") as whole, restore_rt.load(out, tile=56) as reduced:
+    with restore_rt.load("video-x2-fast") as whole, restore_rt.load(out, tile=56) as reduced:
         assert reduced.manifest.precision == precision
         difference = whole(frame).astype(int) - reduced(frame)
     assert np.abs(difference).max() <= most
