@@ -15,6 +15,7 @@ from typing import Any
 
 import restore_rt
 from restore_rt import _ext, zoo
+from restore_rt.bench.machine import processor
 from restore_rt.loading import available_threads
 
 __all__ = ["describe_machine", "describe_model", "milliseconds", "path_of", "write"]
@@ -74,7 +75,7 @@ def path_of(name: str) -> Path:
 def describe_machine() -> dict[str, Any]:
     """Return what measures."""
     return {
-        "cpu": _cpu_name(),
+        "cpu": processor(),
         "threads": available_threads(),
         "load_at_end": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.machine()}",
@@ -103,14 +104,3 @@ def _versions() -> dict[str, str]:
         with suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found
-
-
-def _cpu_name() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or "unknown"
-    for line in text.splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return "unknown"

@@ -45,6 +45,9 @@ class FrameNetwork(Protocol):
     tiled: bool
     """Whether frames are cut into tiles."""
 
+    precision: str
+    """The least that any layer computes in."""
+
     @property
     def description(self) -> str:
         """Library, version and settings, for people."""
@@ -137,6 +140,11 @@ class Restorer:
     def lane(self) -> Lane | None:
         """What frames go through on a GPU, for those who measure it; None on a CPU."""
         return self._lane
+
+    @property
+    def precision(self) -> str:
+        """The least that any layer computes in: ``fp32``, ``fp16``, ``bf16`` or ``int8``."""
+        return self._network.precision
 
     @property
     def description(self) -> str:

@@ -17,7 +17,14 @@ import restore_rt
 from restore_rt import _ext
 from restore_rt.loading import available_threads
 
-__all__ = ["Control", "clocks", "describe_machine", "describe_software", "same_machine"]
+__all__ = [
+    "Control",
+    "clocks",
+    "describe_machine",
+    "describe_software",
+    "processor",
+    "same_machine",
+]
 
 _LIBRARIES = (
     *("numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx"),
@@ -57,7 +64,7 @@ class Control:
 def describe_machine() -> dict[str, Any]:
     """Return processor, memory and GPUs, as far as the system tells."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": available_threads(),
         "instructions": _ext.isa(),
@@ -110,7 +117,8 @@ def clocks() -> dict[str, Any]:
     return found
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the processor's name, as the system tells it."""
     for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -21,7 +21,6 @@ from restore_rt.bench.measuring import report
 from restore_rt.bench.reading import measurement_of
 from restore_rt.bench.report import Case, Measurement, Report
 from restore_rt.bench.subject import U8, Judged, judge, test_frame
-from restore_rt.bench.verification import is_exact
 from restore_rt.errors import BackendError, RestoreError
 from restore_rt.manifest import Manifest
 
@@ -227,9 +226,8 @@ def _check(case: Case, first: dict[str, Any]) -> Judged:
         np.frombuffer(base64.b64decode(part["bytes"]), np.uint8).reshape(part["shape"])
         for part in first["parts"]
     ]
-    exact = is_exact(first["description"], manifest)
     try:
-        return judge(Path(first["path"]), manifest, frame, parts, exact=exact)
+        return judge(Path(first["path"]), manifest, frame, parts, precision=first["precision"])
     except RestoreError:
         raise
     except Exception as error:  # a library that cannot run the file raises anything

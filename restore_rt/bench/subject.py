@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from restore_rt.bench.device import Gpu, gpu_of
 from restore_rt.bench.report import Case, Verified
 from restore_rt.bench.sampling import Step
-from restore_rt.bench.verification import is_exact, shown, verify
+from restore_rt.bench.verification import shown, verify
 from restore_rt.manifest import Manifest
 from restore_rt.modelfile import read_model
 from restore_rt.modelfile.undescribed import read_interface
@@ -36,6 +36,10 @@ class Measurable(Protocol):
     manifest: Manifest
     stages: StageTimes
     path: Path | None
+
+    @property
+    def precision(self) -> str:
+        """The least that any layer computes in."""
 
     @property
     def description(self) -> str:
@@ -169,12 +173,13 @@ class Subject:
         parts = shown(out, self.frame, restorer.manifest)
         if check is not None:
             return check(self.frame, parts)
-        exact = is_exact(restorer.description, restorer.manifest)
-        return judge(restorer.path, restorer.manifest, self.frame, parts, exact=exact)
+        return judge(
+            restorer.path, restorer.manifest, self.frame, parts, precision=restorer.precision
+        )
 
 
 def judge(
-    path: Path | None, manifest: Manifest, frame: U8, parts: list[U8], *, exact: bool
+    path: Path | None, manifest: Manifest, frame: U8, parts: list[U8], *, precision: str
 ) -> Judged:
     """Compare windows of a result with what the file of a model makes of the frame.
 
@@ -194,4 +199,4 @@ def judge(
     takes = read_interface(model, path)
     if takes.height is not None or takes.width is not None:
         return None, "the file takes one size alone, and what is compared is smaller"
-    return verify(model, manifest, frame, parts, exact=exact), ""
+    return verify(model, manifest, frame, parts, precision=precision), ""

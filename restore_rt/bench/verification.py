@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from restore_rt.manifest import Manifest
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["VerificationError", "is_exact", "shown", "verify", "windows"]
+__all__ = ["VerificationError", "shown", "verify", "windows"]
 
 # A window's side, and what is beside it at least, in input pixels.
 _SIDE, _MARGIN = 64, 32
@@ -58,7 +58,7 @@ def shown(out: U8, frame: U8, manifest: Manifest) -> list[U8]:
 
 
 def verify(
-    model: onnx.ModelProto, manifest: Manifest, frame: U8, made: Sequence[U8], *, exact: bool
+    model: onnx.ModelProto, manifest: Manifest, frame: U8, made: Sequence[U8], *, precision: str
 ) -> Verified:
     """Compare a restored frame with the network's own result, in windows.
 
@@ -76,8 +76,8 @@ def verify(
         (H, W) or (H, W, 3).
     made
         What ``shown`` gives of the result.
-    exact
-        Whether all layers were computed in fp32.
+    precision
+        The least that any layer was computed in.
 
     Raises
     ------
@@ -94,6 +94,7 @@ def verify(
         pixels += difference.shape[0] * difference.shape[1]
     psnr = None if squares == 0 else 10 * math.log10(_WHITE**2 * samples / squares)
     verified = Verified(name, steps, psnr, pixels)
+    exact = precision == manifest.precision == "fp32"
     if exact and steps > _WORST_FP32:
         raise VerificationError(
             f"the result is up to {steps} of 255 off what {name} makes of the same frame; allowed "
@@ -167,11 +168,3 @@ def _cut(picture: U8, window: Window, scale: int) -> U8:
     top, left, bottom, right = (scale * at for at in window)
     cut = picture[top:bottom, left:right]
     return cut.reshape(bottom - top, right - left, -1)
-
-
-def is_exact(description: str, manifest: Manifest) -> bool:
-    """Tell by what ran a model whether all of it was computed in fp32."""
-    narrow: Any = ("fp16", "bf16", "int8")
-    return manifest.precision == "fp32" and not any(
-        f", {precision}" in description for precision in narrow
-    )

@@ -71,7 +71,7 @@ def _measure(task: dict[str, Any], say: Any) -> None:
             parts=packed,
             path=str(restorer.path),
             manifest=dataclasses.asdict(restorer.manifest),
-            description=restorer.description,
+            precision=restorer.precision,
         )
         answer = json.loads(sys.stdin.readline())
         verified = answer["verified"]

@@ -69,25 +69,17 @@ def doctor(as_json: options.JsonOption = False) -> int:
 
 def _system() -> dict[str, str]:
     from restore_rt import __version__, _ext
+    from restore_rt.bench.machine import processor
     from restore_rt.loading import available_threads
 
     return {
         "restore_rt": f"{__version__} in {Path(__file__).parents[1]}",
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "threads": f"{available_threads()} for this process, {os.cpu_count()} in the machine",
         "kernels": f"{_ext.isa()} (RESTORE_RT_ISA chooses another)",
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _library(name: str, distributions: tuple[str, ...], use: str, package: str) -> dict[str, Any]:

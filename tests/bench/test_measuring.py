@@ -29,6 +29,7 @@ class Pretender:
 
     path: Path | None = None
     description = "a pretender"
+    precision = "fp32"
 
     def __init__(self, seconds: float = 0.0) -> None:
         (self.manifest,) = (each for each in restore_rt.models() if each.name == "video-x2")

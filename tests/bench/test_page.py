@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -19,63 +17,9 @@ from restore_rt.bench.statistics import Histogram, Interval
 from restore_rt.bench.summary import summarise
 from restore_rt.bench.svg import Axis, element, fitting
 from tests.bench import samples
+from tests.bench.markup import Element, every, read
 
 QUALITY = {"video-x2": 33.12, "photo-x2": 30.9, samples.NASTY: 31.5, "absent": 1.0}
-VOID = {"meta"}
-
-
-@dataclass
-class Element:
-    name: str
-    attributes: dict[str, str]
-    children: list[Element] = field(default_factory=list)
-    text: str = ""
-
-    def all(self, name: str, kind: str = "") -> list[Element]:
-        """Return all such elements inside, of a class if one is given."""
-        found = []
-        for child in self.children:
-            if child.name == name and (not kind or kind in child.kinds):
-                found.append(child)
-            found += child.all(name, kind)
-        return found
-
-    @property
-    def kinds(self) -> list[str]:
-        return self.attributes.get("class", "").split()
-
-    @property
-    def whole_text(self) -> str:
-        return self.text + "".join(child.whole_text for child in self.children)
-
-
-class Reader(HTMLParser):
-    """Reads HTML whose elements are closed in order."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open = [Element("", {})]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len(attrs) == len(dict(attrs))
-        made = Element(tag, {name: value or "" for name, value in attrs})
-        self.open[-1].children.append(made)
-        if tag not in VOID:
-            self.open.append(made)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop().name == tag
-
-    def handle_data(self, data: str) -> None:
-        self.open[-1].text += data
-
-
-def read(text: str) -> Element:
-    reader = Reader()
-    reader.feed(text)
-    reader.close()
-    (root,) = reader.open
-    return root
 
 
 def points_of(curve: Element) -> list[tuple[float, float]]:
@@ -113,10 +57,6 @@ def test_the_page_needs_nothing_and_runs_nothing(report: Report) -> None:
     (policy,) = (m for m in root.all("meta") if "http-equiv" in m.attributes)
     assert policy.attributes["content"].startswith("default-src 'none'")
     assert "prefers-color-scheme: dark" in root.all("style")[0].text
-
-
-def every(root: Element) -> list[Element]:
-    return [each for child in root.children for each in (child, *every(child))]
 
 
 def test_texts_are_shown_as_they_are() -> None:

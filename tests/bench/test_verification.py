@@ -35,7 +35,7 @@ def test_right_results_pass(name: str, tile: int | None) -> None:
     backend: Any = "auto" if tile is None else "onnxruntime"
     with restore_rt.load(name, tile=tile, backend=backend, provider="cpu") as restorer:
         parts = shown(restorer(frame), frame, manifest)
-    found = verify(model, manifest, frame, parts, exact=True)
+    found = verify(model, manifest, frame, parts, precision="fp32")
     assert found.worst <= 1
     assert found.pixels == sum(part.shape[0] * part.shape[1] for part in parts)
 
@@ -49,7 +49,7 @@ def test_a_single_wrong_pixel_is_found(place: tuple[int, int]) -> None:
         out = restorer(frame)
     out[place] = out[place] - 9 if out[place] > 128 else out[place] + 9
     with pytest.raises(VerificationError, match=r"up to (8|9|10) of 255 off"):
-        verify(model, manifest, frame, shown(out, frame, manifest), exact=True)
+        verify(model, manifest, frame, shown(out, frame, manifest), precision="fp32")
 
 
 def test_narrow_precisions_may_differ_a_little_and_not_more() -> None:
@@ -63,10 +63,10 @@ def test_narrow_precisions_may_differ_a_little_and_not_more() -> None:
         out = np.where(right > 128, right - step, right + step).astype(np.uint8)
         parts = shown(out, frame, manifest)
         if near:
-            assert verify(model, manifest, frame, parts, exact=False).worst <= step + 1
+            assert verify(model, manifest, frame, parts, precision="bf16").worst <= step + 1
         else:
             with pytest.raises(VerificationError, match="dB"):
-                verify(model, manifest, frame, parts, exact=False)
+                verify(model, manifest, frame, parts, precision="bf16")
 
 
 def test_onnx_is_the_reference_where_its_runtime_is_missing(
@@ -78,7 +78,7 @@ def test_onnx_is_the_reference_where_its_runtime_is_missing(
     with restore_rt.load(path, backend="native") as restorer:
         parts = shown(restorer(frame), frame, restorer.manifest)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    found = verify(model, manifest_of(model), frame, parts, exact=True)
+    found = verify(model, manifest_of(model), frame, parts, precision="fp32")
     assert found.against == f"ONNX's reference {onnx.__version__}"
     assert found.worst <= 1
 
@@ -91,12 +91,12 @@ def test_all_corners_of_a_frame_that_is_filled_up_are_compared(size: tuple[int, 
     frame = frame_for(manifest, *size)
     with restore_rt.load("repair-x1") as restorer:
         out = restorer(frame)
-    assert verify(model, manifest, frame, shown(out, frame, manifest), exact=True).worst <= 1
+    assert verify(model, manifest, frame, shown(out, frame, manifest), precision="fp32").worst <= 1
     for corner in ((0, 0), (-1, -1)):
         wrong = out.copy()
         wrong[corner] ^= 64
         with pytest.raises(VerificationError, match=r"6[345] of 255"):
-            verify(model, manifest, frame, shown(wrong, frame, manifest), exact=True)
+            verify(model, manifest, frame, shown(wrong, frame, manifest), precision="fp32")
 
 
 def test_windows_lie_in_the_frame() -> None:

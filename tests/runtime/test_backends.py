@@ -79,6 +79,7 @@ def test_auto_is_a_precision_for_all_models() -> None:
     with restore_rt.load("comic-x1", precision="auto") as restorer:
         assert "ONNX Runtime" in restorer.description
     with restore_rt.load("video-x2", precision="auto") as restorer:
+        assert f", {restorer.precision}" in restorer.description
         assert "native engine" in restorer.description
 
 
