@@ -45,6 +45,9 @@ class FrameNetwork(Protocol):
     tiled: bool
     """Whether frames are cut into tiles."""
 
+    backend: str
+    """What runs the network: ``native``, ``onnxruntime`` or ``tensorrt``."""
+
     precision: str
     """The least that any layer computes in."""
 
@@ -140,6 +143,11 @@ class Restorer:
     def lane(self) -> Lane | None:
         """What frames go through on a GPU, for those who measure it; None on a CPU."""
         return self._lane
+
+    @property
+    def backend(self) -> str:
+        """What runs the network: ``native``, ``onnxruntime`` or ``tensorrt``."""
+        return self._network.backend
 
     @property
     def precision(self) -> str:

@@ -63,6 +63,7 @@ class TiledNetwork:
         self, backend: Backend, manifest: Manifest, *, sizes: SharedSizes, threads: int
     ) -> None:
         self.threads = threads
+        self.backend = backend.name
         self.precision = manifest.precision
         self.description = backend.description
         self._backend: Backend | None = backend

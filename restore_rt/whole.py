@@ -34,6 +34,7 @@ class WholeNetwork:
 
     def __init__(self, network: NativeNetwork, manifest: Manifest, *, threads: int) -> None:
         self.threads = threads
+        self.backend = network.name
         self.precision = network.precision
         self.description = f"{network.description}, {threads} threads"
         self._network: NativeNetwork | None = network

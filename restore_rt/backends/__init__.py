@@ -37,6 +37,9 @@ class OutOfMemoryError(BackendError):
 class Backend(Protocol):
     """Runs a network over batches of tiles."""
 
+    name: str
+    """What runs it, as ``backend=`` takes it: ``"onnxruntime"``."""
+
     provider: str
     """The device that runs the network: ``"cpu"``."""
 

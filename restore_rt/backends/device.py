@@ -42,6 +42,9 @@ class DeviceBackend(Protocol):
     Not safe to call from two threads at once.
     """
 
+    name: str
+    """What runs it: ``"onnxruntime"`` or ``"tensorrt"``."""
+
     provider: str
     """``"cuda"`` or ``"tensorrt"``."""
 

@@ -46,6 +46,7 @@ class NativeNetwork:
         Engine, precision and instruction set, for people.
     """
 
+    name = "native"
     provider = "cpu"
 
     def __init__(self, network: _ext.Network, *, why: str = "") -> None:

@@ -190,6 +190,7 @@ class OnnxRuntimeBackend(Sessions):
         ``onnxruntime`` is not installed.
     """
 
+    name = "onnxruntime"
     provider = "cpu"
 
     def __init__(self, model: onnx.ModelProto, *, threads: int) -> None:

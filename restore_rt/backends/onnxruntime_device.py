@@ -57,6 +57,7 @@ class OnnxRuntimeDeviceBackend(Sessions):
         A library is missing, or the network's types are none that tiles have.
     """
 
+    name = "onnxruntime"
     # Work on the host that a run queues would be captured, too, and happen at each launch.
     capturable = False
     # Full batches and the last one of two frame sizes that take turns.

@@ -148,6 +148,7 @@ class TensorRtBackend:
         The types of input and output are none that tiles have.
     """
 
+    name = "tensorrt"
     provider = "tensorrt"
 
     def __init__(

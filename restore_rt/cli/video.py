@@ -30,6 +30,7 @@ from restore_rt.video.encoders import CODECS
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from restore_rt.restorer import Restorer
     from restore_rt.video import VideoReport
 
 __all__ = ["video"]
@@ -129,17 +130,26 @@ def video(
             )
         except TruncatedVideoError as error:
             stack.close()
-            _show(error.report, source, target, restorer.description, as_json=as_json)
+            _show(error.report, source, target, _ran_by(restorer), as_json=as_json)
             raise
-        description = restorer.description
-    _show(report, source, target, description, as_json=as_json)
+        ran = _ran_by(restorer)
+    _show(report, source, target, ran, as_json=as_json)
+
+
+def _ran_by(restorer: Restorer) -> dict[str, str]:
+    """Return what ran the model: in words, and each by itself."""
+    return {
+        "model": restorer.description,
+        "backend": restorer.backend,
+        "precision": restorer.precision,
+    }
 
 
 def _show(
-    report: VideoReport, source: Path, target: Path, description: str, *, as_json: bool
+    report: VideoReport, source: Path, target: Path, ran: dict[str, str], *, as_json: bool
 ) -> None:
-    data = {"source": source, "target": target, "model": description, **report.as_dict()}
-    emit(data, _table(report, target, description), as_json=as_json)
+    data = {"source": source, "target": target, **ran, **report.as_dict()}
+    emit(data, _table(report, target, ran["model"]), as_json=as_json)
 
 
 def _table(report: VideoReport, target: Path, description: str) -> RenderableType:

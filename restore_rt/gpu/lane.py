@@ -113,6 +113,11 @@ class Lane:
             self._backends = {False: open_backend(False)}
 
     @property
+    def backend(self) -> str:
+        """What runs the network."""
+        return self._backends[False].name
+
+    @property
     def description(self) -> str:
         """Library, version, settings and device, for people."""
         text = self._backends[False].description

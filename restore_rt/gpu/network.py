@@ -92,6 +92,7 @@ class GpuNetwork:
 
     def __init__(self, lane: Lane, *, threads: int) -> None:
         self.threads = threads
+        self.backend = lane.backend
         self.precision = lane.manifest.precision
         self._lane: Lane | None = lane
         self._lock = threading.Lock()

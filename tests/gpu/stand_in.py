@@ -25,6 +25,7 @@ Spoil = Callable[[Array, bool], Array]
 class StandIn:
     """A backend on an emulated GPU; see ``DeviceBackend``."""
 
+    name = "onnxruntime"
     provider = "cuda"
 
     def __init__(self, stage: Stage, model: onnx.ModelProto, stream: Any) -> None:
