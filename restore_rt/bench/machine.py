@@ -31,7 +31,7 @@ _LIBRARIES = (
     *("pycuda", "av", "pillow"),
 )
 # What makes times comparable; clocks and the load differ from run to run.
-_IDENTITY = ("processor", "cores", "threads", "instructions", "system", "gpus")
+_IDENTITY = ("processor", "cores", "threads", "instructions", "extensions", "system", "gpus")
 _CPUS = Path("/sys/devices/system/cpu")
 _GPU_FIELDS = ("name", "driver_version", "memory.total", "power.limit", "clocks.max.sm")
 _GPU_CLOCKS = ("clocks.sm", "clocks.mem", "temperature.gpu", "power.draw")
@@ -68,11 +68,22 @@ def describe_machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": available_threads(),
         "instructions": _ext.isa(),
+        "extensions": _extensions(),
         "system": f"{platform.system()} {platform.machine()}",
         "kernel": platform.release(),
         "memory_mb": _memory_mb(),
         "gpus": _gpus(_GPU_FIELDS),
     }
+
+
+def _extensions() -> list[str]:
+    """Return what the processor has for networks beyond its instruction set."""
+    found = {
+        "amx": "direct_amx" in _ext.algorithms("bf16"),
+        "bf16": _ext.has_bf16(),
+        "vnni": _ext.has_vnni(),
+    }
+    return [name for name, there in found.items() if there]
 
 
 def describe_software() -> dict[str, str]:

@@ -278,6 +278,8 @@ def put_together(
     return Measurement(
         case=subject.case,
         description=restorer.description,
+        backend=restorer.backend,
+        precision=restorer.precision,
         model=_model(restorer),
         verified=verified,
         not_verified=why,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from restore_rt.bench import plots
@@ -27,17 +26,8 @@ __all__ = ["report_page"]
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def report_page(report: Report, *, quality: Mapping[str, float] | None = None) -> str:
-    """Return a page that shows a report: tables, and drawings of how the times lie.
-
-    Parameters
-    ----------
-    report
-        What was measured.
-    quality
-        PSNR in dB by the model's name, to be drawn against the time; models without one are left
-        out of that drawing.
-    """
+def report_page(report: Report) -> str:
+    """Return a page that shows a report: tables, and drawings of how the times lie."""
     summary = summarise(report)
     made = report.measurements
     parts = [_head(summary), _notes(summary.notes, warnings=True)]
@@ -47,7 +37,7 @@ def report_page(report: Report, *, quality: Mapping[str, float] | None = None) -
         parts.append(_real_time(summary))
         parts.append(_distribution(made, summary.labels))
         parts.append(_stages(made, summary))
-        parts.append(_scatter(made, summary.labels, quality or {}))
+        parts.append(_scatter(made, summary.labels))
     parts.append(_section("Notes", _notes(summary.notes, warnings=False)))
     parts.append(_details(report, summary))
     title = html.escape(f"Benchmark of {summary.created}, {summary.machine}")
@@ -149,20 +139,16 @@ def _stages(made: Sequence[Measurement], summary: Summary) -> str:
     )
 
 
-def _scatter(
-    made: Sequence[Measurement], labels: Sequence[str], quality: Mapping[str, float]
-) -> str:
-    dots = []
-    for at, (each, label) in enumerate(zip(made, labels, strict=True)):
-        # A file's model has its name in the file.
-        psnr = quality.get(each.case.model, quality.get(str(each.model.get("name")), math.nan))
-        if math.isfinite(psnr):
-            dots.append(plots.Dot(at, label, each.p50_ms, psnr))
+def _scatter(made: Sequence[Measurement], labels: Sequence[str]) -> str:
+    dots = [
+        plots.Dot(at, label, each.p50_ms, each.quality.psnr_y)
+        for at, (each, label) in enumerate(zip(made, labels, strict=True))
+        if each.quality is not None
+    ]
     if not dots:
         return ""
     caption = (
-        "PSNR in dB against the median time of a frame: better is higher, faster is further left. "
-        "Only models that were judged by the same pictures can be compared."
+        "PSNR in dB against the median time of a frame: better is higher, faster is further left."
     )
     entries = [(plots.line_sample(dot.style, dot=True), dot.label) for dot in dots]
     return _section(

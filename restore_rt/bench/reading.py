@@ -11,6 +11,7 @@ from restore_rt.bench.report import (
     SCHEMA,
     Case,
     Measurement,
+    Quality,
     Report,
     Round,
     Sustained,
@@ -75,6 +76,8 @@ def measurement_of(data: dict[str, Any]) -> Measurement:
     known = {each.name for each in dataclasses.fields(Measurement)}
     values = {name: value for name, value in data.items() if name in known}
     sustained, verified = values["sustained"], values["verified"]
+    # Which a report may be without, as those of former versions are.
+    quality = values.get("quality")
     if not isinstance(values["model"], dict) or "name" not in values["model"]:
         raise TypeError("model is no table with a name")
     counts = values["samples"]["counts"]
@@ -88,6 +91,7 @@ def measurement_of(data: dict[str, Any]) -> Measurement:
             "rounds": tuple(Round(**each) for each in values["rounds"]),
             "samples": Histogram({int(at): int(count) for at, count in counts.items()}),
             "sustained": None if sustained is None else Sustained(**sustained),
+            "quality": None if quality is None else Quality(**quality),
         }
     )
     _check_numbers(made)
@@ -109,6 +113,8 @@ def _check_numbers(made: Measurement) -> None:
         found = made.sustained
         always += [found.seconds, found.frames, found.p99_ms, found.max_ms]
         always += [float(rate) for rate in found.holds]
+    if made.quality is not None:
+        always += [made.quality.psnr_y, made.quality.ssim_y, made.quality.pictures]
     for value in always:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
             raise ValueError(f"{value!r} is no time, size or number")

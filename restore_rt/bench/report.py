@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ __all__ = [
     "SCOPES",
     "Case",
     "Measurement",
+    "Quality",
     "Report",
     "Round",
     "Scope",
@@ -112,6 +114,26 @@ class Verified:
 
 
 @dataclass(frozen=True)
+class Quality:
+    """How near the model comes to undamaged pictures, as ``restore-rt eval`` told.
+
+    Attributes
+    ----------
+    psnr_y, ssim_y
+        PSNR in dB and SSIM, on luma, over all pictures.
+    pictures
+        How many.
+    damage
+        What had happened to them, as the command line writes it.
+    """
+
+    psnr_y: float
+    ssim_y: float
+    pictures: int
+    damage: str
+
+
+@dataclass(frozen=True)
 class Round:
     """What one process measured of a case.
 
@@ -167,6 +189,9 @@ class Measurement:
         What was asked for.
     description
         What ran: model, backend, precision, kernels, threads.
+    backend, precision
+        Of that, what ran the network (``native``, ``onnxruntime``, ``tensorrt``), and the least
+        that any layer computed in.
     model
         Name, version, checksum of the weights (``sha256``) and number of parameters.
     verified
@@ -201,10 +226,14 @@ class Measurement:
         On a GPU, the time between CUDA's events over that on the host's clock, around some frames.
     sustained
         None if it was not asked for.
+    quality
+        None where nothing was said of it.
     """
 
     case: Case
     description: str
+    backend: str
+    precision: str
     model: dict[str, Any]
     verified: Verified | None
     not_verified: str = ""
@@ -226,6 +255,7 @@ class Measurement:
     joules: dict[str, float] = field(default_factory=dict)
     events_over_wall: float | None = None
     sustained: Sustained | None = None
+    quality: Quality | None = None
 
     @property
     def p50_ms(self) -> Interval:
@@ -304,6 +334,14 @@ class Report:
                 for case, reason in self.failures
             ],
         }
+
+    def judged(self, quality: Mapping[str, Quality]) -> Report:
+        """Return it with the quality of models, by ``Case.model``."""
+        measurements = tuple(
+            dataclasses.replace(each, quality=quality.get(each.case.model, each.quality))
+            for each in self.measurements
+        )
+        return dataclasses.replace(self, measurements=measurements)
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write it as JSON.

@@ -38,6 +38,10 @@ class Measurable(Protocol):
     path: Path | None
 
     @property
+    def backend(self) -> str:
+        """What runs the network."""
+
+    @property
     def precision(self) -> str:
         """The least that any layer computes in."""
 

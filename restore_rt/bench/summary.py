@@ -112,6 +112,7 @@ def summarise(report: Report) -> Summary:
         _noise(report.control),
         Note("Verified", names.lines(made, _verified)),
         Note("Not verified", names.lines(made, _unverified), warning=True),
+        Note("Quality", names.lines(made, _judged)),
         Note("Warm-up", names.lines(made, _unstable), warning=True),
         Note("Clocks", names.lines(made, _implausible), warning=True),
         Note("Energy", names.lines(made, _energy)),
@@ -261,6 +262,8 @@ def _times(measurements: Sequence[Measurement], names: _Names) -> Grid:
     }
     if any(each.device_peak_mb is not None for each in measurements):
         columns["GPU MB"] = lambda each: _megabytes(each.device_peak_mb)
+    if any(each.quality is not None for each in measurements):
+        columns["PSNR dB"] = _psnr
     rows = (
         (*names.cells[at], *(tell(each) for tell in columns.values()))
         for at, each in enumerate(measurements)
@@ -277,6 +280,10 @@ def _interval(measurement: Measurement) -> str:
 
 def _megabytes(value: float | None) -> str:
     return _NOTHING if value is None else f"{value:.0f}"
+
+
+def _psnr(measurement: Measurement) -> str:
+    return _NOTHING if measurement.quality is None else f"{measurement.quality.psnr_y:.2f}"
 
 
 def _stages(measurements: Sequence[Measurement], names: _Names) -> Grid:
@@ -320,6 +327,14 @@ def _verified(measurement: Measurement) -> str:
     else:
         found = f"at most {verified.worst} of 255 apart, PSNR {verified.psnr:.1f} dB"
     return f"{found}, against {verified.against} ({verified.pixels:,} pixels)"
+
+
+def _judged(measurement: Measurement) -> str:
+    found = measurement.quality
+    if found is None:
+        return ""
+    pictures = count_of(found.pictures, "picture")
+    return f"PSNR {found.psnr_y:.2f} dB, SSIM {found.ssim_y:.4f}, {pictures}, {found.damage}"
 
 
 def _unverified(measurement: Measurement) -> str:

@@ -85,6 +85,14 @@ def measure(
             rich_help_panel=_SWEEP,
         ),
     ] = None,
+    quality: Annotated[
+        Path | None,
+        typer.Option(
+            help="What `restore-rt eval --json` printed of the same models: their PSNR stands "
+            "beside the times, and the page draws it against them.",
+            metavar="EVAL.json",
+        ),
+    ] = None,
     rounds: Annotated[
         int | None,
         typer.Option(
@@ -155,6 +163,7 @@ def measure(
     if context.invoked_subcommand is not None:
         _refuse_options(context)
         return 0
+    from restore_rt.bench.quality import read_quality
     from restore_rt.bench.running import Effort, run
     from restore_rt.bench.sweep import cases_of, read_sweep
 
@@ -184,6 +193,8 @@ def measure(
     if len({os.path.realpath(path) for path in targets}) < len(targets):
         raise InputError(f"-o and --html are both {target}; give each a file of its own")
     cases = cases_of(named) if sweep is None else read_sweep(sweep)
+    # Before anything is measured, as it may be of other models.
+    judged = {} if quality is None else read_quality(quality, [case.model for case in cases])
     if rounds is None:
         rounds = 3 if quick else 5
     if most_rounds is None:
@@ -199,7 +210,7 @@ def measure(
     )
     # How many processes it takes, the times themselves decide.
     with progress(count_of(len(cases), "case"), None, "processes") as advance:
-        report = run(cases, effort, done=advance)
+        report = run(cases, effort, done=advance).judged(judged)
     if not report.measurements:
         reasons = (f"{case}: {reason}" for case, reason in report.failures)
         raise BackendError(f"nothing was measured; {'; '.join(reasons)}")

@@ -33,6 +33,8 @@ def measurement(
     fields: dict[str, Any] = {
         "case": case,
         "description": f"{case.model} on native engine, fp32, avx512, 2 threads",
+        "backend": "native",
+        "precision": "fp32",
         "model": {"name": case.model, "version": "1.2", "sha256": "0" * 64, "parameters": 23_940},
         "verified": Verified("ONNX Runtime 1.32.0, fp32, without tiles", 1, 71.25, 36_864),
         "warm_runs": 12 * rounds,

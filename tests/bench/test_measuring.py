@@ -29,6 +29,7 @@ class Pretender:
 
     path: Path | None = None
     description = "a pretender"
+    backend = "native"
     precision = "fp32"
 
     def __init__(self, seconds: float = 0.0) -> None:

@@ -12,14 +12,17 @@ import pytest
 from restore_rt.bench.page import report_page
 from restore_rt.bench.plots import Dot, Profile, cdf_plot, cdf_points, scatter_plot, stage_plot
 from restore_rt.bench.reading import read_report
-from restore_rt.bench.report import Case, Report
+from restore_rt.bench.report import Quality, Report
 from restore_rt.bench.statistics import Histogram, Interval
 from restore_rt.bench.summary import summarise
 from restore_rt.bench.svg import Axis, element, fitting
 from tests.bench import samples
 from tests.bench.markup import Element, every, read
 
-QUALITY = {"video-x2": 33.12, "photo-x2": 30.9, samples.NASTY: 31.5, "absent": 1.0}
+QUALITY = {
+    name: Quality(psnr, 0.9, 14, "reduce")
+    for name, psnr in (("video-x2", 33.12), ("photo-x2", 30.9), (samples.NASTY, 31.5))
+}
 
 
 def points_of(curve: Element) -> list[tuple[float, float]]:
@@ -45,7 +48,7 @@ def report(request: pytest.FixtureRequest) -> Report:
 
 
 def test_the_page_needs_nothing_and_runs_nothing(report: Report) -> None:
-    text = report_page(report, quality=QUALITY)
+    text = report_page(report.judged(QUALITY))
     root = read(text)
     names = {each.name for each in every(root)}
     assert not names & {"script", "link", "img", "iframe", "object", "image", "use", "a", "base"}
@@ -60,7 +63,7 @@ def test_the_page_needs_nothing_and_runs_nothing(report: Report) -> None:
 
 
 def test_texts_are_shown_as_they_are() -> None:
-    root = read(report_page(samples.varied(), quality=QUALITY))
+    root = read(report_page(samples.varied().judged(QUALITY)))
     first = root.all("table")[0]
     assert first.all("tr")[4].all("td", "name")[0].text == samples.NASTY
     assert not {"b", "i", "script"} & {each.name for each in every(root)}
@@ -214,8 +217,7 @@ ORDER = ["split", "network", "merge", "chroma", "<i>|"]
 def test_quality_is_drawn_only_where_it_is_known() -> None:
     report = samples.varied()
     assert "Quality against time" not in sections(read(report_page(report)))
-    assert "Quality against time" not in sections(read(report_page(report, quality={"x": 1.0})))
-    part = sections(read(report_page(report, quality=QUALITY)))["Quality against time"]
+    part = sections(read(report_page(report.judged(QUALITY))))["Quality against time"]
     (drawing,) = part.all("div", "drawing")
     dots = [each for each in every(drawing) if "dot" in each.kinds]
     assert [each.all("title")[0].text for each in dots] == [
@@ -224,15 +226,6 @@ def test_quality_is_drawn_only_where_it_is_known() -> None:
         f"{samples.NASTY}: 31.50 dB",
     ]
     assert len(part.all("li")) == 3
-
-
-def test_a_file_has_the_quality_of_the_model_in_it() -> None:
-    made = samples.measurement(
-        Case(model="runs/mine.onnx"), 9.0, model={"name": "video-x2"}, rounds=1
-    )
-    assert "33.12 dB" in report_page(samples.report([made]), quality=QUALITY).replace("\n", "")
-    unknown = {"video-x2": float("nan")}
-    assert "Quality against" not in report_page(samples.report([made]), quality=unknown)
 
 
 def test_better_is_higher_and_faster_is_left() -> None:
@@ -251,7 +244,7 @@ def test_better_is_higher_and_faster_is_left() -> None:
 
 def test_cases_can_be_told_apart() -> None:
     report = samples.many(24)
-    root = read(report_page(report, quality=QUALITY))
+    root = read(report_page(report.judged(QUALITY)))
     part = sections(root)["How long frames take"]
     looks = [look(each) for each in part.all("polyline", "curve")]
     assert len(set(looks)) == 24
@@ -283,7 +276,7 @@ def meet(one: Box, two: Box) -> bool:
 
 
 def test_all_lies_within_the_drawings(report: Report) -> None:
-    root = read(report_page(report, quality=QUALITY))
+    root = read(report_page(report.judged(QUALITY)))
     assert_inside(root)
 
 

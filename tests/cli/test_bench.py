@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import onnx
 import pytest
 
 from restore_rt.bench import read_report
+from restore_rt.bench.report import Quality
 from restore_rt.cli import run
+from restore_rt.manifest import read_manifest
 from tests.bench.made import MACHINE, measured, reported
 from tests.cli.command import only_line
 
@@ -100,6 +104,7 @@ def test_what_fails_is_told_beside_what_was_measured(
         (["--markdown", "--json"], 2, "give one of them"),
         (["--sweep", "a.toml", "--size", "3x3"], 2, "--sweep and --size were given"),
         (["-o", "same", "--html", "./same"], 2, "-o and --html are both same"),
+        (["--quality", "none.json"], 2, "cannot read none.json: No such file"),
         (["--clip", "none.mp4"], 1, "there is no file"),
         (["--model", "nope"], 1, "'nope' is neither"),
         (["--size", "9x9", "compare", "a", "b"], 2, "--size was given to `restore-rt bench`"),
@@ -112,6 +117,72 @@ def test_wrong_use_is_one_line(
     out, err = capsys.readouterr()
     assert out == ""
     assert said in only_line(err)
+
+
+@pytest.fixture
+def evaluated(luma_model: Path, tmp_path: Path) -> Path:
+    """Return what ``restore-rt eval --json`` prints of that model."""
+    manifest = read_manifest(onnx.load(luma_model))
+    assert manifest is not None
+    row = {"name": "mine", "model": manifest.name, "sha256": manifest.sha256, "version": "1.0"}
+    figures = {"psnr_y": 30.123, "ssim_y": 0.8765}
+    data = {
+        "schema": 1,
+        "degradation": "reduce",
+        "candidates": [{"name": "bicubic", "parameters": None}, row],
+        "evaluated": 2,
+        "totals": {"bicubic": figures, "mine": figures, "original": {"cer": 0.0}},
+    }
+    path = tmp_path / "eval.json"
+    path.write_text(json.dumps(data), "utf-8")
+    return path
+
+
+def test_quality_stands_beside_the_time(
+    luma_model: Path, evaluated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, page = tmp_path / "a.json", tmp_path / "a.html"
+    more = ("--quality", str(evaluated), "-o", str(report), "--html", str(page))
+    assert run(bench(luma_model, *more)) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "PSNR 30.12 dB, SSIM 0.8765, 2 pictures, reduce" in said
+    (made,) = read_report(report).measurements
+    assert made.quality == Quality(30.123, 0.8765, 2, "reduce")
+    assert "Quality against time" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schema": 2}, "is not what `restore-rt eval --json` prints (ValueError: schema 2)"),
+        ({"totals": {"mine": {"psnr_y": "x", "ssim_y": 1}}}, "'x' is no figure"),
+        ({"candidates": [{"name": "bicubic"}]}, "is of bicubic, and none of them is measured"),
+        ({"candidates": None}, "is not what `restore-rt eval --json` prints"),
+    ],
+)
+def test_quality_of_something_else_is_refused_before_anything_is_measured(
+    change: dict[str, Any],
+    said: str,
+    luma_model: Path,
+    evaluated: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = {**json.loads(evaluated.read_text("utf-8")), **change}
+    evaluated.write_text(json.dumps(data), "utf-8")
+    assert run(bench(luma_model, "--quality", str(evaluated))) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in only_line(err)
+
+
+def test_quality_of_other_weights_is_refused(
+    luma_model: Path, evaluated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = json.loads(evaluated.read_text("utf-8"))
+    data["candidates"][1]["sha256"] = "0" * 64
+    evaluated.write_text(json.dumps(data), "utf-8")
+    assert run(bench(luma_model, "--quality", str(evaluated))) == 2
+    assert "is of other weights of" in only_line(capsys.readouterr().err)
 
 
 @pytest.fixture

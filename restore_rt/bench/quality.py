@@ -1,0 +1,95 @@
+"""What ``restore-rt eval`` said of models, to stand beside the time that they take."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from restore_rt.bench.report import Quality
+from restore_rt.errors import InputError
+from restore_rt.manifest import read_manifest
+from restore_rt.modelfile import find_model, read_model
+
+__all__ = ["read_quality"]
+
+_SCHEMA = 1
+
+
+def read_quality(path: str | Path, models: Iterable[str]) -> dict[str, Quality]:
+    """Read what ``restore-rt eval --json`` printed of some models.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    models
+        Names of shipped models, and files.
+
+    Returns
+    -------
+    dict
+        By model, as it is given here; those that were not evaluated are left out.
+
+    Raises
+    ------
+    InputError
+        There is no such file, it is of something else, of none of the models, or of other weights.
+    ModelError
+        A model cannot be read.
+    """
+    totals, rows, degradation, pictures = _evaluated(Path(path))
+    found = {}
+    for model in dict.fromkeys(models):
+        manifest = read_manifest(read_model(find_model(model)))
+        name = Path(model).stem if manifest is None else manifest.name
+        for row in rows:
+            if row.get("model", row["name"]) != name:
+                continue
+            if manifest is not None and row.get("sha256", manifest.sha256) != manifest.sha256:
+                raise InputError(
+                    f"{path} is of other weights of {name} (version {row.get('version', '?')}; "
+                    f"measured is {manifest.version}): run `restore-rt eval` again"
+                )
+            found[model] = Quality(**totals[row["name"]], pictures=pictures, damage=degradation)
+    if not found:
+        raise InputError(
+            f"{path} is of {', '.join(row['name'] for row in rows)}, and none of them is measured; "
+            "give what `restore-rt eval --json` printed of the same models"
+        )
+    return found
+
+
+def _evaluated(path: Path) -> tuple[dict[str, dict[str, float]], list[Any], str, int]:
+    """Return PSNR and SSIM by candidate, the candidates, what was done to the pictures, how many.
+
+    Candidates without figures are left out.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+    try:
+        if data["schema"] != _SCHEMA:
+            raise ValueError(f"schema {data['schema']!r}")
+        totals = {
+            str(name): {key: _number(found[key]) for key in ("psnr_y", "ssim_y")}
+            for name, found in data["totals"].items()
+            if "psnr_y" in found and "ssim_y" in found
+        }
+        rows = [row for row in data["candidates"] if row["name"] in totals]
+        return totals, rows, str(data["degradation"]), int(data["evaluated"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path} is not what `restore-rt eval --json` prints ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no figure")
+    return float(value)
