@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from figure_parts import processor, results, table
+from figure_parts import MACHINE, part, processor, results, table
 
 __all__ = ["card_blocks"]
 
@@ -64,12 +64,12 @@ def card_sharpness(name: str) -> str:
 
 def card_speed(name: str) -> str:
     """Return what a frame takes."""
-    report = results("bench")
+    report = part("bench")
     (made,) = (each for each in report["measurements"] if each["model"]["name"] == name)
-    where = "the native engine" if "native" in made["description"] else "ONNX Runtime"
+    where = "the native engine" if made["backend"] == "native" else "ONNX Runtime"
     machine = report["machine"]
     return (
         f"A frame of 640x360 takes {made['derived']['p50_ms']:.1f} ms on {machine['threads']} "
         f"threads of {processor(machine['processor'], machine['instructions'])}, in {where}\n"
-        "(`benchmarks/results/bench.json`)."
+        f"(`benchmarks/results/{MACHINE}.json`)."
     )

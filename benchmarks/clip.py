@@ -16,18 +16,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
+from clips import CLIP, remade
 from results_file import describe_model, write
 
-from restore_rt.video.pixels import layout_of, new_frame, planes_of
+import restore_rt
+from restore_rt.bench.machine import Control
 
-CLIP = Path(__file__).parent.parent / "examples" / "panels.mp4"
-LARGER = (960, 540)
+LARGER, LARGER_FRAMES = (960, 540), 120
 COMMANDS = {
     "frames_per_second": [str(Path(sys.executable).with_name("restore-rt"))],
     "without_encoder": [sys.executable, str(Path(__file__).with_name("without_encoder.py"))],
@@ -43,8 +41,6 @@ LIGHTER = {
     "superfast": ["--preset", "superfast"],
     "video-x2-fast, superfast": ["--model", "video-x2-fast", "--preset", "superfast"],
 }
-# An encoder that does nothing does it at once, whatever its effort.
-WAYS_OF = {"frames_per_second": WAYS | LIGHTER, "without_encoder": WAYS}
 Report = dict[str, Any]
 
 
@@ -54,21 +50,27 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--clip", type=Path, default=CLIP)
     options = parser.parse_args()
+    with restore_rt.load("video-x2", precision="auto") as restorer:
+        # Where that is what the command chooses by itself, once is enough.
+        ways = {name: way for name, way in WAYS.items() if name != restorer.precision}
+    # An encoder that does nothing does it at once, whatever its effort.
+    ways_of = {"frames_per_second": ways | LIGHTER, "without_encoder": ways}
     with tempfile.TemporaryDirectory() as folder:
         clips = [options.clip]
         if options.clip == CLIP:
-            clips.append(_larger(CLIP, Path(folder)))
+            clips.append(remade(CLIP, Path(folder), frames=LARGER_FRAMES, size=LARGER))
         cases = [
-            (clip, kind, name) for clip in clips for kind in COMMANDS for name in WAYS_OF[kind]
+            (clip, kind, name) for clip in clips for kind in COMMANDS for name in ways_of[kind]
         ]
         reports: dict[tuple[Path, str, str], list[Report]] = {case: [] for case in cases}
-        controls = [_control()]
+        control = Control()
+        control()
         for _ in range(options.runs):
             for clip, kind, name in cases:
-                made = _run([*COMMANDS[kind], "video", str(clip), *WAYS_OF[kind][name]])
+                made = _run([*COMMANDS[kind], "video", str(clip), *ways_of[kind][name]])
                 reports[clip, kind, name].append(made)
-                controls.append(_control())
-    noise = max(controls) / min(controls)
+                control()
+    noise = max(control.milliseconds) / min(control.milliseconds)
     figures = []
     for clip in clips:
         of_clip = {(kind, name): made for (of, kind, name), made in reports.items() if of == clip}
@@ -80,7 +82,7 @@ def main() -> None:
             "model": describe_model("video-x2"),
             **figures[0],
             **({"larger_clip": figures[1]} if len(figures) > 1 else {}),
-            "options": {name: " ".join(way) for name, way in (WAYS | LIGHTER).items()},
+            "options": {name: " ".join(way) for name, way in (ways | LIGHTER).items()},
             "control_slowest_over_fastest": round(noise, 3),
         },
     )
@@ -106,7 +108,7 @@ def _figures(clip: Path, reports: dict[tuple[str, str], list[Report]]) -> dict[s
             "min": min(rates),
             "max": max(rates),
             "runs": len(rates),
-            "model": made[0]["model"],
+            **{key: made[0][key] for key in ("model", "backend", "precision")},
         }
         print(f"  {name}, {kind}: {statistics.median(rates):.1f}, {min(rates)} to {max(rates)}")
     bare = {name: rates["median"] for name, rates in figures["without_encoder"].items()}
@@ -123,46 +125,6 @@ def _run(command: list[str]) -> Report:
         finished = subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True)
     report: Report = json.loads(finished.stdout)
     return {key: value for key, value in report.items() if key not in ("source", "target")}
-
-
-def _larger(clip: Path, folder: Path) -> Path:
-    """Return a clip continued by its own mirror image, which has more detail than an enlarged one.
-
-    Its size is ``LARGER``.
-    """
-    width, height = LARGER
-    made = folder / f"{clip.stem}_{width}x{height}.mp4"
-    with av.open(str(clip)) as source, av.open(str(made), "w") as target:
-        video = source.streams.video[0]
-        stream = target.add_stream("libx264", rate=video.average_rate, options={"crf": "18"})
-        stream.width, stream.height, stream.pix_fmt = width, height, video.pix_fmt
-        stream.codec_context.colorspace = video.codec_context.colorspace
-        for picture in source.decode(video):
-            target.mux(stream.encode(_continued(picture, width, height)))
-        target.mux(stream.encode(None))
-    return made
-
-
-def _continued(picture: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
-    layout = layout_of(picture.format)
-    frame, larger = new_frame(width, height, layout, "left")
-    frame.pts, frame.time_base = picture.pts, picture.time_base
-    smaller = planes_of(picture, layout, "left")
-    for new, old in ((larger.y, smaller.y), (larger.cb, smaller.cb), (larger.cr, smaller.cr)):
-        assert new is not None
-        assert old is not None
-        beyond = [(0, n - o) for n, o in zip(new.shape, old.shape, strict=True)]
-        new[...] = np.pad(old, beyond, "symmetric")
-    return frame
-
-
-def _control() -> float:
-    """Seconds for a fixed piece of arithmetic."""
-    values = np.linspace(0, 1, 1 << 16)
-    begin = time.perf_counter()
-    for _ in range(2000):
-        values = np.sqrt(values * values + 1e-9)
-    return time.perf_counter() - begin
 
 
 if __name__ == "__main__":

@@ -9,13 +9,18 @@ from pathlib import Path
 __all__ = ["add_data_option"]
 
 
-def add_data_option(parser: argparse.ArgumentParser, example: str) -> None:
-    """Add ``--data``, which is required unless RESTORE_RT_DATA is set; `example` lies in it."""
+def add_data_option(
+    parser: argparse.ArgumentParser, example: str, *, required: bool = True
+) -> None:
+    """Add ``--data``; `example` lies in it.
+
+    It may be left out if RESTORE_RT_DATA is set, or if nothing requires it, and is then None.
+    """
     default = os.environ.get("RESTORE_RT_DATA")
     parser.add_argument(
         "--data",
         type=Path,
         default=default,
-        required=default is None,
+        required=required and default is None,
         help=f"the folder that holds {example} and so on; default: RESTORE_RT_DATA",
     )

@@ -12,12 +12,10 @@ the process rests: some libraries leave their threads spinning for a while.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import importlib.util
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +36,6 @@ PRECISIONS = ("fp32", "bf16", "int8")
 MOST_OFF = {"fp32": 1, "bf16": 20, "int8": 20}
 # Of int8, in which these round as ONNX Runtime does.
 EXACT = ("native", "onnxruntime")
-# Of which no other result file tells the versions.
-LIBRARIES = ("ncnn", "pnnx", "opencv-python", "opencv-python-headless")
 
 Record = dict[str, Any]
 # Engine and precision.
@@ -77,20 +73,10 @@ def main() -> None:
             **MOST_OFF,
             **{f"{engine} int8": 1 for engine in EXACT},
         },
-        "versions": versions(),
         "cases": cases,
         "absent": listed,
     }
     print(f"written: {write('engines', record)}")
-
-
-def versions() -> dict[str, str]:
-    """Tell the versions of libraries that only this benchmark uses."""
-    found = {}
-    for name in LIBRARIES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
 
 
 def make_case(height: int, width: int, threads: int) -> Case:

@@ -9,17 +9,59 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ROOT", "processor", "results", "table"]
+__all__ = [
+    "MACHINE",
+    "RESULTS",
+    "ROOT",
+    "engine_name",
+    "machine_words",
+    "part",
+    "processor",
+    "results",
+    "table",
+]
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+# Whose figures the README and the cards tell: a file of results.
+MACHINE = "intel-xeon-avx512-bf16-vnni"
+ENGINES = {
+    "native": "native engine",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "ncnn": "ncnn",
+    "torch": "PyTorch",
+    "torch.compile": "PyTorch, compiled",
+    "opencv dnn": "OpenCV dnn",
+}
 INSTRUCTIONS = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
 
 
 @functools.cache
 def results(name: str) -> Any:
-    """Return what a benchmark measured."""
+    """Return what a file of results holds."""
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def part(name: str, machine: str = MACHINE) -> Any:
+    """Return what a benchmark measured on a machine, which stands beside it."""
+    record = results(machine)
+    return {**record["parts"][name], "machine": record["machine"]}
+
+
+def machine_words(machine: dict[str, Any]) -> str:
+    """Return words for a machine and the threads that were used."""
+    without = "" if "amx" in machine["extensions"] else ", without AMX"
+    return (
+        f"{machine['threads']} threads of "
+        f"{processor(machine['processor'], machine['instructions'])}{without}"
+    )
+
+
+def engine_name(name: str) -> str:
+    """Return an engine's name as it is known; what follows a comma stays."""
+    first, comma, rest = name.partition(",")
+    return f"{ENGINES.get(first, first)}{comma}{rest}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -13,14 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import benchmark_figures
 from card_figures import card_blocks
-from figure_parts import ROOT, processor, results, table
+from figure_parts import MACHINE, ROOT, engine_name, machine_words, part, results, table
 
 from restore_rt.wording import count_of
 
 ZOO = ROOT / "restore_rt" / "zoo"
 README = ROOT / "README.md"
 EXPORT = ROOT / "docs" / "export.md"
+BENCHMARKS = ROOT / "benchmarks" / "README.md"
 
 # The models in the README's order, and what they are for.
 MODELS = {
@@ -34,16 +36,9 @@ MODELS = {
     "comic-x1": "the same at their own size",
     "repair-x1": "photographs with JPEG's artefacts",
 }
-ENGINES = {
-    "native": "native engine",
-    "onnxruntime": "ONNX Runtime",
-    "openvino": "OpenVINO",
-    "ncnn": "ncnn",
-    "torch": "PyTorch",
-    "torch.compile": "PyTorch, compiled",
-    "opencv dnn": "OpenCV dnn",
-}
-_LARGEST = 3840
+# Where former versions were measured, on processors of other kinds.
+EPYC, AMX = "amd-epyc-avx512-bf16-vnni", "intel-xeon-avx512-amx-bf16-vnni"
+_LARGEST = "3840x2160"
 _BLOCK = re.compile(
     r"(?<=<!-- figures: )(\w+)( -->\n\n).*?(?=\n\n<!-- end of figures -->)", re.DOTALL
 )
@@ -65,13 +60,17 @@ def main() -> int:
 
 
 def documents() -> list[Path]:
-    """Return what holds figures: the README, a guide and the cards."""
-    return [README, EXPORT, *sorted(ZOO.glob("*.md"))]
+    """Return what holds figures: the README, that of the benchmarks, a guide and the cards."""
+    return [README, BENCHMARKS, EXPORT, *sorted(ZOO.glob("*.md"))]
 
 
 def written(path: Path) -> str:
     """Return a document with its figures as they were measured."""
-    blocks = card_blocks(path.stem) if path.parent == ZOO else BLOCKS
+    blocks = BLOCKS
+    if path.parent == ZOO:
+        blocks = card_blocks(path.stem)
+    elif path == BENCHMARKS:
+        blocks = benchmark_figures.BLOCKS
 
     def block(found: re.Match[str]) -> str:
         return f"{found[1]}{found[2]}{blocks[found[1]]()}"
@@ -121,20 +120,21 @@ def sharpness() -> str:
 
 def video_speed() -> str:
     """Return the frames per second of the whole command."""
-    found = results("clip")
+    found = part("clip")
     larger = found["larger_clip"]
     rows = []
     for kind, added in (("frames_per_second", ""), ("without_encoder", ", without encoder")):
         for way, rates in found[kind].items():
             command = f"`restore-rt video {found['options'][way]}`".replace(" `", "`")
             cells = [f"{each[kind][way]['median']:.1f}" for each in (found, larger)]
-            rows.append((f"{command}{added}", _ran(rates["model"]), *cells))
+            rows.append((f"{command}{added}", _ran(rates), *cells))
     runs = found["frames_per_second"]["default"]["runs"]
     stage = found["median_run"]["bottleneck"]
     times = found["times_as_fast_as_onnxruntime_without_encoder"]["default"]
     return (
-        f"`restore-rt video` on {_machine(found)}, frames/s, decoding and x264 included, with its "
-        f"preset `veryfast` where no other is named (medians of {runs} runs, in turn):\n\n"
+        f"`restore-rt video` on {machine_words(found['machine'])}, frames/s, decoding and x264 "
+        f"included, with its preset `veryfast` where no other is named (medians of "
+        f"{count_of(runs, 'run')}, in turn):\n\n"
         + table(("", "runs in", "640x360 to 1280x720", "960x540 to 1920x1080"), rows)
         + f"\n\nWhat takes the most time of the first is `{stage}`; without encoder it is "
         f"{times:.2f} times as fast as with ONNX Runtime."
@@ -143,48 +143,48 @@ def video_speed() -> str:
 
 def engine_speed() -> str:
     """Return what engines take for the same network."""
-    found = results("engines")
+    found = part("engines")
     cases = found["cases"]
-    times: dict[tuple[str, str], list[str]] = {}
+    times: dict[str, list[str]] = {}
     for at, case in enumerate(cases):
         for one in case["engines"]:
-            cells = times.setdefault((one["engine"], one["precision"]), [""] * len(cases))
-            cells[at] = f"{one['milliseconds']['median']:.2f}"
-    rows = [
-        (_engine(engine), precision, *cells)
-        for (engine, precision), cells in sorted(times.items(), key=_by_precision)
-        # How else the same engine does is in the file.
-        if "," not in engine
-    ]
+            # How else the same engine does is told elsewhere.
+            if one["precision"] == "fp32" and "," not in one["engine"]:
+                cells = times.setdefault(one["engine"], [""] * len(cases))
+                cells[at] = f"{one['milliseconds']['median']:.2f}"
+    rows = [(engine_name(engine), *cells) for engine, cells in times.items()]
     head = [f"{case['size']}, {count_of(case['threads'], 'thread')}" for case in cases]
     runs = cases[0]["engines"][0]["milliseconds"]["runs"]
-    libraries = found["machine"]["libraries"] | found["versions"]
+    libraries = found["software"]
     versions = ", ".join(
-        f"{ENGINES[name]} {libraries[name].partition('+')[0]}"
+        f"{engine_name(name)} {libraries[name].partition('+')[0]}"
         for name in ("onnxruntime", "openvino", "ncnn", "torch")
         if name in libraries
     )
     return (
-        f"`video-x2` alone, 8-bit luma to 8-bit luma, on {_machine(found)}, all in one process in "
-        f"turn, each from rest, medians of {runs} in ms ({versions}):\n\n"
-        + table(("engine", "precision", *head), rows)
+        f"`video-x2` alone, 8-bit luma to 8-bit luma, on {machine_words(found['machine'])}, all in "
+        f"one process in turn, each from rest, medians of {runs} in ms ({versions}); "
+        "[tiles, bf16 and int8](benchmarks/README.md#one-network-many-engines) are there, too:\n\n"
+        + table(("engine", *head), rows)
         + f"\n\nThe native engine is {_times('onnxruntime', 'fp32')} as fast as ONNX Runtime and "
-        f"{_times('openvino', 'fp32')} as fast as OpenVINO in fp32; with AVX-512 masked off, as on "
-        f"a CPU with AVX2 alone, {_span('avx2', 'native fp32 to onnxruntime')} as fast as ONNX "
-        "Runtime. On CPUs where bf16 is faster, `video-x2` 1.1 was measured, of "
-        f"{results('native_epyc')['model']['parameters']:,} parameters: on an AMD EPYC with "
-        f"AVX512_BF16 {_span('native_epyc', 'native fp32 to onnxruntime')} as fast as ONNX Runtime "
-        f"in fp32 and {_span('native_epyc', 'native bf16 to onnxruntime')} in bf16, on an Intel "
-        f"Xeon with AMX {_span('native_amx', 'native fp32 to onnxruntime')} and "
-        f"{_span('native_amx', 'native bf16 to onnxruntime')}; in bf16 "
-        f"{_span('native_epyc', 'native bf16 to openvino bf16')} and "
-        f"{_span('native_amx', 'native bf16 to openvino bf16')} as fast as OpenVINO in bf16."
+        f"{_times('openvino', 'fp32')} as fast as OpenVINO in fp32, and in int8 "
+        f"{_times('onnxruntime', 'int8')} and {_times('openvino', 'int8')}; with AVX-512 masked "
+        "off, as on a CPU with AVX2 alone, "
+        f"{_span('avx2', MACHINE, 'native fp32 to onnxruntime')} as fast as ONNX Runtime. On CPUs "
+        "where bf16 is faster, `video-x2` 1.1 was measured, of "
+        f"{part('native', EPYC)['model']['parameters']:,} parameters: on an AMD EPYC with "
+        f"AVX512_BF16 {_span('native', EPYC, 'native fp32 to onnxruntime')} as fast as ONNX "
+        f"Runtime in fp32 and {_span('native', EPYC, 'native bf16 to onnxruntime')} in bf16, on an "
+        f"Intel Xeon with AMX {_span('native', AMX, 'native fp32 to onnxruntime')} and "
+        f"{_span('native', AMX, 'native bf16 to onnxruntime')}; in bf16 "
+        f"{_span('native', EPYC, 'native bf16 to openvino bf16')} and "
+        f"{_span('native', AMX, 'native bf16 to openvino bf16')} as fast as OpenVINO in bf16."
     )
 
 
 def frame_speed() -> str:
     """Return what a frame takes with every model, as ``restore-rt bench`` tells."""
-    report = results("bench")
+    report = part("bench")
     rows = []
     for made in report["measurements"]:
         derived = made["derived"]
@@ -192,7 +192,7 @@ def frame_speed() -> str:
         rows.append(
             (
                 f"`{made['model']['name']}`",
-                "native engine" if "native" in made["description"] else "ONNX Runtime",
+                "native engine" if made["backend"] == "native" else "ONNX Runtime",
                 f"{derived['p50_ms']:.1f}",
                 f"{low:.1f} to {high:.1f}",
                 f"{derived['p99_ms']:.1f}",
@@ -202,19 +202,19 @@ def frame_speed() -> str:
     head = ("model", "runs in", "p50, ms", "95 % interval", "p99, ms", "process, MB")
     return (
         "A frame of 640x360 with each model, by `restore-rt bench`; for the video models "
-        "[quality beside it](docs/ladder.svg):\n\n" + table(head, rows)
+        "[quality beside it](benchmarks/README.md#quality-against-time):\n\n" + table(head, rows)
     )
 
 
 def other_speed() -> str:
     """Return memory, tiles and the import."""
-    frame, startup, sizes = results("frame"), results("startup"), results("sizes")
+    frame, startup, scaling = part("frame"), part("startup"), part("scaling")
     imported = startup["milliseconds"]
     times, ratios = frame["milliseconds"], frame["ratios"]
     largest = {
-        made["case"]["backend"]: made["host_frames_mb"]
-        for made in sizes["measurements"]
-        if made["case"]["width"] == _LARGEST
+        each["backend"]: each["megabytes_beside_frames"]
+        for each in scaling["series"]["size"]
+        if each["frame"] == _LARGEST
     }
     steps = ", ".join(
         f"{step} {times[step]['median']:.2f} ms" for step in ("split", "network", "merge", "chroma")
@@ -253,8 +253,10 @@ def precisions() -> str:
         *("model", "fp16, dB against fp32", "bf16, dB of PSNR lost"),
         *("int8, dB of PSNR lost", "int8, times as fast"),
     )
-    libraries = record["machine"]["libraries"]
-    where = ", ".join(f"`{name}` on {_machine(found)}" for name, found in int8.items())
+    libraries = record["software"]
+    where = ", ".join(
+        f"`{name}` on {machine_words(found['machine'])}" for name, found in int8.items()
+    )
     pictures = next(iter(fp16.values()))["pictures"]
     return (
         table(head, rows)
@@ -277,41 +279,23 @@ BLOCKS: dict[str, Callable[[], str]] = {
 }
 
 
-def _ran(description: str) -> str:
-    if "native engine" not in description:
-        return "ONNX Runtime"
-    return "bf16" if "native engine, bf16" in description else "fp32"
-
-
-def _machine(record: Figures) -> str:
-    machine = record["machine"]
-    extensions = machine.get("extensions", [])
-    without = "" if "amx" in extensions else ", without AMX"
-    return f"{machine['threads']} threads of {processor(machine['cpu'], machine['isa'])}{without}"
-
-
-def _by_precision(row: tuple[tuple[str, str], list[str]]) -> int:
-    return ("fp32", "bf16", "int8").index(row[0][1])
-
-
-def _engine(name: str) -> str:
-    first, comma, rest = name.partition(",")
-    return f"{ENGINES.get(first, first)}{comma}{rest}"
+def _ran(found: Figures) -> str:
+    return str(found["precision"]) if found["backend"] == "native" else "ONNX Runtime"
 
 
 def _times(engine: str, precision: str) -> str:
     """How many times as fast as another engine the native one is, over all cases."""
     ratios = [
         one["times_native"]
-        for case in results("engines")["cases"]
+        for case in part("engines")["cases"]
         for one in case["engines"]
         if (one["engine"], one["precision"]) == (engine, precision)
     ]
     return f"{min(ratios):.2f} to {max(ratios):.2f} times"
 
 
-def _span(name: str, pair: str) -> str:
-    record = results(name)
+def _span(name: str, machine: str, pair: str) -> str:
+    record = part(name, machine)
     cases = record["masked"]["cases"] if name == "avx2" else record["cases"]
     ratios = [case["times_as_fast"][pair] for case in cases]
     return f"{min(ratios):.2f} to {max(ratios):.2f} times"

@@ -27,7 +27,7 @@ FRAME = (96, 192)
 
 
 def main() -> None:
-    """Measure, print a table, write ``plan.json``, or ``plan_<isa>.json`` for a lower set."""
+    """Measure, print a table, write ``plan.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=9)
     options = parser.parse_args()
@@ -39,10 +39,8 @@ def main() -> None:
     ]
     rings = _rings(options.runs)
     _print(shapes)
-    best = _ext.algorithms()[-1:] and _ext.isa() == "avx512"
     what = "convolutions, nanoseconds for each pixel on one thread; rings, milliseconds for 640x360"
-    name = "plan" if best else f"plan_{_ext.isa()}"
-    print(f"written: {write(name, {'what': what, 'shapes': shapes, 'rings': rings})}")
+    print(f"written: {write('plan', {'what': what, 'shapes': shapes, 'rings': rings})}")
 
 
 def _shape(side: int, inputs: int, outputs: int, runs: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from data_option import add_data_option
 from models import CASES, Case
 from numpy.typing import NDArray
 from PIL import Image
-from results_file import describe_machine, path_of, write
+from results_file import machine_now, path_of, write
 from rich.console import Console
 from rich.table import Table
 
@@ -157,7 +157,7 @@ def measure_int8(name: str, data: Path, folder: Path) -> dict[str, Any]:
         "psnr_y_fp32": round(quality[0], 4),
         "psnr_y": round(quality[1], 4),
         "size": list(INT8[name]),
-        "machine": describe_machine(),
+        "machine": machine_now(),
         "time_ratio": {
             "median": round(float(np.median(ratios)), 4),
             "min": round(min(ratios), 4),

@@ -1,9 +1,11 @@
 """Whole commands beside what one would run instead: a clip, and a picture of 1024x768.
 
 `restore-rt` against loops of PyAV, NumPy and ONNX Runtime or ncnn (`user_loops.py`), in tiles as
-others' tools have them and on whole frames, and against a Lanczos filter with no network, which is
-what decoding and encoding alone take. All encode with the same options and number of threads. The
-filter is that of the `ffmpeg` command where there is one, else the same one through PyAV.
+others' tools have them and on whole frames; against OpenCV's dnn_superres with an FSRCNN of others,
+which makes other pictures; and against a Lanczos filter with no network, which is what decoding and
+encoding alone take. All encode with the same options and number of threads. The filter is that of
+the `ffmpeg` command where there is one, else the same one through PyAV. FFmpeg's own filters that
+run networks are looked for.
 
 Each is a process of its own, from its start to its end, in turn. What each makes first is compared
 with restore-rt's, and nothing is reported unless all agree: clips by the PSNR of luma, at least
@@ -29,6 +31,8 @@ from typing import Any
 
 import av
 import numpy as np
+from clips import CLIP, remade
+from data_option import add_data_option
 from native import picture
 from numpy.typing import NDArray
 from other_engines import Unavailable, need, pnnx_param
@@ -41,12 +45,14 @@ from user_loops import plane_samples
 from restore_rt import zoo
 from restore_rt.loading import available_threads
 
-CLIP = Path(__file__).parent.parent / "examples" / "panels.mp4"
 OURS = str(Path(sys.executable).with_name("restore-rt"))
 LOOPS = str(Path(__file__).with_name("user_loops.py"))
 VIDEO_MODEL, PICTURE_MODEL = "video-x2", "photo-x2"
 PICTURE_SIZE = (768, 1024)
 TILE = 256
+SUPERRES = "weights/FSRCNN_Tensorflow__FSRCNN-small_x2.pb"
+# What it may run networks with.
+FFMPEG_NETWORKS = ("libtensorflow", "libopenvino", "libtorch")
 LEAST_PSNR, MOST_OFF = 40.0, 1
 
 Record = dict[str, Any]
@@ -54,10 +60,10 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Way:
-    """A command without its source and target, and whether a network is in it."""
+    """A command without its source and target, and whether it should make what restore-rt makes."""
 
     command: Callable[[Path, Path], list[str]]
-    network: bool = True
+    same: bool = True
 
 
 @dataclass
@@ -77,16 +83,19 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=available_threads())
     parser.add_argument("--clip", type=Path, default=CLIP)
+    parser.add_argument("--frames", type=int, default=90, help="of the clip, at most")
+    add_data_option(parser, SUPERRES, required=False)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ways, absent = video_ways(folder, options.threads)
-        clip = measure(options.clip, ".mp4", ways, options.runs, folder, compare_clips)
+        clip_file = remade(options.clip, folder, frames=options.frames)
+        ways, absent = video_ways(folder, options.threads, options.data)
+        clip = measure(clip_file, ".mp4", ways, options.runs, folder, compare_clips)
         source = folder / "picture.png"
         Image.fromarray(coloured(*PICTURE_SIZE)).save(source)
         ways = picture_ways(options.threads)
         still = measure(source, ".png", ways, options.runs, folder, compare_pictures)
-    frames = frame_count(options.clip)
+        frames = frame_count(clip_file)
     for found in clip.values():
         found["frames_per_second"] = round(frames / found["seconds"]["median"], 2)
     show(f"{options.clip.name}, {frames} frames, {options.threads} threads", clip)
@@ -109,7 +118,9 @@ def main() -> None:
     print(f"written: {write('systems', record)}")
 
 
-def video_ways(folder: Path, threads: int) -> tuple[dict[str, Way], dict[str, str]]:
+def video_ways(
+    folder: Path, threads: int, data: Path | None
+) -> tuple[dict[str, Way], dict[str, str]]:
     """Return what is run on the clip, restore-rt first, and why the rest is not."""
     halo = halo_of(VIDEO_MODEL)
     model = zoo.path_of(VIDEO_MODEL)
@@ -140,10 +151,36 @@ def video_ways(folder: Path, threads: int) -> tuple[dict[str, Way], dict[str, st
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
         command = _loop("video", threads, "--engine", "lanczos").command
-        ways["Lanczos, FFmpeg's filter through PyAV, no network"] = Way(command, network=False)
+        ways["Lanczos, FFmpeg's filter through PyAV, no network"] = Way(command, same=False)
     else:
-        ways["Lanczos, ffmpeg, no network"] = Way(_ffmpeg(ffmpeg, threads), network=False)
+        ways["Lanczos, ffmpeg, no network"] = Way(_ffmpeg(ffmpeg, threads), same=False)
+    try:
+        ways["PyAV and OpenCV dnn_superres, FSRCNN-small"] = _superres(data, threads)
+    except Unavailable as reason:
+        absent["PyAV and OpenCV dnn_superres, FSRCNN-small"] = str(reason)
+    absent["FFmpeg's filters sr and dnn_processing"] = why_no_networks(ffmpeg)
     return ways, absent
+
+
+def _superres(data: Path | None, threads: int) -> Way:
+    cv2 = need("cv2", "opencv-contrib-python-headless")
+    if not hasattr(cv2, "dnn_superres"):
+        raise Unavailable("OpenCV without contrib: pip install opencv-contrib-python-headless")
+    if data is None or not (data / SUPERRES).is_file():
+        raise Unavailable(f"there is no {SUPERRES} in what --data or RESTORE_RT_DATA names")
+    command = _loop("video", threads, "--engine", "opencv", "--model", str(data / SUPERRES)).command
+    return Way(command, same=False)
+
+
+def why_no_networks(ffmpeg: str | None) -> str:
+    """Return why no network runs in FFmpeg."""
+    if ffmpeg is None:
+        return "there is no ffmpeg command"
+    said = subprocess.run([ffmpeg, "-hide_banner", "-buildconf"], capture_output=True, text=True)
+    built = [name for name in FFMPEG_NETWORKS if f"--enable-{name}" in said.stdout]
+    if not built:
+        return f"this ffmpeg is built with none of {', '.join(FFMPEG_NETWORKS)}"
+    return f"built with {', '.join(built)}, for which there is no model of the same network here"
 
 
 def picture_ways(threads: int) -> dict[str, Way]:
@@ -156,7 +193,7 @@ def picture_ways(threads: int) -> dict[str, Way]:
         name = f"Pillow and ONNX Runtime, tiles of {TILE}"
         ways[name] = _loop("picture", threads, *model, *tiles)
     lanczos = _loop("picture", threads, "--engine", "lanczos").command
-    ways["Lanczos, Pillow, no network"] = Way(lanczos, network=False)
+    ways["Lanczos, Pillow, no network"] = Way(lanczos, same=False)
     return ways
 
 
@@ -206,7 +243,7 @@ def measure(
             if not compared:
                 shutil.copy(target, reference)
             if name not in compared:
-                compared[name] = compare(name, target, reference, way.network)
+                compared[name] = compare(name, target, reference, way.same)
             target.unlink()
     return {name: {**_figures(timed[name]), **compared[name]} for name in ways}
 
@@ -258,8 +295,8 @@ def _figures(runs: list[Run]) -> Record:
     }
 
 
-def compare_clips(name: str, path: Path, first: Path, network: bool) -> Record:
-    """Stop if a clip has other frames, or was made by the network and looks otherwise."""
+def compare_clips(name: str, path: Path, first: Path, same: bool) -> Record:
+    """Stop if a clip has other frames, or looks otherwise where it should look the same."""
     errors = []
     with av.open(str(path)) as one, av.open(str(first)) as other:
         pairs = zip(one.decode(video=0), other.decode(video=0), strict=True)
@@ -271,7 +308,7 @@ def compare_clips(name: str, path: Path, first: Path, network: bool) -> Record:
             raise SystemExit(f"{name}: not the frames that restore-rt made: {error}") from error
     mean = statistics.fmean(errors)
     psnr = None if mean == 0 else round(10 * float(np.log10(255**2 / mean)), 2)
-    if network and psnr is not None and psnr < LEAST_PSNR:
+    if same and psnr is not None and psnr < LEAST_PSNR:
         raise SystemExit(f"{name} is at {psnr} dB to restore-rt; allowed are {LEAST_PSNR}")
     return {"psnr_to_restore_rt": psnr}
 
@@ -281,14 +318,14 @@ def _luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
     return plane_samples(frame.planes[0])
 
 
-def compare_pictures(name: str, path: Path, first: Path, network: bool) -> Record:
-    """Stop if a picture has another size, or was made by the network and looks otherwise."""
+def compare_pictures(name: str, path: Path, first: Path, same: bool) -> Record:
+    """Stop if a picture has another size, or looks otherwise where it should look the same."""
     with Image.open(path) as one, Image.open(first) as other:
         ours, theirs = np.asarray(one).astype(int), np.asarray(other).astype(int)
     if ours.shape != theirs.shape:
         raise SystemExit(f"{name} is {ours.shape}, restore-rt's is {theirs.shape}")
     off = int(np.abs(ours - theirs).max())
-    if network and off > MOST_OFF:
+    if same and off > MOST_OFF:
         raise SystemExit(f"{name} is off by {off} of 255; allowed are {MOST_OFF}")
     return {"most_off": off}
 

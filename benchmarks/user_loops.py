@@ -23,6 +23,7 @@ Floats = NDArray[np.float32]
 Network = Callable[[Floats], Floats]
 
 SCALE = 2
+ENGINES = ("onnxruntime", "ncnn", "lanczos", "opencv")
 
 
 class Window(NamedTuple):
@@ -40,8 +41,10 @@ def main() -> None:
     parser.add_argument("what", choices=["video", "picture"])
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--engine", choices=["onnxruntime", "ncnn", "lanczos"], required=True)
-    parser.add_argument("--model", type=Path, help=".onnx, or ncnn's .param with its .bin beside")
+    parser.add_argument("--engine", choices=ENGINES, required=True)
+    parser.add_argument(
+        "--model", type=Path, help=".onnx, ncnn's .param with its .bin beside, or OpenCV's .pb"
+    )
     parser.add_argument("--tile", type=int, default=0, help="0 is the whole frame")
     parser.add_argument("--context", type=int, default=0, help="pixels around what a tile keeps")
     parser.add_argument("--threads", type=int, default=2)
@@ -50,6 +53,8 @@ def main() -> None:
     if options.engine == "lanczos":
         enlarge = scale_video if options.what == "video" else scale_picture
         frames = enlarge(options.source, options.target, options.threads)
+    elif options.engine == "opencv":
+        frames = superres_video(options.source, options.target, options.model, options.threads)
     else:
         opener = open_onnxruntime if options.engine == "onnxruntime" else open_ncnn
         tiled = Tiled(opener(options.model, options.threads), options.tile, options.context)
@@ -191,6 +196,27 @@ def scale_video(source: Path, target: Path, threads: int) -> int:
         return enlarge
 
     return _transcode(source, target, threads, opened)
+
+
+def superres_video(source: Path, target: Path, model: Path, threads: int) -> int:
+    """Enlarge by OpenCV's dnn_superres, which takes and gives frames in BGR, with an FSRCNN."""
+    import importlib
+
+    import av
+
+    cv2: Any = importlib.import_module("cv2")
+    cv2.setNumThreads(threads)
+    network = cv2.dnn_superres.DnnSuperResImpl_create()
+    network.readModel(str(model))
+    network.setModel("fsrcnn", SCALE)
+
+    def enlarge(frame: Any) -> Any:
+        made = network.upsample(frame.to_ndarray(format="bgr24"))
+        larger = av.VideoFrame.from_ndarray(made, format="bgr24").reformat(format="yuv420p")
+        larger.pts, larger.time_base = frame.pts, frame.time_base
+        return larger
+
+    return _transcode(source, target, threads, lambda video: enlarge)
 
 
 def _transcode(

@@ -87,8 +87,8 @@ def test_a_card_is_of_the_shipped_model(name: str) -> None:
     assert f"| version | {manifests[name].version} |" in card
 
 
-def test_speeds_are_of_the_shipped_models() -> None:
-    measured = json.loads((RESULTS / "bench.json").read_text("utf-8"))["measurements"]
+def test_speeds_are_of_the_shipped_models(models: Any) -> None:
+    measured = importlib.import_module("figure_parts").part("bench")["measurements"]
     found = {made["model"]["name"]: made for made in measured}
     for manifest in restore_rt.models():
         made = found[manifest.name]

@@ -7,10 +7,10 @@ import platform
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from restore_rt import __version__, _ext
+from restore_rt.bench.machine import processor
 from restore_rt.loading import available_threads
 from restore_rt.training.evaluation.candidates import BASELINES, ORIGINAL, Candidate
 from restore_rt.training.evaluation.ocr import Misread, ReferenceText
@@ -177,7 +177,7 @@ def machine() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cpus": available_threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "kernels": _ext.isa(),
@@ -185,15 +185,6 @@ def machine() -> dict[str, Any]:
         "restore_rt": __version__,
         "libraries": libraries,
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _error_rates(pairs: Iterable[tuple[ReferenceText | None, Misread | None]]) -> dict[str, float]:
