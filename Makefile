@@ -41,11 +41,11 @@ bench: $(VENV)/.dev
 	mkdir -p out/benchmarks
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/frame.py
-	$(BIN)/python benchmarks/kernels.py --runs 7
+	$(BIN)/python benchmarks/kernels.py --runs 5
 	$(BIN)/restore-rt bench --sweep benchmarks/models.toml --rounds 5 --most-rounds 5 --seconds 0.3 --sustain 0 \
 		-o out/benchmarks/bench.json --overwrite
 	$(BIN)/python benchmarks/scaling.py
-	$(BIN)/python benchmarks/engines.py --runs 5
+	$(BIN)/python benchmarks/engines.py --runs 3
 	$(BIN)/python benchmarks/avx2.py --runs 5
 	$(BIN)/python benchmarks/clip.py --runs 1
 	$(BIN)/python benchmarks/systems.py --runs 1
@@ -60,6 +60,7 @@ bench-quality: $(VENV)/.dev
 	RESTORE_RT_RESULTS=out/benchmarks $(BIN)/python benchmarks/quality_cost.py
 	RESTORE_RT_RESULTS=out/benchmarks $(BIN)/python benchmarks/collect.py
 	$(BIN)/python benchmarks/figures.py
+	$(BIN)/python benchmarks/quality_picture.py
 
 # On a machine with an NVIDIA GPU and the CUDA toolkit. PYTHON may be any Python that has the
 # libraries: nothing is installed, and no network is needed. SANITIZE=0 leaves the sanitizers out.

@@ -45,6 +45,7 @@ def main() -> None:
         "a_tenth_more": described(slower),
         "overhead_us": round(overhead() * 1e6, 3),
         "control_spread": [round(report.control["spread"], 3) for report in usual],
+        "rounds": {"usual": rounds_of(usual), "a_tenth_more": rounds_of(higher)},
     }
     print(f"same: {found['same']['verdicts']}")
     print(f"a tenth more: {found['a_tenth_more']['verdicts']}")
@@ -67,6 +68,15 @@ def described(comparisons: list[Comparison]) -> dict[str, Any]:
         "verdicts": dict(collections.Counter(each.verdict for each in comparisons)),
         "ratios": [round(each.differences[0].ratio.value, 4) for each in comparisons],
     }
+
+
+def rounds_of(reports: list[Report]) -> list[list[tuple[float, float]]]:
+    """Return the rounds' medians, each with that of its control loop, in ms."""
+    return [
+        [(round(each.median_ms, 3), round(each.control_ms, 3)) for each in made.rounds]
+        for report in reports
+        for made in report.measurements
+    ]
 
 
 def overhead() -> float:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from figure_parts import MACHINE, RESULTS, engine_name, machine_words, part, results, table
-
 from quality_figures import quality_cost
 
 from restore_rt.wording import count_of
@@ -87,7 +86,8 @@ def engines() -> str:
                 one["precision"],
                 f"{one['milliseconds']['median']:.2f}",
                 f"{one['milliseconds']['p10']:.2f} to {one['milliseconds']['p90']:.2f}",
-                f"{one['times_native']:.2f}",
+                # Where the native engine runs in no such precision there is nothing to compare.
+                "" if one["times_native"] is None else f"{one['times_native']:.2f}",
             )
             for one in case["engines"]
         ]
@@ -108,10 +108,14 @@ def masked() -> str:
         times = case["milliseconds"]
         for name, one in times.items():
             ratio = one["median"] / times["native fp32"]["median"]
-            rows.append(
-                (case["size"], str(case["threads"]), name, f"{one['median']:.2f}", f"{ratio:.2f}")
-            )
-    return table(("size", "threads", "engine", "median ms", "times the native engine's"), rows)
+            engine, _, precision = name.partition(" ")
+            # ONNX Runtime's name stands alone.
+            kind = precision or "fp32"
+            cells = (engine_name(engine), kind, f"{one['median']:.2f}", f"{ratio:.2f}")
+            rows.append((case["size"], str(case["threads"]), *cells))
+    return table(
+        ("size", "threads", "engine", "precision", "median ms", "times the native engine's"), rows
+    )
 
 
 def systems() -> str:
@@ -140,7 +144,7 @@ def systems() -> str:
         texts.append(f"{title}:\n\n{table(head, rows)}")
     runs = next(iter(found["video"].values()))["seconds"]["runs"]
     return (
-        f"{found['what'][0].upper()}{found['what'][1:]}; {count_of(runs, 'run')} of each, in "
+        f"What is run: {found['what']}; {count_of(runs, 'run')} of each, in "
         "turn.\n\n" + "\n\n".join(texts) + _absent(found["absent"].items())
     )
 
@@ -190,7 +194,7 @@ def scaling() -> str:
                 (
                     engine_name(row["backend"]),
                     row["frame"],
-                    "whole" if tile is None else f"{tile[1]}x{tile[0]}",
+                    "" if tile is None else f"{tile[1]}x{tile[0]}",
                     "" if row["threads"] is None else str(row["threads"]),
                     str(row["streams"]),
                     f"{took:.1f}",
@@ -205,7 +209,8 @@ def scaling() -> str:
             *("runs in", "frame", "tile", "threads", "callers", "ms", "predicted", "ratio"),
             *("frames/s", "MB beside frames", "predicted"),
         )
-        texts.append(f"By {name}:\n\n{table(head, cells)}")
+        grows = {"streams": "callers"}.get(name, name)
+        texts.append(f"By {grows}:\n\n{table(head, cells)}")
     return "\n\n".join(texts)
 
 
@@ -237,6 +242,7 @@ _PAIRS = (
     "native bf16 to onnxruntime",
     "native bf16 to openvino bf16",
 )
+
 
 def _of(name: str, told: Callable[[], str]) -> Callable[[], str]:
     """Return what tells of a part, where there is one."""

@@ -51,11 +51,11 @@ def part(name: str, machine: str = MACHINE) -> Any:
 
 def machine_words(machine: dict[str, Any]) -> str:
     """Return words for a machine and the threads that were used."""
-    without = "" if "amx" in machine["extensions"] else ", without AMX"
-    return (
-        f"{machine['threads']} threads of "
-        f"{processor(machine['processor'], machine['instructions'])}{without}"
-    )
+    name = processor(machine["processor"], machine["instructions"])
+    # Former records do not tell.
+    extensions = machine.get("extensions")
+    amx = "" if extensions is None else " and AMX" if "amx" in extensions else ", without AMX"
+    return f"{machine['threads']} threads of {name}{amx}"
 
 
 def engine_name(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from restore_rt import zoo
 from restore_rt.training.evaluation import (
+    Candidate,
     Evaluation,
     Tesseract,
     baselines,
@@ -23,7 +25,7 @@ from restore_rt.training.evaluation import (
     open_models,
     read_steps,
 )
-from restore_rt.training.metrics import picture_metrics
+from restore_rt.training.metrics import Metric, picture_metrics
 
 FIGURES = ("psnr_y", "ssim_y", "niqe", "cer", "cer_page", "ms_per_megapixel")
 
@@ -97,20 +99,7 @@ def measure(name: str, data: Path) -> dict[str, Any]:
         metrics = picture_metrics(model.scale)
         for label, case in CASES[name].items():
             reader = Tesseract() if case.ocr else None
-            evaluation = Evaluation(
-                scale=model.scale,
-                degradation=case.degrade,
-                candidates=[*baselines(model.scale), model],
-                ocr=reader.version if reader else None,
-            )
-            steps = read_steps(case.degrade, model.scale)
-            files = [file for file in find_files(data / case.folder) if file.match(case.files)]
-            for path, outcome in evaluate(
-                files, evaluation.candidates, steps, metrics, reader=reader
-            ):
-                if isinstance(outcome, Exception):
-                    raise SystemExit(f"{path}: {outcome}")
-                evaluation.pictures.append(outcome[0])
+            evaluation = run_case(case, [*baselines(model.scale), model], data, metrics, reader)
             totals = {
                 candidate.name: _figures(evaluation.totals(candidate.name))
                 for candidate in evaluation.candidates
@@ -129,6 +118,30 @@ def measure(name: str, data: Path) -> dict[str, Any]:
         "model": {"name": name, "parameters": model.parameters, **model.details},
         "cases": cases,
     }
+
+
+def run_case(
+    case: Case,
+    candidates: Sequence[Candidate],
+    data: Path,
+    metrics: Mapping[str, Metric],
+    reader: Tesseract | None = None,
+) -> Evaluation:
+    """Evaluate candidates of one scale on all pictures of a case; the first that fails ends it."""
+    scale = candidates[0].scale
+    evaluation = Evaluation(
+        scale=scale,
+        degradation=case.degrade,
+        candidates=candidates,
+        ocr=reader.version if reader else None,
+    )
+    steps = read_steps(case.degrade, scale)
+    files = [file for file in find_files(data / case.folder) if file.match(case.files)]
+    for path, outcome in evaluate(files, candidates, steps, metrics, reader=reader):
+        if isinstance(outcome, Exception):
+            raise SystemExit(f"{path}: {outcome}")
+        evaluation.pictures.append(outcome[0])
+    return evaluation
 
 
 def _figures(totals: dict[str, float]) -> dict[str, float]:

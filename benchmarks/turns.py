@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 __all__ = ["Step", "interleaved", "interleaved_at_rest"]
 
@@ -22,25 +22,33 @@ def interleaved(steps: dict[str, Step], runs: int) -> dict[str, list[float]]:
 
 
 def interleaved_at_rest(
-    steps: dict[str, Step], runs: int, *, threads: int
+    steps: dict[str, Step], runs: int | Mapping[str, int], *, threads: int
 ) -> dict[str, list[float]]:
     """Return the seconds of all runs, taken in turn, each begun when the process does nothing.
 
-    One thread alone leaves none behind, and nothing is waited for.
+    One thread alone leaves none behind, and nothing is waited for. Where ``runs`` differ from step
+    to step, those of which there are fewer are spread over all rounds.
     """
-    if threads == 1:
-        return interleaved(steps, runs)
-    return _interleaved(steps, runs, rest)
+    return _interleaved(steps, runs, rest if threads > 1 else lambda: None)
 
 
-def _interleaved(steps: dict[str, Step], runs: int, between: Step) -> dict[str, list[float]]:
+def _interleaved(
+    steps: dict[str, Step], runs: int | Mapping[str, int], between: Step
+) -> dict[str, list[float]]:
+    wanted = dict.fromkeys(steps, runs) if isinstance(runs, int) else runs
+    rounds = max(wanted.values(), default=0)
     timings: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()
     shuffled, order = random.Random(0), list(steps)
-    for _ in range(runs):
+    for turn in range(rounds):
         shuffled.shuffle(order)
-        for name in order:
+        due = [
+            name
+            for name in order
+            if (turn + 1) * wanted[name] // rounds > turn * wanted[name] // rounds
+        ]
+        for name in due:
             between()
             begin = time.perf_counter()
             steps[name]()

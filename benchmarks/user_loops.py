@@ -135,8 +135,13 @@ def open_onnxruntime(model: Path, threads: int) -> Network:
     return run
 
 
-def open_ncnn(param: Path, threads: int, *, bf16: bool = False) -> Network:
-    """Open a model that pnnx converted in ncnn, in fp32 or with values in bf16."""
+def open_ncnn(
+    param: Path, threads: int, *, bf16: bool = False, blobs: tuple[str, str] = ("in0", "out0")
+) -> Network:
+    """Open a model in ncnn, in fp32 or with values in bf16.
+
+    By default its blobs, what goes in and what comes out, are called as pnnx calls them.
+    """
     import importlib
 
     ncnn: Any = importlib.import_module("ncnn")
@@ -149,8 +154,8 @@ def open_ncnn(param: Path, threads: int, *, bf16: bool = False) -> Network:
 
     def run(x: Floats) -> Floats:
         extractor = net.create_extractor()
-        extractor.input("in0", ncnn.Mat(x[0]))
-        code, made = extractor.extract("out0")
+        extractor.input(blobs[0], ncnn.Mat(x[0]))
+        code, made = extractor.extract(blobs[1])
         if code:
             raise ValueError(f"ncnn failed with {code}")
         # A view, which keeps what it looks at.

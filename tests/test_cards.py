@@ -100,14 +100,15 @@ def test_speeds_are_of_the_shipped_models(models: Any) -> None:
 
 
 def test_the_ladder_goes_up(models: Any) -> None:
-    rungs = list(importlib.import_module("ladder").rungs().values())
-    assert len(rungs) == 3
-    for lower, higher in pairwise(rungs):
-        assert lower["parameters"] < higher["parameters"]
-        assert lower["milliseconds"] < higher["milliseconds"]
-        assert lower["psnr"]["Set14"] < higher["psnr"]["Set14"]
+    measured = importlib.import_module("figure_parts").part("bench")["measurements"]
+    times = {made["model"]["name"]: made["derived"]["p50_ms"] for made in measured}
+    for lower, higher in pairwise(("video-x2-fast", "video-x2", "video-x2-quality")):
+        assert times[lower] < times[higher]
+        sizes = [_record(name)["model"]["parameters"] for name in (lower, higher)]
+        assert sizes[0] < sizes[1]
+        assert _psnr(lower, "Set14")[1] < _psnr(higher, "Set14")[1]
         # What H.264 left away, the largest cannot bring back either: its card says so.
-        assert lower["psnr"][CLIPS] < higher["psnr"][CLIPS] + 0.005
+        assert _psnr(lower, CLIPS)[1] < _psnr(higher, CLIPS)[1] + 0.005
 
 
 def _psnr(name: str, label: str) -> tuple[float, float]:

@@ -136,13 +136,14 @@ def compare(before: Report, after: Report, *, across_machines: bool = False) -> 
 
 def _difference(before: Measurement, after: Measurement, *, steady: bool) -> Difference:
     ratio = ratio_interval(
-        [each.median_ms for each in after.rounds], [each.median_ms for each in before.rounds]
+        [each.median_ms for each in after.quiet_rounds],
+        [each.median_ms for each in before.quiet_rounds],
     )
     steadied = None
     if steady:
         steadied = ratio_interval(
-            [each.median_ms / each.control_ms for each in after.rounds],
-            [each.median_ms / each.control_ms for each in before.rounds],
+            [each.median_ms / each.control_ms for each in after.quiet_rounds],
+            [each.median_ms / each.control_ms for each in before.quiet_rounds],
         )
     notes = []
     if before.model.get("sha256") != after.model.get("sha256"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from restore_rt.files import whole_file
 
 __all__ = [
     "JUDGED_SECONDS",
+    "QUIET_SPREAD",
     "RATES",
     "SCHEMA",
     "SCOPES",
@@ -33,6 +35,10 @@ SCOPES: tuple[Scope, ...] = ("end_to_end", "device", "network")
 # Frames per second that a verdict on real time is given for, and seconds below which none is.
 RATES = (24, 30, 60)
 JUDGED_SECONDS = 60.0
+# A control loop that varies more says that the machine was busy with something else.
+QUIET_SPREAD = 1.10
+# With fewer rounds than these there is none to spare.
+_LEAST_ROUNDS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,14 +264,30 @@ class Measurement:
     quality: Quality | None = None
 
     @property
+    def quiet_rounds(self) -> tuple[Round, ...]:
+        """The rounds in which nothing else kept the machine busy, or all if those are too few.
+
+        In the others the control loop took over a tenth longer than in the fastest, or a frame over
+        a tenth longer than in the middle one: that of one thread does not see who takes another's
+        processor. Processes that nothing disturbs do not differ as much.
+        """
+        control = QUIET_SPREAD * min(each.control_ms for each in self.rounds)
+        frame = QUIET_SPREAD * statistics.median(each.median_ms for each in self.rounds)
+        quiet = tuple(
+            each for each in self.rounds if each.control_ms <= control and each.median_ms <= frame
+        )
+        return quiet if len(quiet) >= _LEAST_ROUNDS else self.rounds
+
+    @property
     def p50_ms(self) -> Interval:
-        """The median, by round, with the interval in which that of other rounds would lie."""
-        return mean_interval([each.median_ms for each in self.rounds])
+        """The median, by quiet round, with the interval in which that of others would lie."""
+        return mean_interval([each.median_ms for each in self.quiet_rounds])
 
     @property
     def frames_per_second(self) -> float:
-        """Mean of the rounds, of all streams together."""
-        return sum(each.frames_per_second for each in self.rounds) / len(self.rounds)
+        """Mean of the quiet rounds, of all streams together."""
+        rounds = self.quiet_rounds
+        return sum(each.frames_per_second for each in rounds) / len(rounds)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""

@@ -34,7 +34,7 @@ class Effort:
     Attributes
     ----------
     rounds
-        Processes for each case, at least.
+        Processes for each case, at least, in which nothing else kept the machine busy.
     seconds
         For which each times frames.
     within
@@ -49,7 +49,7 @@ class Effort:
     rounds: int = 5
     seconds: float = 1.5
     within: float = 0.02
-    most_rounds: int = 10
+    most_rounds: int = 20
     sustain: float = 60.0
 
 
@@ -75,7 +75,7 @@ def run(
     failures: dict[Case, str] = {}
     for number in range(effort.most_rounds):
         for case, made in found.items():
-            if case in failures or (number >= effort.rounds and _is_known(made, effort.within)):
+            if case in failures or (number >= effort.rounds and _is_known(made, effort)):
                 continue
             try:
                 made.append(_in_process(case, effort.seconds, sustain=0.0))
@@ -100,8 +100,9 @@ def run(
     return report(measured, list(failures.items()), before=before)
 
 
-def _is_known(made: list[Measurement], within: float) -> bool:
-    return _merged(made).p50_ms.spread <= within
+def _is_known(made: list[Measurement], effort: Effort) -> bool:
+    whole = _merged(made)
+    return len(whole.quiet_rounds) >= effort.rounds and whole.p50_ms.spread <= effort.within
 
 
 def _merged(made: list[Measurement]) -> Measurement:

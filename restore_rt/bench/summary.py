@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from restore_rt.bench.report import JUDGED_SECONDS, Case, Measurement, Report, Sustained
+from restore_rt.bench.report import (
+    JUDGED_SECONDS,
+    QUIET_SPREAD,
+    Case,
+    Measurement,
+    Report,
+    Sustained,
+)
 from restore_rt.wording import count_of
 
 __all__ = [
@@ -23,8 +30,6 @@ __all__ = [
     "words",
 ]
 
-# A control loop that varies more says that the machine was busy with something else.
-_QUIET_SPREAD = 1.10
 # Far less than 1, or more, says that the host's clock and the GPU's did not time the same.
 _PLAUSIBLE = (0.5, 1.05)
 _NOTHING = "-"
@@ -110,6 +115,7 @@ def summarise(report: Report) -> Summary:
         Note("Ran", names.lines(made, _ran)),
         Note("Machine", _some(words(report.machine))),
         _noise(report.control),
+        Note("Left out", names.lines(made, _left_out)),
         Note("Verified", names.lines(made, _verified)),
         Note("Not verified", names.lines(made, _unverified), warning=True),
         Note("Quality", names.lines(made, _judged)),
@@ -309,13 +315,23 @@ def _noise(control: Mapping[str, float]) -> Note:
         f"the control loop takes {figure(control['median_ms'])} ms; its slowest round took "
         f"{spread:.2f} times as long as its fastest"
     )
-    if spread <= _QUIET_SPREAD:
+    if spread <= QUIET_SPREAD:
         return Note("Noise", (line,))
     advice = (
-        f"more than {_QUIET_SPREAD:.2f} times says that the machine was busy with something else: "
+        f"more than {QUIET_SPREAD:.2f} times says that the machine was busy with something else: "
         "measure again when it is quiet"
     )
     return Note("Noise", (line, advice), warning=True)
+
+
+def _left_out(measurement: Measurement) -> str:
+    rounds, quiet = len(measurement.rounds), len(measurement.quiet_rounds)
+    if quiet == rounds:
+        return ""
+    return (
+        f"{rounds - quiet} of {rounds} rounds, in which the machine was busy with something else; "
+        "p95, p99 and max are of all"
+    )
 
 
 def _verified(measurement: Measurement) -> str:

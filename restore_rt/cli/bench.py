@@ -102,7 +102,7 @@ def measure(
     most_rounds: Annotated[
         int | None,
         typer.Option(
-            min=1, help="See --within.", metavar="N", show_default="twice as many as --rounds"
+            min=1, help="See --within.", metavar="N", show_default="four times as many as --rounds"
         ),
     ] = None,
     seconds: Annotated[
@@ -198,7 +198,7 @@ def measure(
     if rounds is None:
         rounds = 3 if quick else 5
     if most_rounds is None:
-        most_rounds = rounds if quick else 2 * rounds
+        most_rounds = rounds if quick else 4 * rounds
     if most_rounds < rounds:
         raise InputError(f"--most-rounds is {most_rounds}, and --rounds {rounds}: give more")
     if seconds is None:

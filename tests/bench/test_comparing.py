@@ -66,6 +66,26 @@ def test_a_noisy_machine_is_undecided_rather_than_wrong() -> None:
     assert "faster" not in verdicts(spread=0.15, slower=1.1)
 
 
+def test_rounds_in_which_the_machine_was_busy_do_not_count() -> None:
+    quiet = [18.0, 18.1, 17.9, 18.05, 17.95]
+    busy = measured([*quiet, 35.0, 26.0], [5.0, 5.1, 5.0, 5.2, 5.0, 9.1, 7.0])
+    assert busy.p50_ms == measured(quiet).p50_ms
+    assert [each.control_ms for each in busy.quiet_rounds] == [5.0, 5.1, 5.0, 5.2, 5.0]
+    (found,) = compare(reported(measured(quiet)), reported(busy)).differences
+    assert found.verdict == "no difference"
+    # One thread's control loop does not see who takes the other's processor.
+    assert measured([*quiet, 35.0, 26.0]).p50_ms == measured(quiet).p50_ms
+    # What takes longer for no other reason counts.
+    slow = measured([*quiet, 19.5, 19.6])
+    assert len(slow.quiet_rounds) == 7
+    assert slow.p50_ms.value > 18.3
+
+
+def test_where_hardly_a_round_was_quiet_all_count() -> None:
+    made = measured([18.0, 18.1, 25.0, 30.0], [5.0, 5.1, 7.0, 9.0])
+    assert made.quiet_rounds == made.rounds
+
+
 def test_one_round_decides_nothing() -> None:
     found = only(reported(measured([10.0])), reported(measured([20.0])))
     assert found.verdict == "undecided"

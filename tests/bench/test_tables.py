@@ -13,6 +13,7 @@ from restore_rt.bench.report import Case, Report, Sustained
 from restore_rt.bench.summary import Summary, figure, plain, summarise, words
 from restore_rt.bench.tables import report_markdown, report_table
 from tests.bench import samples
+from tests.bench.made import measured
 
 
 def drawn(report: Report, width: int = 200) -> str:
@@ -142,6 +143,14 @@ def test_the_control_loop_may_vary_a_little(spread: float, expected: int) -> Non
     summary = summarise(samples.report(made, control={"median_ms": 2.0, "spread": spread}))
     assert len(lines_of(summary, "Noise")) == expected
     assert ("Noise" in warned(summary)) == (expected == 2)
+
+
+def test_rounds_that_are_left_out_are_told() -> None:
+    controls = [5.0, 5.0, 5.0, 7.0]
+    made = measured([9.0, 9.1, 9.0, 12.0], controls)
+    (line,) = lines_of(summarise(samples.report([made])), "Left out")
+    assert line.startswith("1 of 4 rounds, in which the machine was busy with something else")
+    assert not lines_of(summarise(samples.report([measured([9.0] * 4)])), "Left out")
 
 
 def test_verification_tells_against_what_and_how_far() -> None:

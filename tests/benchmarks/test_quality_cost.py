@@ -1,0 +1,255 @@
+"""Quality against cost: what runs the networks of others, what is put together, what is drawn."""
+
+from __future__ import annotations
+
+import importlib
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import restore_rt
+from restore_rt import zoo
+
+pytest.importorskip("onnxruntime")
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+
+@pytest.fixture
+def weights() -> Any:
+    return importlib.import_module("other_weights")
+
+
+@pytest.fixture
+def cost() -> Any:
+    return importlib.import_module("quality_cost")
+
+
+@pytest.fixture
+def figures() -> Any:
+    return importlib.import_module("quality_figures")
+
+
+@pytest.fixture
+def drawing() -> Any:
+    return importlib.import_module("quality_picture")
+
+
+def nearest(x: F32) -> F32:
+    """Enlarge twice, as a network that was trained to do nothing would."""
+    return x.repeat(2, 2).repeat(2, 3)
+
+
+def some_picture(channels: int = 3) -> U8:
+    shape = (11, 17, channels) if channels > 1 else (11, 17)
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def test_an_rgb_network_gets_values_from_0_to_1_and_channels_in_order(weights: Any) -> None:
+    seen: list[F32] = []
+
+    def network(x: F32) -> F32:
+        seen.append(x)
+        return nearest(x)
+
+    frame = some_picture()
+    made = weights.by_rgb(network)(frame)
+    np.testing.assert_array_equal(made, frame.repeat(2, 0).repeat(2, 1))
+    np.testing.assert_array_equal(seen[0][0, 0], frame[..., 0] / np.float32(255))
+
+
+def test_values_beyond_white_and_black_are_clamped(weights: Any) -> None:
+    network = lambda x: nearest(x) * 4 - 1.5  # noqa: E731
+    made = weights.by_rgb(network)(np.array([[[0, 127, 255]]], np.uint8))
+    assert made[0, 0].tolist() == [0, 126, 255]
+
+
+def test_networks_take_grey_pictures(weights: Any) -> None:
+    frame = some_picture(1)
+    for restore in (weights.by_rgb(nearest), weights.by_luma(nearest, scale=2, threads=1)):
+        np.testing.assert_array_equal(restore(frame), frame.repeat(2, 0).repeat(2, 1))
+
+
+def test_a_luma_network_gets_luma_of_full_range(weights: Any) -> None:
+    seen: list[F32] = []
+
+    def network(x: F32) -> F32:
+        seen.append(x)
+        return nearest(x)
+
+    frame = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0]]], np.uint8)
+    made = weights.by_luma(network, scale=2, threads=1)(frame)
+    np.testing.assert_allclose(seen[0], [[[[0, 1, 0.299]]]], atol=1e-6)
+    assert made.shape == (2, 6, 3)
+
+
+def test_chroma_of_others_is_that_of_a_restorer(weights: Any) -> None:
+    black, span = np.float32(16 / 255), np.float32(219 / 255)
+    frame = some_picture()
+    with restore_rt.load("video-x2-fast", threads=1) as restorer:
+
+        def network(x: F32) -> F32:
+            limited: F32 = restorer(x[0, 0] * span + black)[np.newaxis, np.newaxis]
+            return (limited - black) / span
+
+        ours, theirs = restorer(frame), weights.by_luma(network, scale=2, threads=1)(frame)
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
+
+
+def test_what_is_missing_is_told(
+    weights: Any, cost: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, absent = cost.open_others(tmp_path, 1)
+    assert not opened
+    assert [one["name"] for one in absent] == list(weights.OTHERS)
+    assert {one["reason"] for one in absent} == {"its file is missing"}
+    for file, _ in weights.OTHERS.values():
+        (tmp_path / file).touch()
+    reason = "not installed: pip install one"
+
+    def missing(module: str, package: str) -> Any:
+        raise weights.Unavailable(reason)
+
+    monkeypatch.setattr(weights, "need", missing)
+    opened, absent = cost.open_others(tmp_path, 1)
+    assert not opened
+    assert {one["reason"] for one in absent} == {reason}
+
+
+@pytest.mark.data
+def test_every_file_of_weights_is_tried(weights: Any, data_dir: Path) -> None:
+    files = {path.name for path in (data_dir / "weights").iterdir() if path.suffix != ".tsv"}
+    tried = {file for file, _ in weights.OTHERS.values()}
+    # It belongs to a .param.
+    assert {Path(file).suffix for file in files - tried} == {".bin"}
+    assert tried <= files
+
+
+@pytest.mark.data
+def test_what_cannot_be_read_says_why_and_not_where(weights: Any, data_dir: Path) -> None:
+    for name in ("SR-LUT", "IMDN-RTC", "ESPCN, with pictures' files"):
+        with pytest.raises(weights.Unavailable) as caught:
+            weights.open_other(name, data_dir / "weights", 1)
+        assert "/" not in str(caught.value).partition(";")[0]
+        assert "tried" not in str(caught.value)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["ESPCN, PyTorch", "FSRCNN-small", "realesr-animevideov3-x2"])
+def test_networks_of_others_enlarge(weights: Any, cost: Any, data_dir: Path, name: str) -> None:
+    try:
+        one = weights.open_other(name, data_dir / "weights", 1)
+    except weights.Unavailable as reason:
+        assert str(reason).startswith("not installed: pip install ")  # noqa: PT017
+        return
+    frame = cost.picture()[:64, :72]
+    enlarged = one.restore(frame)
+    assert enlarged.shape == (64 * one.scale, 72 * one.scale, 3)
+    # Reduced again it is the picture: neither shifted, nor with its channels in another order.
+    rows, columns = 64, 72
+    reduced = enlarged.reshape(rows, one.scale, columns, one.scale, 3).mean((1, 3))
+    off = np.abs(reduced - frame)[4:-4, 4:-4].mean()
+    for other in (np.roll(frame, 1, 0), np.roll(frame, 1, 1), frame[..., ::-1]):
+        assert off < np.abs(reduced - other)[4:-4, 4:-4].mean()
+
+
+def test_fewer_runs_are_spread_over_all_rounds() -> None:
+    turns = importlib.import_module("turns")
+    ran: list[str] = []
+    steps = {name: lambda name=name: ran.append(name) for name in ("quick", "slow")}
+    timings = turns.interleaved_at_rest(steps, {"quick": 6, "slow": 2}, threads=1)
+    assert {name: len(times) for name, times in timings.items()} == {"quick": 6, "slow": 2}
+    # After one that does not count, one in each half.
+    assert [ran[2:6].count("slow"), ran[6:].count("slow")] == [1, 1]
+
+
+def test_what_is_slow_runs_less_often(cost: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "SLOW", 1e6)
+    assert cost.runs_for(lambda: None, 10) == 10
+    monkeypatch.setattr(cost, "SLOW", 0)
+    assert cost.runs_for(lambda: None, 10) == 4
+
+
+def test_everything_is_timed(cost: Any) -> None:
+    timed = {"double": cost.Timed(lambda x: x, 2, {"name": "double", "by": "others"})}
+    (found,) = cost.measure_times(timed, 3, 1)
+    assert found["milliseconds"]["runs"] == 3
+    expected = found["milliseconds"]["median"] / (4 * 360 * 640 / 1e6)
+    assert found["ms_per_megapixel"] == pytest.approx(expected, abs=0.01)
+
+
+def test_quality_is_of_the_pictures_that_ours_were_measured_on(cost: Any, figures: Any) -> None:
+    record = figures.part("quality_cost")
+    compared = 0
+    for manifest in zoo.models():
+        ours = figures.results(f"model_{manifest.name}")["cases"]
+        theirs = record["cases"].get(f"x{manifest.scale}", {})
+        for label in ours.keys() & theirs.keys():
+            for key in ("folder", "files", "degrade", "pictures"):
+                assert ours[label][key] == theirs[label][key]
+            for name in ("bicubic", "lanczos"):
+                for key in cost.FIGURES:
+                    before, again = (each[label]["totals"][name][key] for each in (ours, theirs))
+                    assert before == pytest.approx(again, abs=2e-4)
+            compared += 1
+    assert compared > 10
+    assert record["cases"].keys() == {f"x{scale}" for scale in cost.CASES}
+    for scale, cases in cost.CASES.items():
+        assert record["cases"][f"x{scale}"].keys() == cases.keys()
+
+
+def test_times_are_of_the_shipped_models(figures: Any) -> None:
+    timed = {one["name"]: one for one in figures.part("quality_cost")["times"]}
+    for manifest in zoo.models():
+        assert timed[manifest.name]["sha256"] == manifest.sha256
+        assert timed[manifest.name]["scale"] == manifest.scale
+
+
+def test_every_model_and_network_is_in_the_table_and_the_picture(
+    weights: Any, figures: Any, drawing: Any
+) -> None:
+    record = figures.part("quality_cost")
+    drawn = {
+        point.name for _, scale, label in drawing.PANELS for point in figures.points(scale, label)
+    }
+    measured = {one["name"] for one in record["times"]}
+    absent = {one["name"] for one in record["absent"]}
+    assert measured < drawn
+    assert {manifest.name for manifest in zoo.models()} < measured
+    assert weights.OTHERS.keys() == absent | (weights.OTHERS.keys() & measured)
+    written = figures.quality_cost()
+    assert all(name in written for name in measured | absent)
+
+
+def test_points_know_what_is_damaged_and_what_is_quick(figures: Any) -> None:
+    found = figures.points(1, "classic5, JPEG 20")
+    assert [point.name for point in found] == ["input", "repair-x1"]
+    times = [point.milliseconds for point in figures.points(2, "Set14")]
+    assert times == sorted(times)
+
+
+def test_names_lie_on_nothing_and_inside(drawing: Any) -> None:
+    markers = [(50, 50), (52, 51), (54, 49), (150, 50), (151, 55), (20, 20)]
+    labels = [drawing.Label(x, y, 60) for x, y in markers]
+    found = drawing.places(labels, 0, 200)
+    boxes = []
+    for label, (offset, move) in zip(labels, found, strict=True):
+        begin, middle = label.x + offset, label.y + move
+        assert begin >= 0
+        assert begin + label.width <= 200
+        boxes.append((begin, begin + label.width, middle))
+    for (begin, end, y), (start, stop, other) in combinations(boxes, 2):
+        assert end <= start or stop <= begin or abs(y - other) >= drawing.FONT
+
+
+def test_the_same_figures_give_the_same_picture(drawing: Any, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    for name in ("first.svg", "second.svg"):
+        drawing.draw(tmp_path / name)
+    first, second = ((tmp_path / name).read_bytes() for name in ("first.svg", "second.svg"))
+    assert first == second
