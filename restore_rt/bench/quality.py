@@ -19,7 +19,7 @@ _SCHEMA = 1
 
 
 def read_quality(path: str | Path, models: Iterable[str]) -> dict[str, Quality]:
-    """Read what ``restore-rt eval --json`` printed of some models.
+    """Read what ``restore-rt eval --json`` wrote of some models.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def read_quality(path: str | Path, models: Iterable[str]) -> dict[str, Quality]:
     if not found:
         raise InputError(
             f"{path} is of {', '.join(row['name'] for row in rows)}, and none of them is measured; "
-            "give what `restore-rt eval --json` printed of the same models"
+            "give what `restore-rt eval --json` wrote of the same models"
         )
     return found
 
@@ -85,7 +85,7 @@ def _evaluated(path: Path) -> tuple[dict[str, dict[str, float]], list[Any], str,
         return totals, rows, str(data["degradation"]), int(data["evaluated"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
-            f"{path} is not what `restore-rt eval --json` prints ({type(error).__name__}: {error})"
+            f"{path} is not what `restore-rt eval --json` writes ({type(error).__name__}: {error})"
         ) from error
 
 

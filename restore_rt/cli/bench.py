@@ -88,7 +88,7 @@ def measure(
     quality: Annotated[
         Path | None,
         typer.Option(
-            help="What `restore-rt eval --json` printed of the same models: their PSNR stands "
+            help="What `restore-rt eval --json` wrote of the same models: their PSNR stands "
             "beside the times, and the page draws it against them.",
             metavar="EVAL.json",
         ),
