@@ -8,17 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from restore_rt.bench import plots
 from restore_rt.bench.page_style import STYLE
 from restore_rt.bench.report import Measurement, Report
-from restore_rt.bench.summary import (
-    Grid,
-    Note,
-    Summary,
-    options_of,
-    plain,
-    summarise,
-    title_of,
-    words,
-)
+from restore_rt.bench.summary import Grid, Note, Summary, options_of, summarise
 from restore_rt.bench.svg import element
+from restore_rt.bench.texts import plain, title_of, words
 
 __all__ = ["report_page"]
 

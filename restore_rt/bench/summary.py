@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -16,24 +15,19 @@ from restore_rt.bench.report import (
     Report,
     Sustained,
 )
+from restore_rt.bench.texts import NOTHING, figure, plain, words
 from restore_rt.wording import count_of
 
 __all__ = [
     "Grid",
     "Note",
     "Summary",
-    "figure",
     "options_of",
-    "plain",
     "summarise",
-    "title_of",
-    "words",
 ]
 
 # Far less than 1, or more, says that the host's clock and the GPU's did not time the same.
 _PLAUSIBLE = (0.5, 1.05)
-_NOTHING = "-"
-_SPELT = {"gpus": "GPUs", "mb": "MB", "mhz": "MHz"}
 
 
 @dataclass(frozen=True)
@@ -138,47 +132,6 @@ def summarise(report: Report) -> Summary:
     )
 
 
-def plain(text: object) -> str:
-    """Return a text on one line; what could steer a terminal becomes question marks."""
-    joined = " ".join(str(text).split())
-    return "".join(letter if letter.isprintable() else "?" for letter in joined)
-
-
-def figure(value: float | None, like: float | None = None) -> str:
-    """Return a figure with three digits that count, or with as many decimals as another has."""
-    if value is None:
-        return _NOTHING
-    size = abs(value if like is None else like)
-    if not (math.isfinite(value) and math.isfinite(size)):
-        return str(value)
-    # Below a thousandth of a millisecond there is nothing to tell.
-    decimals = 0 if size == 0 else min(max(2 - math.floor(math.log10(size)), 0), 3)
-    return f"{value:.{decimals}f}"
-
-
-def words(value: Any) -> str:
-    """Return nested data in words; what is unknown or empty is left out."""
-    if isinstance(value, Mapping):
-        parts = ((title_of(name), each, words(each)) for name, each in value.items())
-        return ", ".join(
-            f"{name} ({text})" if isinstance(each, (Mapping, list, tuple)) else f"{name} {text}"
-            for name, each, text in parts
-            if text
-        )
-    if isinstance(value, (list, tuple)):
-        return "; ".join(text for text in map(words, value) if text)
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.6g}" if isinstance(value, float) else plain(value)
-
-
-def title_of(name: str) -> str:
-    """Return a name in data as people write it."""
-    return " ".join(_SPELT.get(word, word) for word in plain(name).replace("_", " ").split())
-
-
 def options_of(case: Case) -> dict[str, str]:
     """Return what a case asks for, by option, for people."""
     return {
@@ -192,7 +145,7 @@ def options_of(case: Case) -> dict[str, str]:
         "threads": _or_default(case.threads),
         "tile": "default" if case.tile is None else f"{case.tile[1]}x{case.tile[0]}",
         "scope": plain(case.scope).replace("_", " "),
-        "CUDA graphs": {None: _NOTHING, True: "yes", False: "no"}[case.graphs],
+        "CUDA graphs": {None: NOTHING, True: "yes", False: "no"}[case.graphs],
     }
 
 
@@ -202,7 +155,7 @@ def _or_default(value: object) -> str:
 
 # Their values speak for themselves.
 _SPEAKING = ("model", "frame", "provider", "scope")
-_UNASKED = ("auto", "default", _NOTHING)
+_UNASKED = ("auto", "default", NOTHING)
 
 
 class _Names:
@@ -285,11 +238,11 @@ def _interval(measurement: Measurement) -> str:
 
 
 def _megabytes(value: float | None) -> str:
-    return _NOTHING if value is None else f"{value:.0f}"
+    return NOTHING if value is None else f"{value:.0f}"
 
 
 def _psnr(measurement: Measurement) -> str:
-    return _NOTHING if measurement.quality is None else f"{measurement.quality.psnr_y:.2f}"
+    return NOTHING if measurement.quality is None else f"{measurement.quality.psnr_y:.2f}"
 
 
 def _stages(measurements: Sequence[Measurement], names: _Names) -> Grid:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from restore_rt.bench.comparing import SMALLEST, Comparison, Difference
 from restore_rt.bench.report import Report
 from restore_rt.bench.statistics import Interval
-from restore_rt.bench.summary import Grid, Note, plain, summarise
+from restore_rt.bench.summary import Grid, Note, summarise
+from restore_rt.bench.texts import plain
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult

@@ -10,8 +10,9 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from restore_rt.bench.report import Case, Report, Sustained
-from restore_rt.bench.summary import Summary, figure, plain, summarise, words
+from restore_rt.bench.summary import Summary, summarise
 from restore_rt.bench.tables import report_markdown, report_table
+from restore_rt.bench.texts import figure, plain, words
 from tests.bench import samples
 from tests.bench.made import measured
 
