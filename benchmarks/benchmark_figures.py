@@ -22,12 +22,14 @@ def machine() -> str:
     for each in record["parts"].values():
         software |= each["software"]
     versions = ", ".join(f"{name} {version}" for name, version in software.items())
+    minutes = record["minutes_of_make_bench"]
+    took = "" if minutes is None else f" `make bench` took {minutes:.1f} minutes."
     days = sorted({each["created"][:10] for each in record["parts"].values()})
     return (
         f"{machine_words(record['machine'])[0].upper()}{machine_words(record['machine'])[1:]}, "
         f"{record['machine']['processor']}, {record['machine']['system']}; "
         f"measured {' and '.join(days)}; {versions}. All of it stands in "
-        f"[`results/{MACHINE}.json`](results/{MACHINE}.json)."
+        f"[`results/{MACHINE}.json`](results/{MACHINE}.json).{took}"
     )
 
 

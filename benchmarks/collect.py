@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,15 @@ def main() -> None:
     if not found:
         raise SystemExit(f"nothing was measured: {folder()} has none of {', '.join(PARTS)}.json")
     before = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {"parts": {}}
+    check_same(target, before.get("machine", {}), machine)
     kept = {name: part for name, part in before["parts"].items() if name not in found}
     together = {name: part for name in PARTS if (part := {**kept, **found}.get(name)) is not None}
     target.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"machine": stable(machine), "parts": together}, indent=1)
+    minutes = minutes_since_start()
+    if minutes is None:
+        minutes = before.get("minutes_of_make_bench")
+    record = {"machine": stable(machine), "minutes_of_make_bench": minutes, "parts": together}
+    text = json.dumps(record, indent=1)
     target.write_text(text + "\n", encoding="utf-8")
     print(f"written: {target}: {', '.join(found)}" + (f"; kept: {', '.join(kept)}" * bool(kept)))
 
@@ -59,6 +65,27 @@ def parts(where: Path, machine: dict[str, Any]) -> dict[str, Any]:
         part["clocks"] = part.pop("machine").get("clocks")
         found[name] = part
     return found
+
+
+def check_same(target: Path, before: dict[str, Any], machine: dict[str, Any]) -> None:
+    """Refuse to mix machines of one name; what a former record does not tell is no matter."""
+    known = {key: machine.get(key) for key in before}
+    differing = same_machine(before, known)
+    if differing:
+        raise SystemExit(
+            f"{target} is of another machine of that name ({'; '.join(differing)}): give a folder "
+            "with --into"
+        )
+
+
+def minutes_since_start() -> float | None:
+    """Return how long all took, if ``make bench`` said when it began; it is told once."""
+    started = folder() / "started"
+    if not started.exists():
+        return None
+    seconds = time.time() - float(started.read_text(encoding="ascii"))
+    started.unlink()
+    return round(seconds / 60, 1)
 
 
 def stable(machine: dict[str, Any]) -> dict[str, Any]:

@@ -291,6 +291,8 @@ def _times(engine: str, precision: str) -> str:
         for one in case["engines"]
         if (one["engine"], one["precision"]) == (engine, precision)
     ]
+    if not ratios:
+        raise SystemExit(f"{engine} in {precision} was not measured: install it, run engines.py")
     return f"{min(ratios):.2f} to {max(ratios):.2f} times"
 
 

@@ -160,7 +160,10 @@ def _open_openvino(path: Path, threads: int) -> tuple[Callable[[NDArray[Any]], A
     """
     openvino = need("openvino", "openvino")
     options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(str(path), "CPU", options)
+    try:
+        compiled = openvino.Core().compile_model(str(path), "CPU", options)
+    except RuntimeError as error:
+        raise Unavailable(f"OpenVINO does not read it: {str(error)[:200]}") from error
     version = importlib.metadata.version("openvino")
     return lambda x: compiled(x)[0], f"OpenVINO {version}, {threads} threads"
 
@@ -205,7 +208,10 @@ def open_in_ncnn(path: Path, threads: int, *, scale: int, blobs: tuple[str, str]
     need("ncnn", "ncnn")
     if not path.with_suffix(".bin").is_file():
         raise Unavailable("its .bin is missing")
-    network = open_ncnn(path, threads, blobs=blobs)
+    try:
+        network = open_ncnn(path, threads, blobs=blobs)
+    except ValueError as error:
+        raise Unavailable(str(error)) from error
     version = importlib.metadata.version("ncnn")
     return Opened(by_rgb(network), scale, "rgb", f"ncnn {version}, {threads} threads")
 

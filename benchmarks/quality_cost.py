@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import dataclasses
 import functools
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,16 +24,18 @@ import models
 import native
 import numpy as np
 from data_option import add_data_option
+from figure_parts import part
 from numpy.typing import NDArray
 from other_engines import Unavailable
 from other_weights import OTHERS, Opened, Restore, open_other, runs_in
-from results_file import describe_model, milliseconds, path_of, write
+from results_file import describe_model, milliseconds, write
 from rich.console import Console
 from rich.table import Table
 from turns import Step, interleaved_at_rest
 
 import restore_rt
 from restore_rt import zoo
+from restore_rt.loading import available_threads
 from restore_rt.training.evaluation import Candidate, baselines
 from restore_rt.training.metrics import picture_metrics
 
@@ -70,16 +71,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_data_option(parser, "test/sr/Set5 and weights")
     parser.add_argument("--runs", type=int, default=27)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=available_threads())
     parser.add_argument(
         "--times",
         action="store_true",
-        help="measure time alone, and keep the quality in the record that is there",
+        help="measure time alone, and keep the quality in the file of results",
     )
     options = parser.parse_args()
     others, absent = open_others(options.data / "weights", options.threads)
     if options.times:
-        cases = json.loads(path_of("quality_cost").read_text(encoding="utf-8"))["cases"]
+        cases = part("quality_cost")["cases"]
     else:
         cases = measure_quality(others, options.data)
     with contextlib.ExitStack() as stack:

@@ -71,7 +71,7 @@ def _figures(
         cases = results(f"model_{name}")["cases"]
     else:
         cases = record["cases"].get(f"x{one['scale']}", {})
-    if label in cases:
+    if label in cases and name in cases[label]["totals"]:
         totals = cases[label]["totals"][name]
         psnr, ssim = (totals[key] for key in KEYS)
         yield psnr, ssim
@@ -108,9 +108,7 @@ def quality_cost() -> str:
     return (
         "PSNR in dB on luma, and the time for a megapixel of output, of an RGB picture on "
         f"{machine_words(record['machine'])}; ours in bold. realesr-animevideov3 is for anime, and "
-        "was trained with an adversary, for sharpness more than for PSNR. What the files of FSRCNN "
-        "and of TensorFlow's ESPCN make is neither shifted nor off in its range; why they stay "
-        "below what was published of these networks is not known.\n\n"
+        "was trained with an adversary, for sharpness more than for PSNR.\n\n"
         f"{table(head, photos)}\n\n"
         f"{table(('pictures', '', 'ms per megapixel', 'PSNR', 'SSIM'), others)}\n\n"
         f"Not measured: {_absent(record['absent'])}."

@@ -18,7 +18,8 @@ from restore_rt.bench.machine import clocks, describe_machine, describe_software
 __all__ = ["describe_model", "folder", "machine_now", "milliseconds", "path_of", "write"]
 
 # Beside what the runtime itself needs.
-_LIBRARIES = ("openvino", "ncnn", "pnnx", "opencv-python-headless", "opencv-python", "torch")
+_OPENCV = ("opencv-contrib-python-headless", "opencv-python-headless", "opencv-python")
+_LIBRARIES = ("openvino", "ncnn", "pnnx", *_OPENCV, "torch")
 
 
 def write(name: str, measured: dict[str, Any]) -> Path:

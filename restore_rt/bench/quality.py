@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,14 +44,16 @@ def read_quality(path: str | Path, models: Iterable[str]) -> dict[str, Quality]:
     for model in dict.fromkeys(models):
         manifest = read_manifest(read_model(find_model(model)))
         name = Path(model).stem if manifest is None else manifest.name
-        for row in rows:
-            if row.get("model", row["name"]) != name:
-                continue
-            if manifest is not None and row.get("sha256", manifest.sha256) != manifest.sha256:
-                raise InputError(
-                    f"{path} is of other weights of {name} (version {row.get('version', '?')}; "
-                    f"measured is {manifest.version}): run `restore-rt eval` again"
-                )
+        named = [row for row in rows if row.get("model", row["name"]) == name]
+        known = None if manifest is None else manifest.sha256
+        same = [row for row in named if known is None or row.get("sha256", known) == known]
+        if named and not same:
+            versions = ", ".join(str(row.get("version", "?")) for row in named)
+            raise InputError(
+                f"{path} is of other weights of {name} (version {versions}): run `restore-rt eval` "
+                "again"
+            )
+        for row in same[:1]:
             found[model] = Quality(**totals[row["name"]], pictures=pictures, damage=degradation)
     if not found:
         raise InputError(
@@ -68,7 +69,7 @@ def _evaluated(path: Path) -> tuple[dict[str, dict[str, float]], list[Any], str,
     Candidates without figures are left out.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refused)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
@@ -83,13 +84,17 @@ def _evaluated(path: Path) -> tuple[dict[str, dict[str, float]], list[Any], str,
         }
         rows = [row for row in data["candidates"] if row["name"] in totals]
         return totals, rows, str(data["degradation"]), int(data["evaluated"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{path} is not what `restore-rt eval --json` writes ({type(error).__name__}: {error})"
         ) from error
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
         raise ValueError(f"{value!r} is no figure")
     return float(value)
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} is no number")

@@ -76,8 +76,7 @@ def measurement_of(data: dict[str, Any]) -> Measurement:
     known = {each.name for each in dataclasses.fields(Measurement)}
     values = {name: value for name, value in data.items() if name in known}
     sustained, verified = values["sustained"], values["verified"]
-    # Which a report may be without, as those of former versions are.
-    quality = values.get("quality")
+    quality = values["quality"]
     if not isinstance(values["model"], dict) or "name" not in values["model"]:
         raise TypeError("model is no table with a name")
     counts = values["samples"]["counts"]

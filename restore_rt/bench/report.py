@@ -268,8 +268,8 @@ class Measurement:
         """The rounds in which nothing else kept the machine busy, or all if those are too few.
 
         In the others the control loop took over a tenth longer than in the fastest, or a frame over
-        a tenth longer than in the middle one: that of one thread does not see who takes another's
-        processor. Processes that nothing disturbs do not differ as much.
+        a tenth longer than in the middle one, since one thread does not see who takes another's
+        processor.
         """
         control = QUIET_SPREAD * min(each.control_ms for each in self.rounds)
         frame = QUIET_SPREAD * statistics.median(each.median_ms for each in self.rounds)

@@ -96,7 +96,10 @@ def measure(
     rounds: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Processes for each case, at least.", metavar="N", show_default="5"
+            min=1,
+            help="Processes for each case, at least, in which the machine was not busy.",
+            metavar="N",
+            show_default="5",
         ),
     ] = None,
     most_rounds: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,30 @@ def test_a_part_of_another_machine_is_refused(collect: Any, tmp_path: Path) -> N
     with pytest.raises(SystemExit, match=r"startup\.json is of another machine .*another"):
         collect.main()
     assert not (tmp_path / "into").exists()
+
+
+def test_another_machine_of_the_same_name_is_refused(collect: Any, tmp_path: Path) -> None:
+    write(tmp_path, "engines")
+    collect.main()
+    (file,) = (tmp_path / "into").iterdir()
+    record = json.loads(file.read_text("utf-8"))
+    record["machine"]["threads"] += 6
+    file.write_text(json.dumps(record), "utf-8")
+    with pytest.raises(SystemExit, match=r"is of another machine of that name \(threads: "):
+        collect.main()
+    assert json.loads(file.read_text("utf-8")) == record
+
+
+def test_the_whole_run_is_timed_once(collect: Any, tmp_path: Path) -> None:
+    write(tmp_path, "engines")
+    (tmp_path / "parts" / "started").write_text(f"{time.time() - 600:.0f}\n", "utf-8")
+    collect.main()
+    (file,) = (tmp_path / "into").iterdir()
+    assert json.loads(file.read_text("utf-8"))["minutes_of_make_bench"] == pytest.approx(10, abs=1)
+    assert not (tmp_path / "parts" / "started").exists()
+    before = file.read_text("utf-8")
+    collect.main()
+    assert file.read_text("utf-8") == before
 
 
 def test_nothing_to_collect_is_told(collect: Any) -> None:

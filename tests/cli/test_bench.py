@@ -184,6 +184,19 @@ def test_quality_of_other_weights_is_refused(
     assert "is of other weights of" in only_line(capsys.readouterr().err)
 
 
+def test_quality_is_that_of_the_same_weights_where_two_have_one_name(
+    luma_model: Path, evaluated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = json.loads(evaluated.read_text("utf-8"))
+    ours = data["candidates"][-1]
+    data["candidates"].insert(0, {**ours, "name": "retrained", "sha256": "0" * 64})
+    data["totals"]["retrained"] = {"psnr_y": 1.0, "ssim_y": 0.1}
+    evaluated.write_text(json.dumps(data), "utf-8")
+    assert run(bench(luma_model, "--quality", str(evaluated), "--json")) == 0
+    (made,) = json.loads(capsys.readouterr().out)["measurements"]
+    assert made["quality"]["psnr_y"] == data["totals"][ours["name"]]["psnr_y"]
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
     """Return reports: one, the same again, a slower one, a noisy one, one of another machine."""
