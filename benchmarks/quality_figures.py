@@ -93,7 +93,7 @@ def quality_cost() -> str:
     record = part("quality_cost")
     scales = sorted({one["scale"] for one in record["times"]} - {1})
     photos = [row for scale in scales for row in _photo_rows(scale)]
-    head = ("scale", "", "runs in", "ms per megapixel", *PHOTOS, "SSIM, Set14")
+    head = ("scale", "", "runs in", "ms per megapixel", "p10 to p90", *PHOTOS, "SSIM, Set14")
     others = [
         (
             f"{label}, x{scale}",
@@ -132,9 +132,19 @@ def _photo_rows(scale: int) -> Iterable[tuple[str, ...]]:
             _name(point),
             point.runs_in,
             _milliseconds(point),
+            _span(name, scale),
             *psnr,
             f"{point.ssim:.4f}",
         )
+
+
+def _span(name: str, scale: int) -> str:
+    """Return between which times most runs lay, for a megapixel of output."""
+    times = part("quality_cost")["times"]
+    (one,) = (each for each in times if (each["name"], each["scale"]) == (name, scale))
+    found = one["milliseconds"]
+    ends = (found[key] / found["median"] * one["ms_per_megapixel"] for key in ("p10", "p90"))
+    return " to ".join(f"{end:.1f}" for end in ends)
 
 
 def _name(point: Point) -> str:
