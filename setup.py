@@ -155,9 +155,9 @@ setup(
     package_dir=STAGES,
     package_data={
         "restore_rt": ["py.typed", "*.pyi", "zoo/*.onnx", "zoo/*.md"],
-        "restore_rt.training": ["*.npz"],
+        "restore_rt.training.features": ["*.safetensors", "*.md"],
         "restore_rt.training.recipes": ["*.toml"],
-        "restore_rt.training.weights": ["*.safetensors", "*.md"],
+        "restore_rt.training.metrics": ["*.npz"],
     },
     ext_modules=extensions(),
     cmdclass={"build_ext": BuildExtensions},

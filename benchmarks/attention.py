@@ -12,9 +12,9 @@ from results_file import write
 from rich.console import Console
 from rich.table import Table
 
-from restore_rt.training.checkpoint import load_checkpoint
-from restore_rt.training.recipe import Recipe, load_recipe, parse_recipe
-from restore_rt.training.trainer import LAST, train
+from restore_rt.training.loop.checkpoint import load_checkpoint
+from restore_rt.training.loop.trainer import LAST, train
+from restore_rt.training.recipes import Recipe, load_recipe, parse_recipe
 
 RECIPE = "comic-x2"
 ATTENTIONS = ("none", "whole", "patch")
@@ -58,7 +58,7 @@ def variant(attention: str, seed: int, steps: int) -> Recipe:
         (r'attention = "\w+"', f'attention = "{attention}"'),
         (r"(?m)^seed = \d+", f"seed = {seed + 1}"),
         (r"(?m)^steps = \d+", f"steps = {steps}"),
-        (r"(?m)^epoch = \d+", f"epoch = {steps}"),
+        (r"(?m)^validation_interval = \d+", f"validation_interval = {steps}"),
     ):
         text, count = re.subn(pattern, value, text)
         assert count == 1, pattern

@@ -13,9 +13,9 @@ from results_file import milliseconds, write
 from rich.console import Console
 from rich.table import Table
 
-from restore_rt.training.data import load_data
-from restore_rt.training.recipe import load_recipe
-from restore_rt.training.trainer import train
+from restore_rt.training.data.batches import load_data
+from restore_rt.training.loop.trainer import train
+from restore_rt.training.recipes import load_recipe
 
 RECIPES = ("video-x2", "photo-x2", "comic-x2", "comic-x1", "repair-x1", "photo-x4")
 REGIONS = 60

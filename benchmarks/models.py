@@ -25,7 +25,7 @@ from restore_rt.training.evaluation import (
     open_models,
     read_steps,
 )
-from restore_rt.training.metrics import Metric, picture_metrics
+from restore_rt.training.metrics.fidelity import Metric, picture_metrics
 
 FIGURES = ("psnr_y", "ssim_y", "niqe", "cer", "cer_page", "ms_per_megapixel")
 

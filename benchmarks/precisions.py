@@ -30,6 +30,7 @@ from restore_rt.export.cost import psnr, time_ratio
 from restore_rt.export.half import simulate
 from restore_rt.export.sources import load_source
 from restore_rt.training.colour import luma
+from restore_rt.training.data.pictures import find_pictures, read_rgb
 from restore_rt.training.evaluation import (
     Candidate,
     Evaluation,
@@ -38,8 +39,7 @@ from restore_rt.training.evaluation import (
     open_models,
     read_steps,
 )
-from restore_rt.training.metrics import picture_metrics
-from restore_rt.training.pictures import find_pictures, read_rgb
+from restore_rt.training.metrics.fidelity import picture_metrics
 
 # Calibration and the search are on pictures of the training, what is told here is on others.
 CALIBRATION, PICTURES = "train/photo_cid22", "test/sr/Set14"

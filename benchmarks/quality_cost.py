@@ -37,7 +37,7 @@ import restore_rt
 from restore_rt import zoo
 from restore_rt.loading import available_threads
 from restore_rt.training.evaluation import Candidate, baselines
-from restore_rt.training.metrics import picture_metrics
+from restore_rt.training.metrics.fidelity import picture_metrics
 
 HEIGHT, WIDTH = 360, 640
 FIGURES = ("psnr_y", "ssim_y")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
 from restore_rt.training.colour import luma
-from restore_rt.training.pictures import find_pictures, read_rgb
+from restore_rt.training.data.pictures import find_pictures, read_rgb
 
 __all__ = ["picture_samples", "synthetic_samples"]
 

@@ -17,10 +17,10 @@ from restore_rt.export.samples import synthetic_samples
 from restore_rt.export.verification import TOLERANCE
 from restore_rt.manifest import read_manifest
 from restore_rt.modelfile import find_model, is_model, read_model
-from restore_rt.training.checkpoint import load_checkpoint, load_weights
+from restore_rt.training.loop.checkpoint import load_checkpoint, load_weights
+from restore_rt.training.loop.starting import start_of_model
 from restore_rt.training.networks import build, fold
-from restore_rt.training.recipe import RecipeError, parse_recipe
-from restore_rt.training.starting import start_of_model
+from restore_rt.training.recipes import RecipeError, parse_recipe
 
 __all__ = ["DESCRIBED", "Source", "load_source"]
 

@@ -6,6 +6,6 @@ if __name__ != "restore_rt.training":
         "(pip install -e '.[train]'), so that only one copy of it is loaded"
     )
 
-from restore_rt.training.recipe import Recipe, RecipeError, load_recipe
+from restore_rt.training.recipes import Recipe, RecipeError, load_recipe
 
 __all__ = ["Recipe", "RecipeError", "load_recipe"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from restore_rt.training.evaluation import Crops, Evaluation, PictureResult
-    from restore_rt.training.metrics import Metric
+    from restore_rt.training.metrics.fidelity import Metric
 
 __all__ = ["evaluate"]
 
@@ -130,7 +130,7 @@ def evaluate(
         read_steps,
         report,
     )
-    from restore_rt.training.metrics import check_libraries, picture_metrics
+    from restore_rt.training.metrics.fidelity import check_libraries, picture_metrics
 
     check_libraries()
     targets = [target for target in (json_file, html_file) if target is not None]

@@ -48,7 +48,7 @@ def train_features(
         import torch  # noqa: F401
     except ImportError:
         raise InputError("training needs PyTorch; pip install 'restore-rt[train]'") from None
-    from restore_rt.training.feature_training import train_features as run_training
+    from restore_rt.training.features.training import train_features as run_training
 
     run_training(
         data,

@@ -20,7 +20,7 @@ from restore_rt.cli.memory import out_of_memory
 from restore_rt.errors import InputError, RestoreError
 
 if TYPE_CHECKING:
-    from restore_rt.training.recipe import Recipe
+    from restore_rt.training.recipes import Recipe
 
 __all__ = ["train"]
 
@@ -90,9 +90,9 @@ def train(
         import torch
     except ImportError:
         raise InputError("training needs PyTorch; pip install 'restore-rt[train]'") from None
-    from restore_rt.training.recipe import load_recipe
-    from restore_rt.training.trainer import LAST
-    from restore_rt.training.trainer import train as run_training
+    from restore_rt.training.loop.trainer import LAST
+    from restore_rt.training.loop.trainer import train as run_training
+    from restore_rt.training.recipes import load_recipe
 
     if threads:
         torch.set_num_threads(threads)

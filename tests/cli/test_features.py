@@ -9,8 +9,8 @@ import torch
 from safetensors import safe_open
 
 from restore_rt.cli import run
-from restore_rt.training import feature_training
-from restore_rt.training.features import FeatureNet, load_features
+from restore_rt.training.features import training as feature_training
+from restore_rt.training.features.networks import FeatureNet, load_features
 from tests.training.conftest import write_pictures
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from restore_rt.cli import run
 from restore_rt.cli.train import _bar
-from restore_rt.training import objective
-from restore_rt.training.checkpoint import load_checkpoint
+from restore_rt.training.loop import objective
+from restore_rt.training.loop.checkpoint import load_checkpoint
 from tests.training.conftest import TEXT, write_pictures
 
 
@@ -97,7 +97,7 @@ def test_the_first_signal_lets_the_step_end_and_keeps_it(
     assert caught.value.code == code
     last = tmp_path / "run" / "last.pt"
     content = load_checkpoint(last)
-    # The epoch before ended with step 4.
+    # The last validation was at step 4.
     assert (content["step"], len(content["losses"])) == (6, 2)
     said = capsys.readouterr()
     assert said.out == ""
@@ -138,7 +138,7 @@ def test_a_signal_before_the_first_step_stops_at_once(
     def interrupted(*args: object, **options: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("restore_rt.training.trainer.load_data", interrupted)
+    monkeypatch.setattr("restore_rt.training.loop.trainer.load_data", interrupted)
     with pytest.raises(SystemExit) as caught:
         command()
     assert caught.value.code == 130
@@ -228,7 +228,7 @@ def test_threads_prepare_pictures_too(
         return tmp_path
 
     monkeypatch.setattr("torch.set_num_threads", set_for_pytorch.append)
-    monkeypatch.setattr("restore_rt.training.trainer.train", train)
+    monkeypatch.setattr("restore_rt.training.loop.trainer.train", train)
     assert command("--threads", "3") == 0
     assert command() == 0
     assert (set_for_pytorch, given) == ([3], [3, 2])

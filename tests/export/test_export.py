@@ -21,7 +21,7 @@ from restore_rt.export import ExportError, export_onnx
 from restore_rt.export.conversion import Conversion, convert
 from restore_rt.export.samples import picture_samples
 from restore_rt.manifest import read_manifest, weights_sha256
-from restore_rt.training.checkpoint import load_checkpoint, save_checkpoint
+from restore_rt.training.loop.checkpoint import load_checkpoint, save_checkpoint
 from restore_rt.training.networks import NETWORKS, build
 
 RECIPE = """
@@ -30,7 +30,7 @@ model = { name = "tiny", version = "2", task = "upscale", content = "video", til
 trained_on = "nothing", licence = "CC0-1.0" }
 network = { name = "compact", scale = 2, colour = "luma", params = { width = 4, depth = 3 } }
 loss = { l1 = 1 }
-optim = { steps = 1, epoch = 1, rate = 1e-3, rate_end = 0, warmup = 0, clip = 1, \
+optim = { steps = 1, validation_interval = 1, rate = 1e-3, rate_end = 0, warmup = 0, clip = 1, \
 ema = 0.9 }
 
 [data]

@@ -18,7 +18,7 @@ from restore_rt.errors import InputError, ModelError
 from restore_rt.export import export_onnx
 from restore_rt.export.foreign import load_foreign
 from restore_rt.export.sources import load_source
-from restore_rt.training.checkpoint import save_checkpoint
+from restore_rt.training.loop.checkpoint import save_checkpoint
 from tests.export.published import (
     State,
     as_esrgan,

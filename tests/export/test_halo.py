@@ -14,7 +14,7 @@ from restore_rt.export.halo import Halo, ReachError, find_halo, measure_effect, 
 from restore_rt.export.samples import synthetic_samples
 from restore_rt.manifest import read_manifest
 from restore_rt.training.networks import build, fold
-from restore_rt.training.recipe import parse_recipe
+from restore_rt.training.recipes import parse_recipe
 
 
 @pytest.mark.parametrize(("depth", "scale", "colour"), [(2, 3, "rgb"), (5, 1, "luma")])

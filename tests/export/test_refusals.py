@@ -18,7 +18,7 @@ from restore_rt.errors import InputError, ModelError
 from restore_rt.export import export_onnx, exporter
 from restore_rt.export.sources import load_source
 from restore_rt.manifest import read_manifest, weights_sha256, write_manifest
-from restore_rt.training.starting import load_start
+from restore_rt.training.loop.starting import load_start
 from tests.export.published import saved, srvgg_state
 
 Change = Callable[[onnx.ModelProto], None]

@@ -15,7 +15,7 @@ import restore_rt
 from restore_rt.errors import InputError, ModelError
 from restore_rt.export.sources import load_source
 from restore_rt.training.colour import luma
-from restore_rt.training.metrics import psnr
+from restore_rt.training.metrics.fidelity import psnr
 
 pytestmark = pytest.mark.data
 

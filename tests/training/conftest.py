@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from restore_rt.training.recipe import Recipe, parse_recipe
+from restore_rt.training.recipes import Recipe, parse_recipe
 
 TEXT = """
 seed = 7
@@ -66,7 +66,7 @@ l1 = 1
 
 [optim]
 steps = 12
-epoch = 4
+validation_interval = 4
 rate = 1e-2
 rate_end = 1e-4
 warmup = 2

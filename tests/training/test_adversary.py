@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from restore_rt.training import precision
-from restore_rt.training.adversary import Opponent
 from restore_rt.training.faults import TrainingError
+from restore_rt.training.loop.adversary import Opponent
 from restore_rt.training.precision import Precision
-from restore_rt.training.recipe import Recipe
+from restore_rt.training.recipes import Recipe
 
 ADVERSARY = 'l1 = 1\n[adversary]\nkind = "hinge"\nweight = 0.5\nsize = 4\nrate = 2e-3\n'
 MakeOpponent = Callable[..., Opponent]

@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from restore_rt.errors import InputError, OutputError
-from restore_rt.training.checkpoint import load_checkpoint, load_weights, save_checkpoint
+from restore_rt.training.loop.checkpoint import load_checkpoint, load_weights, save_checkpoint
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:

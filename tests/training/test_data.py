@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
 from restore_rt.errors import InputError
-from restore_rt.training import data
-from restore_rt.training.data import PatchSet, RegionCache, load_data
-from restore_rt.training.pictures import Library, PictureFile, crc_of_name
-from restore_rt.training.recipe import Cache, Recipe
-from restore_rt.training.regions import Pair
+from restore_rt.training.data import batches as data
+from restore_rt.training.data.batches import PatchSet, RegionCache, load_data
+from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name
+from restore_rt.training.data.regions import Pair
+from restore_rt.training.recipes import Cache, Recipe
 from tests.training.conftest import picture
 
 

@@ -30,7 +30,7 @@ from restore_rt.training.evaluation import (
     open_models,
     read_steps,
 )
-from restore_rt.training.metrics import picture_metrics
+from restore_rt.training.metrics.fidelity import picture_metrics
 from tests.images.pictures import noise
 from tests.networks import nearest, save_model
 from tests.video.clips import make_clip
@@ -334,7 +334,7 @@ def test_models_that_cannot_be_compared(tmp_path: Path) -> None:
 def test_no_torch() -> None:
     code = (
         "import sys; sys.modules['torch'] = None; import restore_rt.training.evaluation, "
-        "restore_rt.training.niqe, restore_rt.cli.evaluate; print('fine')"
+        "restore_rt.training.metrics.niqe, restore_rt.cli.evaluate; print('fine')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "fine\n", done.stderr

@@ -17,21 +17,21 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError, OutputError, RestoreError
-from restore_rt.training import feature_training
-from restore_rt.training.feature_training import (
-    CLASSES,
-    KINDS,
-    draw_patch,
-    feature_loss,
-    train_features,
-)
-from restore_rt.training.features import (
+from restore_rt.training.features import training as feature_training
+from restore_rt.training.features.networks import (
     DEFAULT,
     FeatureNet,
     Vgg19,
     keep_features,
     load_features,
     save_features,
+)
+from restore_rt.training.features.training import (
+    CLASSES,
+    KINDS,
+    draw_patch,
+    feature_loss,
+    train_features,
 )
 
 VGG_CONVS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)

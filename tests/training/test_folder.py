@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from restore_rt.errors import InputError, OutputError
-from restore_rt.training.folder import check_unused, run_folder
+from restore_rt.training.loop.folder import check_unused, run_folder
 from tests.training.conftest import quiet
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from restore_rt.training.folder import run_folder
+from restore_rt.training.loop.folder import run_folder
 with run_folder(Path(sys.argv[1]), print):
     print("here", flush=True)
     time.sleep(60)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from restore_rt.errors import InputError
-from restore_rt.training.grouping import check_pattern, group_names, hold_out, is_far
-from restore_rt.training.pictures import PictureFile
+from restore_rt.training.data.grouping import check_pattern, group_names, hold_out, is_far
+from restore_rt.training.data.pictures import PictureFile
 
 
 def files_of(*names: str) -> list[PictureFile]:

@@ -12,13 +12,12 @@ import pytest
 
 from restore_rt.cli import run
 from restore_rt.manifest import COLOURS, CONTENTS, TASKS
-from restore_rt.training import recipe, rules
-from restore_rt.training.checkpoint import load_checkpoint
 from restore_rt.training.degradations import optics, printing, resizing
 from restore_rt.training.degradations.steps import STEPS
+from restore_rt.training.loop.checkpoint import load_checkpoint
 from restore_rt.training.losses import ADVERSARIES, LOSSES
 from restore_rt.training.networks import NETWORKS
-from restore_rt.training.recipe import load_recipe, parse_recipe
+from restore_rt.training.recipes import load_recipe, parse_recipe, recipe, rules
 from tests.training.dataset.scenes import save, scene
 
 ROOT = Path(__file__).parent.parent.parent

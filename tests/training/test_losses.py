@@ -9,7 +9,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError
-from restore_rt.training.features import FeatureNet
+from restore_rt.training.features.networks import FeatureNet
 from restore_rt.training.losses import ADVERSARIES, LOSSES, Perceptual, edge, fft, total_variation
 
 

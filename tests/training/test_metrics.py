@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from restore_rt.errors import InputError
-from restore_rt.training.metrics import (
+from restore_rt.training.metrics.fidelity import (
     MOST_DB,
     WITHOUT_ORIGINAL,
     check_libraries,

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from restore_rt.errors import InputError
-from restore_rt.training.niqe import (
+from restore_rt.training.metrics.niqe import (
     NaturalModel,
     features,
     fit,

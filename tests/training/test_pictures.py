@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from restore_rt.errors import InputError, MediaError
-from restore_rt.training.pictures import (
+from restore_rt.training.data.pictures import (
     SUFFIXES,
     Library,
     PictureFile,

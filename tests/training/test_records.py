@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_file_loader import (  # type: ig
 )
 from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
 
-from restore_rt.training.records import Records
+from restore_rt.training.loop.records import Records
 
 GRID = np.zeros((8, 12, 3), np.uint8)
 
@@ -97,7 +97,7 @@ def test_what_is_written_is_strict_json(run: Path) -> None:
 def test_without_tensorboard_there_are_tables_alone(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "restore_rt.training.events", raising=False)
+    monkeypatch.delitem(sys.modules, "restore_rt.training.loop.events", raising=False)
     monkeypatch.setitem(sys.modules, "tensorboard.summary.writer.record_writer", None)
     lines: list[str] = []
     records = open_records(run, 0, lines)

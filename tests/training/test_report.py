@@ -27,7 +27,7 @@ from restore_rt.training.evaluation import (
 )
 from restore_rt.training.evaluation.crops import CROP, cut, most_different
 from restore_rt.training.evaluation.ocr import Misread, ReferenceText
-from restore_rt.training.metrics import picture_metrics
+from restore_rt.training.metrics.fidelity import picture_metrics
 
 METRICS = picture_metrics(2)
 VOID = {"meta", "img"}

@@ -12,13 +12,14 @@ import torch
 from PIL import Image
 
 from restore_rt.errors import InputError
-from restore_rt.training import precision, trainer
-from restore_rt.training.checkpoint import load_checkpoint, save_checkpoint
-from restore_rt.training.features import FeatureNet, save_features
+from restore_rt.training import precision
+from restore_rt.training.features.networks import FeatureNet, save_features
 from restore_rt.training.lettering import Lettering
-from restore_rt.training.recipe import Perceptual, Recipe
-from restore_rt.training.resuming import check_recipe, say_what_changed
-from restore_rt.training.trainer import train
+from restore_rt.training.loop import trainer
+from restore_rt.training.loop.checkpoint import load_checkpoint, save_checkpoint
+from restore_rt.training.loop.resuming import check_recipe, say_what_changed
+from restore_rt.training.loop.trainer import train
+from restore_rt.training.recipes import Perceptual, Recipe
 from tests.training.conftest import ADVERSARY, picture, quiet, rows, same
 
 
@@ -56,7 +57,7 @@ def test_a_run_that_was_asked_to_stop_resumes_exactly(
         return stop
 
     parts = tmp_path / "parts"
-    # Before the first step, in the midst of an epoch, at its end, and in the midst again.
+    # Before the first step, in the midst of an interval, at its end, and in the midst again.
     for resume, step in ((False, 0), (True, 2), (True, 4), (True, 7)):
         last = train(recipe_of(), pictures, parts, resume=resume, stop=stop_at(step), say=quiet)
         assert load_checkpoint(last)["step"] == step
@@ -269,7 +270,7 @@ def test_other_fonts_than_before_are_refused(
     )
     (fonts / "old.ttf").write_bytes(b"font")
     monkeypatch.setattr("restore_rt.training.lettering.fonts._fit", lambda path: True)
-    monkeypatch.setattr("restore_rt.training.regions.Lettering", lambda fonts: Lettering([]))
+    monkeypatch.setattr("restore_rt.training.data.regions.Lettering", lambda fonts: Lettering([]))
     last = train(recipe, pictures, tmp_path / "run", stop_after=1, say=quiet)
     assert "fonts" in load_checkpoint(last)
     (fonts / "new.ttf").write_bytes(b"font")

@@ -18,9 +18,9 @@ import torch
 
 from restore_rt.export import export_onnx
 from restore_rt.manifest import read_manifest
-from restore_rt.training.checkpoint import load_checkpoint
-from restore_rt.training.recipe import Recipe, load_recipe, parse_recipe
-from restore_rt.training.trainer import train
+from restore_rt.training.loop.checkpoint import load_checkpoint
+from restore_rt.training.loop.trainer import train
+from restore_rt.training.recipes import Recipe, load_recipe, parse_recipe
 from tests.training.conftest import write_pictures
 
 STEPS = 24
@@ -47,7 +47,7 @@ def small(name: str) -> Recipe:
     # Its names are not those of the comics.
     table["data"]["groups"] = ""
     table["data"]["cache"] = {"region": 32, "count": 8, "renew": 2}
-    table["optim"] |= {"steps": STEPS, "epoch": STEPS // 3, "warmup": 1, "ema": 0.8}
+    table["optim"] |= {"steps": STEPS, "validation_interval": STEPS // 3, "warmup": 1, "ema": 0.8}
     table["optim"] |= {"rate": 3e-3, "rate_end": 1e-4}
     for variant in table["data"]["variants"]:
         variant["frames"] = min(2, variant.get("frames", 1))
@@ -83,7 +83,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_shipped_recipe_is_tried() -> None:
-    folder = Path(load_recipe.__code__.co_filename).parent / "recipes"
+    folder = Path(load_recipe.__code__.co_filename).parent
     assert sorted(SMALL) == sorted(path.stem for path in folder.glob("*.toml"))
 
 

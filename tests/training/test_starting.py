@@ -12,11 +12,11 @@ from restore_rt import zoo
 from restore_rt.errors import InputError, ModelError
 from restore_rt.export import export_onnx
 from restore_rt.manifest import read_manifest
-from restore_rt.training.checkpoint import load_checkpoint
+from restore_rt.training.loop.checkpoint import load_checkpoint
+from restore_rt.training.loop.starting import load_start
+from restore_rt.training.loop.trainer import train
 from restore_rt.training.networks import build, deepen, fold, unfold
-from restore_rt.training.recipe import Network, Recipe
-from restore_rt.training.starting import load_start
-from restore_rt.training.trainer import train
+from restore_rt.training.recipes import Network, Recipe
 from tests.export.test_quantization import without_manifest
 from tests.networks import nearest, save_model
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from restore_rt.training import objective, state
-from restore_rt.training.checkpoint import load_checkpoint
+from restore_rt.training.loop import objective, state
+from restore_rt.training.loop.checkpoint import load_checkpoint
+from restore_rt.training.loop.trainer import TrainingError, learning_rate, train
 from restore_rt.training.networks import NETWORKS, build
-from restore_rt.training.recipe import Recipe
-from restore_rt.training.trainer import TrainingError, learning_rate, train
+from restore_rt.training.recipes import Recipe
 from tests.training.conftest import ADVERSARY, quiet, same
 
 

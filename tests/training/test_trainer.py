@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from restore_rt.errors import InputError, OutputError
-from restore_rt.training import trainer
-from restore_rt.training.checkpoint import load_checkpoint, save_checkpoint
-from restore_rt.training.recipe import Recipe
-from restore_rt.training.trainer import TrainingError, train
+from restore_rt.training.loop import trainer
+from restore_rt.training.loop.checkpoint import load_checkpoint, save_checkpoint
+from restore_rt.training.loop.trainer import TrainingError, train
+from restore_rt.training.recipes import Recipe
 from tests.training.conftest import quiet, rows
 
 
@@ -34,7 +34,9 @@ def test_a_run_that_stops_between_validations_says_so(
 def test_training_brings_the_loss_down(
     recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
 ) -> None:
-    recipe = recipe_of(("steps = 12", "steps = 60"), ("epoch = 4", "epoch = 10"))
+    recipe = recipe_of(
+        ("steps = 12", "steps = 60"), ("validation_interval = 4", "validation_interval = 10")
+    )
     train(recipe, pictures, tmp_path / "run", say=quiet)
     table = rows(tmp_path / "run" / "metrics.csv")
     assert float(table[-1]["loss"]) < 0.9 * float(table[0]["loss"])

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from restore_rt.training.data import load_data
-from restore_rt.training.recipe import Recipe
-from restore_rt.training.regions import MULTIPLE, Pair
-from restore_rt.training.validation import restore, sample_grid, validate
+from restore_rt.training.data.batches import load_data
+from restore_rt.training.data.regions import MULTIPLE, Pair
+from restore_rt.training.loop.validation import restore, sample_grid, validate
+from restore_rt.training.recipes import Recipe
 
 CPU = torch.device("cpu")
 

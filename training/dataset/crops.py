@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
 from restore_rt.folders import make_folder
+from restore_rt.training.data.pictures import read_rgb
 from restore_rt.training.dataset.folders import (
     Advance,
     Broken,
@@ -26,7 +27,6 @@ from restore_rt.training.dataset.pictures import (
     check_format,
     write_lossless,
 )
-from restore_rt.training.pictures import read_rgb
 
 __all__ = ["FLAT_BELOW", "CropReport", "crop_pictures", "detail", "squares"]
 

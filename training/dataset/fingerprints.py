@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt.errors import InputError, MediaError
+from restore_rt.training.data.pictures import read_rgb
 from restore_rt.training.dataset.folders import Advance, Broken, Tree, for_each
-from restore_rt.training.pictures import read_rgb
 
 __all__ = [
     "BITS",

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from restore_rt.errors import InputError, MediaError
 from restore_rt.streaming import overlapped
-from restore_rt.training.pictures import Tree, find_tree
+from restore_rt.training.data.pictures import Tree, find_tree
 
 __all__ = [
     "Advance",

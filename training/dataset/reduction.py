@@ -13,6 +13,7 @@ from PIL import Image
 
 from restore_rt.errors import InputError
 from restore_rt.folders import make_folder
+from restore_rt.training.data.pictures import read_rgb
 from restore_rt.training.dataset.folders import (
     Advance,
     Broken,
@@ -28,7 +29,6 @@ from restore_rt.training.dataset.pictures import (
     write_lossless,
 )
 from restore_rt.training.degradations.resizing import FILTERS, Filter, check_filters
-from restore_rt.training.pictures import read_rgb
 
 __all__ = ["ReduceReport", "reduce_pictures", "reduced"]
 

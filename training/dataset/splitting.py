@@ -15,6 +15,8 @@ from pathlib import Path
 from restore_rt.errors import InputError
 from restore_rt.files import output_error, whole_file
 from restore_rt.folders import make_folder
+from restore_rt.training.data.grouping import check_pattern, group_names, is_far
+from restore_rt.training.data.pictures import SUFFIXES
 from restore_rt.training.dataset.duplicates import DISTANCE, candidates, check_distance
 from restore_rt.training.dataset.fingerprints import Fingerprint, compare
 from restore_rt.training.dataset.folders import (
@@ -23,8 +25,6 @@ from restore_rt.training.dataset.folders import (
     refuse_existing,
     refuse_inputs,
 )
-from restore_rt.training.grouping import check_pattern, group_names, is_far
-from restore_rt.training.pictures import SUFFIXES
 
 __all__ = [
     "MANIFEST",

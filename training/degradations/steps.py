@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
-from restore_rt.training.tables import TableError, read_table
+from restore_rt.training.recipes.tables import TableError, read_table
 
 __all__ = [
     "STEPS",

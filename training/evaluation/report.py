@@ -15,7 +15,7 @@ from restore_rt.training.evaluation.candidates import ORIGINAL
 from restore_rt.training.evaluation.crops import Crops
 from restore_rt.training.evaluation.results import Evaluation, PictureResult, machine
 from restore_rt.training.evaluation.tables import Column, columns_of, rows_of
-from restore_rt.training.metrics import Metric
+from restore_rt.training.metrics.fidelity import Metric
 from restore_rt.wording import count_of
 
 __all__ = ["report", "worst_first"]

@@ -14,7 +14,7 @@ from restore_rt.bench.machine import processor
 from restore_rt.loading import available_threads
 from restore_rt.training.evaluation.candidates import BASELINES, ORIGINAL, Candidate
 from restore_rt.training.evaluation.ocr import Misread, ReferenceText
-from restore_rt.training.metrics import MOST_DB, WITHOUT_ORIGINAL
+from restore_rt.training.metrics.fidelity import MOST_DB, WITHOUT_ORIGINAL
 
 __all__ = ["SCHEMA", "Evaluation", "PictureResult", "Score", "machine"]
 

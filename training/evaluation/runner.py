@@ -17,7 +17,7 @@ from restore_rt.training.evaluation.crops import Crops, cut
 from restore_rt.training.evaluation.ocr import ReferenceText, Tesseract
 from restore_rt.training.evaluation.results import PictureResult, Score
 from restore_rt.training.evaluation.samples import Sample, load_sample
-from restore_rt.training.metrics import Metric
+from restore_rt.training.metrics.fidelity import Metric
 
 __all__ = ["FRAMES", "evaluate", "evaluate_sample"]
 

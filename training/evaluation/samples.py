@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import InputError, MediaError
 from restore_rt.images import READABLE, read_picture
+from restore_rt.training.data.pictures import crc_of_name, read_rgb
 from restore_rt.training.dataset.folders import find_tree
 from restore_rt.training.degradations import (
     STEPS,
@@ -24,7 +25,6 @@ from restore_rt.training.degradations import (
 from restore_rt.training.degradations.codecs import H264, Jpeg, check_pyav
 from restore_rt.training.degradations.motion import REACH
 from restore_rt.training.degradations.resizing import Reduce, Rescale
-from restore_rt.training.pictures import crc_of_name, read_rgb
 
 __all__ = [
     "CLIP_FRAMES",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from restore_rt.training.evaluation.candidates import ORIGINAL
 from restore_rt.training.evaluation.results import Evaluation, PictureResult
-from restore_rt.training.metrics import Metric
+from restore_rt.training.metrics.fidelity import Metric
 
 __all__ = ["Cell", "Column", "columns_of", "rows_of"]
 

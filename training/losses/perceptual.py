@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError
-from restore_rt.training.features import Features
+from restore_rt.training.features.networks import Features
 
 __all__ = ["Perceptual"]
 
@@ -21,7 +21,7 @@ class Perceptual(nn.Module):
     Parameters
     ----------
     features
-        What `restore_rt.training.features.load_features` gives. It is neither trained nor put
+        From `restore_rt.training.features.networks.load_features`. It is neither trained nor put
         into training mode.
     layer
         One of ``features.layers``.

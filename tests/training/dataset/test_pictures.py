@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from restore_rt.errors import InputError, MediaError
+from restore_rt.training.data.pictures import read_rgb
 from restore_rt.training.dataset.pictures import check_format, write_lossless
-from restore_rt.training.pictures import read_rgb
 from tests.training.dataset.scenes import load, save, scene
 
 

@@ -73,7 +73,7 @@ def picture_metrics(scale: int) -> dict[str, Metric]:
     Those that compare leave out `scale` pixels along each edge where pictures were enlarged, and
     none where they were repaired (scale 1), as the papers of both fields do.
     """
-    from restore_rt.training.niqe import niqe
+    from restore_rt.training.metrics.niqe import niqe
 
     shave = scale if scale > 1 else 0
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from restore_rt.training.metrics import psnr
+from restore_rt.training.data.regions import Pair
+from restore_rt.training.metrics.fidelity import psnr
 from restore_rt.training.precision import whole_float32
-from restore_rt.training.regions import Pair
 
 __all__ = ["restore", "sample_grid", "validate"]
 
@@ -43,8 +43,8 @@ def validate(
     """Mean over pictures of their PSNR in dB, for every variant by its name.
 
     A picture's PSNR is that of the squared error averaged over its channels, and at most
-    `restore_rt.training.metrics.MOST_DB`. The network must be in evaluation mode. `scale` pixels
-    are shaved.
+    `restore_rt.training.metrics.fidelity.MOST_DB`. The network must be in evaluation mode. `scale`
+    pixels are shaved.
     """
     scores = {}
     for name, some in pairs.items():

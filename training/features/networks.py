@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 # The weights that ship.
-DEFAULT = Path(__file__).parent / "weights" / "features.safetensors"
+DEFAULT = Path(__file__).with_name("features.safetensors")
 TURNS = 4
 
 

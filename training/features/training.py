@@ -17,14 +17,14 @@ from torch.nn import functional as F
 from restore_rt import __version__
 from restore_rt.errors import InputError, RestoreError
 from restore_rt.files import check_target
-from restore_rt.training.features import (
+from restore_rt.training.data.grouping import hold_out
+from restore_rt.training.data.pictures import Library, PictureFile, survey
+from restore_rt.training.features.networks import (
     TURNS,
     FeatureNet,
     check_safetensors,
     keep_features,
 )
-from restore_rt.training.grouping import hold_out
-from restore_rt.training.pictures import Library, PictureFile, survey
 from restore_rt.training.precision import Precision
 
 __all__ = ["CLASSES", "KINDS", "PATCH", "draw_patch", "feature_loss", "train_features"]

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from restore_rt.training.adversary import Opponent
-from restore_rt.training.checkpoint import load_weights
 from restore_rt.training.faults import TrainingError, output_fault
+from restore_rt.training.loop.adversary import Opponent
+from restore_rt.training.loop.checkpoint import load_weights
+from restore_rt.training.loop.objective import Objective
+from restore_rt.training.loop.starting import WEIGHTS, Start
 from restore_rt.training.networks import build
-from restore_rt.training.objective import Objective
 from restore_rt.training.precision import Precision
-from restore_rt.training.recipe import Optim, Recipe
-from restore_rt.training.starting import WEIGHTS, Start
+from restore_rt.training.recipes import Optim, Recipe
 
 __all__ = ["KEYS", "TrainingState", "learning_rate"]
 

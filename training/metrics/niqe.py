@@ -6,7 +6,7 @@ results, and NIQE tells which of two looks sharper and cleaner. Figures depend o
 the model of natural ones was fitted on, so they cannot be compared with other programs' figures.
 They say nothing of comics and other drawings, which are far from natural when they are undamaged.
 
-``python -m restore_rt.training.niqe FOLDER... -o training/niqe.npz`` fits the model again.
+``python -m restore_rt.training.metrics.niqe FOLDER... -o niqe.npz`` fits the model again.
 """
 
 from __future__ import annotations
@@ -191,10 +191,10 @@ def _gamma(values: F64) -> F64:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fit the model on folders of photographs; 0 on success, 2 for wrong use, 1 else."""
     from restore_rt.files import check_target, whole_file
-    from restore_rt.training.pictures import find_pictures, read_rgb
+    from restore_rt.training.data.pictures import find_pictures, read_rgb
 
     parser = argparse.ArgumentParser(
-        "python -m restore_rt.training.niqe",
+        "python -m restore_rt.training.metrics.niqe",
         description="Fit the model of natural pictures that NIQE compares with.",
     )
     parser.add_argument("folders", nargs="+", type=Path, help="undamaged, sharp photographs")

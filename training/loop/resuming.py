@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from restore_rt.errors import InputError
-from restore_rt.training.folder import RECIPE
-from restore_rt.training.recipe import Recipe, RecipeError, parse_recipe
+from restore_rt.training.loop.folder import RECIPE
+from restore_rt.training.recipes import Recipe, RecipeError, parse_recipe
 
 __all__ = ["check_material", "check_recipe", "say_what_changed"]
 

@@ -12,7 +12,7 @@ from restore_rt.training.faults import TrainingError, output_fault
 from restore_rt.training.losses import ADVERSARIES
 from restore_rt.training.networks import Discriminator
 from restore_rt.training.precision import Precision
-from restore_rt.training.recipe import Adversary, Recipe
+from restore_rt.training.recipes import Adversary, Recipe
 
 __all__ = ["Opponent"]
 

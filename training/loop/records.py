@@ -16,7 +16,7 @@ from PIL import Image
 from restore_rt.files import whole_file
 
 if TYPE_CHECKING:
-    from restore_rt.training.events import Events
+    from restore_rt.training.loop.events import Events
 
 __all__ = ["Records"]
 
@@ -24,7 +24,7 @@ U8 = NDArray[np.uint8]
 
 
 class Records:
-    """One row for each epoch, in ``metrics.csv``, ``metrics.json`` and TensorBoard's event files.
+    """One row per validation, in ``metrics.csv``, ``metrics.json`` and TensorBoard's events.
 
     On resuming, rows after the checkpoint are dropped; a table that is damaged is begun anew.
     Sample pictures go to the folder ``samples``, which must exist.
@@ -91,7 +91,7 @@ def _finite(row: Mapping[str, float]) -> dict[str, float]:
 
 def _events(folder: Path, say: Callable[[str], None]) -> Events | None:
     try:
-        from restore_rt.training.events import Events
+        from restore_rt.training.loop.events import Events
     except ImportError:
         say("tensorboard is not installed, so no event files are written: pip install tensorboard")
         return None

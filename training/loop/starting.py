@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from restore_rt.errors import InputError, ModelError
 from restore_rt.manifest import check_intact, read_manifest
 from restore_rt.modelfile import find_model, is_model, read_model
-from restore_rt.training.checkpoint import load_checkpoint, load_weights
+from restore_rt.training.loop.checkpoint import load_checkpoint, load_weights
 from restore_rt.training.networks import build, deepen, fold, unfold
-from restore_rt.training.recipe import Network, RecipeError, parse_recipe
+from restore_rt.training.recipes import Network, RecipeError, network_of
 
 if TYPE_CHECKING:
     import onnx
@@ -138,7 +138,7 @@ def start_of_model(model: onnx.ModelProto, path: Path) -> Start:
 
 def _network_of(text: str) -> Network | None:
     try:
-        return parse_recipe(text).network
+        return network_of(text)
     except RecipeError:
         # A recipe of another version: then the weights themselves have to tell.
         return None

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt.training.colour import luma
+from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name
 from restore_rt.training.degradations import REACH, degrade, drifting, whole
 from restore_rt.training.lettering import Lettering
-from restore_rt.training.pictures import Library, PictureFile, crc_of_name
-from restore_rt.training.recipe import Recipe, Variant
+from restore_rt.training.recipes import Recipe, Variant
 
 __all__ = ["MARGIN", "Pair", "Regions", "as_planes", "pick"]
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError
+from restore_rt.training.data.pictures import read_bytes
 from restore_rt.training.losses import LOSSES, Perceptual
-from restore_rt.training.pictures import read_bytes
 from restore_rt.training.precision import Precision
-from restore_rt.training.recipe import Recipe
+from restore_rt.training.recipes import Recipe
 
 __all__ = ["Objective"]
 
@@ -38,7 +38,7 @@ class Objective(nn.Module):
         self.perceptual: Perceptual | None = None
         self.made_from: dict[str, int] = {}
         if recipe.perceptual:
-            from restore_rt.training.features import DEFAULT, load_features
+            from restore_rt.training.features.networks import DEFAULT, load_features
 
             own = recipe.perceptual.weights
             file = recipe.folder / own if own else DEFAULT

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from restore_rt.errors import InputError
-from restore_rt.training.pictures import PictureFile, crc_of_name
+from restore_rt.training.data.pictures import PictureFile, crc_of_name
 
 __all__ = ["check_pattern", "group_names", "hold_out", "is_far"]
 

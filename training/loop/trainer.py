@@ -11,18 +11,18 @@ import numpy as np
 
 from restore_rt.errors import InputError, OutputError
 from restore_rt.files import whole_file
-from restore_rt.training.checkpoint import load_checkpoint, save_checkpoint
-from restore_rt.training.data import PatchSet, load_data
+from restore_rt.training.data.batches import PatchSet, load_data
+from restore_rt.training.data.regions import Pair
 from restore_rt.training.faults import TrainingError
-from restore_rt.training.folder import BEST, LAST, RECIPE, check_unused, run_folder
+from restore_rt.training.loop.checkpoint import load_checkpoint, save_checkpoint
+from restore_rt.training.loop.folder import BEST, LAST, RECIPE, check_unused, run_folder
+from restore_rt.training.loop.records import Records
+from restore_rt.training.loop.resuming import check_material, check_recipe, say_what_changed
+from restore_rt.training.loop.starting import load_start
+from restore_rt.training.loop.state import KEYS, TrainingState, learning_rate
+from restore_rt.training.loop.validation import sample_grid, validate
 from restore_rt.training.precision import Precision, whole_float32
-from restore_rt.training.recipe import Recipe
-from restore_rt.training.records import Records
-from restore_rt.training.regions import Pair
-from restore_rt.training.resuming import check_material, check_recipe, say_what_changed
-from restore_rt.training.starting import load_start
-from restore_rt.training.state import KEYS, TrainingState, learning_rate
-from restore_rt.training.validation import sample_grid, validate
+from restore_rt.training.recipes import Recipe
 
 __all__ = ["LAST", "TrainingError", "learning_rate", "train"]
 
@@ -186,7 +186,7 @@ class _Run:
             elif pace.is_due() or state.done == end:
                 rate = learning_rate(optim, state.done - 1)
                 self.say(pace.line(state.done, f"loss {loss:.5f}  rate {rate:.2e}"))
-            validated = state.done % optim.epoch == 0 or state.done == optim.steps
+            validated = state.done % optim.validation_interval == 0 or state.done == optim.steps
             if validated:
                 self.validate()
             if state.done == end:

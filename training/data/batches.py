@@ -19,12 +19,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from restore_rt.training.data.grouping import hold_out
+from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name, read_bytes, survey
+from restore_rt.training.data.regions import Pair, Regions
 from restore_rt.training.degradations.codecs import H264, check_pyav
-from restore_rt.training.grouping import hold_out
 from restore_rt.training.lettering import find_fonts
-from restore_rt.training.pictures import Library, PictureFile, crc_of_name, read_bytes, survey
-from restore_rt.training.recipe import Cache, Recipe
-from restore_rt.training.regions import Pair, Regions
+from restore_rt.training.recipes import Cache, Recipe
 from restore_rt.wording import count_of
 
 __all__ = ["Pair", "PatchSet", "RegionCache", "fingerprint", "load_data"]

@@ -13,8 +13,8 @@ else:
 
 from restore_rt.errors import InputError
 from restore_rt.training.degradations import Step, read_step
-from restore_rt.training.rules import rules
-from restore_rt.training.tables import read_table
+from restore_rt.training.recipes.rules import rules
+from restore_rt.training.recipes.tables import read_table
 
 __all__ = [
     "Adversary",
@@ -29,6 +29,7 @@ __all__ = [
     "RecipeError",
     "Variant",
     "load_recipe",
+    "network_of",
     "parse_recipe",
 ]
 
@@ -166,12 +167,14 @@ class Adversary:
 class Optim:
     """Schedule: warm-up, then a cosine from `rate` to `rate_end`, all in steps.
 
+    After every `validation_interval` steps the network is validated and a checkpoint written.
+
     `precision` is ``fp32``, or ``mixed``: bfloat16 (float16 on GPUs without it) where that is
     faster, float32 elsewhere.
     """
 
     steps: int
-    epoch: int
+    validation_interval: int
     rate: float
     rate_end: float
     warmup: int
@@ -210,7 +213,7 @@ def load_recipe(path: str | Path) -> Recipe:
     RecipeError
         If it cannot be read, or says something that is not allowed.
     """
-    shipped = Path(__file__).parent / "recipes"
+    shipped = Path(__file__).parent
     file = Path(path)
     try:
         try:
@@ -253,3 +256,17 @@ def parse_recipe(text: str) -> Recipe:
         if not holds:
             raise RecipeError(message)
     return recipe
+
+
+def network_of(text: str) -> Network:
+    """Read the network alone from a recipe's TOML text, which another version may have written.
+
+    Raises
+    ------
+    RecipeError
+        If there is no network in it that this version reads.
+    """
+    try:
+        return read_table(Network, tomllib.loads(text).get("network"), "network")
+    except (tomllib.TOMLDecodeError, InputError) as error:
+        raise RecipeError(str(error)) from None

@@ -13,7 +13,7 @@ from restore_rt.training.degradations.codecs import H264
 from restore_rt.training.degradations.resizing import Reduce
 
 if TYPE_CHECKING:
-    from restore_rt.training.recipe import Data, Network, Recipe, Variant
+    from restore_rt.training.recipes import Data, Network, Recipe, Variant
 
 __all__ = ["rules"]
 
@@ -55,7 +55,8 @@ def rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
     )
     yield min(model.tile) >= 1, f"model.tile is {model.tile}; must be positive"
     yield optim.steps >= 1, f"optim.steps is {optim.steps}; must be at least 1"
-    yield optim.epoch >= 1, f"optim.epoch is {optim.epoch}; must be at least 1"
+    interval = optim.validation_interval
+    yield interval >= 1, f"optim.validation_interval is {interval}; must be at least 1"
     yield _positive(optim.rate), f"optim.rate is {optim.rate}; must be above 0, and finite"
     yield (
         0 <= optim.rate_end <= optim.rate,

@@ -1,0 +1,1 @@
+"""Training data: pictures in folders become batches of aligned patches."""

@@ -1,0 +1,1 @@
+"""Feature networks for perceptual losses, and how the shipped one is trained."""

@@ -1,0 +1,1 @@
+"""The training loop: a step, its state, checkpoints, validation and records."""

@@ -1,0 +1,1 @@
+"""Image quality metrics: PSNR and SSIM against a reference, NIQE without one."""
