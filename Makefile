@@ -29,7 +29,7 @@ lint: $(VENV)/.dev
 	ln -s $(CURDIR)/restore_rt/* $(CURDIR)/training $(CURDIR)/export build/typed/restore_rt
 	$(BIN)/mypy -p restore_rt
 	$(BIN)/python tests/engine/mainline/lay_out.py build/mainline
-	MYPYPATH=build/mainline $(BIN)/mypy -p restore_rt.engine.building -p restore_rt.backends
+	MYPYPATH=build/mainline $(BIN)/mypy -p restore_rt.tensorrt
 	$(BIN)/mypy tests
 	cd benchmarks && ../$(BIN)/mypy --config-file ../pyproject.toml *.py
 	cd examples && ../$(BIN)/mypy --config-file ../pyproject.toml *.py

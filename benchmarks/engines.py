@@ -30,7 +30,8 @@ from rich.table import Table
 from turns import interleaved_at_rest
 from user_loops import Tiled, open_onnxruntime
 
-from restore_rt import _ext, zoo
+from restore_rt import _ext
+from restore_rt.model import registry as zoo
 
 PRECISIONS = ("fp32", "bf16", "int8")
 MOST_OFF = {"fp32": 1, "bf16": 20, "int8": 20}

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 import restore_rt
-from restore_rt import _ext, reference, zoo
-from restore_rt.backends import open_backend
-from restore_rt.loading import available_threads
+from restore_rt import _ext, reference
+from restore_rt.model import registry as zoo
+from restore_rt.threads import available_threads
+from restore_rt.tiled.session import OnnxRuntimeBackend
 
 HEIGHT, WIDTH = 360, 640
 
@@ -67,7 +68,7 @@ def _steps(threads: int) -> dict[str, Callable[[], object]]:
     rng = np.random.default_rng(0)
     luma = rng.integers(16, 236, (HEIGHT, WIDTH), np.uint8)
     chroma = rng.integers(16, 241, (HEIGHT // 2, WIDTH // 2), np.uint8)
-    backend = open_backend(onnx.load(zoo.path_of("video-x2")), threads=threads)
+    backend = OnnxRuntimeBackend(onnx.load(zoo.path_of("video-x2")), threads=threads)
     restorer = restore_rt.load("video-x2", backend="onnxruntime", threads=threads)
     halo = restorer.manifest.halo
     grid = _ext.TileGrid(HEIGHT, WIDTH, (HEIGHT, WIDTH), overlap=2 * halo + 8, halo=halo, scale=2)

@@ -24,9 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 import restore_rt
-from restore_rt.backends.device import missing_for
 from restore_rt.errors import BackendError
 from restore_rt.gpu import require_gpu
+from restore_rt.gpu.backend import missing_for
 
 if TYPE_CHECKING:
     from gpu_frames import Case, Precision, Provider

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 import restore_rt
 from restore_rt import Planes, Restorer
-from restore_rt.backends.device import open_device_backend
 from restore_rt.gpu import download_async, pinned_empty, upload_async
-from restore_rt.loading import available_threads
-from restore_rt.manifest import read_manifest
-from restore_rt.modelfile import find_model, read_model
-from restore_rt.modelfile.precision import narrow
+from restore_rt.gpu.backend import open_device_backend
+from restore_rt.model.manifest import read_manifest
+from restore_rt.model.precision import narrow
+from restore_rt.model.reading import find_model, read_model
+from restore_rt.threads import available_threads
 
 __all__ = ["SIZES", "Case", "Precision", "Provider", "measure_frames", "picture", "psnr", "rates"]
 

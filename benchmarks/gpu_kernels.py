@@ -11,7 +11,7 @@ import numpy as np
 from gpu_timing import Bench, spread, timed
 from numpy.typing import NDArray
 
-from restore_rt import _ext, zoo
+from restore_rt import _ext
 from restore_rt.gpu import (
     DeviceArray,
     copy_async,
@@ -20,8 +20,9 @@ from restore_rt.gpu import (
     pinned_empty,
     upload_async,
 )
-from restore_rt.loading import available_threads
-from restore_rt.tiling import TileSizes
+from restore_rt.model import registry as zoo
+from restore_rt.threads import available_threads
+from restore_rt.tiled.sizes import TileSizes
 
 __all__ = ["FRAME_SIZES", "measure_copies", "measure_kernels", "measure_launches", "tile_sizes"]
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch.nn import functional
 
-from restore_rt import zoo
-from restore_rt.tiling import TileSizes
+from restore_rt.model import registry as zoo
+from restore_rt.tiled.sizes import TileSizes
 
 __all__ = ["Plain"]
 

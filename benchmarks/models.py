@@ -14,7 +14,7 @@ from results_file import write
 from rich.console import Console
 from rich.table import Table
 
-from restore_rt import zoo
+from restore_rt.model import registry as zoo
 from restore_rt.training.evaluation import (
     Candidate,
     Evaluation,

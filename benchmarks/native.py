@@ -26,9 +26,10 @@ from rich.table import Table
 from turns import Step, interleaved_at_rest
 
 import restore_rt
-from restore_rt import _ext, zoo
-from restore_rt.backends.native import open_native
-from restore_rt.manifest import read_manifest, weights_sha256, write_manifest
+from restore_rt import _ext
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import read_manifest, weights_sha256, write_manifest
+from restore_rt.native.network import open_native
 
 MODEL = "video-x2"
 SCALE = 2

@@ -23,8 +23,8 @@ from user_loops import Tiled, open_ncnn, open_onnxruntime
 
 import restore_rt
 from restore_rt import _ext
-from restore_rt.backends.native import open_native
-from restore_rt.manifest import read_manifest
+from restore_rt.model.manifest import read_manifest
+from restore_rt.native.network import open_native
 
 __all__ = ["ENGINES", "Case", "Running", "Unavailable", "pnnx_param"]
 

@@ -23,12 +23,13 @@ from results_file import machine_now, path_of, write
 from rich.console import Console
 from rich.table import Table
 
-from restore_rt import Restorer, _ext, load, zoo
+from restore_rt import Restorer, _ext, load
 from restore_rt.export import export_onnx
 from restore_rt.export.conversion import convert, open_session, run
 from restore_rt.export.cost import psnr, time_ratio
 from restore_rt.export.half import simulate
 from restore_rt.export.sources import load_source
+from restore_rt.model import registry as zoo
 from restore_rt.training.colour import luma
 from restore_rt.training.data.pictures import find_pictures, read_rgb
 from restore_rt.training.evaluation import (

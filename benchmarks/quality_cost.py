@@ -34,8 +34,8 @@ from rich.table import Table
 from turns import Step, interleaved_at_rest
 
 import restore_rt
-from restore_rt import zoo
-from restore_rt.loading import available_threads
+from restore_rt.model import registry as zoo
+from restore_rt.threads import available_threads
 from restore_rt.training.evaluation import Candidate, baselines
 from restore_rt.training.metrics.fidelity import picture_metrics
 

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from restore_rt import zoo
 from restore_rt.bench.machine import clocks, describe_machine, describe_software
+from restore_rt.model import registry as zoo
 
 __all__ = ["describe_model", "folder", "machine_now", "milliseconds", "path_of", "write"]
 

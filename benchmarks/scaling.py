@@ -21,13 +21,13 @@ from results_file import describe_model, write
 from rich.console import Console
 from rich.table import Table
 
-from restore_rt import zoo
 from restore_rt.bench import Case, Effort, Measurement, run
-from restore_rt.loading import available_threads
-from restore_rt.manifest import read_manifest
-from restore_rt.modelfile.counting import multiply_adds
-from restore_rt.modelfile.sizing import size_network
-from restore_rt.tiling import TileSizes, result_slots
+from restore_rt.model import registry as zoo
+from restore_rt.model.counting import multiply_adds
+from restore_rt.model.manifest import read_manifest
+from restore_rt.model.sizing import size_network
+from restore_rt.threads import available_threads
+from restore_rt.tiled.sizes import TileSizes, result_slots
 
 MODEL = "video-x2"
 BACKENDS = ("native", "onnxruntime")

@@ -42,8 +42,8 @@ from rich.console import Console
 from rich.table import Table
 from user_loops import plane_samples
 
-from restore_rt import zoo
-from restore_rt.loading import available_threads
+from restore_rt.model import registry as zoo
+from restore_rt.threads import available_threads
 
 OURS = str(Path(sys.executable).with_name("restore-rt"))
 LOOPS = str(Path(__file__).with_name("user_loops.py"))

@@ -33,8 +33,8 @@ from restore_rt.export.samples import picture_samples, synthetic_samples
 from restore_rt.export.sources import DESCRIBED, Source, load_source
 from restore_rt.export.verification import compare, fitting, sizes_to_try
 from restore_rt.files import check_target, whole_file
-from restore_rt.manifest import PRECISIONS, Manifest, weights_sha256, write_manifest
-from restore_rt.modelfile.validation import MOST_FIXED_PIXELS, check_network
+from restore_rt.model.manifest import PRECISIONS, Manifest, weights_sha256, write_manifest
+from restore_rt.model.validation import MOST_FIXED_PIXELS, check_network
 from restore_rt.training.networks import fold
 
 __all__ = ["FLOORS", "ExportError", "check_model_target", "export_onnx"]

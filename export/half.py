@@ -14,7 +14,7 @@ from torch import Tensor
 from restore_rt.export.conversion import Conversion
 from restore_rt.export.cost import psnr
 from restore_rt.export.faults import ExportError
-from restore_rt.modelfile.precision import to_half
+from restore_rt.model.precision import to_half
 
 __all__ = ["keep_what_needs_it", "simulate", "to_half"]
 

@@ -15,8 +15,8 @@ from restore_rt.errors import InputError, ModelError
 from restore_rt.export.conversion import open_session, run
 from restore_rt.export.samples import synthetic_samples
 from restore_rt.export.verification import TOLERANCE
-from restore_rt.manifest import read_manifest
-from restore_rt.modelfile import find_model, is_model, read_model
+from restore_rt.model.manifest import read_manifest
+from restore_rt.model.reading import find_model, is_model, read_model
 from restore_rt.training.loop.checkpoint import load_checkpoint, load_weights
 from restore_rt.training.loop.starting import start_of_model
 from restore_rt.training.networks import build, fold
@@ -40,7 +40,7 @@ class Source:
     network
         Takes (N, C, H, W), gives (N, C, scale*H, scale*W), float32 of 0 to 1, in eval mode.
     scale, colour, name, version, task, content, tile, trained_on, licence, recipe, metrics
-        As in `restore_rt.manifest.Manifest`.
+        As in `restore_rt.model.manifest.Manifest`.
     """
 
     path: Path

@@ -16,9 +16,9 @@ except ImportError as error:
 from restore_rt.errors import RestoreError
 from restore_rt.frames import Planes
 from restore_rt.loading import load
-from restore_rt.manifest import Manifest
+from restore_rt.model.manifest import Manifest
+from restore_rt.model.registry import models
 from restore_rt.restorer import Restorer
-from restore_rt.zoo import models
 
 __all__ = ["Manifest", "Planes", "RestoreError", "Restorer", "__version__", "load", "models"]
 

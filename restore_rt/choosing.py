@@ -16,10 +16,10 @@ import numpy as np
 from restore_rt.errors import BackendError, RestoreError
 
 if TYPE_CHECKING:
-    from restore_rt.engine import Gpu
-    from restore_rt.manifest import Manifest
+    from restore_rt.model.manifest import Manifest
     from restore_rt.restorer import Restorer
-    from restore_rt.tiling import TileSizes
+    from restore_rt.tensorrt import Gpu
+    from restore_rt.tiled.sizes import TileSizes
 
 __all__ = ["open_fastest"]
 
@@ -80,7 +80,7 @@ def open_fastest(
 
 
 def _find_gpu(device: int) -> tuple[Gpu | None, str]:
-    from restore_rt.engine import EngineError, find_gpu
+    from restore_rt.tensorrt import EngineError, find_gpu
 
     try:
         gpu = find_gpu(device)
@@ -156,7 +156,7 @@ def _key(
 
 
 def _read() -> dict[str, str]:
-    from restore_rt.engine.cache import cache_folder
+    from restore_rt.tensorrt.cache import cache_folder
 
     try:
         found = json.loads((cache_folder() / _FILE).read_text(encoding="utf-8"))
@@ -167,8 +167,8 @@ def _read() -> dict[str, str]:
 
 def _remember(key: str, provider: str) -> None:
     """Keep a verdict; where that is not possible, the next start measures again."""
-    from restore_rt.engine.cache import cache_folder, make_folder
     from restore_rt.files import whole_file
+    from restore_rt.tensorrt.cache import cache_folder, make_folder
 
     folder = cache_folder()
     with suppress(RestoreError, OSError):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 __all__ = [
     "BackendError",
+    "EngineError",
     "InputError",
     "MediaError",
+    "MissingBackendError",
     "ModelError",
     "NonFiniteError",
+    "OutOfMemoryError",
     "OutputError",
     "RestoreError",
     "TruncatedInputError",
@@ -28,6 +31,18 @@ class ModelError(RestoreError):
 
 class BackendError(RestoreError):
     """The library or device that should run a network is missing or failed."""
+
+
+class EngineError(BackendError):
+    """An engine cannot be built, or must not be given to TensorRT."""
+
+
+class MissingBackendError(BackendError):
+    """The library that is to run a network is not installed."""
+
+
+class OutOfMemoryError(BackendError):
+    """The device has too little memory for the tile; a smaller one may fit."""
 
 
 class NonFiniteError(BackendError):

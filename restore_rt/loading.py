@@ -8,25 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from restore_rt.backends import BACKENDS, PROVIDERS
 from restore_rt.errors import InputError, ModelError
-from restore_rt.manifest import Manifest, check_intact, read_manifest
-from restore_rt.modelfile import find_model, read_model
+from restore_rt.model.manifest import Manifest, check_intact, read_manifest
+from restore_rt.model.reading import find_model, read_model
 from restore_rt.opening import Runner, open_restorer, restorer_on
+from restore_rt.options import BACKENDS, PROVIDERS
 from restore_rt.progress import Progress, silent
 from restore_rt.restorer import Restorer
-from restore_rt.tiling import SharedSizes, TileSizes
+from restore_rt.threads import thread_count
+from restore_rt.tiled.sizes import SharedSizes, TileSizes
 
 if TYPE_CHECKING:
     import onnx
 
 
-__all__ = ["available_threads", "load", "thread_count"]
+__all__ = ["load"]
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
-
-# What the kernels take.
-_MOST_THREADS = 256
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ def load(
     """
     # Late: importing restore_rt stays quick.
     from restore_rt.choosing import open_fastest
-    from restore_rt.modelfile.undescribed import read_interface
+    from restore_rt.model.undescribed import read_interface
 
     if provider not in PROVIDERS:
         raise InputError(f"provider is {provider!r}; allowed are {', '.join(PROVIDERS)}")
@@ -215,8 +213,8 @@ def _load_engine(
             f"provider is {provider!r}, and {path} is an engine, which TensorRT alone runs: leave "
             "it out, or give the .onnx file"
         )
-    from restore_rt.engine import read_sidecar
     from restore_rt.gpu.opening import open_engine_lane
+    from restore_rt.tensorrt import read_sidecar
 
     sidecar = read_sidecar(path)
     if precision not in (None, "auto", sidecar.precision):
@@ -248,38 +246,10 @@ def _load_engine(
 def _converted(
     network: onnx.ModelProto, manifest: Manifest, precision: str
 ) -> tuple[onnx.ModelProto, Manifest]:
-    from restore_rt.modelfile.precision import narrow, widen
+    from restore_rt.model.precision import narrow, widen
 
     made = (narrow if precision == "fp16" else widen)(network)
     return made, read_manifest(made) or dataclasses.replace(manifest, precision=precision)
-
-
-def available_threads() -> int:
-    """Return how many CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def thread_count(threads: int | None) -> int:
-    """Return how many threads to use: those asked for, by default those that the process may use.
-
-    Raises
-    ------
-    InputError
-        It is no whole number from 1 to 256.
-    """
-    if threads is None:
-        return min(available_threads(), _MOST_THREADS)
-    if (
-        isinstance(threads, bool)
-        or not isinstance(threads, int)
-        or not 1 <= threads <= _MOST_THREADS
-    ):
-        raise InputError(
-            f"threads is {threads!r}; it must be a whole number from 1 to {_MOST_THREADS}"
-        )
-    return threads
 
 
 def _check_given(manifest: Manifest, path: Path, *, scale: int | None, colour: str | None) -> None:
@@ -294,7 +264,7 @@ def _check_given(manifest: Manifest, path: Path, *, scale: int | None, colour: s
 def _describe(
     network: onnx.ModelProto, path: Path, *, scale: int | None, colour: str | None, threads: int
 ) -> Manifest:
-    from restore_rt.modelfile.undescribed import describe, read_interface
+    from restore_rt.model.undescribed import describe, read_interface
 
     manifest = read_manifest(network)
     if manifest is None:

@@ -6,20 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from restore_rt.backends import MissingBackendError, open_backend
-from restore_rt.errors import ModelError
-from restore_rt.manifest import Manifest
+from restore_rt.errors import MissingBackendError, ModelError
+from restore_rt.model.manifest import Manifest
+from restore_rt.native.runner import WholeNetwork
 from restore_rt.progress import Progress
 from restore_rt.restorer import FrameNetwork, Restorer
-from restore_rt.tiled import TiledNetwork
-from restore_rt.tiling import SharedSizes
-from restore_rt.whole import WholeNetwork
+from restore_rt.tiled.runner import TiledNetwork
+from restore_rt.tiled.session import OnnxRuntimeBackend
+from restore_rt.tiled.sizes import SharedSizes
 
 if TYPE_CHECKING:
     import onnx
 
-    from restore_rt.backends.native import NativeNetwork
     from restore_rt.gpu.lane import Lane
+    from restore_rt.native.network import NativeNetwork
 
 __all__ = ["Runner", "open_restorer", "restorer_on"]
 
@@ -93,7 +93,7 @@ def _on_cpu(
 ) -> Callable[[int], FrameNetwork]:
     """Return what opens the network: in the native engine, or in ONNX Runtime."""
     from restore_rt._ext import has_vnni
-    from restore_rt.backends.native import UnsupportedError, open_native
+    from restore_rt.native.network import UnsupportedError, open_native
 
     why, slow = "", False
     native: NativeNetwork | None = None
@@ -123,7 +123,7 @@ def _on_cpu(
 
     def open_tiled(threads: int) -> FrameNetwork:
         try:
-            backend = open_backend(network, threads=threads)
+            backend = OnnxRuntimeBackend(network, threads=threads)
         except MissingBackendError as error:
             if slow:
                 return open_whole(threads)

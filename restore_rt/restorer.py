@@ -16,9 +16,9 @@ from numpy.typing import DTypeLike, NDArray
 from restore_rt.colour import add_luma_detail, luma_of, mean_grey
 from restore_rt.errors import BackendError, InputError, RestoreError
 from restore_rt.frames import Planes, as_frame, bleed_colour, is_on_gpu
-from restore_rt.manifest import Manifest
+from restore_rt.model.manifest import Manifest
 from restore_rt.streaming import overlapped
-from restore_rt.tiling import SharedSizes
+from restore_rt.tiled.sizes import SharedSizes
 from restore_rt.timing import StageTimes
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from restore_rt.engine import Library, open_library
 from restore_rt.errors import BackendError
+from restore_rt.tensorrt import Library, open_library
 
 
 @pytest.hookimpl(tryfirst=True)

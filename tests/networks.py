@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from restore_rt.manifest import Manifest, weights_sha256, write_manifest
+from restore_rt.model.manifest import Manifest, weights_sha256, write_manifest
 
 Kernels = list[NDArray[Any]]
 

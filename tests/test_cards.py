@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import restore_rt
-from restore_rt import zoo
 from restore_rt.bench.reading import measurement_of
+from restore_rt.model import registry as zoo
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 RESULTS = BENCHMARKS / "results"

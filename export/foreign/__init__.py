@@ -14,7 +14,7 @@ from restore_rt.export.foreign.layouts import TITLES, Layout, recognise
 from restore_rt.export.foreign.through_spandrel import SpandrelError, load_with_spandrel
 from restore_rt.export.foreign.weightfile import read_content, states_of
 from restore_rt.export.sources import Source
-from restore_rt.manifest import CONTENTS, MOST_SCALE
+from restore_rt.model.manifest import CONTENTS, MOST_SCALE
 from restore_rt.training.networks import build
 
 __all__ = ["describe", "load_foreign"]
@@ -42,7 +42,8 @@ def load_foreign(
     name
         What the model is to be called; by default as the file.
     content
-        What it was trained for, one of `restore_rt.manifest.CONTENTS`; by default ``"photo"``.
+        Its training material, one of `restore_rt.model.manifest.CONTENTS`; by default
+        ``"photo"``.
     licence
         Of its weights; by default ``"unknown"``.
 

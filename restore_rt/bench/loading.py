@@ -67,7 +67,7 @@ def is_for_cpus(case: Case) -> bool:
 
 def graph_variables(graphs: bool | None) -> dict[str, str]:
     """Return the environment in which CUDA graphs may be used or not; None leaves it as it is."""
-    from restore_rt.backends.device import GRAPHS as IN_ONNXRUNTIME
+    from restore_rt.gpu.backend import GRAPHS as IN_ONNXRUNTIME
     from restore_rt.gpu.opening import GRAPHS
 
     return {} if graphs is None else dict.fromkeys((GRAPHS, IN_ONNXRUNTIME), str(int(graphs)))

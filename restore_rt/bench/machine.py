@@ -15,7 +15,7 @@ import numpy as np
 
 import restore_rt
 from restore_rt import _ext
-from restore_rt.loading import available_threads
+from restore_rt.threads import available_threads
 
 __all__ = [
     "Control",

@@ -30,7 +30,7 @@ from restore_rt.bench.sampling import Samples, Step, WarmUp, sample, sample_stre
 from restore_rt.bench.statistics import Histogram
 from restore_rt.bench.subject import Check, Judged, Measurable, Subject
 from restore_rt.errors import InputError
-from restore_rt.manifest import parameter_count
+from restore_rt.model.manifest import parameter_count
 
 __all__ = ["Part", "check_case", "measure", "measure_case", "put_together", "report"]
 

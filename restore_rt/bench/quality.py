@@ -9,8 +9,8 @@ from typing import Any
 
 from restore_rt.bench.report import Quality
 from restore_rt.errors import InputError
-from restore_rt.manifest import read_manifest
-from restore_rt.modelfile import find_model, read_model
+from restore_rt.model.manifest import read_manifest
+from restore_rt.model.reading import find_model, read_model
 
 __all__ = ["read_quality"]
 

@@ -22,7 +22,7 @@ from restore_rt.bench.reading import measurement_of
 from restore_rt.bench.report import Case, Measurement, Report
 from restore_rt.bench.subject import U8, Judged, judge, test_frame
 from restore_rt.errors import BackendError, RestoreError
-from restore_rt.manifest import Manifest
+from restore_rt.model.manifest import Manifest
 
 __all__ = ["Effort", "run"]
 

@@ -13,13 +13,13 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from restore_rt.backends import BACKENDS, PROVIDERS
 from restore_rt.bench.clip import clip_size
 from restore_rt.bench.measuring import check_case
 from restore_rt.bench.report import SCOPES, Case
 from restore_rt.errors import InputError, RestoreError
-from restore_rt.loading import thread_count
-from restore_rt.modelfile import find_model
+from restore_rt.model.reading import find_model
+from restore_rt.options import BACKENDS, PROVIDERS
+from restore_rt.threads import thread_count
 
 __all__ = ["KEYS", "cases_of", "read_sweep"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from restore_rt.bench.report import Verified
 from restore_rt.errors import RestoreError
-from restore_rt.manifest import Manifest
+from restore_rt.model.manifest import Manifest
 
 if TYPE_CHECKING:
     import onnx

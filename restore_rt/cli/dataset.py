@@ -78,7 +78,7 @@ def crop(
     A square is named after its picture and its first row and column: a/b.jpg gives
     a/b_y00064_x00128.png. Pictures are turned as their EXIF says and become 8-bit RGB.
     """
-    from restore_rt.loading import thread_count
+    from restore_rt.threads import thread_count
     from restore_rt.training.dataset import crop_pictures, find_tree
     from restore_rt.training.dataset.crops import FLAT_BELOW
 
@@ -155,7 +155,7 @@ def reduce(
     Pictures are turned as their EXIF says and become 8-bit RGB. What is less than a whole pixel of
     the result at the right and lower end is cut off, so that result and picture stay aligned.
     """
-    from restore_rt.loading import thread_count
+    from restore_rt.threads import thread_count
     from restore_rt.training.dataset import find_tree, reduce_pictures
 
     if (scale is None) == (size is None):
@@ -231,7 +231,7 @@ def split(
     resembles a picture may take it to another side. OUT/manifest.tsv says where each picture is:
     file, side, group, sha256.
     """
-    from restore_rt.loading import thread_count
+    from restore_rt.threads import thread_count
     from restore_rt.training.dataset import SplitRules, find_tree, plan_split, write_split
     from restore_rt.training.dataset.duplicates import DISTANCE
     from restore_rt.training.dataset.fingerprints import fingerprints
@@ -287,7 +287,7 @@ def duplicates(
     Each pair is a line: the two files, how well they agree (at most 1), and whether one is
     mirrored. The exit code is 1 when there is a pair, or a picture that cannot be read.
     """
-    from restore_rt.loading import thread_count
+    from restore_rt.threads import thread_count
     from restore_rt.training.dataset import duplicates as library
     from restore_rt.training.dataset import find_tree
     from restore_rt.training.dataset.fingerprints import fingerprints

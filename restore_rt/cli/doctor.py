@@ -12,9 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restore_rt.backends.device import DEVICE_PROVIDERS
 from restore_rt.cli import options
 from restore_rt.cli.console import emit, parts_table, progress
+from restore_rt.gpu.backend import DEVICE_PROVIDERS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -70,7 +70,7 @@ def doctor(as_json: options.JsonOption = False) -> int:
 def _system() -> dict[str, str]:
     from restore_rt import __version__, _ext
     from restore_rt.bench.machine import processor
-    from restore_rt.loading import available_threads
+    from restore_rt.threads import available_threads
 
     return {
         "restore_rt": f"{__version__} in {Path(__file__).parents[1]}",
@@ -151,8 +151,9 @@ def _engine() -> dict[str, str]:
     """Return what the native engine's planner picked for each model that it can run, and why."""
     import onnx
 
-    from restore_rt import _ext, zoo
-    from restore_rt.backends.native import UnsupportedError, open_native
+    from restore_rt import _ext
+    from restore_rt.model import registry as zoo
+    from restore_rt.native.network import UnsupportedError, open_native
 
     ways = _ext.algorithms("bf16" if _ext.has_bf16() else "fp32") + _ext.algorithms("int8")
     found = {"algorithms": f"{', '.join(ways)}; for each layer the one that should be the fastest"}
@@ -192,7 +193,8 @@ def _encoders() -> dict[str, str]:
 def _self_test() -> list[dict[str, Any]]:
     import numpy as np
 
-    from restore_rt import load, zoo
+    from restore_rt import load
+    from restore_rt.model import registry as zoo
 
     frame = np.arange(np.prod(_TEST_SHAPE)).reshape(_TEST_SHAPE).astype(np.uint8)
     try:

@@ -12,7 +12,7 @@ from restore_rt.cli import options
 from restore_rt.cli.console import emit, parts_table
 
 if TYPE_CHECKING:
-    from restore_rt.modelfile.inspection import Inspection, Port
+    from restore_rt.model.inspection import Inspection, Port
 
 __all__ = ["info"]
 
@@ -41,7 +41,7 @@ def info(
     Multiply-adds are those of convolutions and products of matrices. Memory is that of a batch of
     one: an estimate, since a library may compute in place, or keep copies.
     """
-    from restore_rt.modelfile.inspection import inspect_model
+    from restore_rt.model.inspection import inspect_model
 
     found = inspect_model(model, size=options.parse_size("--size", size))
     emit(_data(found), parts_table(_parts(found)), as_json=as_json)

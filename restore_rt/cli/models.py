@@ -22,8 +22,8 @@ def models(as_json: options.JsonOption = False) -> None:
     """
     import onnx
 
-    from restore_rt import zoo
-    from restore_rt.manifest import parameter_count
+    from restore_rt.model import registry as zoo
+    from restore_rt.model.manifest import parameter_count
 
     described = []
     for manifest in zoo.models():

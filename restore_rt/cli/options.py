@@ -169,8 +169,9 @@ def load_model(
     ModelError, BackendError
         The model cannot be loaded, or not run on this machine.
     """
-    from restore_rt import load, zoo
+    from restore_rt import load
     from restore_rt.cli.console import note, progress
+    from restore_rt.model import registry as zoo
 
     sides = parse_tile(tile)
     name = model

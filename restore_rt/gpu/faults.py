@@ -5,8 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from restore_rt.backends import OutOfMemoryError
-from restore_rt.errors import BackendError
+from restore_rt.errors import BackendError, OutOfMemoryError
 
 if TYPE_CHECKING:
     from restore_rt.gpu.driver import Device

@@ -13,19 +13,18 @@ import numpy as np
 
 from restore_rt import _cuda
 from restore_rt._cuda import Graph
-from restore_rt.backends import OutOfMemoryError
-from restore_rt.errors import BackendError, RestoreError
+from restore_rt.errors import BackendError, OutOfMemoryError, RestoreError
 from restore_rt.gpu.memory import pinned_empty
 from restore_rt.gpu.space import Space
 from restore_rt.gpu.task import Task
 from restore_rt.gpu.transfer import copy_async, download_async, zero_async
-from restore_rt.tiling import SharedSizes, TileSizes
+from restore_rt.tiled.sizes import SharedSizes, TileSizes
 
 if TYPE_CHECKING:
-    from restore_rt.backends.device import DeviceBackend
+    from restore_rt.gpu.backend import DeviceBackend
     from restore_rt.gpu.driver import Event, Stream
     from restore_rt.gpu.memory import DeviceArray, Pool
-    from restore_rt.manifest import Manifest
+    from restore_rt.model.manifest import Manifest
 
 __all__ = ["Check", "Lane"]
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from restore_rt.backends import OutOfMemoryError
-from restore_rt.errors import InputError
+from restore_rt.errors import InputError, OutOfMemoryError
 from restore_rt.gpu.array import DeviceArray, Owner
 from restore_rt.gpu.driver import Allocation, Device, Event, Stream, active_device
 from restore_rt.gpu.faults import Checked

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.backends import OutOfMemoryError
-from restore_rt.errors import BackendError, NonFiniteError, RestoreError
+from restore_rt.errors import BackendError, NonFiniteError, OutOfMemoryError, RestoreError
 from restore_rt.frames import Planes, not_finite
 from restore_rt.gpu.array import DeviceArray
 from restore_rt.gpu.driver import Device, Stream
@@ -21,7 +20,7 @@ from restore_rt.gpu.lane import Lane
 from restore_rt.gpu.memory import is_pinned, pinned_empty
 from restore_rt.gpu.task import Plane, Task
 from restore_rt.gpu.transfer import download_async, upload_async
-from restore_rt.tiling import round_up
+from restore_rt.tiled.sizes import round_up
 from restore_rt.timing import StageTimes
 
 __all__ = ["GpuNetwork"]

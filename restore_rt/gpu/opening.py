@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restore_rt.backends.device import DeviceBackend, missing_for, open_device_backend
-from restore_rt.backends.parity import check_parity
 from restore_rt.errors import BackendError
+from restore_rt.gpu.backend import DeviceBackend, missing_for, open_device_backend
+from restore_rt.gpu.parity import check_parity
 from restore_rt.gpu.pieces import missing_pieces
-from restore_rt.manifest import Manifest, read_manifest
-from restore_rt.modelfile.precision import widen
+from restore_rt.model.manifest import Manifest, read_manifest
+from restore_rt.model.precision import widen
 from restore_rt.progress import Progress
-from restore_rt.tiling import SharedSizes
+from restore_rt.tiled.sizes import SharedSizes
 
 if TYPE_CHECKING:
     import onnx
@@ -144,8 +144,8 @@ def open_engine_lane(
     missing = missing_pieces(device)
     if missing:
         raise BackendError(f"{path} cannot run on this machine: {'; '.join(missing)}")
-    from restore_rt.backends.tensorrt import open_engine_backend
     from restore_rt.gpu.lane import Lane
+    from restore_rt.tensorrt.backend import open_engine_backend
 
     opened, stream, pool = _open(device, memory_limit)
 

@@ -6,9 +6,9 @@ import importlib
 import importlib.util
 from typing import Any
 
-from restore_rt.engine.gpu import Gpu, find_gpu
 from restore_rt.errors import BackendError
 from restore_rt.gpu.foreign import load_driver
+from restore_rt.gpu.properties import Gpu, find_gpu
 
 __all__ = ["kernels", "missing_pieces", "require_gpu"]
 
@@ -39,7 +39,7 @@ def missing_pieces(device: int = 0) -> list[str]:
 
     Notes
     -----
-    The libraries that run networks are not looked for, see ``restore_rt.backends.device``.
+    The libraries that run networks are not looked for, see ``restore_rt.gpu.backend``.
     """
     missing = []
     gpu: Gpu | None = None

@@ -10,7 +10,7 @@ from restore_rt.gpu.array import DeviceArray
 from restore_rt.gpu.frame import DeviceFrame, as_device_frame
 from restore_rt.gpu.network import GpuNetwork
 from restore_rt.gpu.planes import DevicePlanes
-from restore_rt.manifest import Manifest
+from restore_rt.model.manifest import Manifest
 from restore_rt.timing import StageTimes
 
 __all__ = ["restore_resident"]

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from restore_rt.tiling import TileSizes, result_slots
+from restore_rt.tiled.sizes import TileSizes, result_slots
 
 if TYPE_CHECKING:
     from restore_rt._cuda import Graph
     from restore_rt._ext import TileGrid
-    from restore_rt.backends.device import DeviceBackend
     from restore_rt.gpu.array import DeviceArray
+    from restore_rt.gpu.backend import DeviceBackend
     from restore_rt.gpu.memory import Pool
-    from restore_rt.manifest import Manifest
+    from restore_rt.model.manifest import Manifest
 
 __all__ = ["Batch", "Space"]
 

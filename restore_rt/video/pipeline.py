@@ -16,7 +16,7 @@ import numpy as np
 
 from restore_rt.errors import InputError, TruncatedInputError
 from restore_rt.files import check_target, whole_file
-from restore_rt.manifest import Manifest
+from restore_rt.model.manifest import Manifest
 from restore_rt.timing import StageTimes
 from restore_rt.video.codecs import EncoderSettings, default_codec, settings_for
 from restore_rt.video.colour import ColourTags, Converter, matrix_name
@@ -344,6 +344,6 @@ def _tag_notes(reader: VideoReader, tags: ColourTags, settings: EncoderSettings)
 
 
 def _available_threads() -> int:
-    from restore_rt.loading import available_threads
+    from restore_rt.threads import available_threads
 
     return available_threads()

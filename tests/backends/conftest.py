@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from restore_rt.manifest import Manifest, read_manifest
+from restore_rt.model.manifest import Manifest, read_manifest
 from tests.backends.stand_ins import Gpu
 from tests.networks import save_model
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import onnx
 
-from restore_rt.backends import open_backend
-from restore_rt.backends.tensorrt import TensorRtBackend, open_network_backend
-from restore_rt.engine import Library
-from restore_rt.manifest import Manifest
+from restore_rt.model.manifest import Manifest
+from restore_rt.tensorrt import Library
+from restore_rt.tensorrt.backend import TensorRtBackend, open_network_backend
+from restore_rt.tiled.session import OnnxRuntimeBackend
 from tests.backends import stand_ins
 from tests.backends.fake_runtime import FakeTensorRtWithRuntime
 
@@ -46,5 +46,5 @@ def tiles_of(shape: tuple[int, ...] = SHAPE, seed: int = 1) -> np.ndarray[Any, A
 def expected_of(model: onnx.ModelProto, tiles: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     count, channels, height, width = tiles.shape
     out = np.empty((count, channels, 2 * height, 2 * width), np.float32)
-    open_backend(model, threads=1).run(tiles, out)
+    OnnxRuntimeBackend(model, threads=1).run(tiles, out)
     return out

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.backends import OutOfMemoryError
+from restore_rt.errors import OutOfMemoryError
 
 if TYPE_CHECKING:
     from restore_rt.gpu.array import DeviceArray

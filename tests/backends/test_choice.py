@@ -14,16 +14,17 @@ import numpy as np
 import onnx
 import pytest
 
-from restore_rt import engine
-from restore_rt.backends import device, onnxruntime_gpu
-from restore_rt.backends.device import missing_for, open_device_backend
-from restore_rt.backends.onnxruntime_device import OnnxRuntimeDeviceBackend
-from restore_rt.backends.onnxruntime_gpu import import_onnxruntime_gpu
-from restore_rt.backends.tensorrt import TensorRtBackend
-from restore_rt.engine import EngineError
+from restore_rt import tensorrt as engine
 from restore_rt.errors import BackendError, InputError
-from restore_rt.manifest import Manifest
-from restore_rt.modelfile.precision import narrow
+from restore_rt.gpu import backend as device
+from restore_rt.gpu import library as onnxruntime_gpu
+from restore_rt.gpu.backend import missing_for, open_device_backend
+from restore_rt.gpu.library import import_onnxruntime_gpu
+from restore_rt.gpu.onnxruntime import OnnxRuntimeDeviceBackend
+from restore_rt.model.manifest import Manifest
+from restore_rt.model.precision import narrow
+from restore_rt.tensorrt import EngineError
+from restore_rt.tensorrt.backend import TensorRtBackend
 from tests.backends.fake_onnxruntime import CPU, FakeOnnxRuntime
 from tests.backends.fake_runtime import FakeTensorRtWithRuntime
 from tests.backends.stand_ins import Gpu
@@ -213,10 +214,10 @@ def test_other_providers_are_refused(model: onnx.ModelProto, manifest: Manifest,
 
 def test_importing_the_backends_loads_no_library() -> None:
     code = (
-        "import sys; import restore_rt.backends.device, restore_rt.backends.tiles, "
-        "restore_rt.backends.tensorrt, restore_rt.backends.onnxruntime_device, "
-        "restore_rt.backends.parity; bad = {'onnxruntime', 'tensorrt', 'tensorrt_rtx_bindings', "
-        "'pycuda', 'torch', 'restore_rt.gpu'} & sys.modules.keys(); assert not bad, bad"
+        "import sys; import restore_rt.gpu.backend, restore_rt.gpu.tiles, "
+        "restore_rt.tensorrt.backend, restore_rt.gpu.onnxruntime, "
+        "restore_rt.gpu.parity; bad = {'onnxruntime', 'tensorrt', 'tensorrt_rtx_bindings', "
+        "'pycuda', 'torch'} & sys.modules.keys(); assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert device.DEVICE_PROVIDERS == ("cuda", "tensorrt")

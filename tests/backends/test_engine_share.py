@@ -13,11 +13,12 @@ from typing import Any
 import onnx
 import pytest
 
-from restore_rt.backends import OutOfMemoryError, engine_share, tensorrt
-from restore_rt.engine import EngineError, Gpu, Library, read_engine, sidecar_path
-from restore_rt.errors import BackendError, OutputError
-from restore_rt.manifest import Manifest
-from restore_rt.modelfile.precision import narrow
+from restore_rt.errors import BackendError, OutOfMemoryError, OutputError
+from restore_rt.model.manifest import Manifest
+from restore_rt.model.precision import narrow
+from restore_rt.tensorrt import EngineError, Gpu, Library, read_engine, sidecar_path
+from restore_rt.tensorrt import backend as tensorrt
+from restore_rt.tensorrt import sharing as engine_share
 from tests.backends import stand_ins
 from tests.backends.fake_runtime import FakeTensorRtWithRuntime
 from tests.backends.opening import OTHER, SHAPE, opened

@@ -8,12 +8,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from restore_rt.backends import OutOfMemoryError, onnxruntime_device
-from restore_rt.backends.device import DeviceBackend
-from restore_rt.backends.onnxruntime_device import OnnxRuntimeDeviceBackend
-from restore_rt.errors import BackendError, InputError, OutputError
-from restore_rt.manifest import Manifest
-from restore_rt.modelfile.precision import narrow
+from restore_rt.errors import BackendError, InputError, OutOfMemoryError, OutputError
+from restore_rt.gpu import onnxruntime as onnxruntime_device
+from restore_rt.gpu.backend import DeviceBackend
+from restore_rt.gpu.onnxruntime import OnnxRuntimeDeviceBackend
+from restore_rt.model.manifest import Manifest
+from restore_rt.model.precision import narrow
 from restore_rt.progress import silent
 from tests.backends.fake_onnxruntime import CUDA, TENSORRT, FakeOnnxRuntime
 from tests.backends.opening import SHAPE, expected_of, tiles_of

@@ -9,12 +9,13 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from restore_rt import zoo
-from restore_rt.backends import open_backend, parity
-from restore_rt.backends.parity import Parity, check_parity
 from restore_rt.errors import BackendError, InputError
-from restore_rt.manifest import Manifest, read_manifest, write_manifest
-from restore_rt.modelfile.precision import narrow
+from restore_rt.gpu import parity
+from restore_rt.gpu.parity import Parity, check_parity
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import Manifest, read_manifest, write_manifest
+from restore_rt.model.precision import narrow
+from restore_rt.tiled.session import OnnxRuntimeBackend
 from tests.networks import network
 
 Array = NDArray[Any]
@@ -23,7 +24,7 @@ Array = NDArray[Any]
 def run(model: onnx.ModelProto, tiles: Array, scale: int = 2) -> Array:
     count, channels, height, width = tiles.shape
     out = np.empty((count, channels, height * scale, width * scale), np.float32)
-    backend = open_backend(model, threads=1)
+    backend = OnnxRuntimeBackend(model, threads=1)
     backend.run(np.ascontiguousarray(tiles, np.float32), out)
     backend.close()
     return out

@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from restore_rt import zoo
 from restore_rt.errors import ModelError
-from restore_rt.manifest import check_intact, read_manifest
-from restore_rt.modelfile.precision import narrow, precision_of, to_half, widen
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import check_intact, read_manifest
+from restore_rt.model.precision import narrow, precision_of, to_half, widen
 from tests.engine.building.models import half_of
 
 NAMES = [manifest.name for manifest in zoo.models()]

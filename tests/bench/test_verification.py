@@ -11,10 +11,10 @@ import onnx
 import pytest
 
 import restore_rt
-from restore_rt import zoo
 from restore_rt.bench.subject import test_frame as frame_for
 from restore_rt.bench.verification import VerificationError, shown, verify, windows
-from restore_rt.manifest import Manifest, read_manifest
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import Manifest, read_manifest
 from tests.networks import nearest, save_model
 
 SIZE = (150, 210)

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import restore_rt
-from restore_rt import zoo
+from restore_rt.model import registry as zoo
 
 pytest.importorskip("onnxruntime")
 

@@ -9,8 +9,8 @@ from typing import Any
 import onnx
 import pytest
 
-from restore_rt import zoo
 from restore_rt.bench import Case
+from restore_rt.model import registry as zoo
 
 MODEL = onnx.load(zoo.path_of("video-x2"))
 # Each weight of a convolution is one multiply-add of a pixel.

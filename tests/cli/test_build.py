@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from restore_rt.engine import Library, Profile, read_engine
+from restore_rt.tensorrt import Library, Profile, read_engine
 from tests.cli.command import names_in, only_line, restore_rt
 
 NO_LIBRARY = "import sys\nsys.modules['tensorrt'] = sys.modules['tensorrt_rtx_bindings'] = None"
 NO_GPU = (
-    "from restore_rt.engine.building import build as building\nbuilding.find_gpu = lambda: None\n"
+    "from restore_rt.tensorrt.building import build as building\nbuilding.find_gpu = lambda: None\n"
 )
 INTERRUPT = NO_GPU + (
     "import os, signal, time\n"
-    "from restore_rt.engine.building.running import Steps\n"
+    "from restore_rt.tensorrt.building.running import Steps\n"
     "real = Steps.step\n"
     "def step(self):\n"
     "    os.kill(os.getpid(), signal.{signal})\n"

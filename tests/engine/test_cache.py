@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from restore_rt.engine import Gpu, Library, Profile
-from restore_rt.engine.cache import (
+from restore_rt.errors import OutputError
+from restore_rt.tensorrt import Gpu, Library, Profile
+from restore_rt.tensorrt.cache import (
     cache_folder,
     engine_path,
     engines_folder,
@@ -16,7 +17,6 @@ from restore_rt.engine.cache import (
     one_builder,
     timing_path,
 )
-from restore_rt.errors import OutputError
 
 ADA = Gpu("NVIDIA GeForce RTX 4070", (8, 9))
 LIBRARY = Library("rtx", "1.7.1.116", cast(Any, None))

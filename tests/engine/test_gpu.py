@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from restore_rt.engine import EngineError, find_gpu
+from restore_rt.tensorrt import EngineError, find_gpu
 
 
 class Driver:

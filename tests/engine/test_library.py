@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from restore_rt.engine import LIBRARIES, EngineError, Library, open_library
-from restore_rt.engine import api as used
 from restore_rt.errors import BackendError, InputError
+from restore_rt.tensorrt import LIBRARIES, EngineError, Library, open_library
+from restore_rt.tensorrt import api as used
 
 MODULES = {"tensorrt": "tensorrt", "rtx": "tensorrt_rtx_bindings"}
 
@@ -121,7 +121,9 @@ def test_the_real_library_has_what_is_used_of_it(rtx: Library) -> None:
     assert lacking == []
 
 
-@pytest.mark.parametrize("module", ["restore_rt.engine.pair", "restore_rt.engine.building.build"])
+@pytest.mark.parametrize(
+    "module", ["restore_rt.tensorrt.pair", "restore_rt.tensorrt.building.build"]
+)
 def test_imports_load_no_heavy_library(module: str) -> None:
     heavy = ("torch", "onnx", "onnxruntime", *MODULES.values())
     code = f"import sys, {module}\nprint([name for name in {heavy!r} if name in sys.modules])"

@@ -10,8 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from restore_rt import zoo
-from restore_rt.engine import (
+from restore_rt.errors import InputError, OutputError
+from restore_rt.model import registry as zoo
+from restore_rt.tensorrt import (
     EngineError,
     Gpu,
     Library,
@@ -21,8 +22,7 @@ from restore_rt.engine import (
     read_engine,
     sidecar_path,
 )
-from restore_rt.engine.pair import write_engine
-from restore_rt.errors import InputError, OutputError
+from restore_rt.tensorrt.pair import write_engine
 
 PLAN = bytes(range(256)) * 40
 LIBRARY = Library("rtx", "1.7.1.116", cast(Any, ModuleType("fake")))

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from restore_rt import zoo
-from restore_rt.engine import Profile, Shape
 from restore_rt.errors import InputError
-from restore_rt.manifest import Manifest
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import Manifest
+from restore_rt.tensorrt import Profile, Shape
 
 
 @pytest.mark.parametrize(

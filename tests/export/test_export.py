@@ -20,7 +20,7 @@ from restore_rt.errors import InputError, OutputError
 from restore_rt.export import ExportError, export_onnx
 from restore_rt.export.conversion import Conversion, convert
 from restore_rt.export.samples import picture_samples
-from restore_rt.manifest import read_manifest, weights_sha256
+from restore_rt.model.manifest import read_manifest, weights_sha256
 from restore_rt.training.loop.checkpoint import load_checkpoint, save_checkpoint
 from restore_rt.training.networks import NETWORKS, build
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from restore_rt import zoo
 from restore_rt.export import halo
 from restore_rt.export.conversion import measure_multiple
 from restore_rt.export.halo import Halo, ReachError, find_halo, measure_effect, measure_halo
 from restore_rt.export.samples import synthetic_samples
-from restore_rt.manifest import read_manifest
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import read_manifest
 from restore_rt.training.networks import build, fold
 from restore_rt.training.recipes import parse_recipe
 

@@ -7,13 +7,13 @@ import onnx
 import onnxruntime
 import pytest
 
-from restore_rt import zoo
 from restore_rt.errors import InputError
 from restore_rt.export import ExportError, exporter
 from restore_rt.export.conversion import open_session, run
 from restore_rt.export.exporter import export_onnx
 from restore_rt.export.interface import take_bytes
-from restore_rt.manifest import read_manifest
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import read_manifest
 
 FRAME = np.random.default_rng(0).integers(0, 256, (2, 17, 30, 1), np.uint8)
 PLANES = np.ascontiguousarray(FRAME.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)

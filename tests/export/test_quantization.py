@@ -8,12 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from restore_rt import zoo
 from restore_rt.export import ExportError
 from restore_rt.export.conversion import open_session, run
 from restore_rt.export.cost import psnr
 from restore_rt.export.quantization import choose_layers, to_int8
 from restore_rt.export.samples import synthetic_samples
+from restore_rt.model import registry as zoo
 from tests.networks import nearest, network
 
 SAMPLES = [sample[:, :, :40, :56] for sample in synthetic_samples(1)]

@@ -12,12 +12,12 @@ import pytest
 from onnx import numpy_helper
 from PIL import Image
 
-from restore_rt import zoo
 from restore_rt.cli import run
 from restore_rt.errors import InputError, ModelError
 from restore_rt.export import export_onnx, exporter
 from restore_rt.export.sources import load_source
-from restore_rt.manifest import read_manifest, weights_sha256, write_manifest
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import read_manifest, weights_sha256, write_manifest
 from restore_rt.training.loop.starting import load_start
 from tests.export.published import saved, srvgg_state
 

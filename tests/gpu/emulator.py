@@ -24,8 +24,8 @@ import pytest
 from numpy.typing import NDArray
 
 import restore_rt
-from restore_rt.engine.gpu import Gpu
 from restore_rt.gpu import driver, foreign, pieces
+from restore_rt.gpu.properties import Gpu
 from tests.gpu.emulation import pycuda
 from tests.gpu.emulation.library import Library
 from tests.gpu.emulation.memory import Block, Memory, view

@@ -11,9 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from restore_rt.backends import OutOfMemoryError, inputs_of, open_backend
+from restore_rt.errors import OutOfMemoryError
 from restore_rt.gpu import opening
-from restore_rt.modelfile.precision import widen
+from restore_rt.model.graph import inputs_of
+from restore_rt.model.precision import widen
+from restore_rt.tiled.session import OnnxRuntimeBackend
 from tests.gpu.emulator import Emulator
 
 __all__ = ["Stage", "StandIn"]
@@ -37,7 +39,7 @@ class StandIn:
         self.calls = 0
         self.closed = False
         self._stage, self._stream = stage, stream
-        self._network = open_backend(widen(model), threads=1)
+        self._network = OnnxRuntimeBackend(widen(model), threads=1)
 
     def prepare(self, shape: tuple[int, int, int, int]) -> None:
         if shape[0] * shape[2] * shape[3] > self._stage.most_pixels:

@@ -350,7 +350,7 @@ def test_of_several_processes_the_least_plausible_clock_counts() -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_the_scopes_of_a_real_gpu_lie_within_each_other(provider: Any) -> None:
-    from restore_rt.backends.device import missing_for
+    from restore_rt.gpu.backend import missing_for
 
     missing = missing_for(provider)
     if missing:

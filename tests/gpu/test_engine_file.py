@@ -10,11 +10,11 @@ import onnx
 import pytest
 
 import restore_rt
-from restore_rt import zoo
-from restore_rt.backends import tensorrt
-from restore_rt.engine import Library, Profile
-from restore_rt.engine.building import build_engine
 from restore_rt.errors import BackendError, InputError, NonFiniteError
+from restore_rt.model import registry as zoo
+from restore_rt.tensorrt import Library, Profile
+from restore_rt.tensorrt import backend as tensorrt
+from restore_rt.tensorrt.building import build_engine
 from tests.gpu.emulator import Emulator
 from tests.gpu.stand_in import Stage, StandIn
 

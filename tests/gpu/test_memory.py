@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from restore_rt.backends import OutOfMemoryError
-from restore_rt.errors import BackendError, InputError
+from restore_rt.errors import BackendError, InputError, OutOfMemoryError
 from restore_rt.gpu import (
     Device,
     DeviceArray,

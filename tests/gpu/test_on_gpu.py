@@ -17,9 +17,9 @@ from PIL import Image
 
 import restore_rt
 from restore_rt import Planes, Restorer
-from restore_rt.backends.device import missing_for
 from restore_rt.errors import InputError, NonFiniteError
 from restore_rt.gpu import DeviceFrame, DevicePlanes, open_device
+from restore_rt.gpu.backend import missing_for
 from tests.gpu.other_libraries import LIBRARIES, WAYS, Library, open_library
 from tests.networks import nearest, save_model
 from tests.runtime.pixels import enlarged, random_frame

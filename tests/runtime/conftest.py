@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from restore_rt.backends import native
-from restore_rt.backends.native import UnsupportedError
+from restore_rt.native import network as native
+from restore_rt.native.network import UnsupportedError
 from tests.networks import Kernels, save_model
 
 MakeModel = Callable[..., Path]

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from restore_rt.manifest import read_manifest, weights_sha256, write_manifest
+from restore_rt.model.manifest import read_manifest, weights_sha256, write_manifest
 
 Change = Callable[[onnx.ModelProto], None]
 HUGE = 2**40

@@ -11,7 +11,7 @@ import pytest
 import restore_rt
 from restore_rt import _ext
 from restore_rt.errors import BackendError, InputError, ModelError
-from restore_rt.manifest import Manifest, read_manifest, write_manifest
+from restore_rt.model.manifest import Manifest, read_manifest, write_manifest
 from tests.networks import nearest
 from tests.runtime.conftest import MakeModel
 

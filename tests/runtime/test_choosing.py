@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 import restore_rt
-from restore_rt import choosing, zoo
-from restore_rt.engine import EngineError, Gpu
+from restore_rt import choosing
 from restore_rt.errors import BackendError, ModelError, OutputError, RestoreError
 from restore_rt.gpu import opening
-from restore_rt.manifest import Manifest
-from restore_rt.tiling import TileSizes
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import Manifest
+from restore_rt.tensorrt import EngineError, Gpu
+from restore_rt.tiled.sizes import TileSizes
 
 MANIFEST = next(manifest for manifest in zoo.models() if manifest.name == "video-x2")
 SIZES = TileSizes.of(MANIFEST, tile=None, overlap=None, feather=None, batch=1)
@@ -55,7 +56,7 @@ class Machine:
         self.error: type[RestoreError] = BackendError
         self.gpu: Gpu | None = Gpu("A GPU", (8, 9))
         patch.setenv("RESTORE_RT_CACHE", str(cache))
-        patch.setattr("restore_rt.engine.find_gpu", lambda index=0: self.gpu)
+        patch.setattr("restore_rt.tensorrt.find_gpu", lambda index=0: self.gpu)
         patch.setattr(
             opening, "missing_here", lambda provider, device=0: self.missing.get(provider, [])
         )
@@ -94,7 +95,7 @@ def test_a_driver_that_fails_is_warned_of(
     def fail(index: int) -> None:
         raise EngineError("NVIDIA's driver fails")
 
-    monkeypatch.setattr("restore_rt.engine.find_gpu", fail)
+    monkeypatch.setattr("restore_rt.tensorrt.find_gpu", fail)
     with pytest.warns(RuntimeWarning, match="NVIDIA's driver fails; the CPU is used"):
         assert machine.choose() == "cpu"
 

@@ -12,10 +12,10 @@ from typing import Any
 import onnx
 import pytest
 
-from restore_rt import zoo
 from restore_rt.errors import ModelError
-from restore_rt.manifest import read_manifest, weights_sha256
-from restore_rt.modelfile import read_model
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import read_manifest, weights_sha256
+from restore_rt.model.reading import read_model
 from tests.runtime.corruption import damaged_copies
 
 SOURCE = zoo.path_of("video-x2")

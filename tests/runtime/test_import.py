@@ -27,7 +27,7 @@ def test_import_works_where_heavy_libraries_are_missing() -> None:
 
 def test_stages_are_not_imported_by_the_runtime() -> None:
     loaded = run(
-        "import sys, restore_rt, restore_rt.restorer, restore_rt.backends.onnxruntime\n"
+        "import sys, restore_rt, restore_rt.restorer, restore_rt.tiled.session\n"
         "print([name for name in sys.modules if name.startswith("
         "('restore_rt.training', 'restore_rt.export'))])"
     )

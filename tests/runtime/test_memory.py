@@ -7,9 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 import restore_rt
-from restore_rt.backends import OutOfMemoryError
-from restore_rt.backends.onnxruntime import OnnxRuntimeBackend
-from restore_rt.errors import BackendError
+from restore_rt.errors import BackendError, OutOfMemoryError
+from restore_rt.tiled.session import OnnxRuntimeBackend
 from tests.networks import nearest
 from tests.runtime.conftest import MakeModel
 from tests.runtime.pixels import enlarged, random_frame

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import restore_rt
-from restore_rt import _ext, reference, zoo
-from restore_rt.backends.native import UnsupportedError, open_native
-from restore_rt.backends.onnxruntime import OnnxRuntimeBackend
+from restore_rt import _ext, reference
 from restore_rt.errors import InputError
 from restore_rt.frames import Planes
+from restore_rt.model import registry as zoo
+from restore_rt.native.network import UnsupportedError, open_native
+from restore_rt.tiled.session import OnnxRuntimeBackend
 
 Array = NDArray[Any]
 

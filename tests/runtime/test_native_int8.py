@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import restore_rt
-from restore_rt import _ext, zoo
-from restore_rt.backends import MissingBackendError
-from restore_rt.backends.native import UnsupportedError, open_native
-from restore_rt.backends.native_graph import read_layers
+from restore_rt import _ext
+from restore_rt.errors import MissingBackendError
 from restore_rt.export.quantization import to_int8
 from restore_rt.export.samples import synthetic_samples
-from restore_rt.manifest import read_manifest, weights_sha256, write_manifest
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import read_manifest, weights_sha256, write_manifest
+from restore_rt.native.importer import read_layers
+from restore_rt.native.network import UnsupportedError, open_native
 from tests.runtime.test_native import Graph, picture, restored
 
 Array = NDArray[Any]
@@ -301,7 +302,7 @@ def test_auto_is_onnx_runtime_where_it_has_not(
     def missing(*_: object, **__: object) -> None:
         raise MissingBackendError("ONNX Runtime is not installed")
 
-    monkeypatch.setattr("restore_rt.opening.open_backend", missing)
+    monkeypatch.setattr("restore_rt.opening.OnnxRuntimeBackend", missing)
     with restore_rt.load(int8_file) as restorer:
         assert "native engine, int8, portable" in restorer.description
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from restore_rt import _ext
-from restore_rt.tiled import Workspace
-from restore_rt.tiling import TileSizes
+from restore_rt.tiled.runner import Workspace
+from restore_rt.tiled.sizes import TileSizes
 
 
 def sizes(tile: tuple[int, int], *, multiple: int = 1, batch: int = 1) -> TileSizes:

@@ -13,10 +13,11 @@ from onnx import numpy_helper
 from PIL import Image
 
 import restore_rt
-from restore_rt import _ext, zoo
+from restore_rt import _ext
 from restore_rt.colour import luma_of
 from restore_rt.errors import ModelError
-from restore_rt.manifest import read_manifest
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import read_manifest
 
 
 def test_models_have_cards_and_complete_manifests() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from restore_rt.cli import run
-from restore_rt.manifest import COLOURS, CONTENTS, TASKS
+from restore_rt.model.manifest import COLOURS, CONTENTS, TASKS
 from restore_rt.training.degradations import optics, printing, resizing
 from restore_rt.training.degradations.steps import STEPS
 from restore_rt.training.loop.checkpoint import load_checkpoint

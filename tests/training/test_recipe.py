@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from restore_rt import zoo
-from restore_rt.manifest import read_manifest
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import read_manifest
 from restore_rt.training import RecipeError, load_recipe
 from restore_rt.training.degradations.codecs import H264
 from restore_rt.training.networks import NETWORKS

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restore_rt.loading import available_threads
+from restore_rt.threads import available_threads
 from restore_rt.training.evaluation import (
     Candidate,
     Crops,

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from restore_rt.export import export_onnx
-from restore_rt.manifest import read_manifest
+from restore_rt.model.manifest import read_manifest
 from restore_rt.training.loop.checkpoint import load_checkpoint
 from restore_rt.training.loop.trainer import train
 from restore_rt.training.recipes import Recipe, load_recipe, parse_recipe

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from restore_rt import zoo
 from restore_rt.errors import InputError, ModelError
 from restore_rt.export import export_onnx
-from restore_rt.manifest import read_manifest
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import read_manifest
 from restore_rt.training.loop.checkpoint import load_checkpoint
 from restore_rt.training.loop.starting import load_start
 from restore_rt.training.loop.trainer import train

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.frames import Planes
-from restore_rt.manifest import Manifest
+from restore_rt.model.manifest import Manifest
 from restore_rt.streaming import overlapped
 from restore_rt.timing import StageTimes
 from restore_rt.video.pixels import layout_of, new_frame, planes_of

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt import load, zoo
+from restore_rt import load
 from restore_rt.errors import InputError
-from restore_rt.manifest import parameter_count, read_manifest
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import parameter_count, read_manifest
 from restore_rt.training.degradations.resizing import resized
 
 if TYPE_CHECKING:

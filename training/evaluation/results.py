@@ -11,7 +11,7 @@ from typing import Any
 
 from restore_rt import __version__, _ext
 from restore_rt.bench.machine import processor
-from restore_rt.loading import available_threads
+from restore_rt.threads import available_threads
 from restore_rt.training.evaluation.candidates import BASELINES, ORIGINAL, Candidate
 from restore_rt.training.evaluation.ocr import Misread, ReferenceText
 from restore_rt.training.metrics.fidelity import MOST_DB, WITHOUT_ORIGINAL

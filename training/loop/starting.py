@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError, ModelError
-from restore_rt.manifest import check_intact, read_manifest
-from restore_rt.modelfile import find_model, is_model, read_model
+from restore_rt.model.manifest import check_intact, read_manifest
+from restore_rt.model.reading import find_model, is_model, read_model
 from restore_rt.training.loop.checkpoint import load_checkpoint, load_weights
 from restore_rt.training.networks import build, deepen, fold, unfold
 from restore_rt.training.recipes import Network, RecipeError, network_of

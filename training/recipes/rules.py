@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from restore_rt.errors import RestoreError
-from restore_rt.manifest import COLOURS, CONTENTS, TASKS
+from restore_rt.model.manifest import COLOURS, CONTENTS, TASKS
 from restore_rt.training.degradations.codecs import H264
 from restore_rt.training.degradations.resizing import Reduce
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from restore_rt.engine import Gpu
-from restore_rt.engine.building import build as building
+from restore_rt.tensorrt import Gpu
+from restore_rt.tensorrt.building import build as building
 from tests.networks import save_model
 
 ADA = Gpu("NVIDIA GeForce RTX 4070", (8, 9))

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 
 from restore_rt.export.half import to_half
-from restore_rt.manifest import read_manifest, weights_sha256, write_manifest
+from restore_rt.model.manifest import read_manifest, weights_sha256, write_manifest
 
 Change = Callable[[onnx.ModelProto], object]
 

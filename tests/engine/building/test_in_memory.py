@@ -9,10 +9,10 @@ from pathlib import Path
 import onnx
 import pytest
 
-from restore_rt.engine.building.network import network_of, read_network
 from restore_rt.errors import ModelError
-from restore_rt.manifest import Manifest, read_manifest
-from restore_rt.modelfile.precision import narrow
+from restore_rt.model.manifest import Manifest, read_manifest
+from restore_rt.model.precision import narrow
+from restore_rt.tensorrt.building.network import network_of, read_network
 
 
 @pytest.fixture

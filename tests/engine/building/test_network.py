@@ -8,12 +8,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from restore_rt import zoo
-from restore_rt.engine import Profile, Shape
-from restore_rt.engine.building import build_engine
-from restore_rt.engine.building.network import read_network
 from restore_rt.errors import InputError, ModelError
-from restore_rt.manifest import read_manifest, write_manifest
+from restore_rt.model import registry as zoo
+from restore_rt.model.manifest import read_manifest, write_manifest
+from restore_rt.tensorrt import Profile, Shape
+from restore_rt.tensorrt.building import build_engine
+from restore_rt.tensorrt.building.network import read_network
 from tests.engine.building.fake_tensorrt import FakeTensorRt
 from tests.engine.building.models import Change, altered, half_of
 from tests.networks import nearest, save_model

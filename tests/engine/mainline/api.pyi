@@ -1,4 +1,4 @@
-"""Stands in for `restore_rt.engine.api` when mypy checks the calls against TensorRT's own stubs."""
+"""Replaces `restore_rt.tensorrt.api` when mypy checks the calls against TensorRT's stubs."""
 
 from typing import Any, Protocol
 

@@ -1,7 +1,7 @@
 """Lay out the packages so that mypy checks the calls of TensorRT against NVIDIA's own signatures.
 
 ``python lay_out.py FOLDER`` puts into FOLDER, a neighbour of ``typed``, the packages with
-``api.pyi`` in the place of ``restore_rt.engine.api``, and the stubs of TensorRT 10.13. These
+``api.pyi`` in the place of ``restore_rt.tensorrt.api``, and the stubs of TensorRT 10.13. These
 cannot be installed, since they require TensorRT itself, nor parsed before they are mended.
 """
 

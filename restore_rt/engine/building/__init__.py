@@ -1,5 +1,0 @@
-"""From an ONNX file to an engine of TensorRT or TensorRT-RTX; needs no PyTorch."""
-
-from restore_rt.engine.building.build import Built, Compiled, build_engine, compile_network
-
-__all__ = ["Built", "Compiled", "build_engine", "compile_network"]

@@ -1,0 +1,1 @@
+"""Model files: the manifest, the registry of shipped models, reading, inspection, checks."""

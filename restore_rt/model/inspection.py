@@ -1,0 +1,282 @@
+"""What a model's file holds, what it costs, and what can run it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from restore_rt.errors import InputError, ModelError, RestoreError
+from restore_rt.loading import load
+from restore_rt.model.counting import Tensors, count_operators, count_tensors, multiply_adds
+from restore_rt.model.graph import dimensions, inputs_of
+from restore_rt.model.manifest import Manifest, check_intact, read_manifest
+from restore_rt.model.reading import find_model, read_model
+from restore_rt.model.sizing import SizedNetwork, image_axes, size_network
+from restore_rt.model.tensors import type_name
+from restore_rt.model.validation import one_line
+from restore_rt.options import PROVIDERS
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["Cost", "Inspection", "Memory", "Port", "Verdict", "inspect_model"]
+
+_USUAL_SIZE = (360, 640)
+_MOST_SIDE = 65536
+_X86 = ("x86_64", "AMD64", "i686")
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or an output: sides are numbers, names of free ones, or None."""
+
+    name: str
+    type: str
+    shape: tuple[int | str | None, ...]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that a batch of one takes; None where a shape is not known.
+
+    Attributes
+    ----------
+    weights
+        All tensors in the file, constants too.
+    input, output
+        What goes in and comes out.
+    activations
+        The most that intermediate results take at once, see ``SizedNetwork.peak``. A library that
+        computes in place or joins operators takes less, one that keeps copies in a layout of its
+        own takes more.
+    """
+
+    weights: int
+    input: int | None
+    output: int | None
+    activations: int | None
+
+    @property
+    def total(self) -> int | None:
+        """The sum; None if a part is not known."""
+        parts = (self.weights, self.input, self.output, self.activations)
+        known = [part for part in parts if part is not None]
+        return sum(known) if len(known) == len(parts) else None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network takes at one size of its input.
+
+    Attributes
+    ----------
+    size, output_size
+        Height and width; None where they are not known.
+    multiply_adds
+        Of convolutions and products of matrices; None where shapes or operators are not known.
+    per_output_pixel
+        The same over the output's pixels.
+    memory
+        Bytes by what takes them.
+    """
+
+    size: tuple[int, int] | None
+    output_size: tuple[int, int] | None
+    multiply_adds: int | None
+    per_output_pixel: float | None
+    memory: Memory
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a provider runs the model on this machine, found by running it, and what was said."""
+
+    runs: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What ``inspect_model`` finds.
+
+    Attributes
+    ----------
+    path, file_size
+        The file, and its bytes.
+    manifest
+        What it says of itself; None if it says nothing.
+    intact
+        Whether it is what the manifest was written for; None without one.
+    opsets
+        Versions of the operator sets, by domain; ``ai.onnx`` is the standard's own.
+    operators
+        Nodes by operator.
+    inputs, outputs
+        Names, types and shapes.
+    parameters, constants
+        Numbers in its tensors that are weights, and that are not; see ``Tensors``.
+    weight_types
+        Weights by element type.
+    cost
+        What it takes at one size.
+    providers
+        What can run it here, by provider.
+    notes
+        What to know beside that.
+    """
+
+    path: Path
+    file_size: int
+    manifest: Manifest | None
+    intact: bool | None
+    opsets: Mapping[str, int]
+    operators: Mapping[str, int]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    parameters: int
+    constants: int
+    weight_types: Mapping[str, int]
+    cost: Cost
+    providers: Mapping[str, Verdict]
+    notes: tuple[str, ...]
+
+
+def inspect_model(
+    model: str | os.PathLike[str], *, size: tuple[int, int] | None = None
+) -> Inspection:
+    """Find out what a model's file holds, what it costs, and what can run it here.
+
+    Parameters
+    ----------
+    model
+        A shipped model's name or an ``.onnx`` file, with a manifest or without.
+    size
+        Height and width of the input for which to tell the cost; by default the only one that it
+        takes, the manifest's tile, or 360 x 640.
+
+    Raises
+    ------
+    ModelError
+        There is no such model, or its file is damaged.
+    InputError
+        The network does not take this size.
+    """
+    path = find_model(model)
+    network = read_model(path)
+    manifest = read_manifest(network)
+    tensors = count_tensors(network)
+    types = {type_name(kind): count for kind, count in tensors.kinds.most_common()}
+    return Inspection(
+        path=path,
+        file_size=path.stat().st_size,
+        manifest=manifest,
+        intact=None if manifest is None else _is_intact(network, manifest, path),
+        opsets={item.domain or "ai.onnx": item.version for item in network.opset_import},
+        operators=count_operators(network),
+        inputs=tuple(map(_port, inputs_of(network))),
+        outputs=tuple(map(_port, network.graph.output)),
+        parameters=tensors.weights,
+        constants=tensors.constants,
+        weight_types=types,
+        cost=_cost(network, tensors, manifest, size),
+        providers={name: _try(path, name) for name in PROVIDERS if name != "auto"},
+        notes=_notes(types),
+    )
+
+
+def _is_intact(network: onnx.ModelProto, manifest: Manifest, path: Path) -> bool:
+    try:
+        check_intact(network, manifest, path)
+    except ModelError:
+        return False
+    return True
+
+
+def _port(value: onnx.ValueInfoProto) -> Port:
+    return Port(value.name, type_name(value.type.tensor_type.elem_type), dimensions(value))
+
+
+def _cost(
+    model: onnx.ModelProto,
+    tensors: Tensors,
+    manifest: Manifest | None,
+    size: tuple[int, int] | None,
+) -> Cost:
+    inputs = inputs_of(model)
+    axes = image_axes(inputs[0]) if len(inputs) == 1 else None
+    if axes is None:
+        if size is not None:
+            raise InputError(
+                "size cannot be chosen: the network does not take one batch of pictures, of four "
+                "sides"
+            )
+        return Cost(None, None, None, None, Memory(tensors.bytes, None, None, None))
+    fixed = [dimensions(inputs[0])[axis] for axis in axes]
+    size = _size(fixed, manifest, size)
+    network = size_network(model, size)
+    total = multiply_adds(network)
+    output_size, pixels = _output(network, model)
+    memory = Memory(
+        tensors.bytes,
+        network.bytes_of(network.inputs),
+        network.bytes_of(network.outputs),
+        network.peak(),
+    )
+    each = None if total is None or not pixels else total / pixels
+    return Cost(size, output_size, total, each, memory)
+
+
+def _size(
+    fixed: list[int | str | None], manifest: Manifest | None, size: tuple[int, int] | None
+) -> tuple[int, int]:
+    multiple = 1 if manifest is None else manifest.multiple
+    if size is not None and any(
+        not 1 <= side <= _MOST_SIDE or side % multiple or (isinstance(only, int) and side != only)
+        for side, only in zip(size, fixed, strict=True)
+    ):
+        allowed = [
+            str(only)
+            if isinstance(only, int)
+            else f"multiples of {multiple} from {multiple} to {_MOST_SIDE}"
+            for only in fixed
+        ]
+        raise InputError(
+            f"size is {size[0]}x{size[1]}; allowed are {allowed[0]} (height) and {allowed[1]} "
+            "(width)"
+        )
+    usual = size or (_USUAL_SIZE if manifest is None else manifest.tile)
+    height, width = (
+        only if isinstance(only, int) else side for side, only in zip(usual, fixed, strict=True)
+    )
+    return height, width
+
+
+def _output(network: SizedNetwork, model: onnx.ModelProto) -> tuple[tuple[int, int] | None, int]:
+    """Return height and width of the output, and its pixels in all pictures of the batch."""
+    outputs = model.graph.output
+    value = network.values.get(outputs[0].name) if len(outputs) == 1 else None
+    if value is None or len(value.shape) != 4:
+        return None, 0
+    height, width = (value.shape[axis] for axis in image_axes(outputs[0]) or (2, 3))
+    return (height, width), value.shape[0] * height * width
+
+
+def _try(path: Path, provider: str) -> Verdict:
+    try:
+        with load(path, provider=provider) as restorer:  # type: ignore[arg-type]
+            restorer.warmup((16, 16) if restorer.manifest.colour == "luma" else (16, 16, 3))
+            return Verdict(True, restorer.description)
+    except RestoreError as error:
+        return Verdict(False, one_line(error))
+
+
+def _notes(types: Mapping[str, int]) -> tuple[str, ...]:
+    half = next(iter(types), "") in ("float16", "bfloat16")
+    if not half or platform.machine() not in _X86:
+        return ()
+    slow = "its weights have 16 bits, with which CPUs of this kind are slower than with 32"
+    return (f"{slow}: export it as fp32 for them",)

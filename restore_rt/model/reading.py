@@ -1,0 +1,72 @@
+"""A model's file: found by name or path, and read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from restore_rt.errors import ModelError
+from restore_rt.model import registry as zoo
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["find_model", "is_model", "read_model"]
+
+# What protocol buffers allow.
+_MOST_BYTES = 2**31 - 1
+
+
+def find_model(model: str | os.PathLike[str]) -> Path:
+    """Find the file of a model: a path as it is, or that of a shipped model's name.
+
+    Raises
+    ------
+    ModelError
+        There is no such file, and no such model is shipped.
+    """
+    path = Path(model)
+    if path.is_file():
+        return path
+    if path.suffix or path.parent != Path():
+        raise ModelError(
+            f"there is no model file {str(path)!r}; give an existing .onnx file or one of "
+            f"{', '.join(manifest.name for manifest in zoo.models())}"
+        )
+    return zoo.path_of(str(path))
+
+
+def is_model(path: Path) -> bool:
+    """Tell whether a path is for ``find_model``: an ``.onnx`` file, or a bare name of no file.
+
+    A folder of that name, which a run or a repository may have made, does not hide the model.
+    """
+    bare = not path.suffix and path.parent == Path()
+    return path.suffix == ".onnx" or (bare and not path.is_file())
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """Read an ONNX file, and check that it can be given to a backend.
+
+    Raises
+    ------
+    ModelError
+        It is none, is damaged, or holds no network, or one that ``check_network`` refuses.
+    """
+    import onnx
+
+    # Late, as onnx is: only who loads a model needs it.
+    from restore_rt.model.validation import check_network, one_line
+
+    if path.suffix != ".onnx":
+        raise ModelError(f"{path} is not an .onnx file; export the model to ONNX first")
+    try:
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise ModelError(f"it has {size} bytes; allowed are {_MOST_BYTES}")
+        network = onnx.load_model_from_string(path.read_bytes())
+        check_network(network)
+    except Exception as error:
+        raise ModelError(f"{path} cannot be read as an ONNX model: {one_line(error)}") from error
+    return network

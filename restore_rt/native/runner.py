@@ -1,0 +1,79 @@
+"""A network over whole frames, on the CPU, in the engine that is part of this package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from restore_rt.errors import RestoreError
+from restore_rt.frames import Planes, not_finite
+from restore_rt.model.manifest import Manifest
+from restore_rt.timing import StageTimes
+
+if TYPE_CHECKING:
+    from restore_rt.native.network import NativeNetwork
+
+__all__ = ["WholeNetwork"]
+
+
+class WholeNetwork:
+    """Restores frames without tiles: split, network and merge are one pass; see ``TiledNetwork``.
+
+    Parameters
+    ----------
+    network
+        May be shared with others.
+    manifest
+        What the network is.
+    threads
+        CPU threads for a frame.
+    """
+
+    tiled = False
+
+    def __init__(self, network: NativeNetwork, manifest: Manifest, *, threads: int) -> None:
+        self.threads = threads
+        self.backend = network.name
+        self.precision = network.precision
+        self.description = f"{network.description}, {threads} threads"
+        self._network: NativeNetwork | None = network
+        self._manifest = manifest
+
+    def restore_into(
+        self,
+        out: NDArray[Any],
+        frame: NDArray[Any],
+        *,
+        stages: StageTimes,
+        peak: float | None = None,
+    ) -> None:
+        """Restore all channels of a frame; see ``TiledNetwork.restore_into``.
+
+        ``stages`` takes the time of ``network``.
+        """
+        network = self._opened()
+        with stages.measure("network"):
+            finite = network.run_into(out, frame, threads=self.threads, peak=peak)
+        if not finite:
+            raise not_finite(self._manifest.name, frame)
+
+    def restore_planes_into(self, out: Planes, planes: Planes, *, stages: StageTimes) -> None:
+        """Restore luma and enlarge chroma in one pass; see ``TiledNetwork.restore_planes_into``.
+
+        ``stages`` takes the time of both as ``network``.
+        """
+        network = self._opened()
+        with stages.measure("network"):
+            finite = network.run_planes_into(out, planes, threads=self.threads)
+        if not finite:
+            raise not_finite(self._manifest.name, planes.y)
+
+    def close(self) -> None:
+        """Let go of the network; closing twice is fine."""
+        self._network = None
+
+    def _opened(self) -> NativeNetwork:
+        if self._network is None:
+            raise RestoreError("this Restorer is closed; load the model again")
+        return self._network

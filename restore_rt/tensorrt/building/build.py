@@ -1,0 +1,192 @@
+"""An engine is built: network, profile and target checked, then compiled, then written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from restore_rt import __version__
+from restore_rt.errors import InputError
+from restore_rt.model.reading import find_model
+from restore_rt.progress import Progress, silent
+from restore_rt.tensorrt import Library, Profile, Sidecar, find_gpu, open_library, sidecar_path
+from restore_rt.tensorrt.building.builder import build_plan
+from restore_rt.tensorrt.building.network import Network, read_network
+from restore_rt.tensorrt.building.target import Target, choose_target
+from restore_rt.tensorrt.building.timing import (
+    check_timing_cache,
+    read_timing_cache,
+    write_timing_cache,
+)
+from restore_rt.tensorrt.pair import SUFFIX, check_pair_target, write_engine
+
+__all__ = ["Built", "Compiled", "build_engine", "compile_network"]
+
+_MIB = 2**20
+_MOST_WORKSPACE = 2**20
+
+
+@dataclass(frozen=True)
+class Built:
+    """An engine that was written."""
+
+    path: Path
+    sidecar_path: Path
+    sidecar: Sidecar
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An engine in memory: the plan, its description, and what the builder measured."""
+
+    plan: bytes
+    sidecar: Sidecar
+    timing: bytes
+
+
+def build_engine(
+    model: str | Path,
+    out: Path,
+    *,
+    profile: Profile | None = None,
+    target: str | None = None,
+    library: str | Library = "auto",
+    timing_cache: Path | None = None,
+    workspace: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Built:
+    """Build an engine from an ONNX file, and write it with its sidecar: both or none.
+
+    Whether TensorRT takes a network is known then; what it computes is not, until it was run.
+
+    Parameters
+    ----------
+    model
+        A shipped model's name, or an ``.onnx`` file with a manifest.
+    out
+        The ``.engine`` file to write; ``out.json`` is written beside it.
+    profile
+        Sizes that the engine takes; None for every tile which the runtime cuts.
+    target
+        What it runs on, see ``choose_target``.
+    library
+        As ``open_library`` takes it, or one that is open.
+    timing_cache
+        A file that keeps what the builder measures; made if missing, TensorRT only.
+    workspace
+        Most MiB of working memory that a layer may take; None for the library's own limit.
+    overwrite
+        Existing files may be replaced.
+    progress
+        Gets what is done, and gives a context of what is told how many steps were done.
+
+    Returns
+    -------
+    Built
+
+    Raises
+    ------
+    InputError
+        An option is not allowed, or a file exists and may not be replaced.
+    ModelError
+        There is no such model, it is damaged, or the parser refuses it.
+    BackendError
+        The library is missing or fails.
+    OutputError
+        A file cannot be written.
+    """
+    if out.suffix != SUFFIX:
+        raise InputError(f"{str(out)!r} is no name for an engine; it must end in {SUFFIX}")
+    if workspace is not None and not 1 <= workspace <= _MOST_WORKSPACE:
+        raise InputError(f"workspace is {workspace}; allowed are 1 to {_MOST_WORKSPACE} MiB")
+    check_pair_target(out, overwrite=overwrite)
+    network = read_network(find_model(model))
+    profile = profile or network.usual_profile()
+    network.check_profile(profile)
+    opened = library if isinstance(library, Library) else open_library(library)
+    # A driver that fails is no hindrance to what needs none.
+    gpu = None if opened.name == "rtx" and target is not None else find_gpu()
+    chosen = choose_target(opened, target, gpu)
+    timing = None
+    if timing_cache is not None:
+        check_timing_cache(timing_cache, opened)
+        timing = read_timing_cache(timing_cache, opened, gpu)
+    made = compile_network(
+        network,
+        profile,
+        library=opened,
+        target=chosen,
+        workspace=workspace,
+        timing=timing,
+        progress=progress,
+    )
+    write_engine(out, made.plan, made.sidecar, overwrite=overwrite)
+    if timing_cache is not None:
+        write_timing_cache(timing_cache, made.timing, opened, gpu)
+    return Built(out, sidecar_path(out), made.sidecar)
+
+
+def compile_network(
+    network: Network,
+    profile: Profile,
+    *,
+    library: Library,
+    target: Target,
+    workspace: int | None = None,
+    timing: bytes | None = None,
+    progress: Progress = silent,
+    active: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Compiled:
+    """Compile a network that was checked, for a profile that was.
+
+    Parameters
+    ----------
+    network, profile, library, target
+        Of what, for which sizes, what with, and to run on what.
+    workspace, progress
+        See ``build_engine``.
+    timing
+        Earlier measurements, ``b""`` to begin some, None not to keep any.
+    active
+        See ``build_plan``.
+
+    Raises
+    ------
+    ModelError, EngineError
+        See ``build_plan``.
+    """
+    with progress(f"building {network.manifest.name} for {target.name}") as advance:
+        plan = build_plan(
+            library,
+            network,
+            profile,
+            target,
+            workspace=None if workspace is None else workspace * _MIB,
+            timing=timing,
+            follow=lambda: advance(1),
+            active=active,
+        )
+    sidecar = Sidecar(
+        onnx_sha256=network.sha256,
+        plan_sha256=hashlib.sha256(plan.blob).hexdigest(),
+        plan_bytes=len(plan.blob),
+        library=library.name,
+        library_version=library.version,
+        target=target.name,
+        gpu=target.gpu,
+        profile=profile,
+        input=network.input,
+        output=network.output,
+        precision=network.precision,
+        workspace_mib=workspace,
+        timing_cache=bool(timing),
+        built=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        restore_rt=__version__,
+        manifest=network.manifest,
+    )
+    return Compiled(plan.blob, sidecar, plan.timing)

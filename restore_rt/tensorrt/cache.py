@@ -1,0 +1,136 @@
+"""The folder of engines that were built on first use: where it is, names in it, one builder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from restore_rt.errors import OutputError
+from restore_rt.files import output_error
+from restore_rt.model import manifest
+from restore_rt.tensorrt import sidecar
+from restore_rt.tensorrt.pair import SUFFIX
+
+if TYPE_CHECKING:
+    from restore_rt.gpu.properties import Gpu
+    from restore_rt.tensorrt.library import Library
+    from restore_rt.tensorrt.profile import Profile
+
+__all__ = [
+    "cache_folder",
+    "engine_path",
+    "engines_folder",
+    "make_folder",
+    "one_builder",
+    "timing_path",
+]
+
+VARIABLE = "RESTORE_RT_CACHE"
+_DIGITS = 32
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be made again.
+
+    ``$RESTORE_RT_CACHE``, else ``restore_rt`` in ``$XDG_CACHE_HOME``, else in ``~/.cache``; it
+    need not exist.
+    """
+    own = os.environ.get(VARIABLE)
+    if own:
+        return Path(own).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    # A relative one is to be ignored, its specification says.
+    if base and Path(base).is_absolute():
+        return Path(base, "restore_rt")
+    return Path("~/.cache/restore_rt").expanduser()
+
+
+def engines_folder() -> Path:
+    """Return the folder of engines in it; it need not exist."""
+    return cache_folder() / "engines"
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder if it is missing, and see whether it can be written to.
+
+    Raises
+    ------
+    OutputError
+        It cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(13, "", str(folder))
+    except OSError as error:
+        raise OutputError(
+            f"{output_error(error, folder)}; or set {VARIABLE} to a folder that can be written to"
+        ) from error
+
+
+def engine_path(
+    folder: Path,
+    *,
+    name: str,
+    onnx_sha256: str,
+    library: Library,
+    target: str,
+    gpu: Gpu,
+    profile: Profile,
+) -> Path:
+    """Return where an engine lies: its name holds a checksum of all that it depends on.
+
+    Parameters
+    ----------
+    folder
+        See ``engines_folder``.
+    name
+        The model's, for people who look into the folder.
+    onnx_sha256
+        Checksum of the model.
+    library, target, gpu, profile
+        What builds it, for what, and for which sizes.
+    """
+    key = {
+        "onnx": onnx_sha256,
+        "library": library.name,
+        "version": library.version,
+        "target": target,
+        "gpu": gpu.name,
+        "capability": list(gpu.capability),
+        "profile": str(profile),
+        "schemas": [manifest.SCHEMA, sidecar.SCHEMA],
+    }
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:60]
+    return folder / f"{plain}-{digest[:_DIGITS]}{SUFFIX}"
+
+
+def timing_path(folder: Path, library: Library, gpu: Gpu) -> Path:
+    """Return where what a library measured on a GPU lies."""
+    digest = hashlib.sha256(f"{library} on {gpu}".encode()).hexdigest()
+    return folder / f"{library.name}-{digest[:_DIGITS]}.timing"
+
+
+@contextmanager
+def one_builder(path: Path) -> Iterator[None]:
+    """Let one process at a time, and one thread in it, build and write the engine at a path.
+
+    A process that dies lets go. Where files cannot be locked, several may build at once; engine
+    and sidecar then may not fit each other, which ``read_engine`` notices.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with path.with_name(path.name + ".lock").open("ab") as file:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

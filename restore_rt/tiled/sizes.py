@@ -1,0 +1,235 @@
+"""Sizes of tiles: what the caller and the manifest ask for, made smaller when memory runs out."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from dataclasses import dataclass, replace
+
+from restore_rt import _ext
+from restore_rt.errors import InputError, ModelError
+from restore_rt.model.manifest import Manifest
+
+__all__ = ["SharedSizes", "TileSizes", "result_slots", "round_up"]
+
+# Networks whose halo is honoured agree to within rounding where tiles meet; this hides the rest.
+_DEFAULT_FEATHER = 8
+
+# Frames of many sizes then share a few sizes of tiles: a backend prepares for each of them anew.
+_STEP = 32
+
+
+def round_up(value: int, multiple: int) -> int:
+    """Return the smallest multiple that is not below ``value``."""
+    return -(-value // multiple) * multiple
+
+
+def result_slots(grid: _ext.TileGrid, batch: int) -> int:
+    """Return how many results must be kept: two rows of tiles and a batch, in whole batches.
+
+    A row is merged as soon as the one above it and itself are there, so memory grows with a
+    frame's width, not its area.
+    """
+    return round_up(min(grid.count, 2 * grid.cols + batch - 1), batch)
+
+
+@dataclass(frozen=True)
+class TileSizes:
+    """How a frame is cut, in input pixels.
+
+    Attributes
+    ----------
+    tile
+        The largest tile, height and width.
+    overlap, halo, feather
+        As in ``TileGrid``.
+    multiple
+        Sides of a tile are multiples of this.
+    batch
+        Tiles in one run of the network.
+    fixed
+        Whether the network takes tiles of this height, and of this width, alone.
+    """
+
+    tile: tuple[int, int]
+    overlap: int
+    halo: int
+    feather: int
+    multiple: int
+    batch: int
+    fixed: tuple[bool, bool] = (False, False)
+
+    @classmethod
+    def of(
+        cls,
+        manifest: Manifest,
+        *,
+        tile: int | tuple[int, int] | None,
+        overlap: int | None,
+        feather: int | None,
+        batch: int,
+        fixed: tuple[int | None, int | None] = (None, None),
+    ) -> TileSizes:
+        """Fill in what the caller left open.
+
+        Parameters
+        ----------
+        manifest
+            Gives halo, multiple and the recommended tile.
+        tile, overlap, feather, batch
+            As ``restore_rt.load`` takes them.
+        fixed
+            The height and the width that a network without dynamic sizes has.
+
+        Raises
+        ------
+        InputError
+            A size is not allowed; the message says what is.
+        ModelError
+            The network's fixed size is too small for its halo.
+        """
+        multiple, halo = manifest.multiple, manifest.halo
+        wanted = manifest.tile if tile is None else (tile, tile) if isinstance(tile, int) else tile
+        if not (
+            isinstance(wanted, tuple | list)
+            and len(wanted) == 2
+            and all(isinstance(side, int) and side >= 1 for side in wanted)
+            and not any(side % multiple for side in wanted)
+        ):
+            raise InputError(
+                f"tile is {tile!r}; {manifest.name} takes one or two whole numbers, positive "
+                f"multiples of {multiple}"
+            )
+        for name, value, least in (("overlap", overlap, 0), ("feather", feather, 0)):
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise InputError(f"{name} is {value!r}; it must be a whole number from {least} on")
+        if not isinstance(batch, int) or batch < 1:
+            raise InputError(f"batch is {batch!r}; it must be a whole number from 1 on")
+        if feather is None:
+            feather = _DEFAULT_FEATHER if overlap is None else max(0, overlap - 2 * halo)
+        if overlap is None:
+            overlap = 2 * halo + feather
+        overlap = round_up(overlap, multiple)
+        if overlap < 2 * halo + feather:
+            raise InputError(
+                f"overlap is {overlap} and feather {feather}; with this model's halo of {halo}, "
+                f"overlap must be at least 2 x {halo} + feather"
+            )
+        least = _ext.TileGrid.least(overlap=overlap, feather=feather, multiple=multiple)
+        sides = []
+        for side, own in zip(wanted, fixed, strict=True):
+            if own is not None and tile is not None and side != own:
+                raise InputError(
+                    f"tile is {tile!r}, but {manifest.name} takes tiles of {fixed[0]}x{fixed[1]} "
+                    "alone; leave it out, or export the model with dynamic sizes"
+                )
+            if own is not None and own < least:
+                raise ModelError(
+                    f"{manifest.name} takes tiles of {own} alone; with an overlap of {overlap} "
+                    f"they must be at least {least}: export it with dynamic sizes"
+                )
+            if tile is not None and side < least:
+                raise InputError(
+                    f"tile is {tile!r}; with an overlap of {overlap} its sides must be at least "
+                    f"{least}"
+                )
+            sides.append(max(side, least) if own is None else own)
+        return cls(
+            tile=(sides[0], sides[1]),
+            overlap=overlap,
+            halo=halo,
+            feather=feather,
+            multiple=multiple,
+            batch=batch,
+            fixed=(fixed[0] is not None, fixed[1] is not None),
+        )
+
+    def grid(self, height: int, width: int, scale: int) -> _ext.TileGrid:
+        """Lay the tiles over a frame: as few as the largest tile allows, no larger than needed."""
+        return _ext.TileGrid(
+            height,
+            width,
+            (self._fitted(0, height), self._fitted(1, width)),
+            overlap=self.overlap,
+            halo=self.halo,
+            feather=self.feather,
+            scale=scale,
+            multiple=self.multiple,
+        )
+
+    def halved(self, frame: tuple[int, ...]) -> TileSizes | None:
+        """Return the sizes with half the batch, else half the longer side; ``None`` at the end.
+
+        Parameters
+        ----------
+        frame
+            Height and width of the frame that did not fit: a tile larger than it counts as it.
+        """
+        if self.batch > 1:
+            return replace(self, batch=self.batch // 2)
+        least = _ext.TileGrid.least(
+            overlap=self.overlap, feather=self.feather, multiple=self.multiple
+        )
+        tile = list(self.tile)
+        for axis in (0, 1):
+            if not self.fixed[axis]:
+                tile[axis] = max(min(tile[axis], round_up(frame[axis], self.multiple)), least)
+        free = [axis for axis in (0, 1) if not self.fixed[axis] and tile[axis] > least]
+        if not free:
+            return None
+        longer = max(free, key=lambda axis: tile[axis])
+        tile[longer] = max(round_up(tile[longer] // 2, self.multiple), least)
+        return replace(self, tile=(tile[0], tile[1]))
+
+    def _fitted(self, axis: int, length: int) -> int:
+        if self.fixed[axis]:
+            return self.tile[axis]
+        return _ext.TileGrid.fit(
+            length,
+            self.tile[axis],
+            overlap=self.overlap,
+            halo=self.halo,
+            feather=self.feather,
+            multiple=self.multiple,
+            step=round_up(_STEP, self.multiple),
+        )
+
+
+class SharedSizes:
+    """The sizes in use, shared by everything that runs one model; safe from several threads."""
+
+    def __init__(self, sizes: TileSizes) -> None:
+        self._lock = threading.Lock()
+        self._sizes = sizes
+        self._warned = False
+
+    @property
+    def current(self) -> TileSizes:
+        """The sizes for the next frame."""
+        return self._sizes
+
+    def shrink(self, failed: TileSizes, frame: tuple[int, ...]) -> bool:
+        """Halve the tile after memory ran out; warns the first time.
+
+        Returns
+        -------
+        bool
+            Whether smaller sizes are in use now than ``failed``.
+        """
+        with self._lock:
+            if self._sizes != failed:
+                return True
+            smaller = failed.halved(frame)
+            if smaller is None:
+                return False
+            if not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f"out of memory with tiles of {failed.tile} in batches of {failed.batch}; "
+                    f"going on with {smaller.tile} in batches of {smaller.batch}, and less if need "
+                    "be (give these to load to avoid this)",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            self._sizes = smaller
+            return True
