@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["FrameNetwork", "Restorer"]
 
 Frame = TypeVar("Frame", NDArray[Any], Planes)
+Carried = TypeVar("Carried")
 
 # Each holds buffers of its own, and more than this share the memory's bandwidth.
 _MOST_WORKERS = 4
@@ -217,25 +218,46 @@ class Restorer:
         from the result; an error in it, or in a frame, surfaces at that frame's place. Each
         result is a frame of its own. ``stages`` takes the times in place of the attribute.
         """
-        return self.stream_into(((None, frame) for frame in frames), stages=stages)
+        items = ((None, None, frame) for frame in frames)
+        for _, restored in self.stream_into(items, stages=stages):
+            assert restored is not None
+            yield restored
 
     def stream_into(
-        self, pairs: Iterable[tuple[Frame | None, Frame]], *, stages: StageTimes | None = None
-    ) -> Generator[Frame, None, None]:
-        """Restore as ``stream`` does, from pairs of a frame to write into and a frame.
+        self,
+        items: Iterable[tuple[Carried, Frame | None, Frame | None]],
+        *,
+        stages: StageTimes | None = None,
+    ) -> Generator[tuple[Carried, Frame | None], None, None]:
+        """Restore frames as ``stream`` does, into given frames, each with a value of the caller's.
 
-        The first of a pair is as ``out`` in a call, and comes back as the result; it is in use
-        until then.
+        Parameters
+        ----------
+        items
+            Tuples of a value that comes back with the result, a frame to write into (as ``out`` in
+            a call, in use until it comes back; or None) and a frame. An item whose frame is None
+            keeps its place in the order, and its result is None.
+        stages
+            Takes the times in place of the attribute.
+
+        Yields
+        ------
+        tuple
+            The item's value and the restored frame.
         """
         times = self.stages if stages is None else stages
 
-        def work(pair: tuple[Frame | None, Frame]) -> Frame:
-            out, frame = pair
+        def work(
+            item: tuple[Carried, Frame | None, Frame | None],
+        ) -> tuple[Carried, Frame | None]:
+            carried, out, frame = item
+            if frame is None:
+                return carried, None
             with self._borrowed() as network:
                 restored: Frame = self._restore(network, frame, out, times)
-            return restored
+            return carried, restored
 
-        return overlapped(work, pairs, workers=self._workers)
+        return overlapped(work, items, workers=self._workers)
 
     def warmup(
         self, shape: tuple[int, ...], *, dtype: DTypeLike = np.uint8, planes: bool = False

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import av
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from restore_rt.errors import InputError, TruncatedInputError
 from restore_rt.files import check_target, whole_file
 from restore_rt.model.manifest import Manifest
+from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
 from restore_rt.video.codecs import EncoderSettings, default_codec, settings_for
 from restore_rt.video.colour import ColourTags, Converter, matrix_name
@@ -28,6 +28,8 @@ from restore_rt.video.report import VideoReport
 from restore_rt.video.writer import VideoWriter
 
 __all__ = ["FrameRestorer", "TruncatedVideoError", "restore_video"]
+
+Carried = TypeVar("Carried")
 
 # Decoders and encoders gain little beyond this, and take memory for each thread.
 _MOST_CODEC_THREADS = 16
@@ -51,9 +53,12 @@ class FrameRestorer(Protocol):
         """Frames that were run again in fp32."""
 
     def stream_into(
-        self, pairs: Iterable[tuple[Any, Any]], *, stages: StageTimes | None = None
-    ) -> Generator[Any, None, None]:
-        """Restore frames in order, from pairs of a frame to write into and a frame."""
+        self,
+        items: Iterable[tuple[Carried, Any, Any]],
+        *,
+        stages: StageTimes | None = None,
+    ) -> Generator[tuple[Carried, Any], None, None]:
+        """Restore frames in order; see ``Restorer.stream_into``."""
 
 
 class TruncatedVideoError(TruncatedInputError):
@@ -140,7 +145,7 @@ def restore_video(
     name = default_codec(target.suffix.lower()) if codec is None else codec
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; it must be at least 1")
-    workers = min(threads or _available_threads(), _MOST_CODEC_THREADS)
+    workers = min(threads or available_threads(), _MOST_CODEC_THREADS)
     truncated: TruncatedInputError | None = None
     with VideoReader(source, threads=workers, stages=job.stages) as reader:
         settings = _settings(reader, name, quality, preset, restorer.scale)
@@ -218,98 +223,90 @@ class _Job:
             self._on_note(text)
 
     def run(self, reader: VideoReader, writer: VideoWriter) -> None:
-        """Take all steps: reading and restoring run on threads of their own, writing on this."""
+        """Restore all frames: reading and restoring run on their own threads, writing on this."""
         if self._on_start is not None:
             self._on_start(reader.total)
-        prepare, finish = self._converters(reader)
-        ahead: deque[Step] = deque()
-
+        convert = _Conversion(reader, self._restorer, self.stages)
         reading = threading.Lock()
         stopped = False
 
-        def pairs() -> Iterator[tuple[Any, Any]]:
+        def items() -> Iterator[tuple[tuple[Step, av.VideoFrame | None], Any, Any]]:
             steps = reader.steps()
             while True:
                 with reading:
                     step = None if stopped else next(steps, None)
                     if step is None:
                         return
-                    prepared = prepare(step.frame.picture) if step.frame else None
-                ahead.append(step)
-                if prepared is not None:
-                    yield prepared
+                    prepared = _NO_FRAME if step.frame is None else convert.source(step.frame)
+                yield (step, prepared.target), prepared.out, prepared.frame
 
-        truncated: TruncatedInputError | None = None
         try:
-            with closing(self._restorer.stream_into(pairs(), stages=self.stages)) as restored:
-                for result in restored:
-                    picture = finish(result)
-                    while self._write(writer, ahead.popleft(), picture) is None:
-                        pass
-        except TruncatedInputError as error:
-            truncated = error
+            with closing(self._restorer.stream_into(items(), stages=self.stages)) as restored:
+                for (step, target), result in restored:
+                    picture = None if result is None else convert.result(result, target)
+                    self._write(writer, step, picture)
         finally:
             # The file must not be closed while it is still being read.
             with reading:
                 stopped = True
-        for step in ahead:
-            self._write(writer, step, None)
-        if truncated is not None:
-            raise truncated
 
-    def _write(
-        self, writer: VideoWriter, step: Step, picture: av.VideoFrame | None
-    ) -> Frame | None:
-        """Write a step, with the restored picture of its frame if it has one."""
-        frame = step.frame
+    def _write(self, writer: VideoWriter, step: Step, picture: av.VideoFrame | None) -> None:
+        """Write the packets of a step, and its restored frame if it has one."""
         with self.stages.measure("encode"):
             writer.copy(step.packets)
-            if frame is not None and picture is not None:
-                writer.encode(picture, pts=frame.pts, duration=frame.duration)
-        if frame is not None:
+            if step.frame is not None and picture is not None:
+                writer.encode(picture, pts=step.frame.pts, duration=step.frame.duration)
+        if step.frame is not None:
             self.frames += 1
             if self._on_frame is not None:
                 self._on_frame()
-        return frame
 
-    def _converters(
-        self, reader: VideoReader
-    ) -> tuple[Callable[[av.VideoFrame], tuple[Any, Any]], Callable[[Any], av.VideoFrame]]:
-        """Return what makes a pair for the restorer of a picture, and a picture of its result."""
-        restorer, layout = self._restorer, reader.layout
-        width, height = reader.width * restorer.scale, reader.height * restorer.scale
-        siting = reader.tags.siting(centred=reader.centred_chroma)
-        rgb = restorer.manifest.colour == "rgb"
-        converter: Converter | None = None
-        if rgb or layout.reading == "convert":
+
+class _Prepared(NamedTuple):
+    """A frame for the restorer, the array or planes for its result, and the picture of these."""
+
+    target: av.VideoFrame | None
+    out: Any
+    frame: Any
+
+
+_NO_FRAME = _Prepared(None, None, None)
+
+
+class _Conversion:
+    """Decoded pictures to the frames that a restorer takes, and its results to pictures."""
+
+    def __init__(self, reader: VideoReader, restorer: FrameRestorer, stages: StageTimes) -> None:
+        self._layout, self._stages = reader.layout, stages
+        self._width, self._height = reader.width * restorer.scale, reader.height * restorer.scale
+        self._siting = reader.tags.siting(centred=reader.centred_chroma)
+        self._rgb = restorer.manifest.colour == "rgb"
+        self._converter: Converter | None = None
+        if self._rgb or self._layout.reading == "convert":
             matrix = reader.tags.matrix_for(reader.width, reader.height)
-            converter = Converter(matrix, full=reader.tags.is_full, siting=siting)
+            self._converter = Converter(matrix, full=reader.tags.is_full, siting=self._siting)
 
-        def to_rgb(picture: av.VideoFrame) -> tuple[Any, Any]:
-            assert converter is not None
-            with self.stages.measure("convert"):
-                frame = converter.to_rgb(picture, layout)
-            return np.empty((height, width, 3), frame.dtype), frame
+    def source(self, decoded: Frame) -> _Prepared:
+        """Convert a picture to RGB, or return its planes and those of a new picture."""
+        picture, layout = decoded.picture, self._layout
+        if self._rgb:
+            assert self._converter is not None
+            with self._stages.measure("convert"):
+                frame = self._converter.to_rgb(picture, layout)
+            return _Prepared(None, np.empty((self._height, self._width, 3), frame.dtype), frame)
+        if self._converter is not None:
+            with self._stages.measure("convert"):
+                picture = self._converter.to_layout(picture, layout)
+        target, out = new_frame(self._width, self._height, layout, self._siting)
+        return _Prepared(target, out, planes_of(picture, layout, self._siting))
 
-        def from_rgb(result: Any) -> av.VideoFrame:
-            assert converter is not None
-            with self.stages.measure("convert"):
-                return converter.from_rgb(result, layout)
-
-        targets: deque[av.VideoFrame] = deque()
-
-        def to_planes(picture: av.VideoFrame) -> tuple[Any, Any]:
-            if converter is not None:
-                with self.stages.measure("convert"):
-                    picture = converter.to_layout(picture, layout)
-            target, out = new_frame(width, height, layout, siting)
-            targets.append(target)
-            return out, planes_of(picture, layout, siting)
-
-        def from_planes(result: Any) -> av.VideoFrame:
-            return targets.popleft()
-
-        return (to_rgb, from_rgb) if rgb else (to_planes, from_planes)
+    def result(self, restored: Any, target: av.VideoFrame | None) -> av.VideoFrame:
+        """Return the picture of a result: the one that its planes lie in, or RGB converted."""
+        if target is not None:
+            return target
+        assert self._converter is not None
+        with self._stages.measure("convert"):
+            return self._converter.from_rgb(restored, self._layout)
 
 
 def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
@@ -341,9 +338,3 @@ def _tag_notes(reader: VideoReader, tags: ColourTags, settings: EncoderSettings)
     if StaticHdr.of(reader.extras) and not settings.keeps_hdr:
         notes.append(f"static HDR metadata cannot be kept in {settings.codec}")
     return notes
-
-
-def _available_threads() -> int:
-    from restore_rt.threads import available_threads
-
-    return available_threads()

@@ -46,12 +46,18 @@ def test_stream_gives_what_calls_give(
     outs = [frame.empty_like(1) for frame in frames]
     with restore_rt.load(make_model(blur(3)), threads=threads) as restorer:
         times = StageTimes()
-        pairs = zip(outs, frames, strict=True)
-        for out, frame, result in zip(
-            outs, frames, restorer.stream_into(pairs, stages=times), strict=True
-        ):
-            assert result is out
-            np.testing.assert_array_equal(result.y, restorer(frame).y)
+        items: list[tuple[int, Planes | None, Planes | None]] = []
+        for index, (out, frame) in enumerate(zip(outs, frames, strict=True)):
+            items += [(index, out, frame), (-1, None, None)]
+        order = []
+        for index, result in restorer.stream_into(items, stages=times):
+            order.append(index)
+            if index < 0:
+                assert result is None
+                continue
+            assert result is outs[index]
+            np.testing.assert_array_equal(result.y, restorer(frames[index]).y)
+        assert order == [index for index, _, _ in items]
         assert times.counts["network"] == len(frames)
         assert restorer.stages.counts["network"] == len(frames)
 

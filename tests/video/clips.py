@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import numpy as np
@@ -17,6 +17,8 @@ from restore_rt.model.manifest import Manifest
 from restore_rt.streaming import overlapped
 from restore_rt.timing import StageTimes
 from restore_rt.video.pixels import layout_of, new_frame, planes_of
+
+Carried = TypeVar("Carried")
 
 RATE = 25
 QUIET = {"libx264": {"preset": "ultrafast"}, "libx265": {"x265-params": "log-level=none"}}
@@ -62,10 +64,15 @@ class Enlarger:
         return 0
 
     def stream_into(
-        self, pairs: Iterable[tuple[Any, Any]], *, stages: StageTimes | None = None
-    ) -> Generator[Any, None, None]:
+        self, items: Iterable[tuple[Carried, Any, Any]], *, stages: StageTimes | None = None
+    ) -> Generator[tuple[Carried, Any], None, None]:
         times = StageTimes() if stages is None else stages
-        return overlapped(lambda pair: self._restore(*pair, times), pairs)
+
+        def work(item: tuple[Carried, Any, Any]) -> tuple[Carried, Any]:
+            carried, out, frame = item
+            return carried, None if frame is None else self._restore(out, frame, times)
+
+        return overlapped(work, items)
 
     def _restore(self, out: Any, frame: Any, times: StageTimes) -> Any:
         with times.measure("network"):
