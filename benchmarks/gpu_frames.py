@@ -77,7 +77,12 @@ def measure_frames(bench: Bench, case: Case, *, seconds: float) -> Figures:
         once = timed(lambda: restorer(frame, out=out))
         count = int(np.clip(seconds / once, 30, _MOST_FRAMES))
         calls = [timed(lambda: restorer(frame, out=out)) for _ in range(count)]
-        streamed = rates(restorer.stream_into, turns, seconds=seconds, rounds=bench.rounds)
+        streamed = rates(
+            restorer.stream_into,
+            [(None, *turn) for turn in turns],
+            seconds=seconds,
+            rounds=bench.rounds,
+        )
         taken = bench.memory_taken() - before
         description = restorer.description
     network = _network_alone(bench, case, seconds=seconds)
