@@ -1,4 +1,4 @@
-"""Model repositories of Triton Inference Server; needs neither PyTorch nor Triton."""
+"""Model repositories of Triton Inference Server; needs neither PyTorch nor a server."""
 
 from restore_rt.export.triton.repository import check_place, write_repository
 

@@ -1,14 +1,16 @@
-"""The text of a Triton model configuration (``config.pbtxt``)."""
+"""Triton's description of a model, the contents of ``config.pbtxt``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from restore_rt.errors import InputError
 
-__all__ = ["Serving", "Tensor", "config_text"]
+__all__ = ["Serving", "Tensor", "model_config"]
 
 Device = Literal["auto", "cpu", "gpu"]
 DEVICES = ("auto", "cpu", "gpu")
@@ -17,22 +19,22 @@ Versions = Literal["latest", "all"] | Sequence[int]
 _USUAL_BATCH = 8
 _MOST = 2**31 - 1
 
-# Names of backend and platform, as Triton has them.
+# Triton's names for the backend and the platform.
 _PLATFORMS = {"onnx": ("onnxruntime", "onnxruntime_onnx"), "plan": ("tensorrt", "tensorrt_plan")}
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or an output.
+    """An input or an output of a model.
 
     Attributes
     ----------
     name
-        As the network has it.
+        Its name in the network.
     type
         Triton's data type, such as ``"TYPE_FP32"``.
     shape
-        With the batch first; -1 where a side is free.
+        The shape with the batch first; -1 for a dimension of any size.
     """
 
     name: str
@@ -52,7 +54,6 @@ class Serving:
     device: Device = "auto"
     gpus: Sequence[int] = ()
     versions: Versions = "latest"
-    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what Triton would refuse of any model."""
@@ -85,65 +86,63 @@ class Serving:
                 _whole("a number in versions", number, 1)
 
 
-def config_text(
+def model_config(
     name: str,
     kind: Literal["onnx", "plan"],
     inputs: Sequence[Tensor],
     outputs: Sequence[Tensor],
     serving: Serving,
     *,
+    parameters: Mapping[str, str],
     most_batch: int | None = None,
-) -> str:
-    """Write a model's configuration.
+) -> ModelConfig:
+    """Describe a model by Triton's own schema.
 
     Parameters
     ----------
     name
-        Of the model and its folder.
+        Name of the model and of its folder.
     kind
-        Whether the file is ONNX or a plan of TensorRT.
+        Whether the file is an ONNX file or a TensorRT plan.
     inputs, outputs
-        With their batch.
+        The model's tensors, with the batch.
     serving
-        How it is to be run.
+        How the server is to run the model.
+    parameters
+        Settings for the backend and facts for clients, by name.
     most_batch
-        The largest batch that it takes, where that is limited.
+        The largest batch that the model takes; None if there is no limit.
 
     Raises
     ------
     InputError
-        The model cannot be served so.
+        The model cannot be served with these settings.
     """
     batch = _batch_size(name, [*inputs, *outputs], serving, most_batch)
     if kind == "plan" and serving.device == "cpu":
         raise InputError(f"device is 'cpu', but {name} is a plan of TensorRT; give 'gpu' or 'auto'")
     backend, platform = _PLATFORMS[kind]
-    lines = [
-        f"name: {_quoted(name)}",
-        f"backend: {_quoted(backend)}",
-        f"platform: {_quoted(platform)}",
-        f"max_batch_size: {batch}",
-    ]
-    for title, tensors in (("input", inputs), ("output", outputs)):
+    config = ModelConfig(name=name, backend=backend, platform=platform, max_batch_size=batch)
+    for added, tensors in ((config.input, inputs), (config.output, outputs)):
         for tensor in tensors:
             dims = tensor.shape[1:] if batch else tensor.shape
-            lines += [
-                f"{title} {{",
-                f"  name: {_quoted(tensor.name)}",
-                f"  data_type: {tensor.type}",
-                f"  dims: {list(dims)}",
-                "}",
-            ]
-    lines += [*_version_policy(serving), *_instance_group(serving)]
-    lines += _batching(serving, batch)
-    for key, value in serving.parameters.items():
-        lines += [
-            "parameters {",
-            f"  key: {_quoted(key)}",
-            f"  value {{ string_value: {_quoted(value)} }}",
-            "}",
-        ]
-    return "\n".join(lines) + "\n"
+            added.add(name=tensor.name, data_type=tensor.type, dims=dims)
+    if serving.versions == "all":
+        config.version_policy.all.SetInParent()
+    elif serving.versions == "latest":
+        config.version_policy.latest.num_versions = 1
+    else:
+        config.version_policy.specific.versions.extend(sorted(set(map(int, serving.versions))))
+    config.instance_group.add(
+        count=serving.instances, kind=f"KIND_{serving.device.upper()}", gpus=serving.gpus
+    )
+    if serving.dynamic_batching and batch:
+        config.dynamic_batching.preferred_batch_size.extend(serving.preferred_batch_sizes)
+        config.dynamic_batching.max_queue_delay_microseconds = serving.max_queue_delay_us
+        config.dynamic_batching.SetInParent()
+    for key, value in parameters.items():
+        config.parameters[key].string_value = value
+    return config
 
 
 def _batch_size(
@@ -179,46 +178,6 @@ def _batch_size(
             "put together in batches; leave it out"
         )
     return batch
-
-
-def _version_policy(serving: Serving) -> list[str]:
-    if serving.versions == "all":
-        return ["version_policy { all { } }"]
-    if serving.versions == "latest":
-        return ["version_policy { latest { num_versions: 1 } }"]
-    numbers = sorted(set(map(int, serving.versions)))
-    return [f"version_policy {{ specific {{ versions: {numbers} }} }}"]
-
-
-def _instance_group(serving: Serving) -> list[str]:
-    lines = [
-        "instance_group {",
-        f"  count: {serving.instances}",
-        f"  kind: KIND_{serving.device.upper()}",
-    ]
-    if serving.gpus:
-        lines.append(f"  gpus: {list(serving.gpus)}")
-    return [*lines, "}"]
-
-
-def _batching(serving: Serving, batch: int) -> list[str]:
-    if not serving.dynamic_batching or batch == 0:
-        return []
-    lines = ["dynamic_batching {"]
-    if serving.preferred_batch_sizes:
-        lines.append(f"  preferred_batch_size: {list(serving.preferred_batch_sizes)}")
-    if serving.max_queue_delay_us:
-        lines.append(f"  max_queue_delay_microseconds: {serving.max_queue_delay_us}")
-    return [*lines, "}"]
-
-
-def _quoted(text: str) -> str:
-    """Return a string of protobuf's text format; what is not plain ASCII becomes octal."""
-    letters = (
-        chr(byte) if 32 <= byte < 127 and chr(byte) not in "\"\\'" else f"\\{byte:03o}"
-        for byte in text.encode()
-    )
-    return f'"{"".join(letters)}"'
 
 
 def _whole(what: str, value: object, least: int) -> None:

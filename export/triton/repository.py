@@ -11,8 +11,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
 from restore_rt.errors import InputError, RestoreError
-from restore_rt.export.triton.config import Device, Serving, Versions, config_text
+from restore_rt.export.triton.config import Device, Serving, Versions, model_config
 from restore_rt.export.triton.models import ServedModel, read_served_model
 from restore_rt.files import output_error
 
@@ -109,9 +112,11 @@ def write_repository(
     models = _models(model_paths, name)
     for model in models:
         check_place(directory, model.name, version, overwrite=overwrite)
-    texts = {model.name: _config(model, serving, parameters or {}) for model in models}
-    for model in models:
-        _check_config(directory / model.name, texts[model.name], overwrite=overwrite)
+    configs = {model.name: _config(model, serving, parameters or {}) for model in models}
+    texts = {
+        name: _config_text(directory / name, config, overwrite=overwrite)
+        for name, config in configs.items()
+    }
     _write(models, texts, directory, version)
     return [directory / model.name for model in models]
 
@@ -128,15 +133,20 @@ def _models(paths: Sequence[Path], name: str | None) -> list[ServedModel]:
     return models
 
 
-def _config(model: ServedModel, serving: Serving, parameters: Mapping[str, str]) -> str:
-    told = {}
+def _config(model: ServedModel, serving: Serving, parameters: Mapping[str, str]) -> ModelConfig:
+    facts = {}
     if model.manifest is not None:
         for key in _TOLD:
             value = getattr(model.manifest, key)
-            told[f"restore_rt.{key}"] = value if isinstance(value, str) else json.dumps(value)
-    full = Serving(**{**serving.__dict__, "parameters": {**told, **parameters}})
-    return config_text(
-        model.name, model.kind, model.inputs, model.outputs, full, most_batch=model.most_batch
+            facts[f"restore_rt.{key}"] = value if isinstance(value, str) else json.dumps(value)
+    return model_config(
+        model.name,
+        model.kind,
+        model.inputs,
+        model.outputs,
+        serving,
+        parameters={**facts, **parameters},
+        most_batch=model.most_batch,
     )
 
 
@@ -171,20 +181,34 @@ def check_place(directory: Path, name: str, version: int, *, overwrite: bool = F
         raise output_error(error, folder) from error
 
 
-def _check_config(folder: Path, text: str, *, overwrite: bool) -> None:
-    """Refuse a configuration that would replace another one unasked."""
-    config = folder / _CONFIG
+def _config_text(folder: Path, config: ModelConfig, *, overwrite: bool) -> str:
+    """Return the text to write: the existing file's if it says the same, comments included.
+
+    Raises
+    ------
+    InputError
+        The existing file says something else and may not be replaced.
+    OutputError
+        The existing file cannot be read.
+    """
+    path = folder / _CONFIG
     try:
-        if overwrite or not config.exists():
-            return
-        before = config.read_text("utf-8", errors="replace")
+        before = path.read_text("utf-8", errors="replace") if path.exists() else None
     except OSError as error:
         raise output_error(error, folder) from error
-    if before != text:
-        raise InputError(
-            f"{config} differs from what this model and these options need, and all versions "
-            "share it; give the options of before, or --overwrite to replace it"
-        )
+    if before is not None:
+        try:
+            same = text_format.Parse(before, ModelConfig()) == config
+        except text_format.ParseError:
+            same = False
+        if same:
+            return before
+        if not overwrite:
+            raise InputError(
+                f"{path} differs from what this model and these options need, and all versions "
+                "share it; give the options of before, or --overwrite to replace it"
+            )
+    return text_format.MessageToString(config, as_utf8=True)
 
 
 def _write(

@@ -1,1 +1,0 @@
-"""Drawing, music and encoding of the demonstration clip."""
