@@ -208,7 +208,7 @@ def _config_text(folder: Path, config: ModelConfig, *, overwrite: bool) -> str:
                 f"{path} differs from what this model and these options need, and all versions "
                 "share it; give the options of before, or --overwrite to replace it"
             )
-    return text_format.MessageToString(config, as_utf8=True)
+    return str(text_format.MessageToString(config, as_utf8=True))
 
 
 def _write(
