@@ -92,10 +92,9 @@ def _on_cpu(
     network: onnx.ModelProto, manifest: Manifest, sizes: SharedSizes, runner: Runner
 ) -> Callable[[int], FrameNetwork]:
     """Return what opens the network: in the native engine, or in ONNX Runtime."""
-    from restore_rt._ext import has_vnni
     from restore_rt.native.network import UnsupportedError, open_native
 
-    why, slow = "", False
+    why = ""
     native: NativeNetwork | None = None
     if runner.backend != "onnxruntime":
         try:
@@ -114,8 +113,6 @@ def _on_cpu(
                     f"by its manifest it would be {manifest.scale} and {manifest.channels}: the "
                     "file is damaged; export it again"
                 )
-            # There the sums in 16 bits, which are exact, take longer than those that may saturate.
-            slow = native.precision == "int8" and not has_vnni() and runner.backend == "auto"
 
     def open_whole(threads: int) -> FrameNetwork:
         assert native is not None
@@ -125,15 +122,10 @@ def _on_cpu(
         try:
             backend = OnnxRuntimeBackend(network, threads=threads)
         except MissingBackendError as error:
-            if slow:
-                return open_whole(threads)
             raise MissingBackendError(f"{error}{f' ({why})' if why else ''}") from error
-        tiled = TiledNetwork(backend, manifest, sizes=sizes, threads=threads)
-        if slow:
-            tiled.description += " (without VNNI it runs int8 faster than the native engine)"
-        return tiled
+        return TiledNetwork(backend, manifest, sizes=sizes, threads=threads)
 
-    return open_tiled if native is None or slow else open_whole
+    return open_tiled if native is None else open_whole
 
 
 def restorer_on(
