@@ -12,7 +12,9 @@ from restore_rt.model.graph import dimensions, inputs_of
 from restore_rt.model.manifest import Manifest, check_intact, read_manifest
 from restore_rt.model.reading import read_model
 from restore_rt.model.tensors import type_name
-from restore_rt.tensorrt import EngineError, Port, Sidecar, sidecar_path
+from restore_rt.errors import EngineError
+from restore_rt.tensorrt.pair import sidecar_path
+from restore_rt.tensorrt.sidecar import Port, Sidecar
 from restore_rt.tensorrt.pair import file_sha256
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import onnx
 import pytest
 
 from restore_rt import tensorrt as engine
-from restore_rt.errors import BackendError, InputError
+from restore_rt.errors import BackendError, EngineError, InputError
 from restore_rt.gpu import backend as device
 from restore_rt.gpu import library as onnxruntime_gpu
 from restore_rt.gpu.backend import missing_for, open_device_backend
@@ -23,7 +23,6 @@ from restore_rt.gpu.library import import_onnxruntime_gpu
 from restore_rt.gpu.onnxruntime import OnnxRuntimeDeviceBackend
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.precision import narrow
-from restore_rt.tensorrt import EngineError
 from restore_rt.tensorrt.backend import TensorRtBackend
 from tests.backends.fake_onnxruntime import CPU, FakeOnnxRuntime
 from tests.backends.fake_runtime import FakeTensorRtWithRuntime

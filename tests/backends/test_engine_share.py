@@ -13,12 +13,14 @@ from typing import Any
 import onnx
 import pytest
 
-from restore_rt.errors import BackendError, OutOfMemoryError, OutputError
+from restore_rt.errors import BackendError, EngineError, OutOfMemoryError, OutputError
+from restore_rt.gpu.properties import Gpu
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.precision import narrow
-from restore_rt.tensorrt import EngineError, Gpu, Library, read_engine, sidecar_path
 from restore_rt.tensorrt import backend as tensorrt
 from restore_rt.tensorrt import sharing as engine_share
+from restore_rt.tensorrt.library import Library
+from restore_rt.tensorrt.pair import read_engine, sidecar_path
 from tests.backends import stand_ins
 from tests.backends.fake_runtime import FakeTensorRtWithRuntime
 from tests.backends.opening import OTHER, SHAPE, opened

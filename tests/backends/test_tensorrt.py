@@ -7,12 +7,11 @@ import numpy as np
 import onnx
 import pytest
 
-from restore_rt.errors import BackendError, InputError, OutOfMemoryError
+from restore_rt.errors import BackendError, EngineError, InputError, OutOfMemoryError
 from restore_rt.export.interface import take_bytes
 from restore_rt.gpu.backend import DeviceBackend
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.precision import narrow
-from restore_rt.tensorrt import EngineError
 from tests.backends import stand_ins
 from tests.backends.fake_runtime import FakeTensorRtWithRuntime
 from tests.backends.opening import OTHER, SHAPE, expected_of, opened, tiles_of

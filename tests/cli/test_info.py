@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from restore_rt.cli import run
-from restore_rt.model.inspection import inspect_model
+from restore_rt.inspection import inspect_model
 from restore_rt.model.manifest import Manifest, read_manifest, write_manifest
 from tests.cli.command import only_line, restore_rt
 from tests.networks import nearest, save_model

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from restore_rt.errors import OutputError
-from restore_rt.tensorrt import Gpu, Library, Profile
+from restore_rt.gpu.properties import Gpu
 from restore_rt.tensorrt.cache import (
     cache_folder,
     engine_path,
@@ -17,6 +17,8 @@ from restore_rt.tensorrt.cache import (
     one_builder,
     timing_path,
 )
+from restore_rt.tensorrt.library import Library
+from restore_rt.tensorrt.profile import Profile
 
 ADA = Gpu("NVIDIA GeForce RTX 4070", (8, 9))
 LIBRARY = Library("rtx", "1.7.1.116", cast(Any, None))

@@ -12,9 +12,10 @@ import pytest
 import restore_rt
 from restore_rt.errors import BackendError, InputError, NonFiniteError
 from restore_rt.model import registry as zoo
-from restore_rt.tensorrt import Library, Profile
 from restore_rt.tensorrt import backend as tensorrt
 from restore_rt.tensorrt.building import build_engine
+from restore_rt.tensorrt.library import Library
+from restore_rt.tensorrt.profile import Profile
 from tests.gpu.emulator import Emulator
 from tests.gpu.stand_in import Stage, StandIn
 

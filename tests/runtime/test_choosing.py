@@ -13,11 +13,11 @@ import pytest
 
 import restore_rt
 from restore_rt import choosing
-from restore_rt.errors import BackendError, ModelError, OutputError, RestoreError
+from restore_rt.errors import BackendError, EngineError, ModelError, OutputError, RestoreError
 from restore_rt.gpu import opening
+from restore_rt.gpu.properties import Gpu
 from restore_rt.model import registry as zoo
 from restore_rt.model.manifest import Manifest
-from restore_rt.tensorrt import EngineError, Gpu
 from restore_rt.tiled.sizes import TileSizes
 
 MANIFEST = next(manifest for manifest in zoo.models() if manifest.name == "video-x2")

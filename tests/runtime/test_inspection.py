@@ -11,8 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from restore_rt.errors import InputError, ModelError
+from restore_rt.inspection import inspect_model
 from restore_rt.model.counting import count_tensors, multiply_adds
-from restore_rt.model.inspection import inspect_model
 from restore_rt.model.manifest import read_manifest, weights_sha256, write_manifest
 from restore_rt.model.sizing import size_network
 from tests.networks import nearest, network
