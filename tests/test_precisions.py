@@ -61,4 +61,4 @@ def test_bf16_costs_nearly_nothing(record: Any) -> None:
 
 def runs_natively(name: str) -> bool:
     with restore_rt.load(name, provider="cpu") as restorer:
-        return "native engine" in restorer.description
+        return "native backend" in restorer.description

@@ -263,7 +263,7 @@ def test_doctor_without_onnxruntime() -> None:
     hide = "import sys; sys.modules['onnxruntime'] = None; sys.modules['av'] = None"
     done = restore_rt("doctor", before=hide)
     assert done.returncode == 0
-    assert "yes, native engine" in done.stdout
+    assert "yes, native backend" in done.stdout
     assert "comic-x2 failed: MissingBackendError" in " ".join(done.stdout.split())
     assert "restore-rt[cpu]" in done.stdout
     assert "pip install 'restore-rt[video]'" in done.stdout

@@ -29,7 +29,7 @@ def test_the_table_says_what_people_ask(capsys: pytest.CaptureFixture[str]) -> N
         "output 1080x1920",
         "multiply-adds 5,940 for each pixel of the output",
         "memory, activations 66.4 MB",
-        "cpu yes: video-x2 on native engine",
+        "cpu yes: video-x2 on native backend",
         "cuda no: provider 'cuda'",
     ):
         assert wanted in text

@@ -65,7 +65,7 @@ def test_video_x2() -> None:
     assert cost.memory.weights == 4 * 23_940
     assert cost.memory.total == 4 * 23_940 + (1 + 4 + 32) * plane
     assert found.providers["cpu"].runs
-    assert found.providers["cpu"].reason.startswith("video-x2 on native engine, ")
+    assert found.providers["cpu"].reason.startswith("video-x2 on native backend, ")
     assert not found.providers["cuda"].runs
     assert "provider 'cuda'" in found.providers["cuda"].reason
 

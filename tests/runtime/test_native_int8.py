@@ -1,4 +1,4 @@
-"""int8 files in the native engine: what the export stage makes, and graphs that others could."""
+"""int8 files in the native backend: what the export stage makes, and graphs that others could."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ def without_vnni() -> Iterator[None]:
 def test_auto_is_native_where_the_cpu_has_vnni(int8_file: Path) -> None:
     with restore_rt.load(int8_file) as restorer:
         if _ext.has_vnni():
-            assert f"native engine, int8, {_ext.isa()} vnni" in restorer.description
+            assert f"native backend, int8, {_ext.isa()} vnni" in restorer.description
         else:
             assert "without VNNI" in restorer.description
 
@@ -296,7 +296,7 @@ def test_auto_is_onnx_runtime_where_it_has_not(
         assert "without VNNI it runs int8 faster" in restorer.description
         expected = restorer(frame).astype(int)
     with restore_rt.load(int8_file, backend="native") as restorer:
-        assert "native engine, int8, portable" in restorer.description
+        assert "native backend, int8, portable" in restorer.description
         assert np.abs(restorer(frame) - expected).max() <= 1
 
     def missing(*_: object, **__: object) -> None:
@@ -304,7 +304,7 @@ def test_auto_is_onnx_runtime_where_it_has_not(
 
     monkeypatch.setattr("restore_rt.opening.OnnxRuntimeBackend", missing)
     with restore_rt.load(int8_file) as restorer:
-        assert "native engine, int8, portable" in restorer.description
+        assert "native backend, int8, portable" in restorer.description
 
 
 @pytest.mark.parametrize("layers", [slice(None), slice(1, -1)], ids=["all", "inner"])
