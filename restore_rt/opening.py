@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from restore_rt.errors import InputError, MissingBackendError, ModelError
 from restore_rt.frame_runner import FrameRunner
@@ -20,6 +20,9 @@ from restore_rt.threads import thread_count
 from restore_rt.tiled.runner import open_tiled
 from restore_rt.tiled.session import import_onnxruntime
 from restore_rt.tiled.sizes import SharedSizes, TileSizes
+
+if TYPE_CHECKING:
+    from restore_rt.gpu.lane import Lane
 
 __all__ = ["Place", "open_engine", "open_restorer", "tile_sizes"]
 
@@ -53,14 +56,10 @@ def open_restorer(model: LoadedModel, place: Place, options: LoadOptions) -> Res
         open_runner = _on_cpu(model, place.backend, options)
         return Restorer(open_runner, model.manifest, threads=threads, path=model.path)
 
-    from restore_rt.gpu.runner import GpuRunner
     from restore_rt.gpu_opening import open_lane
 
-    sizes = SharedSizes(tile_sizes(model, options))
-    lane = open_lane(model, place.backend, sizes, options)
-    return Restorer(
-        partial(GpuRunner, lane), model.manifest, threads=threads, path=model.path, lane=lane
-    )
+    lane = open_lane(model, place.backend, SharedSizes(tile_sizes(model, options)), options)
+    return _on_lane(lane, model.manifest, model.path, threads)
 
 
 def open_engine(path: Path, options: LoadOptions) -> Restorer:
@@ -73,7 +72,6 @@ def open_engine(path: Path, options: LoadOptions) -> Restorer:
     BackendError
         The GPU or the engine's library is missing, or the engine was not built for them.
     """
-    from restore_rt.gpu.runner import GpuRunner
     from restore_rt.gpu_opening import open_engine_lane
     from restore_rt.tensorrt.pair import read_sidecar
 
@@ -105,7 +103,13 @@ def open_engine(path: Path, options: LoadOptions) -> Restorer:
         _sizes(dataclasses.replace(manifest, tile=largest), options, (height, width))
     )
     lane = open_engine_lane(path, manifest, sizes, options)
-    threads = thread_count(options.threads)
+    return _on_lane(lane, manifest, path, thread_count(options.threads))
+
+
+def _on_lane(lane: Lane, manifest: Manifest, path: Path, threads: int) -> Restorer:
+    # Late: without the CUDA kernels it cannot be imported, which opening a lane reports.
+    from restore_rt.gpu.runner import GpuRunner
+
     return Restorer(partial(GpuRunner, lane), manifest, threads=threads, path=path, lane=lane)
 
 

@@ -178,7 +178,7 @@ def test_a_cache_may_be_one_that_cannot_be_written(
     fake = FakeTensorRtWithRuntime()
     opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
     # Root may write anywhere.
-    monkeypatch.setattr(engine_share, "make_folder", None)
+    monkeypatch.setattr(engine_share, "make_cache_folder", None)
     monkeypatch.setattr(engine_share, "one_builder", None)
     opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
     assert fake.builds_done == 1

@@ -28,7 +28,7 @@ def test_results_come_when_the_stream_gets_there(
     fake = FakeTensorRtWithRuntime("1.7" if name == "rtx" else "11.4.0", name=name)
     backend: DeviceBackend = opened(network, manifest, gpu, cache, fake)
     kind = np.dtype({"fp32": "float32", "fp16": "float16"}[precision])
-    assert (backend.provider, backend.capturable) == ("tensorrt", True)
+    assert (backend.name, backend.capturable) == ("tensorrt", True)
     assert backend.dtype == kind
     backend.prepare(SHAPE)
     waits, given = gpu.stream_.waits, len(gpu.pool_.given)

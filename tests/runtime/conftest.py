@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from restore_rt.native import network as native
+from restore_rt import opening
 from restore_rt.native.network import UnsupportedError
 from tests.networks import Kernels, save_model
 
@@ -39,7 +39,7 @@ def tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise UnsupportedError("the native backend is not to be used")
 
-    monkeypatch.setattr(native, "open_native", refuse)
+    monkeypatch.setattr(opening, "open_native", refuse)
 
 
 @pytest.fixture(params=["native", "tiles"])

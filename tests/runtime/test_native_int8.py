@@ -302,7 +302,7 @@ def test_auto_is_onnx_runtime_where_it_has_not(
     def missing(*_: object, **__: object) -> None:
         raise MissingBackendError("ONNX Runtime is not installed")
 
-    monkeypatch.setattr("restore_rt.opening.OnnxRuntimeBackend", missing)
+    monkeypatch.setattr("restore_rt.opening.open_tiled", missing)
     with restore_rt.load(int8_file) as restorer:
         assert "native backend, int8, portable" in restorer.description
 
