@@ -27,6 +27,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	rm -rf build/typed && mkdir -p build/typed/restore_rt
 	ln -s $(CURDIR)/restore_rt/* $(CURDIR)/training $(CURDIR)/export build/typed/restore_rt
+	cd build/typed && $(CURDIR)/$(BIN)/lint-imports --no-logo $(CURDIR)/pyproject.toml
 	$(BIN)/mypy -p restore_rt
 	$(BIN)/python tests/engine/mainline/lay_out.py build/mainline
 	MYPYPATH=build/mainline $(BIN)/mypy -p restore_rt.tensorrt

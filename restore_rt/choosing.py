@@ -1,4 +1,4 @@
-"""``provider="auto"``: the fastest that works on this machine, measured once and remembered."""
+"""``device="auto"`` and ``backend="auto"``: the fastest place, timed once and remembered."""
 
 from __future__ import annotations
 
@@ -7,122 +7,113 @@ import json
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from restore_rt.errors import BackendError, RestoreError
+from restore_rt.cache import cache_folder, make_cache_folder
+from restore_rt.errors import BackendError, EngineError, RestoreError
+from restore_rt.files import whole_file
+from restore_rt.model.reading import LoadedModel
+from restore_rt.opening import Place, open_restorer, tile_sizes
+from restore_rt.options import LoadOptions
+from restore_rt.restorer import Restorer
 
 if TYPE_CHECKING:
-    from restore_rt.model.manifest import Manifest
-    from restore_rt.restorer import Restorer
-    from restore_rt.tensorrt import Gpu
-    from restore_rt.tiled.sizes import TileSizes
+    from restore_rt.gpu.properties import Gpu
 
-__all__ = ["open_fastest"]
+__all__ = ["choose_place"]
 
-_FILE = "providers.json"
+_FILE = "fastest.json"
 _ROUNDS = 3
+_LIBRARIES = ("onnxruntime-gpu", "onnxruntime", "tensorrt", "tensorrt_rtx_cu13_bindings")
 
 
-def open_fastest(
-    open_on: Callable[[str], Restorer],
-    manifest: Manifest,
-    sizes: TileSizes,
-    *,
-    device: int,
-    threads: int,
-    cpu: bool = True,
-) -> Restorer:
-    """Open a model on what restores a frame of its fastest.
+def choose_place(model: LoadedModel, options: LoadOptions) -> Place:
+    """Return the device and the backend that the options name, or the fastest that they allow.
 
-    Without a GPU that is the CPU, at once. With one, a frame is restored on each provider that has
-    all its pieces; the verdict is kept in the cache folder, for this model, machine and set of
-    libraries. A GPU that is there and cannot be used is warned of.
-
-    Parameters
-    ----------
-    open_on
-        Opens the model on a provider.
-    manifest, sizes
-        What the model is, and its tiles.
-    device
-        The GPU's number.
-    threads
-        CPU threads.
-    cpu
-        Whether the CPU may be chosen.
+    Without a GPU that is the CPU, at once. With one, a frame is timed in each backend whose
+    libraries are all there; the verdict is kept in the cache folder, for this model, machine and
+    set of libraries. A GPU that cannot be used although it is there causes a warning.
 
     Raises
     ------
     BackendError
-        Nothing can run the model.
+        Nothing that the options allow can run the model.
     """
-    gpu, reason = _find_gpu(device)
-    candidates, missing = _candidates(gpu, device)
-    if gpu is not None and not candidates:
-        reason = f"{gpu} cannot be used: {missing}"
-        if cpu:
-            warnings.warn(f"{reason}. The CPU is used", RuntimeWarning, stacklevel=3)
-    if cpu:
-        candidates.append("cpu")
-    if not candidates:
-        raise BackendError(f"no GPU can run {manifest.name} as it was asked for: {reason}")
-    if len(candidates) == 1:
-        return open_on(candidates[0])
-    key = _key(manifest, sizes, gpu, device, threads, candidates)
-    known = _read().get(key)
-    if known in candidates:
-        return open_on(known)
-    return _measure(open_on, manifest, candidates, key)
+    if options.on_cpu:
+        return Place("cpu", options.backend)
+    device = f"cuda:{options.gpu}"
+    named = options.backend == "onnxruntime" and options.device.startswith("cuda")
+    if named or options.backend == "tensorrt":
+        return Place(device, options.backend)
+    gpu, reason = _find_gpu(options)
+    places: list[Place] = []
+    if gpu is not None:
+        places, reason = _places_on(gpu, options)
+    if not options.on_gpu:
+        places.append(Place("cpu", options.backend))
+    if not places:
+        raise BackendError(f"{model.manifest.name} cannot run on {device}: {reason}")
+    return places[0] if len(places) == 1 else _fastest(model, options, places, gpu)
 
 
-def _find_gpu(device: int) -> tuple[Gpu | None, str]:
-    from restore_rt.tensorrt import EngineError, find_gpu
+def _find_gpu(options: LoadOptions) -> tuple[Gpu | None, str]:
+    """Return the GPU that the options allow, or why there is none."""
+    from restore_rt.gpu.properties import find_gpu
 
     try:
-        gpu = find_gpu(device)
+        gpu = find_gpu(options.gpu)
     except EngineError as error:
-        warnings.warn(f"{error}; the CPU is used", RuntimeWarning, stacklevel=4)
+        if not options.on_gpu:
+            warnings.warn(f"{error}; the CPU is used", RuntimeWarning, stacklevel=4)
         return None, str(error)
-    return gpu, "" if gpu is not None else f"there is no NVIDIA GPU {device}, or no driver for it"
+    missing = f"there is no NVIDIA GPU {options.gpu}, or no driver for it"
+    return gpu, "" if gpu is not None else missing
 
 
-def _candidates(gpu: Gpu | None, device: int) -> tuple[list[str], str]:
-    """Return the GPU's providers that have all pieces, and what the first one lacks."""
-    if gpu is None:
-        return [], ""
-    from restore_rt.gpu.opening import missing_here
+def _places_on(gpu: Gpu, options: LoadOptions) -> tuple[list[Place], str]:
+    """Return the places on a GPU whose libraries are all there, or what the first one lacks."""
+    from restore_rt.gpu_opening import missing_here
 
-    lacks = {provider: missing_here(provider, device) for provider in ("cuda", "tensorrt")}
-    return [name for name, pieces in lacks.items() if not pieces], "; ".join(lacks["cuda"])
+    backends = ("onnxruntime", "tensorrt") if options.backend == "auto" else (options.backend,)
+    missing = {backend: missing_here(backend, options.gpu) for backend in backends}
+    places = [Place(f"cuda:{options.gpu}", name) for name in backends if not missing[name]]
+    reason = f"{gpu} cannot be used: {'; '.join(missing[backends[0]])}"
+    if not places and not options.on_gpu:
+        warnings.warn(f"{reason}. The CPU is used", RuntimeWarning, stacklevel=4)
+    return places, reason
 
 
-def _measure(
-    open_on: Callable[[str], Restorer], manifest: Manifest, candidates: list[str], key: str
-) -> Restorer:
-    seconds: dict[str, float] = {}
-    for provider in candidates:
+def _fastest(
+    model: LoadedModel, options: LoadOptions, places: Sequence[Place], gpu: Gpu | None
+) -> Place:
+    """Return the place that the cache names as the fastest, or time them all."""
+    key = _key(model, options, places, gpu)
+    known = _read().get(key)
+    for place in places:
+        if str(place) == known:
+            return place
+    seconds: dict[Place, float] = {}
+    for place in places:
         try:
-            with open_on(provider) as restorer:
-                seconds[provider] = _seconds(restorer, manifest)
+            with open_restorer(model, place, options) as restorer:
+                seconds[place] = _seconds(restorer, tile_sizes(model, options).tile)
         except RestoreError as error:
-            warnings.warn(f"provider {provider!r} fails: {error}", RuntimeWarning, stacklevel=4)
+            warnings.warn(f"{place} fails: {error}", RuntimeWarning, stacklevel=4)
     if not seconds:
-        raise BackendError(f"{manifest.name} runs on none of {', '.join(candidates)}")
-    best = min(seconds, key=lambda provider: seconds[provider])
+        raise BackendError(f"{model.manifest.name} runs on none of {', '.join(map(str, places))}")
+    best = min(seconds, key=lambda place: seconds[place])
     _remember(key, best)
-    # Anew, and not the one that was measured: its engines would be for the size that was tried.
-    return open_on(best)
+    return best
 
 
-def _seconds(restorer: Restorer, manifest: Manifest) -> float:
-    height, width = restorer.tile
-    channels = (3,) if manifest.colour == "rgb" else ()
-    rng = np.random.default_rng(0)
-    frame = rng.integers(0, 256, (height, width, *channels), np.uint8)
+def _seconds(restorer: Restorer, size: tuple[int, int]) -> float:
+    channels = (3,) if restorer.manifest.colour == "rgb" else ()
+    frame = np.random.default_rng(0).integers(0, 256, (*size, *channels), np.uint8)
     # The second one is the first that a recorded graph may serve.
     for _ in range(2):
         out = restorer(frame)
@@ -134,30 +125,21 @@ def _seconds(restorer: Restorer, manifest: Manifest) -> float:
     return statistics.median(times)
 
 
-def _key(
-    manifest: Manifest,
-    sizes: TileSizes,
-    gpu: Gpu | None,
-    device: int,
-    threads: int,
-    candidates: list[str],
-) -> str:
-    from importlib import metadata
-
+def _key(model: LoadedModel, options: LoadOptions, places: Sequence[Place], gpu: Gpu | None) -> str:
+    """Return a checksum of everything that the speed depends on."""
     from restore_rt import __version__
 
     versions = {}
-    for name in ("onnxruntime-gpu", "onnxruntime", "tensorrt", "tensorrt_rtx_cu13_bindings"):
+    for name in _LIBRARIES:
         with suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-    parts: list[Any] = [__version__, manifest.sha256, manifest.precision, str(sizes), str(gpu)]
-    parts += [device, threads, candidates, versions]
+    manifest, sizes = model.manifest, str(tile_sizes(model, options))
+    parts: list[Any] = [__version__, manifest.sha256, manifest.precision, sizes, str(gpu)]
+    parts += [options.threads, options.allow_bf16, list(map(str, places)), versions]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _read() -> dict[str, str]:
-    from restore_rt.tensorrt.cache import cache_folder
-
     try:
         found = json.loads((cache_folder() / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -165,14 +147,11 @@ def _read() -> dict[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def _remember(key: str, provider: str) -> None:
+def _remember(key: str, place: Place) -> None:
     """Keep a verdict; where that is not possible, the next start measures again."""
-    from restore_rt.files import whole_file
-    from restore_rt.tensorrt.cache import cache_folder, make_folder
-
     folder = cache_folder()
     with suppress(RestoreError, OSError):
-        make_folder(folder)
-        text = json.dumps({**_read(), key: provider}, indent=1)
+        make_cache_folder(folder)
+        text = json.dumps({**_read(), key: str(place)}, indent=1)
         with whole_file(folder / _FILE, overwrite=True) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")

@@ -23,6 +23,9 @@ __all__ = [
 
 ChromaSiting = Literal["left", "center", "topleft"]
 
+# Modes of Pillow images whose samples are what an array of that shape means here.
+_IMAGE_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "F")
+
 _PHASES: dict[str, tuple[float, float]] = {
     "left": (0.5, 0.25),
     "center": (0.5, 0.5),
@@ -179,17 +182,7 @@ def as_frame(frame: object) -> NDArray[Any]:
         It is not an array on the CPU, or its shape or dtype is not allowed.
     """
     if not isinstance(frame, np.ndarray):
-        if not hasattr(frame, "__dlpack__"):
-            raise InputError(
-                f"frame is {type(frame).__name__}; give a NumPy array, Planes, or what speaks "
-                "__dlpack__ on the CPU"
-            )
-        try:
-            frame = np.from_dlpack(frame)
-        except (BufferError, RuntimeError, TypeError, ValueError) as error:
-            raise InputError(
-                f"frame is not an array in CPU memory that NumPy can share ({error}); copy it there"
-            ) from error
+        frame = _as_array(frame)
     if frame.dtype not in (np.uint8, np.uint16, np.float32):
         raise InputError(f"frame is {frame.dtype}; allowed are uint8, uint16 and float32")
     if frame.ndim not in (2, 3) or 0 in frame.shape or (frame.ndim == 3 and frame.shape[2] > 4):
@@ -198,6 +191,28 @@ def as_frame(frame: object) -> NDArray[Any]:
             "none of them 0"
         )
     return frame
+
+
+def _as_array(frame: object) -> NDArray[Any]:
+    """Let NumPy read what another library made."""
+    shared = hasattr(frame, "__dlpack__")
+    if not (shared or hasattr(frame, "__array_interface__") or hasattr(frame, "__array__")):
+        raise InputError(
+            f"frame is {type(frame).__name__}; give a NumPy array, Planes, or an object with "
+            "__dlpack__, __array_interface__ or __array__, such as a Pillow image"
+        )
+    mode = getattr(frame, "mode", "RGB")
+    if isinstance(mode, str) and mode not in _IMAGE_MODES:
+        raise InputError(
+            f"frame is an image of mode {mode!r}; allowed are {', '.join(_IMAGE_MODES)}: convert "
+            "it, for instance with image.convert('RGB')"
+        )
+    try:
+        return np.from_dlpack(frame) if shared else np.asarray(frame)  # type: ignore[arg-type]
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"frame is not an array in CPU memory that NumPy can read ({error}); copy it there"
+        ) from error
 
 
 def is_on_gpu(frame: object) -> bool:

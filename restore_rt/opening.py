@@ -1,144 +1,174 @@
-"""A network that was read becomes a Restorer: on the CPU or a GPU, in the backend that runs it."""
+"""From a model in memory to a Restorer, in one backend on one device."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from restore_rt.errors import MissingBackendError, ModelError
-from restore_rt.model.manifest import Manifest
-from restore_rt.native.runner import WholeNetwork
-from restore_rt.progress import Progress
-from restore_rt.restorer import FrameNetwork, Restorer
-from restore_rt.tiled.runner import TiledNetwork
-from restore_rt.tiled.session import OnnxRuntimeBackend
-from restore_rt.tiled.sizes import SharedSizes
+from restore_rt.errors import InputError, MissingBackendError, ModelError
+from restore_rt.frame_runner import FrameRunner
+from restore_rt.model.manifest import Manifest, check_expected
+from restore_rt.model.reading import LoadedModel
+from restore_rt.native.network import NativeNetwork, UnsupportedError, open_native
+from restore_rt.native.runner import NativeRunner
+from restore_rt.options import LoadOptions
+from restore_rt.restorer import Restorer
+from restore_rt.threads import thread_count
+from restore_rt.tiled.runner import open_tiled
+from restore_rt.tiled.session import import_onnxruntime
+from restore_rt.tiled.sizes import SharedSizes, TileSizes
 
 if TYPE_CHECKING:
-    import onnx
-
     from restore_rt.gpu.lane import Lane
-    from restore_rt.native.network import NativeNetwork
 
-__all__ = ["Runner", "open_restorer", "restorer_on"]
+__all__ = ["Place", "open_engine", "open_restorer", "tile_sizes"]
 
 
-@dataclass(frozen=True)
-class Runner:
-    """What the caller asks of what runs the network; fields are as ``restore_rt.load`` has them."""
+class Place(NamedTuple):
+    """The device that runs a network, and the backend on it.
 
-    threads: int
+    On ``"cpu"`` the backend may be ``"auto"``: native where it can run the network, else
+    ONNX Runtime.
+    """
+
+    device: str
     backend: str
-    precision: str | None
-    device: int
-    memory_limit: int | None
-    allow_cpu_nodes: bool
-    progress: Progress
+
+    def __str__(self) -> str:
+        return f"{self.backend} on {self.device}"
 
 
-def open_restorer(
-    network: onnx.ModelProto,
-    original: onnx.ModelProto,
-    manifest: Manifest,
-    provider: str,
-    sizes: SharedSizes,
-    runner: Runner,
-) -> Restorer:
-    """Open a network on a provider.
-
-    Parameters
-    ----------
-    network, manifest
-        In the precision that is asked for, and what it is.
-    original
-        As it was read.
-    provider
-        ``"cpu"``, ``"cuda"`` or ``"tensorrt"``.
-    sizes
-        Of the tiles, where there are any.
-    runner
-        All else that is asked for.
+def open_restorer(model: LoadedModel, place: Place, options: LoadOptions) -> Restorer:
+    """Open a model in a backend.
 
     Raises
     ------
     ModelError
         The network is not what its manifest says.
     BackendError
-        What should run it is missing or refuses it.
+        The backend or the device is missing, or refuses the network.
     """
-    if provider == "cpu":
-        open_network = _on_cpu(network, manifest, sizes, runner)
-        return Restorer(open_network, manifest, sizes=sizes, threads=runner.threads)
+    threads = thread_count(options.threads)
+    if place.device == "cpu":
+        open_runner = _on_cpu(model, place.backend, options)
+        return Restorer(open_runner, model.manifest, threads=threads, path=model.path)
 
-    from restore_rt.gpu.opening import open_lane
+    from restore_rt.gpu_opening import open_lane
 
-    lane = open_lane(
-        network,
-        manifest,
-        original=original,
-        provider=provider,
-        device=runner.device,
-        sizes=sizes,
-        threads=runner.threads,
-        memory_limit=runner.memory_limit,
-        progress=runner.progress,
-        allow_cpu_nodes=runner.allow_cpu_nodes,
+    lane = open_lane(model, place.backend, SharedSizes(tile_sizes(model, options)), options)
+    return _on_lane(lane, model.manifest, model.path, threads)
+
+
+def open_engine(path: Path, options: LoadOptions) -> Restorer:
+    """Open a TensorRT engine that ``restore-rt build`` wrote.
+
+    Raises
+    ------
+    InputError
+        An option does not fit the engine.
+    BackendError
+        The GPU or the engine's library is missing, or the engine was not built for them.
+    """
+    from restore_rt.gpu_opening import open_engine_lane
+    from restore_rt.tensorrt.pair import read_sidecar
+
+    if options.on_cpu or options.backend == "onnxruntime":
+        option = "device" if options.device == "cpu" else "backend"
+        raise InputError(
+            f"{option} is {getattr(options, option)!r}, and {path} is an engine, which only "
+            f"TensorRT on a GPU runs: leave {option} out, or give the .onnx file"
+        )
+    sidecar = read_sidecar(path)
+    manifest, profile = sidecar.manifest, sidecar.profile
+    if options.precision not in ("auto", sidecar.precision):
+        raise InputError(
+            f"precision is {options.precision!r}, and {path} was built in {sidecar.precision}: "
+            "leave it out, or give the .onnx file"
+        )
+    check_expected(manifest, path, scale=options.scale, colour=options.colour)
+    if not profile.min.batch <= options.batch <= profile.max.batch:
+        raise InputError(
+            f"batch is {options.batch}, and {path} takes {profile.min.batch} to "
+            f"{profile.max.batch}: build it with another profile"
+        )
+    largest = (min(manifest.tile[0], profile.max.height), min(manifest.tile[1], profile.max.width))
+    height, width = (
+        low if low == high else None
+        for low, high in zip(profile.min[1:], profile.max[1:], strict=True)
     )
-    return restorer_on(lane, manifest, provider, sizes, runner)
+    sizes = SharedSizes(
+        _sizes(dataclasses.replace(manifest, tile=largest), options, (height, width))
+    )
+    lane = open_engine_lane(path, manifest, sizes, options)
+    return _on_lane(lane, manifest, path, thread_count(options.threads))
 
 
-def _on_cpu(
-    network: onnx.ModelProto, manifest: Manifest, sizes: SharedSizes, runner: Runner
-) -> Callable[[int], FrameNetwork]:
-    """Return what opens the network: in the native engine, or in ONNX Runtime."""
-    from restore_rt.native.network import UnsupportedError, open_native
+def _on_lane(lane: Lane, manifest: Manifest, path: Path, threads: int) -> Restorer:
+    # Late: without the CUDA kernels it cannot be imported, which opening a lane reports.
+    from restore_rt.gpu.runner import GpuRunner
 
-    why = ""
-    native: NativeNetwork | None = None
-    if runner.backend != "onnxruntime":
+    return Restorer(partial(GpuRunner, lane), manifest, threads=threads, path=path, lane=lane)
+
+
+def tile_sizes(model: LoadedModel, options: LoadOptions) -> TileSizes:
+    """Return how the options and the manifest cut frames into tiles.
+
+    Raises
+    ------
+    InputError
+        A size is not allowed for this model.
+    """
+    interface = model.interface
+    if interface.count not in (None, options.batch):
+        raise InputError(
+            f"batch is {options.batch}, but {model.path} takes batches of {interface.count} alone"
+        )
+    return _sizes(model.manifest, options, (interface.height, interface.width))
+
+
+def _sizes(
+    manifest: Manifest, options: LoadOptions, fixed: tuple[int | None, int | None]
+) -> TileSizes:
+    return TileSizes.of(
+        manifest,
+        tile=options.tile,
+        overlap=options.overlap,
+        feather=options.feather,
+        batch=options.batch,
+        fixed=fixed,
+    )
+
+
+def _on_cpu(model: LoadedModel, backend: str, options: LoadOptions) -> Callable[[int], FrameRunner]:
+    """Return a function that makes a runner with a number of threads."""
+    if backend != "onnxruntime":
         try:
-            # What is asked for in fp16 here is so in the file.
-            wanted = "fp32" if runner.precision in (None, "fp16") else runner.precision
-            native = open_native(network, precision=wanted)
+            return partial(NativeRunner, _native(model, options), model.manifest)
         except UnsupportedError as error:
-            if runner.backend == "native" or runner.precision == "bf16":
+            if options.backend == "native" or options.precision == "bf16":
                 raise
-            why = str(error)
-        else:
-            made = (native.scale, native.colours)
-            if made != (manifest.scale, manifest.channels):
-                raise ModelError(
-                    f"{manifest.name} enlarges {made[0]} times and gives {made[1]} channels, and "
-                    f"by its manifest it would be {manifest.scale} and {manifest.channels}: the "
-                    "file is damaged; export it again"
-                )
-
-    def open_whole(threads: int) -> FrameNetwork:
-        assert native is not None
-        return WholeNetwork(native, manifest, threads=threads)
-
-    def open_tiled(threads: int) -> FrameNetwork:
-        try:
-            backend = OnnxRuntimeBackend(network, threads=threads)
-        except MissingBackendError as error:
-            raise MissingBackendError(f"{error}{f' ({why})' if why else ''}") from error
-        return TiledNetwork(backend, manifest, sizes=sizes, threads=threads)
-
-    return open_tiled if native is None else open_whole
+            try:
+                import_onnxruntime()
+            except MissingBackendError as missing:
+                raise MissingBackendError(f"{missing} ({error})") from missing
+    sizes = SharedSizes(tile_sizes(model, options))
+    return partial(open_tiled, model.network, model.manifest, sizes)
 
 
-def restorer_on(
-    lane: Lane, manifest: Manifest, provider: str, sizes: SharedSizes, runner: Runner
-) -> Restorer:
-    """Return a Restorer for what is open on a GPU."""
-    from restore_rt.gpu.network import GpuNetwork
-
-    return Restorer(
-        lambda threads: GpuNetwork(lane, threads=threads),
-        manifest,
-        sizes=sizes,
-        threads=runner.threads,
-        provider=provider,
-        lane=lane,
-    )
+def _native(model: LoadedModel, options: LoadOptions) -> NativeNetwork:
+    manifest, precision = model.manifest, "fp32"
+    if options.precision == "bf16":
+        precision = "bf16"
+    elif options.precision == "auto" and options.allow_bf16:
+        precision = "auto"
+    native = open_native(model.network, precision=precision, value_range=manifest.value_range)
+    if (native.scale, native.colours) != (manifest.scale, manifest.channels):
+        raise ModelError(
+            f"{manifest.name} enlarges {native.scale} times and gives {native.colours} channels, "
+            f"and by its manifest it would be {manifest.scale} and {manifest.channels}: the file "
+            "is damaged; export it again"
+        )
+    return native

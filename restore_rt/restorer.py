@@ -8,25 +8,25 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from restore_rt.colour import add_luma_detail, luma_of, mean_grey
 from restore_rt.errors import BackendError, InputError, RestoreError
+from restore_rt.frame_runner import FrameRunner
 from restore_rt.frames import Planes, as_frame, bleed_colour, is_on_gpu
 from restore_rt.model.manifest import Manifest
 from restore_rt.streaming import overlapped
-from restore_rt.tiled.sizes import SharedSizes
 from restore_rt.timing import StageTimes
 
 if TYPE_CHECKING:
     from restore_rt.gpu.lane import Lane
-    from restore_rt.gpu.network import GpuNetwork
     from restore_rt.gpu.planes import DevicePlanes
+    from restore_rt.gpu.runner import GpuRunner
 
-__all__ = ["FrameNetwork", "Restorer"]
+__all__ = ["Restorer"]
 
 Frame = TypeVar("Frame", NDArray[Any], Planes)
 Carried = TypeVar("Carried")
@@ -35,42 +35,6 @@ Carried = TypeVar("Carried")
 _MOST_WORKERS = 4
 # On a GPU: one frame on its way up, one in work, one on its way down.
 _IN_FLIGHT = 3
-
-
-class FrameNetwork(Protocol):
-    """A network with buffers, which works on one frame at a time: ``TiledNetwork`` for one."""
-
-    threads: int
-    """CPU threads that a frame may take."""
-
-    tiled: bool
-    """Whether frames are cut into tiles."""
-
-    backend: str
-    """What runs the network: ``native``, ``onnxruntime`` or ``tensorrt``."""
-
-    precision: str
-    """The least that any layer computes in."""
-
-    @property
-    def description(self) -> str:
-        """Library, version and settings, for people."""
-
-    def restore_into(
-        self,
-        out: NDArray[Any],
-        frame: NDArray[Any],
-        *,
-        stages: StageTimes,
-        peak: float | None = None,
-    ) -> None:
-        """Restore a frame with the network's number of channels."""
-
-    def restore_planes_into(self, out: Planes, planes: Planes, *, stages: StageTimes) -> None:
-        """Restore luma and enlarge chroma."""
-
-    def close(self) -> None:
-        """Release everything."""
 
 
 class Restorer:
@@ -84,38 +48,34 @@ class Restorer:
     Attributes
     ----------
     manifest
-        What the model says of itself.
+        The model's description of itself.
     stages
-        Busy time of ``split``, ``network``, ``merge`` and ``chroma``, which are all ``network`` in
-        the native engine, or on a GPU of ``upload``, ``device`` and ``download``, of all frames so
-        far but for streams that were given ``stages`` of their own.
-    provider
-        The device that runs the network: ``"cpu"``, ``"cuda"`` or ``"tensorrt"``.
+        Busy seconds by stage, of all frames so far except those of streams that were given
+        ``stages`` of their own. The native backend has the stage ``network`` only; tiles on a CPU
+        have ``split``, ``network``, ``merge`` and ``chroma``; a GPU has ``upload``, ``device`` and
+        ``download``.
     path
-        The file that was loaded; None for what was made otherwise.
+        The file that was loaded; None if the Restorer was made without one.
     """
 
     def __init__(
         self,
-        open_network: Callable[[int], FrameNetwork],
+        open_runner: Callable[[int], FrameRunner],
         manifest: Manifest,
         *,
-        sizes: SharedSizes,
         threads: int,
-        provider: str = "cpu",
+        path: Path | None = None,
         lane: Lane | None = None,
     ) -> None:
         self.manifest = manifest
-        self.provider = provider
-        self.path: Path | None = None
+        self.path = path
         self.stages = StageTimes()
-        self._open_network = open_network
-        self._sizes = sizes
+        self._open_runner = open_runner
         self._lane = lane
-        self._network = open_network(threads)
+        self._runner = open_runner(threads)
         self._workers = min(threads, _MOST_WORKERS) if lane is None else _IN_FLIGHT
         self._threads_each = max(1, threads // self._workers)
-        self._idle: queue.SimpleQueue[FrameNetwork] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[FrameRunner] = queue.SimpleQueue()
         self._opened = 0
         self._closed = False
         self._lock = threading.Lock()
@@ -131,35 +91,43 @@ class Restorer:
         return self._workers
 
     @property
-    def tile(self) -> tuple[int, int]:
-        """The largest tile, height and width, for what has any; memory that runs out shrinks it."""
-        return self._sizes.current.tile
+    def tile(self) -> tuple[int, int] | None:
+        """The largest tile, height and width; None in the native backend, which has no tiles.
+
+        It gets smaller when memory runs out.
+        """
+        return self._runner.tile
 
     @property
     def reruns(self) -> int:
-        """Frames that fp16 could not hold, which a GPU therefore ran again in fp32."""
+        """Frames whose values fp16 could not hold, so that a GPU ran them again in fp32."""
         return 0 if self._lane is None else self._lane.reruns
 
     @property
     def lane(self) -> Lane | None:
-        """What frames go through on a GPU, for those who measure it; None on a CPU."""
+        """The GPU's queue of frames, for measurements; None on a CPU."""
         return self._lane
 
     @property
+    def device(self) -> str:
+        """Where the network runs: ``"cpu"``, or ``"cuda:N"`` for the GPU with number N."""
+        return self._runner.device
+
+    @property
     def backend(self) -> str:
-        """What runs the network: ``native``, ``onnxruntime`` or ``tensorrt``."""
-        return self._network.backend
+        """The software that runs the network: ``native``, ``onnxruntime`` or ``tensorrt``."""
+        return self._runner.backend
 
     @property
     def precision(self) -> str:
-        """The least that any layer computes in: ``fp32``, ``fp16``, ``bf16`` or ``int8``."""
-        return self._network.precision
+        """The least precise type that any layer computes in: fp32, fp16, bf16 or int8."""
+        return self._runner.precision
 
     @property
     def description(self) -> str:
         """Model, backend and tile, for people."""
-        text = f"{self.manifest.name} on {self._network.description}"
-        if not self._network.tiled:
+        text = f"{self.manifest.name} on {self._runner.description}"
+        if self.tile is None:
             return text
         height, width = self.tile
         return f"{text}, tiles up to {width}x{height}"
@@ -182,21 +150,24 @@ class Restorer:
         Parameters
         ----------
         frame
-            ``Planes``; or an array (or what speaks ``__dlpack__`` on the CPU) of shape (H, W) or
-            (H, W, C), uint8, uint16 or float32, any strides. C is 1 for grey, 2 for grey and
-            alpha, 3 for RGB, 4 for RGB and alpha (not premultiplied). Integers span their type,
-            floats 0 to 1. A luma model takes a grey frame as Y' and restores the luma of RGB.
-            With a GPU also ``restore_rt.gpu.DevicePlanes``, or what speaks
-            ``__cuda_array_interface__`` or ``__dlpack__`` there, with the network's channels.
+            ``Planes``; or an array of shape (H, W) or (H, W, C), uint8, uint16 or float32, any
+            strides, or any object that NumPy can read as one (a Pillow image, or an object with
+            ``__dlpack__``, ``__array_interface__`` or ``__array__``). C is 1 for grey, 2 for grey
+            and alpha, 3 for RGB, 4 for RGB and alpha (not premultiplied). Integers span their
+            type, floats 0 to 1. A luma model takes a grey frame as Y' and restores the luma of
+            RGB. A Restorer on a GPU also takes ``restore_rt.gpu.DevicePlanes``, and objects with
+            ``__cuda_array_interface__`` or ``__dlpack__`` in its memory, with the network's
+            channels.
         out
-            A frame of the output's kind, shape and dtype to write into; after an error it is
-            worthless.
+            A frame of the output's kind, shape and dtype to write into; after an error its
+            contents are undefined.
 
         Returns
         -------
         Planes or ndarray
-            ``out``, or a new frame of ``frame``'s kind and dtype, ``scale`` times as large; for
-            one that is on the GPU a ``restore_rt.gpu.DeviceFrame`` or ``DevicePlanes``.
+            ``out``, or a new frame of ``frame``'s kind and dtype, ``scale`` times as large: an
+            array for an object that NumPy read, a ``restore_rt.gpu.DeviceFrame`` or
+            ``DevicePlanes`` for a frame on a GPU.
 
         Raises
         ------
@@ -207,7 +178,7 @@ class Restorer:
         BackendError
             The network cannot be run, or memory ran out.
         """
-        return self._restore(self._network, frame, out, self.stages)
+        return self._restore(self._runner, frame, out, self.stages)
 
     def stream(
         self, frames: Iterable[Frame], *, stages: StageTimes | None = None
@@ -253,8 +224,8 @@ class Restorer:
             carried, out, frame = item
             if frame is None:
                 return carried, None
-            with self._borrowed() as network:
-                restored: Frame = self._restore(network, frame, out, times)
+            with self._borrowed() as runner:
+                restored: Frame = self._restore(runner, frame, out, times)
             return carried, restored
 
         return overlapped(work, items, workers=self._workers)
@@ -278,14 +249,14 @@ class Restorer:
         frame = Planes(blank, bit_depth=depth) if planes else blank
         # On a GPU the second one is what a graph is recorded of.
         for _ in range(1 if self._lane is None else 2):
-            self._restore(self._network, frame, None, StageTimes())
+            self._restore(self._runner, frame, None, StageTimes())
 
     def close(self) -> None:
         """Release all networks and buffers; calls after this raise. Closing twice is fine."""
         with self._lock:
             self._closed = True
             opened, self._opened = self._opened, 0
-        self._network.close()
+        self._runner.close()
         for _ in range(opened):
             self._idle.get().close()
         if self._lane is not None:
@@ -303,47 +274,45 @@ class Restorer:
         self.close()
 
     @contextmanager
-    def _borrowed(self) -> Iterator[FrameNetwork]:
-        """Lend one of the networks that streams use; waits until one is idle."""
+    def _borrowed(self) -> Iterator[FrameRunner]:
+        """Lend one of the runners that streams use; waits until one is idle."""
         with self._lock:
             if self._closed:
                 raise RestoreError("this Restorer is closed; load the model again")
             if self._opened < self._workers and self._idle.empty():
-                self._idle.put(self._open_network(self._threads_each))
+                self._idle.put(self._open_runner(self._threads_each))
                 self._opened += 1
-        network = self._idle.get()
+        runner = self._idle.get()
         try:
-            yield network
+            yield runner
         finally:
-            self._idle.put(network)
+            self._idle.put(runner)
 
-    def _restore(self, network: FrameNetwork, frame: Any, out: Any, stages: StageTimes) -> Any:
+    def _restore(self, runner: FrameRunner, frame: Any, out: Any, stages: StageTimes) -> Any:
         try:
             if isinstance(frame, Planes):
-                return self._restore_planes(network, frame, out, stages)
+                return self._restore_planes(runner, frame, out, stages)
             if not isinstance(frame, np.ndarray) and is_on_gpu(frame):
-                return self._restore_on_gpu(frame, out, network, stages)
-            return self._restore_array(network, as_frame(frame), out, stages)
+                return self._restore_on_gpu(frame, out, runner, stages)
+            return self._restore_array(runner, as_frame(frame), out, stages)
         except MemoryError as error:
             raise BackendError(
                 "out of memory for the frames themselves: close other programs, or give smaller "
                 "frames"
             ) from error
 
-    def _restore_on_gpu(
-        self, frame: Any, out: Any, network: FrameNetwork, stages: StageTimes
-    ) -> Any:
+    def _restore_on_gpu(self, frame: Any, out: Any, runner: FrameRunner, stages: StageTimes) -> Any:
         if self._lane is None:
             raise InputError(
                 f"the frame is in a GPU's memory, and {self.manifest.name} runs on the CPU: load "
-                "it with provider='cuda' or 'tensorrt', or copy the frame to the CPU"
+                "it with device='cuda', or copy the frame to the CPU"
             )
         from restore_rt.gpu.resident import restore_resident
 
-        return restore_resident(cast("GpuNetwork", network), self.manifest, frame, out, stages)
+        return restore_resident(cast("GpuRunner", runner), self.manifest, frame, out, stages)
 
     def _restore_planes(
-        self, network: FrameNetwork, planes: Planes, out: Planes | None, stages: StageTimes
+        self, runner: FrameRunner, planes: Planes, out: Planes | None, stages: StageTimes
     ) -> Planes:
         if self.manifest.colour != "luma":
             raise InputError(
@@ -353,11 +322,11 @@ class Restorer:
         if out is None:
             out = planes.empty_like(self.scale)
         planes.check_output(out, self.scale)
-        network.restore_planes_into(out, planes, stages=stages)
+        runner.restore_planes_into(out, planes, stages=stages)
         return out
 
     def _restore_array(
-        self, network: FrameNetwork, frame: NDArray[Any], out: Any, stages: StageTimes
+        self, runner: FrameRunner, frame: NDArray[Any], out: Any, stages: StageTimes
     ) -> NDArray[Any]:
         height, width = frame.shape[:2]
         shape = (height * self.scale, width * self.scale, *frame.shape[2:])
@@ -371,26 +340,26 @@ class Restorer:
         if np.may_share_memory(frame, out):
             raise InputError("out shares memory with the frame; give an array of its own")
         if frame.ndim == 3 and frame.shape[2] in (2, 4):
-            self._restore_colour(network, bleed_colour(frame), out[..., :-1], stages)
-            self._restore_colour(network, frame[..., -1], out[..., -1], stages)
+            self._restore_colour(runner, bleed_colour(frame), out[..., :-1], stages)
+            self._restore_colour(runner, frame[..., -1], out[..., -1], stages)
         else:
-            self._restore_colour(network, frame, out, stages)
+            self._restore_colour(runner, frame, out, stages)
         return out
 
     def _restore_colour(
-        self, network: FrameNetwork, frame: NDArray[Any], out: NDArray[Any], stages: StageTimes
+        self, runner: FrameRunner, frame: NDArray[Any], out: NDArray[Any], stages: StageTimes
     ) -> None:
         grey = frame.ndim == 2 or frame.shape[2] == 1
         if grey == (self.manifest.colour == "luma"):
-            network.restore_into(out, frame, stages=stages)
+            runner.restore_into(out, frame, stages=stages)
         elif grey:
             coloured = np.empty((*out.shape[:2], 3), out.dtype)
             shape = (*frame.shape[:2], 3)
             repeated = np.broadcast_to(frame.reshape(*frame.shape[:2], 1), shape)
-            network.restore_into(coloured, repeated, stages=stages)
+            runner.restore_into(coloured, repeated, stages=stages)
             out[...] = mean_grey(coloured).reshape(out.shape)
         else:
             restored = np.empty(out.shape[:2], np.float32)
-            network.restore_into(restored, luma_of(frame), stages=stages)
+            runner.restore_into(restored, luma_of(frame), stages=stages)
             with stages.measure("chroma"):
-                add_luma_detail(out, frame, restored, scale=self.scale, threads=network.threads)
+                add_luma_detail(out, frame, restored, scale=self.scale, threads=runner.threads)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from restore_rt.errors import BackendError
-from restore_rt.tensorrt import Library, open_library
+from restore_rt.tensorrt.library import Library, open_library
 
 
 @pytest.hookimpl(tryfirst=True)

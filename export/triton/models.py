@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from restore_rt.errors import InputError, ModelError
+from restore_rt.errors import EngineError, InputError, ModelError
 from restore_rt.export.triton.config import Tensor
 from restore_rt.model.graph import dimensions, inputs_of
 from restore_rt.model.manifest import Manifest, check_intact, read_manifest
 from restore_rt.model.reading import read_model
 from restore_rt.model.tensors import type_name
-from restore_rt.tensorrt import EngineError, Port, Sidecar, sidecar_path
-from restore_rt.tensorrt.pair import file_sha256
+from restore_rt.tensorrt.pair import file_sha256, sidecar_path
+from restore_rt.tensorrt.sidecar import Port, Sidecar
 
 if TYPE_CHECKING:
     import onnx

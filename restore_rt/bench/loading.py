@@ -67,8 +67,8 @@ def is_for_cpus(case: Case) -> bool:
 
 def graph_variables(graphs: bool | None) -> dict[str, str]:
     """Return the environment in which CUDA graphs may be used or not; None leaves it as it is."""
-    from restore_rt.gpu.backend import GRAPHS as IN_ONNXRUNTIME
-    from restore_rt.gpu.opening import GRAPHS
+    from restore_rt.gpu_opening import GRAPHS
+    from restore_rt.gpu_opening import ONNXRUNTIME_GRAPHS as IN_ONNXRUNTIME
 
     return {} if graphs is None else dict.fromkeys((GRAPHS, IN_ONNXRUNTIME), str(int(graphs)))
 
@@ -87,11 +87,15 @@ def load_case(case: Case) -> tuple[Restorer, Loading]:
     memory = None if is_for_cpus(case) else _gpu_memory()
     if memory is None:
         begin = time.perf_counter()
+    device, backend = {"cuda": ("cuda", "onnxruntime"), "tensorrt": ("cuda", "tensorrt")}.get(
+        case.provider, (case.provider, case.backend)
+    )
     restorer = restore_rt.load(
         case.model,
-        provider=case.provider,  # type: ignore[arg-type]
-        backend=case.backend,  # type: ignore[arg-type]
-        precision=case.precision,  # type: ignore[arg-type]
+        device=device,
+        backend=backend,  # type: ignore[arg-type]
+        precision=case.precision or "auto",  # type: ignore[arg-type]
+        allow_bf16=case.precision == "auto",
         batch=case.batch,
         threads=case.threads,
         tile=case.tile,

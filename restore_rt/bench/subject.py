@@ -13,9 +13,9 @@ from restore_rt.bench.device import Gpu, gpu_of
 from restore_rt.bench.report import Case, Verified
 from restore_rt.bench.sampling import Step
 from restore_rt.bench.verification import shown, verify
+from restore_rt.model.interface import read_interface
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.reading import read_model
-from restore_rt.model.undescribed import read_interface
 from restore_rt.timing import StageTimes
 
 if TYPE_CHECKING:

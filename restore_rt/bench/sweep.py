@@ -18,7 +18,7 @@ from restore_rt.bench.measuring import check_case
 from restore_rt.bench.report import SCOPES, Case
 from restore_rt.errors import InputError, RestoreError
 from restore_rt.model.reading import find_model
-from restore_rt.options import BACKENDS, PROVIDERS
+from restore_rt.options import BACKENDS
 from restore_rt.threads import thread_count
 
 __all__ = ["KEYS", "cases_of", "read_sweep"]
@@ -132,7 +132,7 @@ def _checked(key: str, value: Any) -> Any:
         find_model(_text(key, value))
         return value
     allowed: dict[str, Sequence[str | None]] = {
-        "provider": PROVIDERS,
+        "provider": ("auto", "cpu", "cuda", "tensorrt"),
         "backend": BACKENDS,
         "precision": (*_PRECISIONS, None),
         "scope": SCOPES,

@@ -84,8 +84,8 @@ def build(
     and with --io u8 for one that takes frames of bytes. An engine runs on the library's version
     that built it alone; keep the .json file with it.
     """
-    from restore_rt.tensorrt import Profile
     from restore_rt.tensorrt.building import build_engine
+    from restore_rt.tensorrt.profile import Profile
 
     built = build_engine(
         model,

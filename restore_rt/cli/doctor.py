@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from restore_rt.cli import options
 from restore_rt.cli.console import emit, parts_table, progress
-from restore_rt.gpu.backend import DEVICE_PROVIDERS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,7 +56,7 @@ def doctor(as_json: options.JsonOption = False) -> int:
         "system": _system(),
         "libraries": libraries,
         "warnings": _conflicts(),
-        "providers": _providers(libraries),
+        "backends": _backends(libraries),
         "engine": _engine(),
         "encoders": _encoders(),
         "self_test": tests,
@@ -110,27 +109,29 @@ def _conflicts() -> list[str]:
     return [f"{both}: pip uninstall both, then install one"]
 
 
-def _providers(libraries: list[dict[str, Any]]) -> dict[str, str]:
+def _backends(libraries: list[dict[str, Any]]) -> dict[str, str]:
     runtime = next(entry for entry in libraries if entry["for"] == "networks")
     missing = runtime.get("fix") or runtime.get("error")
-    networks = "native engine for plain networks"
+    networks = "native backend for plain networks"
     if not missing:
         networks += f", {runtime['name']} {runtime['version']} for all others"
     found = {"cpu": f"yes, {networks}{f'; for others {missing}' if missing else ''}"}
-    return found | {provider: _on_gpu(provider) for provider in DEVICE_PROVIDERS}
+    from restore_rt.gpu_opening import GPU_BACKENDS
+
+    return found | {f"{name} on cuda": _on_gpu(name) for name in GPU_BACKENDS}
 
 
-def _on_gpu(provider: str) -> str:
-    from restore_rt.gpu.opening import missing_here
+def _on_gpu(backend: str) -> str:
+    from restore_rt.gpu_opening import missing_here
 
     try:
-        pieces = missing_here(provider)
+        pieces = missing_here(backend)
     except Exception as error:  # whatever it is, it is the diagnosis
         pieces = [str(error)]
-    return f"no: {'; '.join(pieces)}" if pieces else _trial(provider)
+    return f"no: {'; '.join(pieces)}" if pieces else _trial(backend)
 
 
-def _trial(provider: str) -> str:
+def _trial(backend: str) -> str:
     import numpy as np
 
     from restore_rt import load
@@ -138,7 +139,8 @@ def _trial(provider: str) -> str:
     try:
         with load(
             _TRIED,
-            provider=provider,  # type: ignore[arg-type]
+            device="cuda",
+            backend=backend,  # type: ignore[arg-type]
             progress=partial(progress, total=None, unit="steps"),
         ) as restorer:
             restorer(np.zeros(_TEST_SHAPE[:2], np.uint8))
@@ -148,7 +150,7 @@ def _trial(provider: str) -> str:
 
 
 def _engine() -> dict[str, str]:
-    """Return what the native engine's planner picked for each model that it can run, and why."""
+    """Return what the native backend's planner picked for each model that it can run, and why."""
     import onnx
 
     from restore_rt import _ext
@@ -207,7 +209,7 @@ def _self_test() -> list[dict[str, Any]]:
     for name in names:
         try:
             begin = time.perf_counter()
-            with load(name, provider="cpu") as restorer:
+            with load(name, device="cpu") as restorer:
                 loaded = time.perf_counter()
                 restorer(frame)
                 done = time.perf_counter()
@@ -230,8 +232,8 @@ def _parts(report: dict[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]
     yield "Libraries", [(entry["name"], _state(entry)) for entry in report["libraries"]]
     if report["warnings"]:
         yield "Warnings", [("", text) for text in report["warnings"]]
-    yield "Providers", list(report["providers"].items())
-    yield "Native engine", list(report["engine"].items())
+    yield "Backends", list(report["backends"].items())
+    yield "Native backend", list(report["engine"].items())
     yield "Video encoders", list(report["encoders"].items())
     height, width, _ = _TEST_SHAPE
     rows = [

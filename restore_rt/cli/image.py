@@ -37,8 +37,8 @@ def image(
             "missing.",
         ),
     ],
-    content: options.TypeOption = None,
-    zoom: options.ZoomOption = None,
+    content: options.ContentOption = None,
+    scale: options.ScaleOption = None,
     model: options.ModelOption = None,
     format_name: Annotated[
         Literal["png", "jpeg", "webp", "tiff"] | None,
@@ -67,10 +67,9 @@ def image(
     ] = MAX_PIXELS,
     tile: options.TileOption = None,
     threads: options.ThreadsOption = None,
-    provider: options.ProviderOption = "auto",
+    device: options.DeviceOption = "auto",
     backend: options.BackendOption = "auto",
-    precision: options.PrecisionOption = None,
-    device: options.DeviceOption = 0,
+    precision: options.PrecisionOption = "auto",
     as_json: options.JsonOption = False,
     overwrite: options.OverwriteOption = False,
 ) -> int:
@@ -91,12 +90,11 @@ def image(
     with options.load_model(
         model,
         content,
-        zoom,
+        scale,
         usual="photo",
-        provider=provider,
+        device=device,
         backend=backend,
         precision=precision,
-        device=device,
         tile=tile,
         threads=threads,
     ) as restorer:
@@ -108,18 +106,18 @@ def image(
             max_pixels=max_pixels,
             overwrite=overwrite,
         )
-        description = restorer.description
+        ran = options.ran_by(restorer)
     seconds = time.perf_counter() - begin
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     failed = sum(outcome.error is not None for outcome in outcomes)
     report = {
-        "model": description,
+        **ran,
         "seconds": round(seconds, 3),
         "failed": failed,
         "pictures": [outcome.as_dict() for outcome in outcomes],
     }
-    emit(report, _summary(outcomes, failed, seconds, description), as_json=as_json)
+    emit(report, _summary(outcomes, failed, seconds, ran["model"]), as_json=as_json)
     return 1 if failed else 0
 
 

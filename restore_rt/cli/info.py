@@ -1,4 +1,4 @@
-"""``restore-rt info``: what a model's file holds, what it costs, and what can run it."""
+"""``restore-rt info``: the contents of a model file, its cost, and the backends that run it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from restore_rt.cli import options
 from restore_rt.cli.console import emit, parts_table
 
 if TYPE_CHECKING:
-    from restore_rt.model.inspection import Inspection, Port
+    from restore_rt.inspection import Inspection, Port
 
 __all__ = ["info"]
 
@@ -30,18 +30,18 @@ def info(
         typer.Option(
             "--size",
             metavar="HxW",
-            help="The input for which to tell the cost.",
+            help="The input size to compute the cost for.",
             show_default="the model's tile, or 360x640",
         ),
     ] = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Tell what a model's file holds, what it costs, and what can run it on this machine.
+    """Show the contents of a model file, its cost, and the backends that run it on this machine.
 
     Multiply-adds are those of convolutions and products of matrices. Memory is that of a batch of
     one: an estimate, since a library may compute in place, or keep copies.
     """
-    from restore_rt.model.inspection import inspect_model
+    from restore_rt.inspection import inspect_model
 
     found = inspect_model(model, size=options.parse_size("--size", size))
     emit(_data(found), parts_table(_parts(found)), as_json=as_json)
@@ -58,7 +58,7 @@ def _parts(found: Inspection) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     yield "Manifest", _manifest(found)
     yield "Network", _network(found)
     yield _at(found), _cost(found)
-    yield "Runs on", [(name, _verdict(item)) for name, item in found.providers.items()]
+    yield "Runs on", [(name, _verdict(item)) for name, item in found.runs_on.items()]
     if found.notes:
         yield "Notes", [("", text) for text in found.notes]
 
@@ -74,7 +74,7 @@ def _file(found: Inspection) -> list[tuple[str, str]]:
 
 def _manifest(found: Inspection) -> list[tuple[str, str]]:
     if found.manifest is None:
-        return [("", "none: the file says nothing of itself")]
+        return [("", "none")]
     rows = []
     for key, value in dataclasses.asdict(found.manifest).items():
         if key == "sha256":

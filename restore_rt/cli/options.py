@@ -8,53 +8,52 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from restore_rt.errors import InputError, ModelError
+from restore_rt.options import Backend, Precision
 
 if TYPE_CHECKING:
     from restore_rt.restorer import Restorer
 
 __all__ = [
-    "Backend",
     "BackendOption",
     "Content",
+    "ContentOption",
     "DeviceOption",
     "JsonOption",
     "ModelOption",
     "OverwriteOption",
-    "Precision",
     "PrecisionOption",
-    "Provider",
-    "ProviderOption",
+    "ScaleOption",
     "ThreadsOption",
     "TileOption",
-    "TypeOption",
-    "ZoomOption",
     "load_model",
     "parse_size",
     "parse_tile",
+    "ran_by",
 ]
 
 Content = Literal["photo", "comic", "video"]
-Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
-Backend = Literal["auto", "native", "onnxruntime"]
-Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
-_DEFAULT_ZOOM = 2
+_DEFAULT_SCALE = 2
 
 ModelOption = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="A shipped model's name or an .onnx file, by anyone; goes before --type and --zoom.",
-        show_default="chosen by --type and --zoom",
+        help="A shipped model's name or any .onnx file; overrides --content and --scale.",
+        show_default="chosen by --content and --scale",
     ),
 ]
-TypeOption = Annotated[Content | None, typer.Option("--type", help="What the material is.")]
-ZoomOption = Annotated[
+ContentOption = Annotated[
+    Content | None, typer.Option("--content", "--type", help="The kind of material.")
+]
+ScaleOption = Annotated[
     int | None,
     typer.Option(
+        "--scale",
         "--zoom",
         metavar="1|2|4",
-        help=f"How many times as wide and high the result is; {_DEFAULT_ZOOM} if not given.",
+        help=f"Width and height of the result over those of the input; {_DEFAULT_SCALE} if not "
+        "given.",
         show_default=False,
     ),
 ]
@@ -73,23 +72,30 @@ ThreadsOption = Annotated[
         "--threads", metavar="N", help="CPU threads to use.", show_default="all that are available"
     ),
 ]
-ProviderOption = Annotated[
-    Provider, typer.Option("--provider", help="Where the network runs; never replaced in silence.")
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda|cuda:N",
+        help="Where the network runs; cuda:1 is the GPU with number 1. auto is the fastest here; a "
+        "device that is missing is an error.",
+    ),
 ]
 BackendOption = Annotated[
     Backend,
-    typer.Option("--backend", help="What runs the network on a CPU; auto is the faster one."),
-]
-PrecisionOption = Annotated[
-    Precision | None,
     typer.Option(
-        "--precision",
-        help="What the network computes in: fp16 is for GPUs, bf16 for CPUs that have it, auto is "
-        "bf16 where that is faster and comes near, and else the model's own.",
+        "--backend",
+        help="The software that runs the network: native is for CPUs, tensorrt for GPUs, "
+        "onnxruntime for both.",
     ),
 ]
-DeviceOption = Annotated[
-    int, typer.Option("--device", metavar="N", help="The GPU's number.", min=0)
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        help="The type that the network computes in: fp16 needs a GPU, bf16 a CPU with "
+        "AVX512_BF16; auto is the type of the model's weights.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 OverwriteOption = Annotated[
@@ -139,28 +145,30 @@ def parse_size(option: str, text: str | None) -> tuple[int, int] | None:
 def load_model(
     model: str | None,
     content: Content | None,
-    zoom: int | None,
+    scale: int | None,
     *,
     usual: Content,
-    provider: Provider = "auto",
+    device: str = "auto",
     backend: Backend = "auto",
-    precision: Precision | None = None,
-    device: int = 0,
+    precision: Precision = "auto",
     tile: str | None = None,
     threads: int | None = None,
+    allow_bf16: bool = False,
 ) -> Restorer:
     """Load the model that a verb's options ask for.
 
     Parameters
     ----------
     model
-        ``--model``; when given, ``content`` and ``zoom`` do not matter.
-    content, zoom
-        ``--type`` and ``--zoom`` (``None``: not given).
+        ``--model``; overrides ``content`` and ``scale``.
+    content, scale
+        ``--content`` and ``--scale`` (None if not given).
     usual
-        The content when ``--type`` is not given.
-    provider, backend, precision, device, tile, threads
-        The options of these names as they were given.
+        The content if ``--content`` is not given.
+    device, backend, precision, tile, threads
+        The options with these names.
+    allow_bf16
+        As for ``restore_rt.load``.
 
     Raises
     ------
@@ -171,31 +179,38 @@ def load_model(
     """
     from restore_rt import load
     from restore_rt.cli.console import note, progress
-    from restore_rt.model import registry as zoo
+    from restore_rt.model import registry
 
-    sides = parse_tile(tile)
     name = model
     if name is None:
-        wanted = _DEFAULT_ZOOM if zoom is None else zoom
+        wanted = _DEFAULT_SCALE if scale is None else scale
         try:
-            name = zoo.choose(content or usual, wanted)
+            name = registry.choose(content or usual, wanted)
         except ModelError as error:
-            raise InputError(f"--zoom is {wanted}: {error}") from error
+            raise InputError(f"--scale is {wanted}: {error}") from error
     restorer = load(
         name,
-        provider=provider,
+        device=device,
         backend=backend,
         precision=precision,
-        device=device,
-        tile=sides,
+        tile=parse_tile(tile),
         threads=threads,
+        allow_bf16=allow_bf16,
         progress=partial(progress, total=None, unit="steps"),
     )
     if model is None and content not in (None, restorer.manifest.content):
         note(
-            f"no model for {content} is shipped yet that enlarges {restorer.scale} times; "
-            f"{name}, made for {restorer.manifest.content}, is used"
+            f"no model for {content} with a scale of {restorer.scale} is shipped; {name}, made for "
+            f"{restorer.manifest.content}, is used"
         )
-    if zoom not in (None, restorer.scale):
-        note(f"--zoom {zoom} is not used: {restorer.manifest.name} enlarges {restorer.scale} times")
+    if scale not in (None, restorer.scale):
+        note(
+            f"--scale {scale} is ignored: {restorer.manifest.name} enlarges {restorer.scale} times"
+        )
     return restorer
+
+
+def ran_by(restorer: Restorer) -> dict[str, str]:
+    """Return what ran the model, in words and each part by itself, for ``--json``."""
+    parts = {name: getattr(restorer, name) for name in ("device", "backend", "precision")}
+    return {"model": restorer.description, **parts}

@@ -12,25 +12,24 @@ import typer
 from restore_rt.cli.console import emit, note, progress
 from restore_rt.cli.options import (
     BackendOption,
+    ContentOption,
     DeviceOption,
     JsonOption,
     ModelOption,
     OverwriteOption,
-    PrecisionOption,
-    ProviderOption,
+    ScaleOption,
     ThreadsOption,
     TileOption,
-    TypeOption,
-    ZoomOption,
     load_model,
+    ran_by,
 )
 from restore_rt.errors import MediaError
+from restore_rt.options import Precision
 from restore_rt.video.encoders import CODECS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from restore_rt.restorer import Restorer
     from restore_rt.video import VideoReport
 
 __all__ = ["video"]
@@ -44,6 +43,15 @@ SourceArgument = Annotated[Path, typer.Argument(metavar="IN", help="The video to
 TargetOption = Annotated[
     Path,
     typer.Option("-o", "--output", metavar="OUT", help="What to write: .mp4, .mov, .mkv or .webm."),
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        help="The type that the network computes in: fp16 needs a GPU, bf16 a CPU with "
+        "AVX512_BF16; auto is bf16 where that is faster and within 55 dB of fp32, else the type "
+        "of the model's weights.",
+    ),
 ]
 CodecOption = Annotated[
     str | None,
@@ -72,17 +80,16 @@ def video(
     source: SourceArgument,
     target: TargetOption,
     model: ModelOption = None,
-    content: TypeOption = None,
-    zoom: ZoomOption = None,
+    content: ContentOption = None,
+    scale: ScaleOption = None,
     codec: CodecOption = None,
     quality: QualityOption = None,
     preset: PresetOption = None,
     tile: TileOption = None,
     threads: ThreadsOption = None,
-    provider: ProviderOption = "auto",
+    device: DeviceOption = "auto",
     backend: BackendOption = "auto",
     precision: PrecisionOption = "auto",
-    device: DeviceOption = 0,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -97,14 +104,14 @@ def video(
         load_model(
             model,
             content,
-            zoom,
+            scale,
             usual="video",
-            provider=provider,
+            device=device,
             backend=backend,
             precision=precision,
-            device=device,
             tile=tile,
             threads=threads,
+            allow_bf16=True,
         ) as restorer,
         contextlib.ExitStack() as stack,
     ):
@@ -130,19 +137,16 @@ def video(
             )
         except TruncatedVideoError as error:
             stack.close()
-            _show(error.report, source, target, _ran_by(restorer), as_json=as_json)
+            _show(
+                error.report,
+                source,
+                target,
+                ran_by(restorer),
+                as_json=as_json,
+            )
             raise
-        ran = _ran_by(restorer)
+        ran = ran_by(restorer)
     _show(report, source, target, ran, as_json=as_json)
-
-
-def _ran_by(restorer: Restorer) -> dict[str, str]:
-    """Return what ran the model: in words, and each by itself."""
-    return {
-        "model": restorer.description,
-        "backend": restorer.backend,
-        "precision": restorer.precision,
-    }
 
 
 def _show(

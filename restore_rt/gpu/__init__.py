@@ -2,9 +2,10 @@
 
 from restore_rt.gpu.array import DeviceArray
 from restore_rt.gpu.driver import Device, Event, Stream, open_device
-from restore_rt.gpu.frame import DeviceFrame, DevicePlanes, as_device_frame
+from restore_rt.gpu.frame import DeviceFrame, as_device_frame
 from restore_rt.gpu.memory import Pool, is_pinned, pinned_empty
 from restore_rt.gpu.pieces import kernels, missing_pieces, require_gpu
+from restore_rt.gpu.planes import DevicePlanes
 from restore_rt.gpu.transfer import copy_async, download_async, upload_async, zero_async
 
 __all__ = [

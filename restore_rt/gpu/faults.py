@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from restore_rt.errors import BackendError, OutOfMemoryError
 
-if TYPE_CHECKING:
-    from restore_rt.gpu.driver import Device
-
 __all__ = ["Checked"]
+
+
+class _Device(Protocol):
+    name: str
+    library: Any
 
 
 class Checked:
@@ -18,7 +20,7 @@ class Checked:
 
     __slots__ = ("_action", "_device")
 
-    def __init__(self, action: str, device: Device) -> None:
+    def __init__(self, action: str, device: _Device) -> None:
         self._action, self._device = action, device
 
     def __enter__(self) -> None:

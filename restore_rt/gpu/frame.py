@@ -14,10 +14,9 @@ from restore_rt.gpu.driver import Device, Stream, open_device
 from restore_rt.gpu.foreign import DEFAULT_STREAM, device_of, order_streams
 from restore_rt.gpu.memory import pinned_empty
 from restore_rt.gpu.pieces import kernels
-from restore_rt.gpu.planes import DevicePlanes
 from restore_rt.gpu.transfer import download_async
 
-__all__ = ["DeviceFrame", "DevicePlanes", "as_device_frame"]
+__all__ = ["DeviceFrame", "as_device_frame"]
 
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 

@@ -117,6 +117,11 @@ class Lane:
         return self._backends[False].name
 
     @property
+    def tile(self) -> tuple[int, int]:
+        """The largest tile, height and width; memory that runs out makes it smaller."""
+        return self._sizes.current.tile
+
+    @property
     def description(self) -> str:
         """Library, version, settings and device, for people."""
         text = self._backends[False].description

@@ -42,8 +42,7 @@ def import_onnxruntime_gpu(provider: str) -> Any:
     missing = missing_libraries(provider)
     if missing:
         raise BackendError(
-            f"provider {provider!r} needs ONNX Runtime for GPUs, and something is missing: "
-            + "; ".join(missing)
+            f"ONNX Runtime cannot use {PROVIDER_NAMES[provider]}: " + "; ".join(missing)
         )
     return importlib.import_module("onnxruntime")
 

@@ -8,13 +8,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from restore_rt.cache import make_cache_folder
 from restore_rt.errors import BackendError
 from restore_rt.gpu.library import PROVIDER_NAMES, import_onnxruntime_gpu
 from restore_rt.gpu.tiles import check_arrays, tile_dtype
 from restore_rt.model.graph import inputs_of
 from restore_rt.model.precision import precision_of
 from restore_rt.progress import Progress, silent
-from restore_rt.tensorrt.cache import make_folder
 from restore_rt.tiled.session import Sessions, Shape
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ class OnnxRuntimeDeviceBackend(Sessions):
         A library is missing, or the network's types are none that tiles have.
     """
 
-    name = "onnxruntime"
     # Work on the host that a run queues would be captured, too, and happen at each launch.
     capturable = False
     # Full batches and the last one of two frame sizes that take turns.
@@ -80,7 +79,9 @@ class OnnxRuntimeDeviceBackend(Sessions):
     ) -> None:
         library = import_onnxruntime_gpu(provider)
         super().__init__(library, model, threads=threads)
-        self.provider = provider
+        self._provider = provider
+        # TensorRT runs the network then, whichever library called it.
+        self.name = "tensorrt" if provider == "tensorrt" else "onnxruntime"
         self.dtype = tile_dtype(model, manifest)
         self.place = ("cuda", device.index)
         self._manifest, self._gpu = manifest, device
@@ -189,14 +190,14 @@ class OnnxRuntimeDeviceBackend(Sessions):
 
     def _providers(self, shape: Shape) -> list[tuple[str, dict[str, str]]]:
         cuda = (PROVIDER_NAMES["cuda"], self._cuda_options())
-        if self.provider == "cuda":
+        if self._provider == "cuda":
             return [cuda]
         # What TensorRT does not take goes to CUDA.
         return [(PROVIDER_NAMES["tensorrt"], self._tensorrt_options(shape)), cuda]
 
     def _fixed_sizes(self, shape: Shape) -> dict[str, int]:
         # The TensorRT provider is told by a profile, which wants dimensions to be dynamic.
-        return super()._fixed_sizes(shape) if self.provider == "cuda" else {}
+        return super()._fixed_sizes(shape) if self._provider == "cuda" else {}
 
     def _cuda_options(self) -> dict[str, str]:
         options = {
@@ -210,7 +211,7 @@ class OnnxRuntimeDeviceBackend(Sessions):
             # It rounds what is multiplied to 10 bits; who wants that wants fp16.
             "use_tf32": "0",
         }
-        if self._graphs and self.provider == "cuda":
+        if self._graphs and self._provider == "cuda":
             options["enable_cuda_graph"] = "1"
         return options
 
@@ -236,8 +237,8 @@ class OnnxRuntimeDeviceBackend(Sessions):
         return options
 
     def _create(self, shape: Shape) -> Any:
-        if self.provider == "tensorrt":
-            make_folder(self._cache)
+        if self._provider == "tensorrt":
+            make_cache_folder(self._cache)
             with self._progress(f"building {self._manifest.name} for {self._gpu.name}"):
                 session = super()._create(shape)
         else:
@@ -248,18 +249,18 @@ class OnnxRuntimeDeviceBackend(Sessions):
     def _translated(self, error: Exception, shape: Shape) -> BackendError:
         if "fallback to CPU EP has been explicitly disabled" in str(error):
             return BackendError(
-                f"ONNX Runtime would run parts of {self._manifest.name} on the CPU, where provider "
-                f"{self.provider!r} was asked for: export the model with operators that run on the "
-                "GPU, or use provider='cpu' (ONNX Runtime 1.32 or later tells which they are)"
+                f"ONNX Runtime would run parts of {self._manifest.name} on the CPU, and "
+                "allow_cpu_nodes is False: export the model with operators that run on the GPU, or "
+                "use device='cpu' (ONNX Runtime 1.32 or later tells which they are)"
             )
         return super()._translated(error, shape)
 
     def _check_placement(self, session: Any) -> None:
         """Refuse a session that would run, in silence, on something slower."""
-        wanted, there = PROVIDER_NAMES[self.provider], session.get_providers()
+        wanted, there = PROVIDER_NAMES[self._provider], session.get_providers()
         if wanted not in there:
             raise BackendError(
-                f"provider {self.provider!r} did not start, and ONNX Runtime would use "
+                f"ONNX Runtime's {wanted} did not start, and it would use "
                 f"{', '.join(there)}: see what it printed, whether nvidia-smi works, and whether "
                 "the driver is new enough for the CUDA libraries; restore-rt doctor tells more"
             )
@@ -272,10 +273,10 @@ class OnnxRuntimeDeviceBackend(Sessions):
         strangers = [node for name in placed if name not in ours for node in placed[name]]
         if strangers:
             raise self._misplaced(strangers)
-        if self.provider == "tensorrt" and wanted not in placed:
+        if self._provider == "tensorrt" and wanted not in placed:
             raise BackendError(
                 f"TensorRT takes no part of {self._manifest.name}, all of which would run on CUDA: "
-                "use provider='cuda'"
+                "use backend='onnxruntime'"
             )
 
     def _misplaced(self, nodes: list[Any]) -> BackendError:
@@ -285,8 +286,8 @@ class OnnxRuntimeDeviceBackend(Sessions):
         listed = ", ".join(shown[:_MOST_NODES_NAMED]) + (f" and {more} more" if more > 0 else "")
         return BackendError(
             f"{self._manifest.name} has {len(nodes)} nodes that ONNX Runtime would run on the CPU, "
-            f"where provider {self.provider!r} was asked for: {listed}; export the model without "
-            f"{', '.join(sorted(kinds))} at these places, or use provider='cpu'"
+            f"and allow_cpu_nodes is False: {listed}; export the model without "
+            f"{', '.join(sorted(kinds))} at these places, or use device='cpu'"
         )
 
 

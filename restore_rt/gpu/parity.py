@@ -165,7 +165,7 @@ def _judged(
     precision: str,
     manifest: Manifest,
 ) -> Parity:
-    fixes = "use provider='cpu', or provider='cuda' if this is TensorRT, and report it"
+    fixes = "use device='cpu', or backend='onnxruntime' if this is TensorRT, and report it"
     if precision == "fp16":
         fixes = f"use precision='fp32', in which values have more room; or {fixes}"
     if not np.isfinite(given).all():

@@ -39,7 +39,7 @@ def missing_pieces(device: int = 0) -> list[str]:
 
     Notes
     -----
-    The libraries that run networks are not looked for, see ``restore_rt.gpu.backend``.
+    The libraries that run networks are not looked for, see ``restore_rt.gpu_opening``.
     """
     missing = []
     gpu: Gpu | None = None

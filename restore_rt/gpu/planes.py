@@ -6,6 +6,7 @@ from restore_rt.errors import InputError
 from restore_rt.frames import ChromaSiting, check_planes, chroma_phase_of
 from restore_rt.gpu.array import DeviceArray
 from restore_rt.gpu.driver import Stream
+from restore_rt.gpu.frame import as_device_frame
 
 __all__ = ["DevicePlanes"]
 
@@ -149,9 +150,6 @@ class DevicePlanes:
 def _taken(plane: object) -> DeviceArray:
     if isinstance(plane, DeviceArray):
         return plane
-    # Late: that module also offers what is in this one.
-    from restore_rt.gpu.frame import as_device_frame
-
     return as_device_frame(plane)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from restore_rt.errors import InputError
 from restore_rt.gpu.array import DeviceArray
 from restore_rt.gpu.frame import DeviceFrame, as_device_frame
-from restore_rt.gpu.network import GpuNetwork
 from restore_rt.gpu.planes import DevicePlanes
+from restore_rt.gpu.runner import GpuRunner
 from restore_rt.model.manifest import Manifest
 from restore_rt.timing import StageTimes
 
@@ -17,7 +17,7 @@ __all__ = ["restore_resident"]
 
 
 def restore_resident(
-    network: GpuNetwork, manifest: Manifest, frame: Any, out: Any, stages: StageTimes
+    network: GpuRunner, manifest: Manifest, frame: Any, out: Any, stages: StageTimes
 ) -> Any:
     """Restore a frame in the GPU's memory into another one there, which is complete on return.
 
@@ -69,7 +69,7 @@ def restore_resident(
 
 
 def _restore_planes(
-    network: GpuNetwork, manifest: Manifest, planes: DevicePlanes, out: Any, stages: StageTimes
+    network: GpuRunner, manifest: Manifest, planes: DevicePlanes, out: Any, stages: StageTimes
 ) -> DevicePlanes:
     if manifest.colour != "luma":
         raise InputError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from restore_rt.errors import ModelError
+from restore_rt.errors import InputError, ModelError
 
 if TYPE_CHECKING:
     import onnx
@@ -23,6 +23,7 @@ __all__ = [
     "SCHEMA",
     "TASKS",
     "Manifest",
+    "check_expected",
     "check_intact",
     "parameter_count",
     "read_manifest",
@@ -183,6 +184,24 @@ def _checksum(model: onnx.ModelProto, manifest: Manifest) -> str:
     for key, text in _texts(dataclasses.replace(manifest, checksum="")).items():
         digest.update(f"{key}:{len(text)}:{text}".encode())
     return digest.hexdigest()
+
+
+def check_expected(
+    manifest: Manifest, path: Path, *, scale: int | None, colour: str | None
+) -> None:
+    """Refuse a ``scale`` or ``colour`` that is not None and contradicts the manifest of a file.
+
+    Raises
+    ------
+    InputError
+        It does.
+    """
+    for key, given in (("scale", scale), ("colour", colour)):
+        if given is not None and given != getattr(manifest, key):
+            raise InputError(
+                f"{key} is {given!r}, but the manifest in {path} has {getattr(manifest, key)!r}; "
+                f"leave {key} out"
+            )
 
 
 def check_intact(model: onnx.ModelProto, manifest: Manifest, path: Path) -> None:

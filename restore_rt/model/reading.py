@@ -1,21 +1,49 @@
-"""A model's file: found by name or path, and read."""
+"""Model files: found by name or path, read and checked."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restore_rt.errors import ModelError
 from restore_rt.model import registry as zoo
+from restore_rt.model.interface import Interface
+from restore_rt.model.manifest import Manifest
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["find_model", "is_model", "read_model"]
+__all__ = ["LoadedModel", "find_model", "is_model", "read_model"]
 
 # What protocol buffers allow.
 _MOST_BYTES = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in memory.
+
+    Attributes
+    ----------
+    path
+        The file that it was read from.
+    original
+        The network as it is in the file.
+    network
+        The same in the precision that was asked for.
+    manifest
+        The description of ``network``.
+    interface
+        The sizes of the network's input.
+    """
+
+    path: Path
+    original: onnx.ModelProto
+    network: onnx.ModelProto
+    manifest: Manifest
+    interface: Interface
 
 
 def find_model(model: str | os.PathLike[str]) -> Path:

@@ -1,29 +1,41 @@
-"""The shipped models: an ONNX file and a card (Markdown) for each."""
+"""The shipped models: for each an ONNX file, a card (Markdown), and its manifest in an index.
+
+``python -m restore_rt.model.index`` writes the index again, after a model was added or changed.
+"""
 
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 
 from restore_rt.errors import ModelError
-from restore_rt.model.manifest import Manifest, read_manifest
+from restore_rt.model.manifest import Manifest
 
-__all__ = ["choose", "models", "path_of"]
+__all__ = ["FOLDER", "INDEX", "choose", "models", "path_of"]
 
-_FOLDER = Path(__file__).parents[1] / "zoo"
+FOLDER = Path(__file__).parents[1] / "zoo"
+INDEX = FOLDER / "index.json"
 
 
 @functools.cache
 def _shipped() -> tuple[Manifest, ...]:
-    import onnx
-
-    found = []
-    for path in sorted(_FOLDER.glob("*.onnx")):
-        manifest = read_manifest(onnx.load(path))
-        if manifest is None:
-            raise ModelError(f"the shipped model {path} has no manifest; reinstall restore-rt")
-        found.append(manifest)
-    return tuple(found)
+    try:
+        entries = json.loads(INDEX.read_text(encoding="utf-8"))
+        return tuple(
+            Manifest(
+                **{
+                    **entry,
+                    "tile": tuple(entry["tile"]),
+                    "value_range": tuple(entry["value_range"]),
+                }
+            )
+            for entry in entries
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(
+            f"the index of the shipped models cannot be read ({error}); reinstall restore-rt"
+        ) from error
 
 
 def models() -> list[Manifest]:
@@ -39,13 +51,12 @@ def path_of(name: str) -> Path:
     ModelError
         No shipped model has this name.
     """
-    path = _FOLDER / f"{name}.onnx"
-    if path.is_file():
-        return path
-    names = ", ".join(path.stem for path in sorted(_FOLDER.glob("*.onnx")))
+    names = [manifest.name for manifest in models()]
+    if name in names:
+        return FOLDER / f"{name}.onnx"
     raise ModelError(
-        f"{name!r} is neither a shipped model ({names}) nor an existing .onnx file; "
-        "`restore-rt models` lists what is shipped"
+        f"{name!r} is neither a shipped model ({', '.join(names)}) nor an existing .onnx file; "
+        "`restore-rt models` lists the shipped ones"
     )
 
 

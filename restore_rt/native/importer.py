@@ -1,4 +1,4 @@
-"""From an ONNX graph to the layers of the native engine."""
+"""From an ONNX graph to the layers of the native backend."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class _Reader:
     def finish(self, name: str) -> tuple[int, int]:
         """Return the index and the shuffle of the output, which must be the last value."""
         if name in self.raw:
-            raise UnsupportedError(f"the native engine cannot give the bytes of {name!r}")
+            raise UnsupportedError(f"the native backend cannot give the bytes of {name!r}")
         value = self.values[name]
         if value.enlarged > 1:
             value = self._enlarge(value)
@@ -357,14 +357,14 @@ def read_layers(model: onnx.ModelProto) -> Layers:
     inputs = inputs_of(model)
     if len(inputs) != 1 or len(graph.output) != 1:
         raise UnsupportedError(
-            f"the native engine cannot run a network of {len(inputs)} inputs and "
+            f"the native backend cannot run a network of {len(inputs)} inputs and "
             f"{len(graph.output)} outputs; it takes one of each"
         )
     shape = inputs[0].type.tensor_type.shape.dim
     channels = shape[1].dim_value if len(shape) == 4 else 0
     if channels not in (1, 3, 4):
         raise UnsupportedError(
-            f"the native engine cannot run a network whose input has {channels or 'unknown'} "
+            f"the native backend cannot run a network whose input has {channels or 'unknown'} "
             "channels; it takes 1, 3 and 4"
         )
     uses = Counter(name for node in graph.node for name in node.input)

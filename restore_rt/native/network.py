@@ -1,4 +1,4 @@
-"""The engine in this package: whole frames, all layers in one pass, with nothing else installed."""
+"""The native backend's network: whole frames, all layers in one pass, no other library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from restore_rt import _ext
 from restore_rt.errors import InputError
 from restore_rt.frames import Planes
-from restore_rt.model.manifest import read_manifest
 from restore_rt.native.importer import read_layers
 from restore_rt.native.nodes import UnsupportedError
 
@@ -43,11 +42,10 @@ class NativeNetwork:
     ring_bytes
         What the rows that a thread goes round in take, at most.
     description
-        Engine, precision and instruction set, for people.
+        Backend, precision and instruction set, for people.
     """
 
     name = "native"
-    provider = "cpu"
 
     def __init__(self, network: _ext.Network, *, why: str = "") -> None:
         self._network = network
@@ -57,7 +55,7 @@ class NativeNetwork:
         self.plan = _summary(network.plan)
         self.ring_bytes = network.ring_bytes
         isa = f"{_ext.isa()} vnni" if "direct_vnni" in network.plan else _ext.isa()
-        self.description = f"native engine, {self.precision}{why}, {isa}"
+        self.description = f"native backend, {self.precision}{why}, {isa}"
 
     def run_into(
         self,
@@ -126,30 +124,36 @@ class NativeNetwork:
         )
 
 
-def open_native(model: onnx.ModelProto, *, precision: str = "fp32") -> NativeNetwork:
-    """Get a network ready to run in the native engine.
+def open_native(
+    model: onnx.ModelProto,
+    *,
+    precision: str = "fp32",
+    value_range: tuple[float, float] = (0.0, 1.0),
+) -> NativeNetwork:
+    """Get a network ready to run in the native backend.
 
     Parameters
     ----------
     model
-        The network; with a manifest, its values must range from 0 to 1.
+        The network.
     precision
         Of layers that are not int8 in the file. ``"bf16"`` multiplies in 16 bits, for which the CPU
         needs AVX512_BF16, in the layers where it is faster. ``"auto"`` does so if the CPU can, and
         if a picture comes out within 55 dB of what fp32 makes of it.
+    value_range
+        Values that stand for black and white, as its manifest has them; the backend takes 0 to 1.
 
     Raises
     ------
     UnsupportedError
-        The engine cannot run it; the message names the node.
+        The native backend cannot run it; the message names the node.
     InputError
         No such precision, or the CPU lacks what it needs.
     """
-    manifest = read_manifest(model)
-    if manifest is not None and tuple(manifest.value_range) != (0.0, 1.0):
+    if value_range != (0.0, 1.0):
         raise UnsupportedError(
-            f"the native engine cannot run a network whose values range over "
-            f"{manifest.value_range}; it takes 0 to 1"
+            f"the native backend cannot run a network whose values range over {value_range}; it "
+            "takes 0 to 1"
         )
     if precision not in ("auto", "fp32", "bf16"):
         raise InputError(f"precision is {precision!r}; allowed are 'auto', 'fp32' and 'bf16'")

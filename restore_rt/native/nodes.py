@@ -1,4 +1,4 @@
-"""Nodes of an ONNX graph: what the native engine asks of them, and how it refuses one."""
+"""Nodes of an ONNX graph: what the native backend asks of them, and how it refuses one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["UnsupportedError", "attributes", "check_convolution", "kept_channels
 
 
 class UnsupportedError(BackendError):
-    """The native engine cannot run this network; another backend may."""
+    """The native backend cannot run this network; another backend may."""
 
 
 def check_convolution(node: onnx.NodeProto, *, side: int) -> None:
@@ -59,6 +59,6 @@ def refusal(node: onnx.NodeProto, reason: str) -> UnsupportedError:
     """Return the error that says why a node cannot be run."""
     name = node.name or (node.output[0] if node.output else "")
     return UnsupportedError(
-        f"the native engine cannot run the node {name[:80]!r} ({node.op_type}): {reason}; use "
+        f"the native backend cannot run the node {name[:80]!r} ({node.op_type}): {reason}; use "
         "another backend"
     )

@@ -1,4 +1,4 @@
-"""A network over whole frames, on the CPU, in the engine that is part of this package."""
+"""Whole frames through the native backend, on the CPU."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from restore_rt.timing import StageTimes
 if TYPE_CHECKING:
     from restore_rt.native.network import NativeNetwork
 
-__all__ = ["WholeNetwork"]
+__all__ = ["NativeRunner"]
 
 
-class WholeNetwork:
-    """Restores frames without tiles: split, network and merge are one pass; see ``TiledNetwork``.
+class NativeRunner:
+    """Restores frames without tiles, in one pass, which is the stage ``network``; a FrameRunner.
 
     Parameters
     ----------
     network
-        May be shared with others.
+        May be shared with other runners.
     manifest
-        What the network is.
+        The manifest of the network.
     threads
         CPU threads for a frame.
     """
 
-    tiled = False
+    device = "cpu"
+    tile = None
 
-    def __init__(self, network: NativeNetwork, manifest: Manifest, *, threads: int) -> None:
+    def __init__(self, network: NativeNetwork, manifest: Manifest, threads: int) -> None:
         self.threads = threads
         self.backend = network.name
         self.precision = network.precision
@@ -48,10 +49,7 @@ class WholeNetwork:
         stages: StageTimes,
         peak: float | None = None,
     ) -> None:
-        """Restore all channels of a frame; see ``TiledNetwork.restore_into``.
-
-        ``stages`` takes the time of ``network``.
-        """
+        """See ``FrameRunner``."""
         network = self._opened()
         with stages.measure("network"):
             finite = network.run_into(out, frame, threads=self.threads, peak=peak)
@@ -59,10 +57,7 @@ class WholeNetwork:
             raise not_finite(self._manifest.name, frame)
 
     def restore_planes_into(self, out: Planes, planes: Planes, *, stages: StageTimes) -> None:
-        """Restore luma and enlarge chroma in one pass; see ``TiledNetwork.restore_planes_into``.
-
-        ``stages`` takes the time of both as ``network``.
-        """
+        """See ``FrameRunner``."""
         network = self._opened()
         with stages.measure("network"):
             finite = network.run_planes_into(out, planes, threads=self.threads)
@@ -70,7 +65,7 @@ class WholeNetwork:
             raise not_finite(self._manifest.name, planes.y)
 
     def close(self) -> None:
-        """Let go of the network; closing twice is fine."""
+        """See ``FrameRunner``."""
         self._network = None
 
     def _opened(self) -> NativeNetwork:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from restore_rt.errors import BackendError, OutOfMemoryError
+from restore_rt.errors import BackendError, EngineError, OutOfMemoryError
 from restore_rt.gpu.tiles import check_arrays
 from restore_rt.model.manifest import Manifest
 from restore_rt.progress import Progress, silent
-from restore_rt.tensorrt import EngineError, Library, Port, Shape, open_library, read_sidecar
 from restore_rt.tensorrt.building.messages import explain, log_of
 from restore_rt.tensorrt.building.network import network_of
+from restore_rt.tensorrt.library import Library, open_library
+from restore_rt.tensorrt.pair import read_sidecar
+from restore_rt.tensorrt.profile import Shape
 from restore_rt.tensorrt.sharing import (
     EngineShare,
     FileShare,
@@ -22,6 +24,7 @@ from restore_rt.tensorrt.sharing import (
     share_of,
     tells_of_memory,
 )
+from restore_rt.tensorrt.sidecar import Port
 
 if TYPE_CHECKING:
     import onnx
@@ -148,7 +151,6 @@ class TensorRtBackend:
     """
 
     name = "tensorrt"
-    provider = "tensorrt"
 
     def __init__(
         self,
@@ -291,5 +293,5 @@ class TensorRtBackend:
             return OutOfMemoryError(text)
         return EngineError(
             f"{text}; build the engine again (restore-rt build, or empty the cache), or use "
-            "provider='cuda'"
+            "backend='onnxruntime'"
         )

@@ -1,18 +1,15 @@
-"""The folder of engines that were built on first use: where it is, names in it, one builder."""
+"""The cache of engines that were built on first use: names of files in it, and one builder."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from restore_rt.errors import OutputError
-from restore_rt.files import output_error
 from restore_rt.model import manifest
 from restore_rt.tensorrt import sidecar
 from restore_rt.tensorrt.pair import SUFFIX
@@ -23,55 +20,12 @@ if TYPE_CHECKING:
     from restore_rt.tensorrt.profile import Profile
 
 __all__ = [
-    "cache_folder",
     "engine_path",
-    "engines_folder",
-    "make_folder",
     "one_builder",
     "timing_path",
 ]
 
-VARIABLE = "RESTORE_RT_CACHE"
 _DIGITS = 32
-
-
-def cache_folder() -> Path:
-    """Return the folder of what can be made again.
-
-    ``$RESTORE_RT_CACHE``, else ``restore_rt`` in ``$XDG_CACHE_HOME``, else in ``~/.cache``; it
-    need not exist.
-    """
-    own = os.environ.get(VARIABLE)
-    if own:
-        return Path(own).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    # A relative one is to be ignored, its specification says.
-    if base and Path(base).is_absolute():
-        return Path(base, "restore_rt")
-    return Path("~/.cache/restore_rt").expanduser()
-
-
-def engines_folder() -> Path:
-    """Return the folder of engines in it; it need not exist."""
-    return cache_folder() / "engines"
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder if it is missing, and see whether it can be written to.
-
-    Raises
-    ------
-    OutputError
-        It cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(13, "", str(folder))
-    except OSError as error:
-        raise OutputError(
-            f"{output_error(error, folder)}; or set {VARIABLE} to a folder that can be written to"
-        ) from error
 
 
 def engine_path(
@@ -89,7 +43,7 @@ def engine_path(
     Parameters
     ----------
     folder
-        See ``engines_folder``.
+        See ``restore_rt.cache.engines_folder``.
     name
         The model's, for people who look into the folder.
     onnx_sha256

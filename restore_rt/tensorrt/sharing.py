@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from restore_rt.errors import BackendError, InputError, OutOfMemoryError
+from restore_rt.cache import make_cache_folder
+from restore_rt.errors import BackendError, EngineError, InputError, OutOfMemoryError
+from restore_rt.gpu.properties import Gpu
 from restore_rt.progress import Progress
-from restore_rt.tensorrt import EngineError, Gpu, Library, Profile, Shape, Sidecar, read_engine
 from restore_rt.tensorrt.building import compile_network
 from restore_rt.tensorrt.building.messages import explain, log_of
 from restore_rt.tensorrt.building.network import Network
 from restore_rt.tensorrt.building.target import Target, choose_target
 from restore_rt.tensorrt.building.timing import read_timing_cache, write_timing_cache
-from restore_rt.tensorrt.cache import engine_path, make_folder, one_builder, timing_path
-from restore_rt.tensorrt.pair import write_engine
+from restore_rt.tensorrt.cache import engine_path, one_builder, timing_path
+from restore_rt.tensorrt.library import Library
+from restore_rt.tensorrt.pair import read_engine, write_engine
+from restore_rt.tensorrt.profile import Profile, Shape
+from restore_rt.tensorrt.sidecar import Sidecar
 
 if TYPE_CHECKING:
     from restore_rt.gpu.driver import Device
@@ -193,7 +197,7 @@ class NetworkShare(EngineShare):
         except InputError as error:
             raise BackendError(
                 f"{library} cannot run on {self.gpu} ({error}): pip install "
-                "'restore-rt[tensorrt]', or use provider='cuda'"
+                "'restore-rt[tensorrt]', or use backend='onnxruntime'"
             ) from error
 
     def _provide(self, shape: Shape) -> OpenEngine:
@@ -212,7 +216,7 @@ class NetworkShare(EngineShare):
         # A folder that is there need not be one that can be written to.
         opened = self._read(path, profile)
         if opened is None:
-            make_folder(self._folder)
+            make_cache_folder(self._folder)
             with one_builder(path):
                 opened = self._read(path, profile) or self._build(path, profile)
         return opened
@@ -265,7 +269,7 @@ class NetworkShare(EngineShare):
             raise EngineError(
                 f"{self.library} built {self._network.path} and does not take it on {self.gpu}: "
                 f"{opened}; see whether nvidia-smi works and whether the driver is new enough, or "
-                "use provider='cuda'"
+                "use backend='onnxruntime'"
             )
         return opened
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,10 @@ from restore_rt.tiled.session import OnnxRuntimeBackend
 from restore_rt.tiled.sizes import SharedSizes, TileSizes, result_slots
 from restore_rt.timing import StageTimes
 
-__all__ = ["TiledNetwork", "Workspace"]
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["TiledRunner", "Workspace", "open_tiled"]
 
 # A picture's colour and alpha, or two sizes that take turns.
 _WORKSPACES_KEPT = 2
@@ -42,25 +45,25 @@ class Workspace:
         return self._tiles[:count], self.results[slot : slot + count]
 
 
-class TiledNetwork:
-    """One instance of a network with its buffers; works on one frame at a time.
+class TiledRunner:
+    """Restores frames in tiles: the stages are split, network and merge; a FrameRunner.
 
     Parameters
     ----------
     backend
         Runs the network; closed with this.
     manifest
-        What the network is.
+        The manifest of the network.
     sizes
         Shared with the other instances of the same model.
     threads
         CPU threads for the kernels.
     """
 
-    tiled = True
+    device = "cpu"
 
     def __init__(
-        self, backend: OnnxRuntimeBackend, manifest: Manifest, *, sizes: SharedSizes, threads: int
+        self, backend: OnnxRuntimeBackend, manifest: Manifest, sizes: SharedSizes, threads: int
     ) -> None:
         self.threads = threads
         self.backend = backend.name
@@ -72,6 +75,11 @@ class TiledNetwork:
         self._spaces: OrderedDict[tuple[Any, ...], Workspace] = OrderedDict()
         self._lock = threading.Lock()
 
+    @property
+    def tile(self) -> tuple[int, int]:
+        """See ``FrameRunner``; memory that runs out makes it smaller."""
+        return self._sizes.current.tile
+
     def restore_into(
         self,
         out: NDArray[Any],
@@ -80,26 +88,7 @@ class TiledNetwork:
         stages: StageTimes,
         peak: float | None = None,
     ) -> None:
-        """Restore all channels of a frame.
-
-        Parameters
-        ----------
-        out
-            (s*H, s*W) or (s*H, s*W, C), the frame's dtype; written.
-        frame
-            (H, W) or (H, W, C) with the network's number of channels; shares no memory with out.
-        stages
-            Takes the times of split, network and merge.
-        peak
-            The sample value that stands for white; by default 255, 65535 or 1.
-
-        Raises
-        ------
-        BackendError
-            The network failed, or memory runs out even with the smallest tile.
-        NonFiniteError
-            The network returned NaN or infinity; ``out`` is then worthless.
-        """
+        """See ``FrameRunner``."""
         with self._lock:
             released = False
             while True:
@@ -119,28 +108,13 @@ class TiledNetwork:
                 released = True
 
     def restore_planes_into(self, out: Planes, planes: Planes, *, stages: StageTimes) -> None:
-        """Restore the luma of a frame, and enlarge its chroma.
-
-        Parameters
-        ----------
-        out
-            As ``planes.empty_like`` makes it; written.
-        planes
-            The frame, for a network of one channel.
-        stages
-            Takes the times of split, network, merge and chroma.
-
-        Raises
-        ------
-        BackendError, NonFiniteError
-            As ``restore_into``.
-        """
+        """See ``FrameRunner``; the enlargement is the stage ``chroma``."""
         self.restore_into(out.y, planes.y, stages=stages, peak=planes.peak)
         with stages.measure("chroma"):
             enlarge_chroma(out, planes, scale=self._manifest.scale, threads=self.threads)
 
     def close(self) -> None:
-        """Release the network and all buffers, after the frame in work; closing twice is fine."""
+        """See ``FrameRunner``."""
         with self._lock:
             self._spaces.clear()
             if self._backend is not None:
@@ -201,3 +175,17 @@ class TiledNetwork:
             self._spaces[key] = space
         self._spaces.move_to_end(key)
         return space
+
+
+def open_tiled(
+    network: onnx.ModelProto, manifest: Manifest, sizes: SharedSizes, threads: int
+) -> TiledRunner:
+    """Open a network in ONNX Runtime on the CPU, for frames that are cut into tiles.
+
+    Raises
+    ------
+    MissingBackendError
+        ONNX Runtime is not installed.
+    """
+    backend = OnnxRuntimeBackend(network, threads=threads)
+    return TiledRunner(backend, manifest, sizes, threads)

@@ -191,7 +191,6 @@ class OnnxRuntimeBackend(Sessions):
     """
 
     name = "onnxruntime"
-    provider = "cpu"
 
     def __init__(self, model: onnx.ModelProto, *, threads: int) -> None:
         library = import_onnxruntime()

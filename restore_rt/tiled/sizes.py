@@ -70,14 +70,14 @@ class TileSizes:
         batch: int,
         fixed: tuple[int | None, int | None] = (None, None),
     ) -> TileSizes:
-        """Fill in what the caller left open.
+        """Replace None by the defaults.
 
         Parameters
         ----------
         manifest
             Gives halo, multiple and the recommended tile.
         tile, overlap, feather, batch
-            As ``restore_rt.load`` takes them.
+            As ``LoadOptions`` checked them.
         fixed
             The height and the width that a network without dynamic sizes has.
 
@@ -90,21 +90,10 @@ class TileSizes:
         """
         multiple, halo = manifest.multiple, manifest.halo
         wanted = manifest.tile if tile is None else (tile, tile) if isinstance(tile, int) else tile
-        if not (
-            isinstance(wanted, tuple | list)
-            and len(wanted) == 2
-            and all(isinstance(side, int) and side >= 1 for side in wanted)
-            and not any(side % multiple for side in wanted)
-        ):
+        if any(side % multiple for side in wanted):
             raise InputError(
-                f"tile is {tile!r}; {manifest.name} takes one or two whole numbers, positive "
-                f"multiples of {multiple}"
+                f"tile is {tile!r}; {manifest.name} takes multiples of {multiple} alone"
             )
-        for name, value, least in (("overlap", overlap, 0), ("feather", feather, 0)):
-            if value is not None and (not isinstance(value, int) or value < least):
-                raise InputError(f"{name} is {value!r}; it must be a whole number from {least} on")
-        if not isinstance(batch, int) or batch < 1:
-            raise InputError(f"batch is {batch!r}; it must be a whole number from 1 on")
         if feather is None:
             feather = _DEFAULT_FEATHER if overlap is None else max(0, overlap - 2 * halo)
         if overlap is None:

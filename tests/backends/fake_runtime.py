@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from restore_rt.tensorrt import Library
+from restore_rt.tensorrt.library import Library
 from tests.backends.stand_ins import at, depth_here, stream_at
 from tests.engine.building.fake_tensorrt import FakeTensorRt
 

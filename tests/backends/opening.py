@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 
 from restore_rt.model.manifest import Manifest
-from restore_rt.tensorrt import Library
 from restore_rt.tensorrt.backend import TensorRtBackend, open_network_backend
+from restore_rt.tensorrt.library import Library
 from restore_rt.tiled.session import OnnxRuntimeBackend
 from tests.backends import stand_ins
 from tests.backends.fake_runtime import FakeTensorRtWithRuntime

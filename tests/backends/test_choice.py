@@ -1,4 +1,4 @@
-"""Which library takes a provider's part, and what is said where there is none."""
+"""Which library a backend takes on a GPU, and what is said where there is none."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ import numpy as np
 import onnx
 import pytest
 
-from restore_rt import tensorrt as engine
-from restore_rt.errors import BackendError, InputError
-from restore_rt.gpu import backend as device
+from restore_rt import gpu_opening as device
+from restore_rt.errors import BackendError, EngineError, InputError
 from restore_rt.gpu import library as onnxruntime_gpu
-from restore_rt.gpu.backend import missing_for, open_device_backend
 from restore_rt.gpu.library import import_onnxruntime_gpu
 from restore_rt.gpu.onnxruntime import OnnxRuntimeDeviceBackend
+from restore_rt.gpu_opening import missing_for, open_device_backend
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.precision import narrow
-from restore_rt.tensorrt import EngineError
 from restore_rt.tensorrt.backend import TensorRtBackend
 from tests.backends.fake_onnxruntime import CPU, FakeOnnxRuntime
 from tests.backends.fake_runtime import FakeTensorRtWithRuntime
@@ -43,7 +41,7 @@ class Machine:
         self.library: Any = BackendError("neither is installed")
         patch.setattr(metadata, "distribution", self.distribution)
         patch.setattr(ctypes, "CDLL", self.load)
-        patch.setattr(engine, "open_library", self.open_library)
+        patch.setattr(device, "open_library", self.open_library)
         patch.setattr(importlib, "import_module", self.import_module)
         patch.setattr(sys, "platform", "linux")
         onnxruntime_gpu._preload.cache_clear()
@@ -74,7 +72,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def opened(model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, **options: Any) -> Any:
-    usual: dict[str, Any] = {"provider": "cuda", "threads": 1}
+    usual: dict[str, Any] = {"backend": "onnxruntime", "threads": 1}
     return open_device_backend(
         model,
         manifest,
@@ -86,19 +84,19 @@ def opened(model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, **options: Any)
 
 
 def test_nothing_is_missing_where_all_is_there(machine: Machine) -> None:
-    assert missing_for("cuda") == []
+    assert missing_for("onnxruntime") == []
     assert missing_for("tensorrt") == []
 
 
 def test_onnxruntime_that_is_not_there_is_named(machine: Machine) -> None:
     machine.onnxruntime = None
-    (said,) = missing_for("cuda")
+    (said,) = missing_for("onnxruntime")
     assert said == (
         "onnxruntime is installed but cannot be imported (No module named 'onnxruntime'): "
         "pip uninstall onnxruntime onnxruntime-gpu, then pip install 'restore-rt[gpu]'"
     )
     machine.distributions = set()
-    assert missing_for("cuda") == [
+    assert missing_for("onnxruntime") == [
         "onnxruntime-gpu is not installed: pip install 'restore-rt[gpu]'"
     ]
 
@@ -108,22 +106,22 @@ def test_the_one_for_cpus_is_no_substitute(
 ) -> None:
     monkeypatch.setattr(machine.onnxruntime, "get_available_providers", lambda: [CPU])
     machine.distributions = {"onnxruntime"}
-    (said,) = missing_for("cuda")
+    (said,) = missing_for("onnxruntime")
     assert "runs on the CPU alone" in said
     assert "pip uninstall onnxruntime onnxruntime-gpu, then pip install 'restore-rt[gpu]'" in said
 
 
 def test_both_at_once_are_refused(machine: Machine) -> None:
     machine.distributions = {"onnxruntime", "onnxruntime-gpu"}
-    (said,) = missing_for("cuda")
+    (said,) = missing_for("onnxruntime")
     assert "both installed, and overwrite each other's files: pip uninstall" in said
 
 
 def test_libraries_of_cuda_are_named(machine: Machine) -> None:
     machine.files -= {"libcudnn.so.9", "libcublasLt.so.13"}
-    (said,) = missing_for("cuda")
+    (said,) = missing_for("onnxruntime")
     assert "libcublasLt.so.13, libcudnn.so.9 cannot be loaded" in said
-    with pytest.raises(BackendError, match=r"provider 'cuda' needs .*libcudnn\.so\.9"):
+    with pytest.raises(BackendError, match=r"cannot use CUDAExecutionProvider: .*libcudnn\.so"):
         import_onnxruntime_gpu("cuda")
 
 
@@ -132,7 +130,7 @@ def test_what_the_library_prints_is_part_of_the_message(
 ) -> None:
     machine.onnxruntime.preload_dlls = lambda: print("Failed to load\n libcudnn")
     machine.files -= {"libcudnn.so.9"}
-    (said,) = missing_for("cuda")
+    (said,) = missing_for("onnxruntime")
     assert "libcudnn.so.9 cannot be loaded (Failed to load libcudnn): pip" in said
     assert capsys.readouterr().out == ""
 
@@ -140,12 +138,12 @@ def test_what_the_library_prints_is_part_of_the_message(
 def test_libraries_from_pip_are_loaded_first(machine: Machine) -> None:
     machine.files -= CUDA_13
     machine.onnxruntime.preload_dlls = lambda: machine.files.update(CUDA_13)
-    assert missing_for("cuda") == []
+    assert missing_for("onnxruntime") == []
 
 
 def test_tensorrt_names_both_ways(machine: Machine) -> None:
     machine.files -= TENSORRT_10
-    assert missing_for("cuda") == []
+    assert missing_for("onnxruntime") == []
     (said,) = missing_for("tensorrt")
     assert "neither is installed" in said
     assert "libnvinfer.so.10, libnvonnxparser.so.10 of TensorRT 10 cannot be loaded" in said
@@ -157,7 +155,7 @@ def test_tensorrt_runs_in_its_own_library_where_that_is_there(
 ) -> None:
     machine.library = FakeTensorRtWithRuntime().library()
     machine.onnxruntime = None
-    backend = opened(model, manifest, gpu, provider="tensorrt")
+    backend = opened(model, manifest, gpu, backend="tensorrt")
     assert isinstance(backend, TensorRtBackend)
     assert backend.description == f"TensorRT 11.4.0 on {gpu.device_.name}, fp32"
     backend.prepare((1, 1, 8, 8))
@@ -168,7 +166,7 @@ def test_tensorrt_runs_in_its_own_library_where_that_is_there(
 def test_tensorrt_runs_in_onnxruntime_where_that_is_all(
     machine: Machine, model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path
 ) -> None:
-    backend = opened(model, manifest, gpu, provider="tensorrt")
+    backend = opened(model, manifest, gpu, backend="tensorrt")
     assert isinstance(backend, OnnxRuntimeDeviceBackend)
     assert backend.description == f"ONNX Runtime 1.32.0, TensorRT on {gpu.device_.name}, fp32"
     backend.prepare((1, 1, 8, 8))
@@ -180,7 +178,7 @@ def test_tensorrt_that_is_broken_is_not_passed_over(
 ) -> None:
     machine.library = EngineError("TensorRT is installed but cannot be loaded")
     with pytest.raises(EngineError, match="cannot be loaded"):
-        opened(model, manifest, gpu, provider="tensorrt")
+        opened(model, manifest, gpu, backend="tensorrt")
     assert missing_for("tensorrt") == ["TensorRT is installed but cannot be loaded"]
 
 
@@ -191,7 +189,7 @@ def test_cuda_is_onnxruntime_and_takes_any_folder(
     for network, dtype in ((model, np.float32), (narrow(model), np.float16)):
         backend = opened(network, manifest, gpu, cache=tmp_path / "own")
         assert isinstance(backend, OnnxRuntimeDeviceBackend)
-        assert backend.provider == "cuda"
+        assert backend.name == "onnxruntime"
         assert backend.dtype == dtype
     assert not (tmp_path / "own").exists()
 
@@ -202,19 +200,22 @@ def test_models_that_say_nothing_are_built_by_what_is_said_of_them(
     machine.library = FakeTensorRtWithRuntime().library()
     del model.metadata_props[:]
     # What is said of it was found before it was made fp16.
-    backend = opened(narrow(model), manifest, gpu, provider="tensorrt")
+    backend = opened(narrow(model), manifest, gpu, backend="tensorrt")
     assert backend.dtype == np.float16
 
 
-def test_other_providers_are_refused(model: onnx.ModelProto, manifest: Manifest, gpu: Gpu) -> None:
-    for call in (lambda: missing_for("cpu"), lambda: opened(model, manifest, gpu, provider="cpu")):
+def test_other_backends_are_refused(model: onnx.ModelProto, manifest: Manifest, gpu: Gpu) -> None:
+    for call in (
+        lambda: missing_for("native"),
+        lambda: opened(model, manifest, gpu, backend="native"),
+    ):
         with pytest.raises(InputError, match="'cpu'; on a GPU allowed are cuda, tensorrt"):
             call()
 
 
 def test_importing_the_backends_loads_no_library() -> None:
     code = (
-        "import sys; import restore_rt.gpu.backend, restore_rt.gpu.tiles, "
+        "import sys; import restore_rt.gpu_opening, restore_rt.gpu.tiles, "
         "restore_rt.tensorrt.backend, restore_rt.gpu.onnxruntime, "
         "restore_rt.gpu.parity; bad = {'onnxruntime', 'tensorrt', 'tensorrt_rtx_bindings', "
         "'pycuda', 'torch'} & sys.modules.keys(); assert not bad, bad"

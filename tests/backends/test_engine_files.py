@@ -6,11 +6,13 @@ import numpy as np
 import onnx
 import pytest
 
-from restore_rt.tensorrt import EngineError, Gpu, Profile
+from restore_rt.errors import EngineError
+from restore_rt.gpu.properties import Gpu
 from restore_rt.tensorrt import backend as tensorrt
 from restore_rt.tensorrt.backend import open_engine_backend
 from restore_rt.tensorrt.building import build as building
 from restore_rt.tensorrt.building import build_engine
+from restore_rt.tensorrt.profile import Profile
 from tests.backends import stand_ins
 from tests.backends.fake_runtime import FakeTensorRtWithRuntime
 from tests.backends.opening import OTHER, expected_of, tiles_of

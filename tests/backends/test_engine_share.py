@@ -13,12 +13,14 @@ from typing import Any
 import onnx
 import pytest
 
-from restore_rt.errors import BackendError, OutOfMemoryError, OutputError
+from restore_rt.errors import BackendError, EngineError, OutOfMemoryError, OutputError
+from restore_rt.gpu.properties import Gpu
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.precision import narrow
-from restore_rt.tensorrt import EngineError, Gpu, Library, read_engine, sidecar_path
 from restore_rt.tensorrt import backend as tensorrt
 from restore_rt.tensorrt import sharing as engine_share
+from restore_rt.tensorrt.library import Library
+from restore_rt.tensorrt.pair import read_engine, sidecar_path
 from tests.backends import stand_ins
 from tests.backends.fake_runtime import FakeTensorRtWithRuntime
 from tests.backends.opening import OTHER, SHAPE, opened
@@ -176,7 +178,7 @@ def test_a_cache_may_be_one_that_cannot_be_written(
     fake = FakeTensorRtWithRuntime()
     opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
     # Root may write anywhere.
-    monkeypatch.setattr(engine_share, "make_folder", None)
+    monkeypatch.setattr(engine_share, "make_cache_folder", None)
     monkeypatch.setattr(engine_share, "one_builder", None)
     opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
     assert fake.builds_done == 1

@@ -7,12 +7,11 @@ import numpy as np
 import onnx
 import pytest
 
-from restore_rt.errors import BackendError, InputError, OutOfMemoryError
+from restore_rt.errors import BackendError, EngineError, InputError, OutOfMemoryError
 from restore_rt.export.interface import take_bytes
 from restore_rt.gpu.backend import DeviceBackend
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.precision import narrow
-from restore_rt.tensorrt import EngineError
 from tests.backends import stand_ins
 from tests.backends.fake_runtime import FakeTensorRtWithRuntime
 from tests.backends.opening import OTHER, SHAPE, expected_of, opened, tiles_of
@@ -29,7 +28,7 @@ def test_results_come_when_the_stream_gets_there(
     fake = FakeTensorRtWithRuntime("1.7" if name == "rtx" else "11.4.0", name=name)
     backend: DeviceBackend = opened(network, manifest, gpu, cache, fake)
     kind = np.dtype({"fp32": "float32", "fp16": "float16"}[precision])
-    assert (backend.provider, backend.capturable) == ("tensorrt", True)
+    assert (backend.name, backend.capturable) == ("tensorrt", True)
     assert backend.dtype == kind
     backend.prepare(SHAPE)
     waits, given = gpu.stream_.waits, len(gpu.pool_.given)

@@ -32,7 +32,7 @@ def measurement(
     times = np.concatenate(parts)
     fields: dict[str, Any] = {
         "case": case,
-        "description": f"{case.model} on native engine, fp32, avx512, 2 threads",
+        "description": f"{case.model} on native backend, fp32, avx512, 2 threads",
         "backend": "native",
         "precision": "fp32",
         "model": {"name": case.model, "version": "1.2", "sha256": "0" * 64, "parameters": 23_940},

@@ -158,6 +158,6 @@ def test_what_else_differs_is_noted() -> None:
     )
     assert found.differences[0].notes == (
         "other weights: version 1.2 and 2.0",
-        "video-x2 on native engine, fp32, avx512, 2 threads became video-x2 on ONNX Runtime",
+        "video-x2 on native backend, fp32, avx512, 2 threads became video-x2 on ONNX Runtime",
     )
     assert found.software == (("numpy", "2.0", None), ("restore_rt", "0.1.0", "0.2.0"))

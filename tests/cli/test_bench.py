@@ -32,7 +32,7 @@ def test_a_table_a_file_and_a_page(
     said = capsys.readouterr().out
     (made,) = read_report(report).measurements
     assert f"{made.host_peak_mb:.0f}" in said
-    assert "native engine" in said
+    assert "native backend" in said
     assert "against ONNX Runtime" in said
     assert "<svg" in page.read_text("utf-8")
     assert run(bench(luma_model, "-o", str(report))) == 2

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from restore_rt.tensorrt import Library, Profile, read_engine
+from restore_rt.tensorrt.library import Library
+from restore_rt.tensorrt.pair import read_engine
+from restore_rt.tensorrt.profile import Profile
 from tests.cli.command import names_in, only_line, restore_rt
 
 NO_LIBRARY = "import sys\nsys.modules['tensorrt'] = sys.modules['tensorrt_rtx_bindings'] = None"

@@ -118,8 +118,8 @@ def test_wrong_use(
         (["in.png", "-o", "out.png", "--model", "song-x9"], "'song-x9' is neither"),
         (["in.png", "-o", "out.png", "--model", "no.onnx"], "no model file 'no.onnx'"),
         (
-            ["in.png", "-o", "out.png", "--provider", "cuda"],
-            "provider 'cuda' cannot run on this",
+            ["in.png", "-o", "out.png", "--device", "cuda", "--backend", "onnxruntime"],
+            "backend 'onnxruntime' cannot run on cuda:0 of this",
         ),
     ],
 )
@@ -132,7 +132,7 @@ def test_failures(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     # On any machine: its driver is not asked.
-    monkeypatch.setattr("restore_rt.gpu.opening.missing_pieces", lambda device=0: ["no driver"])
+    monkeypatch.setattr("restore_rt.gpu_opening.missing_pieces", lambda device=0: ["no driver"])
     whole = picture(tmp_path / "in.png").read_bytes()
     (tmp_path / "text.png").write_text("just text")
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
@@ -239,8 +239,8 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is True
-    assert report["providers"]["cpu"].startswith("yes")
-    assert report["providers"]["cuda"].startswith("no")
+    assert report["backends"]["cpu"].startswith("yes")
+    assert report["backends"]["onnxruntime on cuda"].startswith("no")
     assert set(report["encoders"]) == set(CODECS)
     for name, codec in CODECS.items():
         assert report["encoders"][name] == f"yes, {codec.encoder}"
@@ -263,7 +263,7 @@ def test_doctor_without_onnxruntime() -> None:
     hide = "import sys; sys.modules['onnxruntime'] = None; sys.modules['av'] = None"
     done = restore_rt("doctor", before=hide)
     assert done.returncode == 0
-    assert "yes, native engine" in done.stdout
+    assert "yes, native backend" in done.stdout
     assert "comic-x2 failed: MissingBackendError" in " ".join(done.stdout.split())
     assert "restore-rt[cpu]" in done.stdout
     assert "pip install 'restore-rt[video]'" in done.stdout

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from restore_rt.cli import run
-from restore_rt.model.inspection import inspect_model
+from restore_rt.inspection import inspect_model
 from restore_rt.model.manifest import Manifest, read_manifest, write_manifest
 from tests.cli.command import only_line, restore_rt
 from tests.networks import nearest, save_model
@@ -29,8 +29,8 @@ def test_the_table_says_what_people_ask(capsys: pytest.CaptureFixture[str]) -> N
         "output 1080x1920",
         "multiply-adds 5,940 for each pixel of the output",
         "memory, activations 66.4 MB",
-        "cpu yes: video-x2 on native engine",
-        "cuda no: provider 'cuda'",
+        "native on cpu yes: video-x2 on native backend",
+        "onnxruntime on cuda no: backend 'onnxruntime'",
     ):
         assert wanted in text
 
@@ -45,7 +45,7 @@ def test_json_holds_all_that_is_found(capsys: pytest.CaptureFixture[str]) -> Non
     assert data["inputs"] == [{"name": "x", "type": "float32", "shape": ["n", 1, "h", "w"]}]
     assert data["cost"]["size"] == [1104, 1944]
     assert data["cost"]["memory"]["total"] == found.cost.memory.total
-    assert data["providers"]["cpu"]["runs"] is True
+    assert data["runs_on"]["native on cpu"]["runs"] is True
 
 
 def test_what_is_unknown_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +109,7 @@ def test_onnxruntime_need_not_be_there() -> None:
             "info", model, "--json", before="import sys; sys.modules['onnxruntime'] = None"
         )
         assert done.returncode == 0, done.stderr
-        verdict = json.loads(done.stdout)["providers"]["cpu"]
+        verdict = json.loads(done.stdout)["runs_on"]["native on cpu"]
         assert verdict["runs"] is runs
         assert runs or "pip install 'restore-rt[cpu]'" in verdict["reason"]
 
@@ -130,6 +130,6 @@ def test_a_manifest_that_contradicts_the_network_is_told(
     write_manifest(model, Manifest(**{**manifest.__dict__, "scale": 3}))
     onnx.save(model, path)
     assert run(["info", str(path), "--json"]) == 0
-    verdict = json.loads(capsys.readouterr().out)["providers"]["cpu"]
+    verdict = json.loads(capsys.readouterr().out)["runs_on"]["native on cpu"]
     assert verdict["runs"] is False
     assert "by its manifest it would be 3 and 3" in verdict["reason"]

@@ -38,7 +38,7 @@ def test_a_video_with_sound(
         np.testing.assert_array_equal(samples(new)[0], luma)
     said = capsys.readouterr().out
     assert "10 frames, 128x96, ffv1" in said
-    assert " on native engine, fp32" in said
+    assert " on native backend, fp32" in said
     for stage in ("decode", "network", "encode", "bottleneck: "):
         assert stage in said
 
@@ -66,7 +66,7 @@ def test_json(tmp_path: Path, luma_model: Path, capsys: pytest.CaptureFixture[st
     assert data["frames"] == 10
     assert (data["width"], data["height"], data["codec"]) == (128, 96, "h264")
     assert data["target"] == str(target)
-    assert " on native engine, fp32" in data["model"]
+    assert " on native backend, fp32" in data["model"]
     assert data["stages"]["encode"]["ms_per_frame"] > 0
     assert data["bottleneck"] in data["stages"]
 

@@ -7,16 +7,12 @@ from typing import Any, cast
 
 import pytest
 
+from restore_rt.cache import cache_folder, engines_folder, make_cache_folder
 from restore_rt.errors import OutputError
-from restore_rt.tensorrt import Gpu, Library, Profile
-from restore_rt.tensorrt.cache import (
-    cache_folder,
-    engine_path,
-    engines_folder,
-    make_folder,
-    one_builder,
-    timing_path,
-)
+from restore_rt.gpu.properties import Gpu
+from restore_rt.tensorrt.cache import engine_path, one_builder, timing_path
+from restore_rt.tensorrt.library import Library
+from restore_rt.tensorrt.profile import Profile
 
 ADA = Gpu("NVIDIA GeForce RTX 4070", (8, 9))
 LIBRARY = Library("rtx", "1.7.1.116", cast(Any, None))
@@ -85,12 +81,12 @@ def test_measurements_are_of_a_library_on_a_gpu() -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_the_variable(tmp_path: Path) -> None:
-    make_folder(tmp_path / "a" / "b")
-    make_folder(tmp_path / "a" / "b")
+    make_cache_folder(tmp_path / "a" / "b")
+    make_cache_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file/b: .*set RESTORE_RT_CACHE to a folder"):
-        make_folder(tmp_path / "file" / "b")
+        make_cache_folder(tmp_path / "file" / "b")
 
 
 def work(path: str, marks: str) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from restore_rt.tensorrt import EngineError, find_gpu
+from restore_rt.errors import EngineError
+from restore_rt.gpu.properties import find_gpu
 
 
 class Driver:

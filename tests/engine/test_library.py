@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from restore_rt.errors import BackendError, InputError
-from restore_rt.tensorrt import LIBRARIES, EngineError, Library, open_library
+from restore_rt.errors import BackendError, EngineError, InputError
 from restore_rt.tensorrt import api as used
+from restore_rt.tensorrt.library import LIBRARIES, Library, open_library
 
 MODULES = {"tensorrt": "tensorrt", "rtx": "tensorrt_rtx_bindings"}
 

@@ -10,19 +10,13 @@ from typing import Any, cast
 
 import pytest
 
-from restore_rt.errors import InputError, OutputError
+from restore_rt.errors import EngineError, InputError, OutputError
+from restore_rt.gpu.properties import Gpu
 from restore_rt.model import registry as zoo
-from restore_rt.tensorrt import (
-    EngineError,
-    Gpu,
-    Library,
-    Port,
-    Profile,
-    Sidecar,
-    read_engine,
-    sidecar_path,
-)
-from restore_rt.tensorrt.pair import write_engine
+from restore_rt.tensorrt.library import Library
+from restore_rt.tensorrt.pair import read_engine, sidecar_path, write_engine
+from restore_rt.tensorrt.profile import Profile
+from restore_rt.tensorrt.sidecar import Port, Sidecar
 
 PLAN = bytes(range(256)) * 40
 LIBRARY = Library("rtx", "1.7.1.116", cast(Any, ModuleType("fake")))

@@ -7,7 +7,7 @@ import pytest
 from restore_rt.errors import InputError
 from restore_rt.model import registry as zoo
 from restore_rt.model.manifest import Manifest
-from restore_rt.tensorrt import Profile, Shape
+from restore_rt.tensorrt.profile import Profile, Shape
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,13 @@ from google.protobuf import text_format
 from onnx import TensorProto
 from tritonclient.grpc import model_config_pb2
 
-from restore_rt.errors import InputError, ModelError, OutputError
+from restore_rt.errors import EngineError, InputError, ModelError, OutputError
 from restore_rt.export.triton import write_repository
 from restore_rt.model import registry as zoo
 from restore_rt.model.manifest import read_manifest, write_manifest
-from restore_rt.tensorrt import EngineError, Port, Profile, Sidecar
 from restore_rt.tensorrt.pair import write_engine
+from restore_rt.tensorrt.profile import Profile
+from restore_rt.tensorrt.sidecar import Port, Sidecar
 from tests.networks import nearest, save_model
 
 VIDEO = zoo.path_of("video-x2")

@@ -39,6 +39,6 @@ def stage(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> Stage:
 @pytest.fixture(scope="module")
 def on_cpu() -> Iterator[Restorer]:
     """Return the CPU's, whose results are to be matched."""
-    options: dict[str, Any] = {"provider": "cpu", "backend": "onnxruntime", "threads": 1}
+    options: dict[str, Any] = {"device": "cpu", "backend": "onnxruntime", "threads": 1}
     with restore_rt.load(MODEL, tile=TILE, **options) as restorer:
         yield restorer

@@ -19,7 +19,9 @@ TILE = (48, 64)
 
 
 def load(model: str = MODEL, **options: Any) -> Restorer:
-    return restore_rt.load(model, **{"provider": "cuda", "tile": TILE, "threads": 1, **options})
+    return restore_rt.load(
+        model, **{"device": "cuda", "backend": "onnxruntime", "tile": TILE, "threads": 1, **options}
+    )
 
 
 def picture(*shape: int, dtype: type = np.uint8, seed: int = 0) -> Array:

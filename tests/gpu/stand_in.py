@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from restore_rt import gpu_opening as opening
 from restore_rt.errors import OutOfMemoryError
-from restore_rt.gpu import opening
 from restore_rt.model.graph import inputs_of
 from restore_rt.model.precision import widen
 from restore_rt.tiled.session import OnnxRuntimeBackend
@@ -28,7 +28,6 @@ class StandIn:
     """A backend on an emulated GPU; see ``DeviceBackend``."""
 
     name = "onnxruntime"
-    provider = "cuda"
 
     def __init__(self, stage: Stage, model: onnx.ModelProto, stream: Any) -> None:
         half = inputs_of(model)[0].type.tensor_type.elem_type == TensorProto.FLOAT16
@@ -95,7 +94,7 @@ class Stage:
         self.most_pixels = 1 << 30
         self.spoil: Spoil = lambda result, half: result
         patch.setattr(opening, "open_device_backend", self._open)
-        patch.setattr(opening, "missing_for", lambda provider: [])
+        patch.setattr(opening, "missing_for", lambda backend: [])
 
     def _open(self, model: onnx.ModelProto, manifest: Any, *, stream: Any, **_: Any) -> StandIn:
         made = StandIn(self, model, stream)

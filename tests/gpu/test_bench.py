@@ -247,7 +247,7 @@ def test_graphs_are_switched_for_both_who_record_them() -> None:
 def test_what_is_built_with_the_first_frame_is_told_and_is_not_loading(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from restore_rt.gpu import opening
+    from restore_rt import gpu_opening as opening
 
     def building(*arguments: Any, progress: Any, **options: Any) -> Any:
         backend = stage._open(*arguments, **options)
@@ -348,15 +348,15 @@ def test_of_several_processes_the_least_plausible_clock_counts() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_the_scopes_of_a_real_gpu_lie_within_each_other(provider: Any) -> None:
-    from restore_rt.gpu.backend import missing_for
+@pytest.mark.parametrize("backend", ["onnxruntime", "tensorrt"])
+def test_the_scopes_of_a_real_gpu_lie_within_each_other(backend: Any) -> None:
+    from restore_rt.gpu_opening import missing_for
 
-    missing = missing_for(provider)
+    missing = missing_for(backend)
     if missing:
         pytest.skip("; ".join(missing))
     before = memory_in_use()
-    with restore_rt.load(MODEL, provider=provider) as restorer:
+    with restore_rt.load(MODEL, device="cuda", backend=backend) as restorer:
         made = {
             scope: measured(
                 restorer, size=(360, 640), seconds=1.0, scope=scope, gpu_memory_before=before

@@ -16,7 +16,7 @@ import pytest
 from restore_rt.errors import BackendError, InputError, OutOfMemoryError
 from restore_rt.gpu import missing_pieces, open_device, pieces, require_gpu
 from restore_rt.gpu.driver import active_device
-from restore_rt.tensorrt import Gpu
+from restore_rt.gpu.properties import Gpu
 from tests.gpu.emulator import Emulator, emulation
 
 

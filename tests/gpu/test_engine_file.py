@@ -12,9 +12,10 @@ import pytest
 import restore_rt
 from restore_rt.errors import BackendError, InputError, NonFiniteError
 from restore_rt.model import registry as zoo
-from restore_rt.tensorrt import Library, Profile
 from restore_rt.tensorrt import backend as tensorrt
 from restore_rt.tensorrt.building import build_engine
+from restore_rt.tensorrt.library import Library
+from restore_rt.tensorrt.profile import Profile
 from tests.gpu.emulator import Emulator
 from tests.gpu.stand_in import Stage, StandIn
 
@@ -45,10 +46,10 @@ def stage(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> Stage:
 def test_frames_are_cut_to_what_the_engine_takes(engine: Path, stage: Stage) -> None:
     frame = np.random.default_rng(0).integers(0, 256, (150, 170), np.uint8)
     with restore_rt.load(engine, threads=1, batch=2) as restorer:
-        assert restorer.provider == "tensorrt"
+        assert restorer.backend == "tensorrt"
         assert restorer.tile == (64, 64)
         result = restorer(frame)
-    with restore_rt.load("video-x2", provider="cpu", threads=1) as on_cpu:
+    with restore_rt.load("video-x2", device="cpu", threads=1) as on_cpu:
         assert np.abs(result.astype(int) - on_cpu(frame)).max() <= 1
 
 
@@ -61,8 +62,8 @@ def test_nan_is_an_error_since_there_is_no_network_to_run_again(engine: Path, st
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"provider": "cpu"}, "is an engine, which TensorRT alone runs"),
-        ({"provider": "cuda"}, "is an engine, which TensorRT alone runs"),
+        ({"device": "cpu"}, "is an engine, which TensorRT alone runs"),
+        ({"device": "cuda", "backend": "onnxruntime"}, "is an engine, which TensorRT alone runs"),
         ({"precision": "fp16"}, "was built in fp32"),
         ({"batch": 3}, "takes 1 to 2"),
     ],
@@ -77,7 +78,7 @@ def test_what_an_engine_cannot_do_is_refused(
 def test_a_machine_without_its_pieces_names_them(
     engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from restore_rt.gpu import opening
+    from restore_rt import gpu_opening as opening
 
     monkeypatch.setattr(opening, "missing_pieces", lambda device=0: ["no driver: get one"])
     with pytest.raises(BackendError, match=r"cannot run on this machine: no driver: get one"):

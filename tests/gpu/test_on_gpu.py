@@ -19,7 +19,7 @@ import restore_rt
 from restore_rt import Planes, Restorer
 from restore_rt.errors import InputError, NonFiniteError
 from restore_rt.gpu import DeviceFrame, DevicePlanes, open_device
-from restore_rt.gpu.backend import missing_for
+from restore_rt.gpu_opening import missing_for
 from tests.gpu.other_libraries import LIBRARIES, WAYS, Library, open_library
 from tests.networks import nearest, save_model
 from tests.runtime.pixels import enlarged, random_frame
@@ -27,11 +27,11 @@ from tests.runtime.pixels import enlarged, random_frame
 pytestmark = pytest.mark.gpu
 
 Array = NDArray[Any]
-Provider = Literal["cuda", "tensorrt"]
+Backend = Literal["onnxruntime", "tensorrt"]
 
 MODELS = [manifest.name for manifest in restore_rt.models()]
 LUMA_MODELS = [manifest.name for manifest in restore_rt.models() if manifest.colour == "luma"]
-PROVIDERS: tuple[Provider, ...] = ("cuda", "tensorrt")
+BACKENDS: tuple[Backend, ...] = ("cuda", "tensorrt")
 # Several tiles along an axis with every model, and frames smaller than one.
 TILE = 256
 SHAPES = [(1, 1), (2, 3), (37, 53, 1), (53, 38, 2), (97, 131, 3), (259, 97, 4), (301, 471, 3)]
@@ -41,33 +41,33 @@ NEAR = 1 / 255 + 1e-6
 FRAMES = 10_000
 
 
-@pytest.fixture(params=PROVIDERS)
-def provider(request: pytest.FixtureRequest) -> Provider:
-    """Return each provider; TensorRT where it is installed."""
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Return each backend; TensorRT where it is installed."""
     return installed(request.param)
 
 
-def installed(provider: Provider) -> Provider:
-    missing = missing_for(provider) if provider == "tensorrt" else []
+def installed(backend: Backend) -> Backend:
+    missing = missing_for(backend) if backend == "tensorrt" else []
     if missing:
         pytest.skip("; ".join(missing))
-    return provider
+    return backend
 
 
 @pytest.fixture
-def doubling(tmp_path: Path, provider: Provider) -> Iterator[Restorer]:
+def doubling(tmp_path: Path, backend: Backend) -> Iterator[Restorer]:
     """Return a network that repeats each pixel of RGB: its result is exact on any device."""
     path = save_model(tmp_path / "doubling.onnx", nearest(3, 2), scale=2)
-    with restore_rt.load(path, provider=provider, tile=32, batch=2) as restorer:
+    with restore_rt.load(path, device="cuda", backend=backend, tile=32, batch=2) as restorer:
         yield restorer
 
 
 @lru_cache
 def on_cpu(model: str) -> Restorer:
-    return restore_rt.load(model, provider="cpu", tile=TILE)
+    return restore_rt.load(model, device="cpu", tile=TILE)
 
 
-# As many as there are pictures for one model, so that the second provider finds them.
+# As many as there are pictures for one model, so that the second backend finds them.
 @lru_cache(maxsize=128)
 def picture_on_cpu(model: str, path: Path) -> Array:
     result: Array = on_cpu(model)(picture(path))
@@ -87,16 +87,16 @@ def departure(result: Array, expected: Array) -> float:
     return float(np.abs(result.astype(np.float64) - expected).max() / white)
 
 
-@pytest.mark.parametrize(("model", "provider"), [*itertools.product(MODELS, PROVIDERS)])
+@pytest.mark.parametrize(("model", "backend"), [*itertools.product(MODELS, BACKENDS)])
 def test_every_picture_is_the_cpus_to_one_in_255(
-    data_dir: Path, model: str, provider: Provider
+    data_dir: Path, model: str, backend: Backend
 ) -> None:
     pictures = [p for p in sorted(data_dir.glob("test/**/*")) if p.suffix in (".png", ".jpg")]
     assert pictures
     with restore_rt.load(
-        model, provider=installed(provider), precision="fp32", tile=TILE
+        model, device="cuda", backend=installed(backend), precision="fp32", tile=TILE
     ) as restorer:
-        assert restorer.provider == provider
+        assert restorer.backend == backend
         far = {
             path.name: away
             for path in pictures
@@ -107,9 +107,11 @@ def test_every_picture_is_the_cpus_to_one_in_255(
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("model", MODELS)
-def test_every_shape_is_the_cpus_to_one_in_255(model: str, provider: Provider, dtype: Any) -> None:
+def test_every_shape_is_the_cpus_to_one_in_255(model: str, backend: Backend, dtype: Any) -> None:
     rng = np.random.default_rng(1)
-    with restore_rt.load(model, provider=provider, precision="fp32", tile=TILE) as restorer:
+    with restore_rt.load(
+        model, device="cuda", backend=backend, precision="fp32", tile=TILE
+    ) as restorer:
         for shape in SHAPES:
             frame = np.clip(random_frame(rng, shape, dtype), 0, None)
             kept = frame.copy()
@@ -118,11 +120,13 @@ def test_every_shape_is_the_cpus_to_one_in_255(model: str, provider: Provider, d
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_fp16_is_near_the_cpus_fp32(model: str, provider: Provider) -> None:
+def test_fp16_is_near_the_cpus_fp32(model: str, backend: Backend) -> None:
     y, x = np.mgrid[0:301, 0:471]
     waves = np.stack([np.sin(x * y / k) for k in (900, 1700, 4000)], axis=-1)
     frame = np.rint(waves * 100 + 128).astype(np.uint8)
-    with restore_rt.load(model, provider=provider, precision="fp16", tile=TILE) as restorer:
+    with restore_rt.load(
+        model, device="cuda", backend=backend, precision="fp16", tile=TILE
+    ) as restorer:
         error = restorer(frame).astype(np.float64) - on_cpu(model)(frame)
         assert restorer.reruns == 0
     # 45 dB.
@@ -133,7 +137,7 @@ def test_fp16_is_near_the_cpus_fp32(model: str, provider: Provider) -> None:
 @pytest.mark.parametrize(("depth", "dtype"), [(8, np.uint8), (10, np.uint16)])
 @pytest.mark.parametrize("chroma", [(19, 26), (37, 26), (37, 51), None])
 def test_planes_are_the_cpus(
-    model: str, provider: Provider, depth: int, dtype: Any, chroma: tuple[int, int] | None
+    model: str, backend: Backend, depth: int, dtype: Any, chroma: tuple[int, int] | None
 ) -> None:
     rng = np.random.default_rng(2)
     peak = 2**depth - 1
@@ -141,7 +145,7 @@ def test_planes_are_the_cpus(
     cb, cr = (None if chroma is None else rng.integers(0, peak, chroma, dtype) for _ in range(2))
     planes = Planes(y, cb, cr, bit_depth=depth)
     expected = on_cpu(model)(planes)
-    with restore_rt.load(model, provider=provider, precision="fp32") as restorer:
+    with restore_rt.load(model, device="cuda", backend=backend, precision="fp32") as restorer:
         result = restorer(planes)
     assert np.abs(result.y.astype(int) - expected.y).max() <= peak * NEAR
     assert result.bit_depth == depth
@@ -195,7 +199,9 @@ def test_planes_of_decoders_stay_on_the_device(library: Library, kind: str, dept
     uv = rng.integers(0, 2**depth, (19, 26, 2), dtype)
     expected = on_cpu("video-x2")(Planes(y, uv[..., 0], uv[..., 1], bit_depth=depth))
     planes = getattr(DevicePlanes, kind)(library.put(y << shift), library.put(uv << shift))
-    with restore_rt.load("video-x2", provider="cuda", precision="fp32") as restorer:
+    with restore_rt.load(
+        "video-x2", device="cuda", backend="onnxruntime", precision="fp32"
+    ) as restorer:
         result: Any = restorer(planes)
         luma, chroma = (DeviceFrame.of(a).to_host() >> shift for a in (result.y, result.uv))
     assert np.abs(luma.astype(int) - expected.y).max() <= (2**depth - 1) * NEAR
@@ -258,12 +264,12 @@ def resident_host_memory() -> int:
     return pages * 4096
 
 
-def test_what_fp16_cannot_hold_is_run_again_in_fp32(tmp_path: Path, provider: Provider) -> None:
+def test_what_fp16_cannot_hold_is_run_again_in_fp32(tmp_path: Path, backend: Backend) -> None:
     # White becomes 2**18 on its way, of which fp16 has the fourth part at most.
     up, down = (np.full((1, 1, 1, 1), factor) for factor in (512.0, 1 / 512))
     path = save_model(tmp_path / "large.onnx", [up, up, down, down])
     dark, bright = (np.full((40, 50), level, np.uint8) for level in (1, 255))
-    with restore_rt.load(path, provider=provider, precision="fp16") as restorer:
+    with restore_rt.load(path, device="cuda", backend=backend, precision="fp16") as restorer:
         np.testing.assert_array_equal(restorer(dark), dark)
         with pytest.warns(RuntimeWarning, match="again in fp32"):
             np.testing.assert_array_equal(restorer(bright), bright)

@@ -132,7 +132,7 @@ def test_wrong_frames_on_the_gpu_are_named(stage: Stage, on_cpu: Restorer) -> No
             restorer(rgb)
         with pytest.raises(InputError, match=r"for this frame it must be uint8 \(80, 120\)"):
             restorer(grey, out=grey)
-        with pytest.raises(InputError, match="load it with provider='cuda'"):
+        with pytest.raises(InputError, match="load it with device='cuda'"):
             on_cpu(grey)
         wide = pool.empty((80, 240), np.uint8)
         inside = DeviceFrame.of(wide.view((40, 60)))

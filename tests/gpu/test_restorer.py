@@ -54,7 +54,7 @@ def test_an_rgb_model_is_the_cpus(stage: Stage) -> None:
     options: dict[str, Any] = {"tile": (120, 120), "threads": 1}
     with (
         load("comic-x2", **options) as restorer,
-        restore_rt.load("comic-x2", provider="cpu", **options) as on_cpu,
+        restore_rt.load("comic-x2", device="cpu", **options) as on_cpu,
     ):
         for shape in ((20, 150, 3), (30, 30), (30, 41, 4)):
             frame = picture(*shape)
@@ -295,5 +295,5 @@ def test_a_closed_restorer_says_so(stage: Stage) -> None:
 
 def test_what_it_runs_on_is_told(stage: Stage) -> None:
     with load() as restorer:
-        assert restorer.provider == "cuda"
+        assert restorer.device == "cuda:0"
         assert "a stand-in" in restorer.description

@@ -47,8 +47,8 @@ def test_frames_are_the_cpus_in_order(
 ) -> None:
     Stage(emulated, monkeypatch)
     ours, cpus = tmp_path / "ours.mkv", tmp_path / "cpus.mkv"
-    report = restored(clip, ours, provider="cuda")
-    restored(clip, cpus, provider="cpu", backend="onnxruntime")
+    report = restored(clip, ours, device="cuda", backend="onnxruntime")
+    restored(clip, cpus, device="cpu", backend="onnxruntime")
     assert report.frames == FRAMES
     assert {"upload", "device", "download"} <= report.stages.keys()
     for mine, other in zip(decoded(ours), decoded(cpus), strict=True):
@@ -61,5 +61,7 @@ def test_frames_that_were_run_again_are_reported(
     stage = Stage(emulated, monkeypatch)
     stage.spoil = lambda result, half: result * np.float32(np.nan) if half else result
     with pytest.warns(RuntimeWarning, match="run again in fp32"):
-        report = restored(clip, tmp_path / "out.mkv", provider="cuda", precision="fp16")
+        report = restored(
+            clip, tmp_path / "out.mkv", device="cuda", backend="onnxruntime", precision="fp16"
+        )
     assert f"{FRAMES} of {FRAMES} frames were run again in fp32" in " ".join(report.notes)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from restore_rt.native import network as native
+from restore_rt import opening
 from restore_rt.native.network import UnsupportedError
 from tests.networks import Kernels, save_model
 
@@ -34,16 +34,16 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let networks run in tiles, as those do that the native engine cannot run."""
+    """Let networks run in tiles, as those do that the native backend cannot run."""
 
     def refuse(*_: object, **__: object) -> None:
-        raise UnsupportedError("the native engine is not to be used")
+        raise UnsupportedError("the native backend is not to be used")
 
-    monkeypatch.setattr(native, "open_native", refuse)
+    monkeypatch.setattr(opening, "open_native", refuse)
 
 
 @pytest.fixture(params=["native", "tiles"])
 def either_way(request: pytest.FixtureRequest) -> None:
-    """Run with the native engine, and with tiles."""
+    """Run with the native backend, and with tiles."""
     if request.param == "tiles":
         request.getfixturevalue("tiles")

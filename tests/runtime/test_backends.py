@@ -21,8 +21,8 @@ FRAME = np.random.default_rng(0).integers(0, 256, (50, 70), np.uint8)
 @pytest.mark.parametrize(
     ("model", "backend", "runs_on"),
     [
-        ("video-x2", "auto", "native engine, fp32"),
-        ("video-x2", "native", "native engine, fp32"),
+        ("video-x2", "auto", "native backend, fp32"),
+        ("video-x2", "native", "native backend, fp32"),
         ("video-x2", "onnxruntime", "ONNX Runtime"),
         ("comic-x2", "auto", "ONNX Runtime"),
     ],
@@ -35,7 +35,7 @@ def test_auto_is_native_wherever_that_can_run_a_model(
         assert ("tiles up to" in restorer.description) == (runs_on == "ONNX Runtime")
 
 
-@pytest.mark.parametrize("precision", [None, "bf16"])
+@pytest.mark.parametrize("precision", ["auto", "bf16"])
 def test_a_model_that_it_cannot_run_names_the_node(precision: Any) -> None:
     with pytest.raises(BackendError, match=r"cannot run the node 'node_max_pool2d' \(MaxPool\)"):
         restore_rt.load("comic-x2", backend="native", precision=precision)
@@ -45,11 +45,11 @@ def test_a_model_that_it_cannot_run_names_the_node(precision: Any) -> None:
     ("options", "message"),
     [
         ({"backend": "tensorflow"}, "allowed are auto, native, onnxruntime"),
-        ({"backend": "native", "provider": "cuda"}, "which is for CPUs"),
-        ({"precision": "bf16", "provider": "cuda"}, "in which only the native engine computes"),
-        ({"precision": "bf16", "backend": "onnxruntime"}, "in which only the native engine"),
-        ({"provider": "cpu", "device": 1}, "device is for GPUs"),
-        ({"provider": "cpu", "memory_limit": 1}, "memory_limit is for GPUs"),
+        ({"backend": "native", "device": "cuda"}, "backend='native' runs on the CPU"),
+        ({"precision": "bf16", "device": "cuda:1"}, "precision='bf16' runs on the CPU"),
+        ({"precision": "bf16", "backend": "onnxruntime"}, "which only the native backend"),
+        ({"device": "cpu", "backend": "tensorrt"}, "backend='tensorrt' needs a GPU"),
+        ({"device": "cpu", "memory_limit": 1}, "memory_limit=1 needs a GPU"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(
@@ -80,7 +80,7 @@ def test_auto_is_a_precision_for_all_models() -> None:
         assert "ONNX Runtime" in restorer.description
     with restore_rt.load("video-x2", precision="auto") as restorer:
         assert f", {restorer.precision}" in restorer.description
-        assert "native engine" in restorer.description
+        assert "native backend" in restorer.description
 
 
 def test_a_network_that_is_not_what_its_manifest_says_is_refused(make_model: MakeModel) -> None:

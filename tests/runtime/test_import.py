@@ -42,6 +42,6 @@ def test_missing_onnxruntime_says_what_to_install() -> None:
         "try: restore_rt.load('comic-x2')\n"
         "except restore_rt.RestoreError as error: print(error)"
     )
-    assert "video-x2 on native engine" in message
+    assert "video-x2 on native backend" in message
     assert "restore-rt[cpu]" in message
     assert "cannot run the node 'node_max_pool2d' (MaxPool)" in message

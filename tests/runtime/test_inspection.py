@@ -11,8 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from restore_rt.errors import InputError, ModelError
+from restore_rt.inspection import inspect_model
 from restore_rt.model.counting import count_tensors, multiply_adds
-from restore_rt.model.inspection import inspect_model
 from restore_rt.model.manifest import read_manifest, weights_sha256, write_manifest
 from restore_rt.model.sizing import size_network
 from tests.networks import nearest, network
@@ -64,10 +64,10 @@ def test_video_x2() -> None:
     assert (cost.memory.input, cost.memory.output) == (plane, 4 * plane)
     assert cost.memory.weights == 4 * 23_940
     assert cost.memory.total == 4 * 23_940 + (1 + 4 + 32) * plane
-    assert found.providers["cpu"].runs
-    assert found.providers["cpu"].reason.startswith("video-x2 on native engine, ")
-    assert not found.providers["cuda"].runs
-    assert "provider 'cuda'" in found.providers["cuda"].reason
+    assert found.runs_on["native on cpu"].runs
+    assert found.runs_on["native on cpu"].reason.startswith("video-x2 on native backend, ")
+    assert not found.runs_on["onnxruntime on cuda"].runs
+    assert "backend 'onnxruntime'" in found.runs_on["onnxruntime on cuda"].reason
 
 
 def test_the_card_of_photo_x2_is_right() -> None:
@@ -147,7 +147,7 @@ def test_frames_of_bytes_are_recognized(tmp_path: Path) -> None:
     assert found.cost.per_output_pixel == 27 * 12 / 4
     assert found.cost.memory.input == 6 * 5 * 3
     assert found.cost.memory.output == 12 * 10 * 3
-    assert not found.providers["cpu"].runs
+    assert not found.runs_on["native on cpu"].runs
 
 
 def test_half_precision(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_half_precision(tmp_path: Path) -> None:
     assert found.weight_types == {"float16": 84}
     assert found.cost.memory.weights == 168
     assert found.cost.memory.input == 8 * 8 * 3 * 2
-    assert not found.providers["cpu"].runs
+    assert not found.runs_on["native on cpu"].runs
 
 
 def test_half_precision_is_said_to_be_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,7 +291,7 @@ def test_changed_weights_are_told(tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "changed.onnx")
     found = inspect_model(tmp_path / "changed.onnx")
     assert found.intact is False
-    assert "the weights in" in found.providers["cpu"].reason
+    assert "the weights in" in found.runs_on["native on cpu"].reason
     manifest = read_manifest(model)
     assert manifest is not None
     write_manifest(model, manifest)

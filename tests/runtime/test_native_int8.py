@@ -1,4 +1,4 @@
-"""int8 files in the native engine: what the export stage makes, and graphs that others could."""
+"""int8 files in the native backend: what the export stage makes, and graphs that others could."""
 
 from __future__ import annotations
 
@@ -280,13 +280,13 @@ def without_vnni() -> Iterator[None]:
 def test_auto_is_native(int8_file: Path) -> None:
     with restore_rt.load(int8_file) as restorer:
         vnni = " vnni" if _ext.has_vnni() else ""
-        assert f"native engine, int8, {_ext.isa()}{vnni}" in restorer.description
+        assert f"native backend, int8, {_ext.isa()}{vnni}" in restorer.description
 
 
 @pytest.mark.usefixtures("without_vnni")
 def test_auto_is_native_without_vnni_as_well(int8_file: Path) -> None:
     with restore_rt.load(int8_file) as restorer:
-        assert "native engine, int8, portable" in restorer.description
+        assert "native backend, int8, portable" in restorer.description
 
 
 @pytest.mark.parametrize("layers", [slice(None), slice(1, -1)], ids=["all", "inner"])

@@ -268,7 +268,7 @@ def test_outputs_that_are_refused(make_model: MakeModel) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"provider": "abacus"}, "abacus"),
+        ({"device": "abacus"}, "abacus"),
         ({"tile": 0}, "tile is 0"),
         ({"tile": (64, 64, 64)}, "tile is"),
         ({"tile": 8, "overlap": 16}, "at least"),
@@ -289,13 +289,13 @@ def test_options_that_are_refused(
         restore_rt.load(make_model(nearest(1, 1)), **options)
 
 
-@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_provider_that_cannot_run_is_an_error(
-    make_model: MakeModel, provider: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("backend", ["onnxruntime", "tensorrt"])
+def test_backend_that_cannot_run_is_an_error(
+    make_model: MakeModel, backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("restore_rt.gpu.opening.missing_pieces", lambda device=0: ["no driver"])
-    with pytest.raises(BackendError, match=f"'{provider}'.*provider='cpu'"):
-        restore_rt.load(make_model(nearest(1, 1)), provider=provider)
+    monkeypatch.setattr("restore_rt.gpu_opening.missing_pieces", lambda device=0: ["no driver"])
+    with pytest.raises(BackendError, match=f"'{backend}'.*device='cpu'"):
+        restore_rt.load(make_model(nearest(1, 1)), device="cuda", backend=backend)
 
 
 def test_closed(make_model: MakeModel) -> None:

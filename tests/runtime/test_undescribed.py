@@ -257,7 +257,7 @@ def test_the_command_restores_with_anyones_file(
     assert run([*line, "--model", str(tmp_path / "other.onnx"), "--threads", "1"]) == 0
     found = read_picture(tmp_path / "out.png").pixels
     np.testing.assert_array_equal(found, enlarged(pixels, 3))
-    assert "other on native engine" in capsys.readouterr().out
+    assert "other on native backend" in capsys.readouterr().out
 
     onnx.save(network(kernels(255.0), 1), tmp_path / "bytes.onnx")
     line[-1] = str(tmp_path / "none.png")

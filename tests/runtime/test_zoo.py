@@ -17,6 +17,7 @@ from restore_rt import _ext
 from restore_rt.colour import luma_of
 from restore_rt.errors import ModelError
 from restore_rt.model import registry as zoo
+from restore_rt.model.index import index_text
 from restore_rt.model.manifest import read_manifest
 
 
@@ -145,3 +146,7 @@ def test_video_x2_quality(data_dir: Path, folder: str, bar: float) -> None:
     assert fp32 >= bar
     if _ext.has_bf16():
         assert quality(data_dir, folder, precision="bf16") >= fp32 - 0.03
+
+
+def test_the_index_is_what_the_files_say() -> None:
+    assert zoo.INDEX.read_text(encoding="utf-8") == index_text()

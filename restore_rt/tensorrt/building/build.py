@@ -11,9 +11,9 @@ from pathlib import Path
 
 from restore_rt import __version__
 from restore_rt.errors import InputError
+from restore_rt.gpu.properties import find_gpu
 from restore_rt.model.reading import find_model
 from restore_rt.progress import Progress, silent
-from restore_rt.tensorrt import Library, Profile, Sidecar, find_gpu, open_library, sidecar_path
 from restore_rt.tensorrt.building.builder import build_plan
 from restore_rt.tensorrt.building.network import Network, read_network
 from restore_rt.tensorrt.building.target import Target, choose_target
@@ -22,7 +22,10 @@ from restore_rt.tensorrt.building.timing import (
     read_timing_cache,
     write_timing_cache,
 )
-from restore_rt.tensorrt.pair import SUFFIX, check_pair_target, write_engine
+from restore_rt.tensorrt.library import Library, open_library
+from restore_rt.tensorrt.pair import SUFFIX, check_pair_target, sidecar_path, write_engine
+from restore_rt.tensorrt.profile import Profile
+from restore_rt.tensorrt.sidecar import Sidecar
 
 __all__ = ["Built", "Compiled", "build_engine", "compile_network"]
 

@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from restore_rt.errors import ModelError
-from restore_rt.tensorrt import EngineError, Library, Profile
+from restore_rt.errors import EngineError, ModelError
 from restore_rt.tensorrt.building.messages import Log, explain, log_of, parser_errors
 from restore_rt.tensorrt.building.network import Network
 from restore_rt.tensorrt.building.running import Steps, make_monitor, run_apart
 from restore_rt.tensorrt.building.target import Target
+from restore_rt.tensorrt.library import Library
+from restore_rt.tensorrt.profile import Profile
 
 if TYPE_CHECKING:
     from restore_rt.tensorrt import api

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from restore_rt.model.validation import one_line
-from restore_rt.tensorrt import Library
+from restore_rt.tensorrt.library import Library
 
 if TYPE_CHECKING:
     from restore_rt.tensorrt.api import Parser, TensorRt

@@ -14,8 +14,9 @@ from restore_rt.model.reading import read_model
 from restore_rt.model.sizing import size_network
 from restore_rt.model.tensors import type_name
 from restore_rt.model.validation import check_network
-from restore_rt.tensorrt import Port, Profile, Shape
 from restore_rt.tensorrt.pair import file_sha256
+from restore_rt.tensorrt.profile import Profile, Shape
+from restore_rt.tensorrt.sidecar import Port
 
 if TYPE_CHECKING:
     import onnx

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from restore_rt.errors import InputError
-from restore_rt.tensorrt import EngineError, Gpu, Library
+from restore_rt.errors import EngineError, InputError
+from restore_rt.gpu.properties import Gpu
+from restore_rt.tensorrt.library import Library
 from restore_rt.tensorrt.sidecar import AMPERE, EXACT
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from restore_rt.errors import InputError
+from restore_rt.errors import EngineError, InputError
 from restore_rt.files import check_target, whole_file
-from restore_rt.tensorrt import EngineError, Gpu, Library
+from restore_rt.gpu.properties import Gpu
+from restore_rt.tensorrt.library import Library
 
 __all__ = ["check_timing_cache", "read_timing_cache", "write_timing_cache"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from restore_rt.tensorrt import Gpu
+from restore_rt.gpu.properties import Gpu
 from restore_rt.tensorrt.building import build as building
 from tests.networks import save_model
 

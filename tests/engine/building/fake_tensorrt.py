@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
-from restore_rt.tensorrt import Library
+from restore_rt.tensorrt.library import Library
 
 STEPS = 8
 

@@ -11,9 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 from restore_rt.errors import InputError, ModelError
 from restore_rt.model import registry as zoo
 from restore_rt.model.manifest import read_manifest, write_manifest
-from restore_rt.tensorrt import Profile, Shape
 from restore_rt.tensorrt.building import build_engine
 from restore_rt.tensorrt.building.network import read_network
+from restore_rt.tensorrt.profile import Profile, Shape
 from tests.engine.building.fake_tensorrt import FakeTensorRt
 from tests.engine.building.models import Change, altered, half_of
 from tests.networks import nearest, save_model

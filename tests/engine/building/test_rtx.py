@@ -12,15 +12,19 @@ import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from restore_rt.errors import InputError, ModelError
+from restore_rt.errors import EngineError, InputError, ModelError
 from restore_rt.export.interface import take_bytes
+from restore_rt.gpu.properties import Gpu
 from restore_rt.model import registry as zoo
-from restore_rt.tensorrt import EngineError, Gpu, Library, Port, Profile, read_engine
 from restore_rt.tensorrt.building import build as building
 from restore_rt.tensorrt.building import build_engine
 from restore_rt.tensorrt.building.builder import build_plan
 from restore_rt.tensorrt.building.network import Network, read_network
 from restore_rt.tensorrt.building.target import choose_target
+from restore_rt.tensorrt.library import Library
+from restore_rt.tensorrt.pair import read_engine
+from restore_rt.tensorrt.profile import Profile
+from restore_rt.tensorrt.sidecar import Port
 from tests.engine.building.models import altered, described, half_of
 
 TARGETS = ("sm75", "sm86", "sm89", "sm120")

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from restore_rt.errors import InputError, ModelError
-from restore_rt.tensorrt import EngineError, Gpu, Profile, read_engine
+from restore_rt.errors import EngineError, InputError, ModelError
+from restore_rt.gpu.properties import Gpu
 from restore_rt.tensorrt.building import build_engine
 from restore_rt.tensorrt.building.builder import build_plan
 from restore_rt.tensorrt.building.network import read_network
 from restore_rt.tensorrt.building.target import Target, choose_target
+from restore_rt.tensorrt.pair import read_engine
+from restore_rt.tensorrt.profile import Profile
 from tests.engine.building.fake_tensorrt import STEPS, FakeTensorRt
 
 VERSIONS = ("10.16.0", "11.4.0")

@@ -1,37 +1,29 @@
-"""Networks whose file says nothing of itself: what they are is found by looking and by trying."""
+"""Files without a manifest: a trial run finds the scale, the colour and the size multiple."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.errors import InputError, ModelError
-from restore_rt.model.graph import dimensions, inputs_of
+from restore_rt.errors import ModelError
+from restore_rt.model.interface import Interface
 from restore_rt.model.manifest import COLOURS, MOST_SCALE, Manifest, weights_sha256
-from restore_rt.model.tensors import type_name
 from restore_rt.model.validation import one_line
 from restore_rt.tiled.session import import_onnxruntime
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Interface", "describe", "read_interface"]
+__all__ = ["describe"]
 
 # The halo of a deep plain network, and a safe tile.
 _ASSUMED_HALO = 32
 _ASSUMED_TILE = (256, 256)
 _UNKNOWN = "unknown"
-
-# onnx.TensorProto.FLOAT, known before onnx is imported.
-_FLOAT = 1
-
-# Operators that ONNX defines, and those that ONNX Runtime has besides.
-_DOMAINS = frozenset(["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"])
 
 _CHANNELS = {"rgb": 3, "luma": 1}
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
@@ -43,87 +35,40 @@ _GREY = 0.5
 _FAR_FROM_GREY = 4.0
 
 
-@dataclass(frozen=True)
-class Interface:
-    """Sizes of a network's input that are not dynamic; ``None`` where they are."""
-
-    count: int | None
-    channels: int | None
-    height: int | None
-    width: int | None
-
-
-def read_interface(network: onnx.ModelProto, path: Path) -> Interface:
-    """Check that a network takes and gives planes of float32, and return what it takes.
-
-    Raises
-    ------
-    ModelError
-        It does not, or needs a library of operators.
-    """
-    own = {function.domain for function in network.functions}
-    foreign = sorted(
-        {f"{n.domain}.{n.op_type}" for n in network.graph.node if n.domain not in _DOMAINS | own}
-    )
-    if foreign:
-        raise ModelError(
-            f"{path} has operators that ONNX does not define ({', '.join(foreign[:4])}): export "
-            "the network alone, without what reads or writes pictures around it"
-        )
-    inputs, outputs = inputs_of(network), network.graph.output
-    shape = dimensions(inputs[0]) if inputs else ()
-    if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4:
-        raise ModelError(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; a model has one of "
-            "each, of shape (N, C, H, W)"
-        )
-    for value in (inputs[0], outputs[0]):
-        kind = value.type.tensor_type.elem_type
-        if kind != _FLOAT:
-            raise ModelError(
-                f"{value.name!r} of {path} is {type_name(kind)}; networks on the CPU take and give "
-                "float32: export the model with --io float32"
-            )
-    return Interface(*(side if isinstance(side, int) else None for side in shape))
-
-
 def describe(
     network: onnx.ModelProto,
     path: Path,
+    interface: Interface,
     *,
     scale: int | None = None,
     colour: str | None = None,
     threads: int = 1,
 ) -> Manifest:
-    """Describe a network that has no manifest, by running it once or twice on the CPU.
+    """Return a manifest for a network without one, found by trial runs on the CPU.
 
-    It is taken for RGB with three channels, for luma with one, and for RGB where it takes both.
-    What height and width must be multiples of is found too. That its values are 0 to 1 cannot be
-    found, so it is assumed; one that makes hundreds of mid-grey is refused.
+    A network with three channels is taken for RGB, one with a single channel for luma, and one
+    that takes both for RGB. The number that height and width must be multiples of is found by
+    trial too. Values are assumed to range from 0 to 1: a network that turns mid-grey into
+    hundreds is refused.
 
     Parameters
     ----------
     network, path
-        What was read, and where.
+        The network and the file that it was read from.
+    interface
+        The network's input, see ``read_interface``.
     scale, colour
-        What the caller knows of it.
+        The values that the caller expects; None to find them.
     threads
         CPU threads to use.
 
     Raises
     ------
-    InputError
-        `scale` or `colour` is not allowed.
     ModelError
-        It restores no pictures, or is something else than the caller says.
+        The network does not restore pictures, or does not fit `scale` or `colour`.
     BackendError
         ONNX Runtime is not installed.
     """
-    if scale is not None and (not isinstance(scale, int) or not 1 <= scale <= MOST_SCALE):
-        raise InputError(f"scale is {scale!r}; it must be a whole number from 1 to {MOST_SCALE}")
-    if colour is not None and colour not in COLOURS:
-        raise InputError(f"colour is {colour!r}; allowed are {', '.join(COLOURS)}")
-    interface = read_interface(network, path)
     colours = _possible_colours(interface, path, colour)
     trial = _Trial(network, interface, threads)
     reasons = []

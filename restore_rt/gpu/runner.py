@@ -23,7 +23,7 @@ from restore_rt.gpu.transfer import download_async, upload_async
 from restore_rt.tiled.sizes import round_up
 from restore_rt.timing import StageTimes
 
-__all__ = ["GpuNetwork"]
+__all__ = ["GpuRunner"]
 
 # A picture's colour and alpha, or two sizes that take turns.
 _BUFFERS_KEPT = 2
@@ -72,8 +72,11 @@ class _Buffers:
         self.task = Task(frame, out, flag, planes, peak=peak, phase=phase)
 
 
-class GpuNetwork:
-    """Takes frames to a lane and back, one at a time; the counterpart of ``TiledNetwork``.
+class GpuRunner:
+    """Takes frames to a lane and back; a FrameRunner.
+
+    The stages are ``upload`` (into memory from which the GPU copies), ``device`` (until the result
+    has come back) and ``download`` (out of that memory).
 
     Copies of one frame overlap with the network's work on another, if another of these is on its
     way meanwhile. Frames in page-locked memory (``restore_rt.gpu.pinned_empty``) are copied to and
@@ -87,10 +90,9 @@ class GpuNetwork:
         CPU threads for what is left to the CPU.
     """
 
-    tiled = True
-
-    def __init__(self, lane: Lane, *, threads: int) -> None:
+    def __init__(self, lane: Lane, threads: int) -> None:
         self.threads = threads
+        self.device = f"cuda:{lane.device.index}"
         self.backend = lane.backend
         self.precision = lane.manifest.precision
         self._lane: Lane | None = lane
@@ -101,8 +103,13 @@ class GpuNetwork:
             self._copies = lane.device.stream()
 
     @property
+    def tile(self) -> tuple[int, int]:
+        """See ``FrameRunner``; memory that runs out makes it smaller."""
+        return self._open_lane().tile
+
+    @property
     def description(self) -> str:
-        """Library, version, settings and device, for people."""
+        """See ``FrameRunner``."""
         return self._open_lane().description
 
     def restore_into(
@@ -113,15 +120,11 @@ class GpuNetwork:
         stages: StageTimes,
         peak: float | None = None,
     ) -> None:
-        """Restore all channels of a frame, as ``TiledNetwork.restore_into`` does.
-
-        ``stages`` takes the times of ``upload`` (into memory from which the GPU copies), ``device``
-        (until the result has come back), and ``download`` (out of that memory).
-        """
+        """See ``FrameRunner``."""
         self._restore([out], [frame], stages, peak, (0.5, 0.5))
 
     def restore_planes_into(self, out: Planes, planes: Planes, *, stages: StageTimes) -> None:
-        """Restore luma and enlarge chroma, as ``TiledNetwork.restore_planes_into`` does."""
+        """See ``FrameRunner``."""
         sources = [p for p in (planes.y, planes.cb, planes.cr) if p is not None]
         targets = [p for p in (out.y, out.cb, out.cr) if p is not None]
         self._restore(targets, sources, stages, planes.peak, planes.chroma_phase)
@@ -193,7 +196,7 @@ class GpuNetwork:
             return lane.pool.empty(shape, dtype)
 
     def close(self) -> None:
-        """Release the buffers, after the frame in work; closing twice is fine."""
+        """See ``FrameRunner``."""
         with self._lock:
             if self._lane is None:
                 return

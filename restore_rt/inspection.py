@@ -1,4 +1,4 @@
-"""What a model's file holds, what it costs, and what can run it."""
+"""Inspection of a model file: its contents, its cost, and the backends that can run it here."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ from restore_rt.model.reading import find_model, read_model
 from restore_rt.model.sizing import SizedNetwork, image_axes, size_network
 from restore_rt.model.tensors import type_name
 from restore_rt.model.validation import one_line
-from restore_rt.options import PROVIDERS
+from restore_rt.opening import Place
 
 if TYPE_CHECKING:
     import onnx
 
 __all__ = ["Cost", "Inspection", "Memory", "Port", "Verdict", "inspect_model"]
 
+_PLACES = (
+    Place("cpu", "native"),
+    Place("cpu", "onnxruntime"),
+    Place("cuda", "onnxruntime"),
+    Place("cuda", "tensorrt"),
+)
 _USUAL_SIZE = (360, 640)
 _MOST_SIDE = 65536
 _X86 = ("x86_64", "AMD64", "i686")
@@ -70,7 +76,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network takes at one size of its input.
+    """The cost of a network at one size of its input.
 
     Attributes
     ----------
@@ -81,7 +87,7 @@ class Cost:
     per_output_pixel
         The same over the output's pixels.
     memory
-        Bytes by what takes them.
+        The bytes of each part.
     """
 
     size: tuple[int, int] | None
@@ -93,7 +99,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a provider runs the model on this machine, found by running it, and what was said."""
+    """Whether a backend runs the model on this machine, found by running it, and its message."""
 
     runs: bool
     reason: str
@@ -101,16 +107,16 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What ``inspect_model`` finds.
+    """The result of ``inspect_model``.
 
     Attributes
     ----------
     path, file_size
         The file, and its bytes.
     manifest
-        What it says of itself; None if it says nothing.
+        The file's manifest; None if it has none.
     intact
-        Whether it is what the manifest was written for; None without one.
+        Whether the network is the one that the manifest was written for; None without one.
     opsets
         Versions of the operator sets, by domain; ``ai.onnx`` is the standard's own.
     operators
@@ -122,11 +128,11 @@ class Inspection:
     weight_types
         Weights by element type.
     cost
-        What it takes at one size.
-    providers
-        What can run it here, by provider.
+        The cost at one size.
+    runs_on
+        Whether it runs here, by backend and device, such as ``"native on cpu"``.
     notes
-        What to know beside that.
+        Other things to know.
     """
 
     path: Path
@@ -141,22 +147,22 @@ class Inspection:
     constants: int
     weight_types: Mapping[str, int]
     cost: Cost
-    providers: Mapping[str, Verdict]
+    runs_on: Mapping[str, Verdict]
     notes: tuple[str, ...]
 
 
 def inspect_model(
     model: str | os.PathLike[str], *, size: tuple[int, int] | None = None
 ) -> Inspection:
-    """Find out what a model's file holds, what it costs, and what can run it here.
+    """Inspect a model file: its contents, its cost, and the backends that can run it here.
 
     Parameters
     ----------
     model
         A shipped model's name or an ``.onnx`` file, with a manifest or without.
     size
-        Height and width of the input for which to tell the cost; by default the only one that it
-        takes, the manifest's tile, or 360 x 640.
+        Height and width of the input to compute the cost for; by default the network's only size,
+        else the manifest's tile, else 360 x 640.
 
     Raises
     ------
@@ -183,7 +189,7 @@ def inspect_model(
         constants=tensors.constants,
         weight_types=types,
         cost=_cost(network, tensors, manifest, size),
-        providers={name: _try(path, name) for name in PROVIDERS if name != "auto"},
+        runs_on={str(place): _try(path, place) for place in _PLACES},
         notes=_notes(types),
     )
 
@@ -265,9 +271,9 @@ def _output(network: SizedNetwork, model: onnx.ModelProto) -> tuple[tuple[int, i
     return (height, width), value.shape[0] * height * width
 
 
-def _try(path: Path, provider: str) -> Verdict:
+def _try(path: Path, place: Place) -> Verdict:
     try:
-        with load(path, provider=provider) as restorer:  # type: ignore[arg-type]
+        with load(path, device=place.device, backend=place.backend) as restorer:  # type: ignore[arg-type]
             restorer.warmup((16, 16) if restorer.manifest.colour == "luma" else (16, 16, 3))
             return Verdict(True, restorer.description)
     except RestoreError as error:
