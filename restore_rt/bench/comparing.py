@@ -30,19 +30,13 @@ class Difference:
 
     Attributes
     ----------
-    case
-        What was measured.
-    ratio
-        The later median time over the earlier one.
-    steadied
-        The same after each round's time is divided by that of its control loop, which removes
-        changes of the machine as a whole; None if the machines differ.
+    ratio, steadied
+        The later median time over the earlier one; and the same after each round's time is divided
+        by that of its control loop, which removes changes of the machine as a whole.
     verdict
-        ``"slower"`` or ``"faster"`` if the whole intervals of both ratios lie beyond ``SMALLEST``;
-        ``"no difference"`` if one ratio lies within it, with an interval within twice as much, and
-        the other does not contradict; else ``"undecided"``.
-    notes
-        Other changes: the weights, what ran the network.
+        ``"slower"`` or ``"faster"`` if both whole intervals lie beyond ``SMALLEST``; ``"no
+        difference"`` if one ratio lies within it, with an interval within twice as much, and the
+        other does not contradict; else ``"undecided"``.
     """
 
     case: Case
@@ -54,25 +48,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two reports side by side.
-
-    Attributes
-    ----------
-    differences
-        One for each case that both have.
-    only_before, only_after
-        Cases of one report alone.
-    machines
-        How the machines differ.
-    software
-        Versions that differ: name, before, after; None for a missing package.
-    """
+    """The differences of two reports; notes are on their other cases, machines and software."""
 
     differences: tuple[Difference, ...]
-    only_before: tuple[Case, ...]
-    only_after: tuple[Case, ...]
-    machines: tuple[str, ...]
-    software: tuple[tuple[str, str | None, str | None], ...]
+    notes: tuple[str, ...]
 
     @property
     def verdict(self) -> Verdict:
@@ -95,17 +74,11 @@ class Comparison:
 def compare(before: Report, after: Report, *, across_machines: bool = False) -> Comparison:
     """Compare two reports case by case.
 
-    Parameters
-    ----------
-    before, after
-        Results of ``read_report``, ``run`` or ``measure``.
-    across_machines
-        Compare even if the machines differ.
-
     Raises
     ------
     InputError
-        The reports come from different machines, or have no case in common.
+        The reports come from different machines without ``across_machines``, or have no case in
+        common.
     """
     machines = same_machine(before.machine, after.machine)
     if machines and not across_machines:
@@ -121,17 +94,18 @@ def compare(before: Report, after: Report, *, across_machines: bool = False) -> 
             "the reports have no case in common: "
             f"{'; '.join(map(str, earlier)) or 'none'}, and {'; '.join(map(str, later)) or 'none'}"
         )
-    names = sorted(before.software.keys() | after.software.keys())
-    versions = [(name, before.software.get(name), after.software.get(name)) for name in names]
-    return Comparison(
-        differences=tuple(
-            _difference(earlier[case], later[case], steady=not machines) for case in common
-        ),
-        only_before=tuple(case for case in earlier if case not in later),
-        only_after=tuple(case for case in later if case not in earlier),
-        machines=tuple(machines),
-        software=tuple(each for each in versions if each[1] != each[2]),
-    )
+    notes = [
+        *(f"only before: {case}" for case in earlier if case not in later),
+        *(f"only after: {case}" for case in later if case not in earlier),
+        *(f"different machines: {line}" for line in machines),
+    ]
+    for name in sorted(before.software.keys() | after.software.keys()):
+        versions = [each.software.get(name, "missing") for each in (before, after)]
+        if versions[0] != versions[1]:
+            notes.append(f"{name} {versions[0]} became {versions[1]}")
+    steady = not machines
+    differences = (_difference(earlier[case], later[case], steady=steady) for case in common)
+    return Comparison(tuple(differences), tuple(notes))
 
 
 def _difference(before: Measurement, after: Measurement, *, steady: bool) -> Difference:

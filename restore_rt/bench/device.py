@@ -58,14 +58,9 @@ def _bytes_in_use(device: Device) -> int:
 
 
 class Gpu:
-    """The GPU of a Restorer.
+    """The GPU of a Restorer, whose lane nothing else may use meanwhile.
 
-    Parameters
-    ----------
-    lane
-        The Restorer's lane; nothing else may use it meanwhile.
-    memory_before
-        Bytes in use before the Restorer was loaded; None to count from now.
+    ``memory_before`` are the bytes in use before the Restorer was loaded; None counts from now.
     """
 
     def __init__(self, lane: Lane, *, memory_before: int | None = None) -> None:

@@ -27,7 +27,7 @@ from restore_rt.bench.report import (
 )
 from restore_rt.bench.sampling import Step, Timed, sample, sample_streams, warm_up
 from restore_rt.bench.statistics import Histogram
-from restore_rt.bench.subject import Measurable, Subject
+from restore_rt.bench.subject import Subject
 from restore_rt.bench.verification import Reference, reference_for
 from restore_rt.errors import InputError
 from restore_rt.model.manifest import parameter_count
@@ -41,20 +41,18 @@ _MOST_SECONDS = 86_400.0
 
 
 def measure(
-    restorer: Measurable,
+    restorer: Restorer,
     *,
     size: tuple[int, int] = (360, 640),
     scope: Scope = "end_to_end",
     streams: int = 1,
     seconds: float = 5.0,
     sustain: float = 0.0,
-    gpu_memory_before: int | None = None,
 ) -> Report:
-    """Measure how long a frame takes.
+    """Verify a result, restore frames until their time is steady, and time them.
 
-    The first result is verified, then frames are restored until their time is steady, and then
-    they are timed. This is one round in one process. How much times vary between processes, and so
-    whether two reports differ, takes several: see ``run`` and ``restore-rt bench``.
+    This is one round in one process. How much times vary between processes, and so whether two
+    reports differ, takes several rounds: see ``run`` and ``restore-rt bench``.
 
     Parameters
     ----------
@@ -62,23 +60,11 @@ def measure(
         As ``restore_rt.load`` returns it; nothing else may use it meanwhile.
     size
         Height and width of the frames in pixels.
-    scope
-        ``"end_to_end"`` from host memory to host memory, ``"device"`` from GPU memory to GPU
-        memory, ``"network"`` the network alone.
-    streams
-        Number of concurrent callers.
-    seconds
-        How long frames are timed.
-    sustain
-        How long frames are then restored without a pause; the real-time verdict needs 60 seconds.
-    gpu_memory_before
-        What ``restore_rt.bench.device.memory_in_use`` returned before loading; without it, the
-        report has the GPU memory that was added since loading.
-
-    Returns
-    -------
-    Report
-        With one measurement; ``write`` makes a file for ``restore-rt bench compare``.
+    scope, streams
+        See ``Case``.
+    seconds, sustain
+        How long frames are timed, and then restored without a pause, which the real-time verdict
+        needs for 60 seconds.
 
     Raises
     ------
@@ -103,9 +89,7 @@ def measure(
             f"more, and both at most {_MOST_SECONDS:.0f}"
         )
     before = clocks()
-    made = measure_case(
-        restorer, case, seconds=seconds, sustain=sustain, gpu_memory_before=gpu_memory_before
-    )
+    made = measure_case(restorer, case, seconds=seconds, sustain=sustain)
     return report([made], before=before)
 
 
@@ -131,18 +115,9 @@ def report(
 
 
 def load_case(case: Case) -> tuple[Restorer, float, int | None]:
-    """Load the model of a case.
+    """Load the model of a case; return also the seconds and the GPU's bytes in use before.
 
-    Returns
-    -------
-    tuple
-        The Restorer, the seconds that loading took, and the bytes of GPU memory that were in use
-        before; None if no GPU can be used.
-
-    Raises
-    ------
-    RestoreError
-        As ``restore_rt.load``.
+    Those are None if no GPU can be used.
     """
     memory = _gpu_memory(case.device) if case.may_use_gpu else None
     begin = time.perf_counter()
@@ -166,7 +141,7 @@ def _gpu_memory(device: str) -> int | None:
 
 
 def measure_case(
-    restorer: Any,
+    restorer: Restorer,
     case: Case,
     *,
     seconds: float,
@@ -176,22 +151,9 @@ def measure_case(
     reference: Reference | None = None,
     folder: str | None = None,
 ) -> Measurement:
-    """Verify a result, warm up and time frames.
+    """Verify a result, warm up and time frames, or a clip that is written to ``folder``.
 
-    Parameters
-    ----------
-    restorer
-        Loaded with the options of ``case``.
-    case
-        What to measure.
-    seconds, sustain, gpu_memory_before
-        See ``measure``.
-    load_seconds
-        The time that loading took, for the report.
-    reference
-        What the result must match; computed in this process if it is None.
-    folder
-        Where restored clips may be written for a while.
+    The reference is computed in this process if it is None.
     """
     subject = Subject(restorer, case, gpu_memory_before=gpu_memory_before)
     memory, control = Memory(), Control()
@@ -273,7 +235,7 @@ def _sustained(steps: Sequence[Step], seconds: float) -> Sustained:
     return Sustained(samples.wall, len(times), p99, float(times.max()), holds)
 
 
-def _model(restorer: Measurable) -> dict[str, Any]:
+def _model(restorer: Restorer) -> dict[str, Any]:
     manifest, path = restorer.manifest, restorer.path
     found: dict[str, Any] = {
         "name": manifest.name,

@@ -16,13 +16,7 @@ _FORMATS = (".png", ".svg", ".pdf")
 
 
 def figure_class(path: Path) -> Any:
-    """Return matplotlib's ``Figure``; called before measuring, so that it fails early.
-
-    Raises
-    ------
-    InputError
-        matplotlib is missing, or the file name has no suffix that it can write.
-    """
+    """Return matplotlib's ``Figure``; raises ``InputError`` if it or a known suffix is missing."""
     if path.suffix.lower() not in _FORMATS:
         raise InputError(f"cannot plot to {path}; the name must end in {', '.join(_FORMATS)}")
     try:
@@ -33,13 +27,7 @@ def figure_class(path: Path) -> Any:
 
 
 def plot_report(report: Report, path: Path) -> None:
-    """Draw the median times with their intervals, and the distribution of all frame times.
-
-    Raises
-    ------
-    InputError
-        See ``figure_class``.
-    """
+    """Draw the median times with their intervals, and the distribution of all frame times."""
     made = report.measurements
     labels = [str(each.case).replace("$", r"\$") for each in made]
     figure = figure_class(path)(figsize=(9, 5 + 0.4 * len(made)), layout="constrained")

@@ -92,7 +92,9 @@ def _as(kind: Any, value: Any) -> Any:
         given = {}
         for name, hint in typing.get_type_hints(kind).items():
             # A null that the type does not allow stands for the default.
-            if value.get(name) is not None or (name in value and type(None) in typing.get_args(hint)):
+            if value.get(name) is not None or (
+                name in value and type(None) in typing.get_args(hint)
+            ):
                 given[name] = _as(hint, value[name])
         return kind(**given)
     if kind is float and type(value) is int:

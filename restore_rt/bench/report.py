@@ -46,29 +46,21 @@ _PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One thing to measure.
+    """One thing to measure; raises ``InputError`` if a value is not allowed.
 
     Attributes
     ----------
-    model
-        The name of a shipped model, or the path of a model file.
-    device, backend, precision, batch, threads, tile
-        The options of ``restore_rt.load``; ``tile`` is the largest height and width of a tile.
+    model, device, backend, precision, batch, threads, tile
+        Arguments of ``restore_rt.load``; ``tile`` is a height and width.
     height, width
         Size of the frames in pixels.
     clip
-        A video to decode, restore and encode as ``restore-rt video`` does; None to restore one
-        frame repeatedly.
+        A video to decode, restore and encode; None to restore one frame repeatedly.
     streams
         Number of concurrent callers, each with its own frame.
     scope
         ``"end_to_end"`` times from a frame in host memory to its result in host memory,
         ``"device"`` from GPU memory to GPU memory, ``"network"`` the network alone.
-
-    Raises
-    ------
-    InputError
-        A value is not allowed, or two values exclude each other.
     """
 
     model: str = "video-x2"
@@ -133,19 +125,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Verified:
-    """How closely a result matched the reference.
-
-    Attributes
-    ----------
-    against
-        What computed the reference.
-    worst
-        Largest difference, in steps of 255.
-    psnr
-        PSNR against the reference in dB; None where they are equal.
-    pixels
-        Number of pixels compared.
-    """
+    """How closely a result matched the reference; ``worst`` in steps of 255, ``psnr`` in dB."""
 
     against: str
     worst: int
@@ -155,21 +135,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class Round:
-    """Times of one case in one process.
-
-    Attributes
-    ----------
-    median_ms
-        Median time of a frame.
-    control_ms
-        Median time of the control loop, which ran before, between and after the frames.
-    frames
-        Number of timed frames.
-    frames_per_second
-        Rate of all streams together.
-    load_seconds
-        Time to load the model.
-    """
+    """Times of one case in one process; the control loop ran before, between and after frames."""
 
     median_ms: float
     control_ms: float
@@ -186,15 +152,8 @@ class Round:
 class Sustained:
     """Frames restored without a pause, as in real use.
 
-    Attributes
-    ----------
-    seconds, frames
-        Duration, and number of frames.
-    p99_ms, max_ms
-        Time of a frame.
-    holds
-        By frame rate, whether 99 of 100 frames were ready in time. Empty if the run was shorter
-        than a minute.
+    ``holds`` tells by frame rate whether 99 of 100 frames were ready in time; it is empty if the
+    run was shorter than a minute.
     """
 
     seconds: float
@@ -208,32 +167,7 @@ class Sustained:
 class Measurement:
     """The results of one case; times are in ms, sizes in MB of 10^6 bytes.
 
-    Attributes
-    ----------
-    case
-        The options that were asked for.
-    description, device, backend, precision
-        What ran. ``precision`` is the lowest precision of any layer.
-    model
-        ``name``, ``version``, ``sha256`` of the weights, number of ``parameters``.
-    verified, not_verified
-        The comparison that was made before any frame was timed; if there was nothing to compare
-        with, None and the reason.
-    stable
-        Whether frame times were steady after the warm-up of every round.
-    rounds
-        One for each process.
-    min_ms, max_ms, samples
-        Fastest and slowest frame, and the histogram of all frames.
-    stages
-        Mean time per frame that each stage was busy.
-    host_peak_mb, host_frames_mb
-        The most memory that a process held, and how much of it was added after loading; None on
-        systems that do not report it.
-    device_peak_mb
-        The most GPU memory seen between frames, minus what was in use before; None on a CPU.
-    sustained
-        None if it was not asked for.
+    ``docs/bench.md`` explains every field.
     """
 
     case: Case
@@ -300,21 +234,7 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The results of one run of ``restore-rt bench``.
-
-    Attributes
-    ----------
-    created
-        Date and time, UTC, ISO 8601.
-    machine, software
-        Processor, GPUs, memory and clocks; versions.
-    control
-        ``median_ms`` of the control loop, and ``spread``, its slowest round over its fastest.
-    measurements
-        One for each case that was measured.
-    failures
-        Cases that could not be measured, with the reason.
-    """
+    """The results of one run of ``restore-rt bench``; ``docs/bench.md`` explains every field."""
 
     created: str
     machine: dict[str, Any]

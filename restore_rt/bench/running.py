@@ -30,15 +30,11 @@ class Effort:
 
     Attributes
     ----------
-    rounds
-        Least number of rounds in which the machine was quiet.
-    seconds
-        How long each round times frames.
-    within
-        Rounds continue, up to ``most_rounds``, until half the median's 95 % confidence interval is
-        at most this share of it.
-    most_rounds
-        Largest number of rounds.
+    rounds, seconds
+        Least number of rounds with a quiet machine, and how long each times frames.
+    within, most_rounds
+        Rounds continue, up to ``most_rounds``, until half the median's confidence interval is at
+        most this share of it.
     sustain
         Seconds of frames without a pause in a last process of each case; 0 for none.
     """
@@ -53,19 +49,10 @@ class Effort:
 def run(
     cases: Sequence[Case], effort: Effort, *, done: Callable[[int], None] = lambda count: None
 ) -> Report:
-    """Measure cases.
+    """Measure cases; ``done`` is called with 1 whenever one process has measured.
 
     Rounds alternate between the cases, so that a machine that slows down slows all of them. A case
     that fails is left out of further rounds and reported.
-
-    Parameters
-    ----------
-    cases
-        What to measure.
-    effort
-        How much.
-    done
-        Called with 1 whenever a process has ended.
     """
     before = clocks()
     found: dict[Case, list[Measurement]] = {case: [] for case in cases}
@@ -127,30 +114,14 @@ def _merged(made: Sequence[Measurement]) -> Measurement:
 
 
 class _Work:
-    """Runs worker processes.
-
-    Parameters
-    ----------
-    folder
-        For references, answers and restored clips.
-    done
-        Called with 1 after each measurement.
-    """
+    """Runs worker processes, with their files in ``folder``."""
 
     def __init__(self, folder: Path, done: Callable[[int], None]) -> None:
         self._folder, self._done = folder, done
         self._references: dict[tuple[str, int, int], Path] = {}
 
     def measure(self, case: Case, seconds: float, *, sustain: float = 0.0) -> Measurement:
-        """Measure a case once; compute the reference first if there is none yet.
-
-        The reference is computed in a process of its own, to keep its memory out of the figures.
-
-        Raises
-        ------
-        RestoreError
-            The worker's error, or that it ended without an answer.
-        """
+        """Measure a case once; its reference comes first, in a process of its own."""
         key = case.model, case.height, case.width
         task = {"case": dataclasses.asdict(case), "seconds": seconds, "sustain": sustain}
         if key not in self._references:

@@ -28,15 +28,7 @@ _LEAST_RUNS, _LEAST_SECONDS, _LONG_SECONDS = 3, 0.03, 0.75
 
 @dataclass(frozen=True)
 class Samples:
-    """Timed calls.
-
-    Attributes
-    ----------
-    seconds
-        Time of each call; those of several streams follow one another.
-    wall
-        Time from the first call to the last, without what ran in between.
-    """
+    """Seconds of each call, and ``wall``, the time from the first call to the last."""
 
     seconds: NDArray[np.float64]
     wall: float
@@ -49,22 +41,10 @@ class Samples:
 
 @dataclass(frozen=True)
 class Timed:
-    """Times of frames in one process.
+    """Frames that one process timed.
 
-    Attributes
-    ----------
-    seconds
-        Of each frame.
-    median_ms
-        The time that is compared with other rounds.
-    rate
-        Frames per second, all streams together.
-    stages
-        Busy ms per frame of each stage.
-    stable
-        Whether times were steady after the warm-up.
-    sustained
-        The frames without a pause, if they were asked for.
+    ``median_ms`` is compared with other rounds, ``rate`` is in frames per second of all streams,
+    and ``stages`` are busy ms per frame.
     """
 
     seconds: NDArray[np.float64]

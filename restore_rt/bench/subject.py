@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,42 +12,15 @@ from restore_rt.bench.report import Case, Verified
 from restore_rt.bench.sampling import Step
 from restore_rt.bench.verification import Reference, verify
 from restore_rt.model.manifest import Manifest
-from restore_rt.timing import StageTimes
+from restore_rt.restorer import Restorer
 
 if TYPE_CHECKING:
     from restore_rt.gpu import DeviceFrame
 
-__all__ = ["Measurable", "Subject", "test_frame"]
+__all__ = ["Subject", "test_frame"]
 
 U8 = NDArray[np.uint8]
 _STRIP = 32
-
-
-class Measurable(Protocol):
-    """A ``Restorer``, or an object that behaves like one."""
-
-    manifest: Manifest
-    stages: StageTimes
-    path: Path | None
-
-    @property
-    def device(self) -> str:
-        """Where the network runs."""
-
-    @property
-    def backend(self) -> str:
-        """What runs the network."""
-
-    @property
-    def precision(self) -> str:
-        """The lowest precision of any layer."""
-
-    @property
-    def description(self) -> str:
-        """Model, backend and settings in words."""
-
-    def __call__(self, frame: Any, *, out: Any = None) -> Any:
-        """Restore a frame."""
 
 
 def test_frame(manifest: Manifest, height: int, width: int) -> U8:
@@ -70,18 +42,8 @@ def test_frame(manifest: Manifest, height: int, width: int) -> U8:
 class Subject:
     """A restorer with frames and memory for the results.
 
-    Attributes
-    ----------
-    frame
-        The frame of the first stream, in host memory.
-    gpu
-        The GPU that it runs on; None on a CPU.
-    alone
-        Whether the network is timed alone on a GPU, where no frame is restored.
-    first
-        Restores the first stream's frame, whatever the scope.
-    steps
-        The timed call of each stream.
+    ``first`` restores the first stream's frame, whatever the scope; ``steps`` are the timed calls,
+    one for each stream. ``alone`` tells that the network is timed on a GPU, without any frame.
 
     Raises
     ------
@@ -90,7 +52,7 @@ class Subject:
     """
 
     def __init__(
-        self, restorer: Measurable, case: Case, *, gpu_memory_before: int | None = None
+        self, restorer: Restorer, case: Case, *, gpu_memory_before: int | None = None
     ) -> None:
         self.restorer = restorer
         self.gpu = gpu_of(restorer, case, memory_before=gpu_memory_before)
@@ -129,14 +91,14 @@ class Subject:
         return self.gpu.network_seconds((self.frame.shape[0], self.frame.shape[1]))
 
 
-def _whole(restorer: Measurable, frame: U8, out: U8) -> Step:
+def _whole(restorer: Restorer, frame: U8, out: U8) -> Step:
     def step() -> None:
         restorer(frame, out=out)
 
     return step
 
 
-def _resident(restorer: Measurable, frame: DeviceFrame, out: DeviceFrame) -> Step:
+def _resident(restorer: Restorer, frame: DeviceFrame, out: DeviceFrame) -> Step:
     def step() -> None:
         made = restorer(frame, out=out)
         # A result without a stream is complete.
@@ -146,7 +108,7 @@ def _resident(restorer: Measurable, frame: DeviceFrame, out: DeviceFrame) -> Ste
     return step
 
 
-def _network(restorer: Measurable, frame: U8, out: U8) -> Step:
+def _network(restorer: Restorer, frame: U8, out: U8) -> Step:
     stages = restorer.stages
 
     def step() -> float:

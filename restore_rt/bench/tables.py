@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,27 +15,15 @@ from restore_rt.bench.statistics import Interval
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Note", "Page", "Table", "comparison_page", "markdown", "report_page", "terminal"]
+__all__ = ["Page", "comparison_page", "markdown", "report_page", "terminal"]
 
 _NOTHING = "-"
 
 
-@dataclass(frozen=True)
-class Table:
-    """Cells; the first column has names, the others have figures."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class Note:
-    """Sentences on one subject; a warning says that figures may be wrong or are missing."""
-
-    title: str
-    lines: tuple[str, ...]
-    warning: bool = False
+# A title, the names of the columns, and rows; the first column has names, the others figures.
+Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
+# A subject, sentences, and whether they warn that figures may be wrong or are missing.
+Note = tuple[str, Sequence[str], bool]
 
 
 @dataclass(frozen=True)
@@ -46,6 +34,27 @@ class Page:
     tables: tuple[Table, ...]
     notes: tuple[Note, ...]
 
+    @classmethod
+    def of(cls, title: str, tables: Sequence[Table], notes: Sequence[Note]) -> Page:
+        """Return a page without empty tables and notes, and without control characters."""
+        return cls(
+            _plain(title),
+            tuple(
+                (
+                    name,
+                    [_plain(cell) for cell in head],
+                    [[_plain(cell) for cell in r] for r in rows],
+                )
+                for name, head, rows in tables
+                if rows
+            ),
+            tuple(
+                (name, [_plain(line) for line in lines], warns)
+                for name, lines, warns in notes
+                if lines
+            ),
+        )
+
 
 def report_page(report: Report) -> Page:
     """Return the tables and notes of a report."""
@@ -53,14 +62,17 @@ def report_page(report: Report) -> Page:
     single = len(made) + len(report.failures) == 1
 
     def lines(say: Callable[[Measurement], str]) -> list[str]:
-        said = [(each, say(each)) for each in made]
-        return [text if single else f"{each.case}: {text}" for each, text in said if text]
+        said = [(str(each.case), say(each)) for each in made]
+        if len(said) > 1 and len({text for _, text in said}) == 1:
+            said = [("all cases", said[0][1])]
+        return [text if single else f"{name}: {text}" for name, text in said if text]
 
     spread = report.control["spread"]
-    noise = [
+    control = (
         f"the control loop takes {_figure(report.control['median_ms'])} ms; its slowest round took "
         f"{spread:.2f} times as long as its fastest"
-    ]
+    )
+    noise = [control]
     if spread > QUIET_SPREAD:
         noise.append(
             f"more than {QUIET_SPREAD:.2f} times means that other programs kept the machine busy; "
@@ -68,7 +80,7 @@ def report_page(report: Report) -> Page:
         )
     software = ", ".join(f"{name} {version}" for name, version in report.software.items())
     failed = [f"{case}: {reason}" for case, reason in report.failures]
-    return _page(
+    return Page.of(
         f"{_machine(report)}, {report.created}",
         [_times(made), _stages(made)],
         [
@@ -99,25 +111,12 @@ def comparison_page(comparison: Comparison) -> Page:
         for each in comparison.differences
     ]
     head = ("case", "after / before", "95 % interval", "over control loop", "verdict")
-    versions = [
-        f"{name} {before or 'missing'}, then {after or 'missing'}"
-        for name, before, after in comparison.software
-    ]
-    changes = [f"{each.case}: {note}" for each in comparison.differences for note in each.notes]
+    notes = [f"{each.case}: {note}" for each in comparison.differences for note in each.notes]
     worst = comparison.verdict
-    verdict = f"{worst}; changes below {SMALLEST:.0%} count as none"
-    return _page(
-        "",
-        [Table("", head, tuple(rows))],
-        [
-            ("Changes", changes, False),
-            ("Only before", map(str, comparison.only_before), False),
-            ("Only after", map(str, comparison.only_after), False),
-            ("Different machines", comparison.machines, True),
-            ("Software", versions, False),
-            ("Verdict", [verdict], worst in ("slower", "undecided")),
-        ],
-    )
+    said = f"{worst}; changes below {SMALLEST:.0%} count as none"
+    warns = worst in ("slower", "undecided")
+    changes = ("Changes", [*notes, *comparison.notes], False)
+    return Page.of("", [("", head, rows)], [changes, ("Verdict", [said], warns)])
 
 
 def terminal(page: Page) -> RenderableType:
@@ -127,64 +126,40 @@ def terminal(page: Page) -> RenderableType:
     from rich.text import Text
 
     parts: list[RenderableType] = [Text(page.title, style="bold")] if page.title else []
-    for each in page.tables:
+    for name, head, rows in page.tables:
+        if name:
+            parts.append(Text(name, style="bold"))
         drawn = table.Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        if each.title:
-            parts.append(Text(each.title, style="bold"))
-        for at, name in enumerate(each.head):
-            right = "right" if at else "left"
-            drawn.add_column(Text(name), overflow="fold", justify=right, no_wrap=at > 0)  # type: ignore[arg-type]
-        for row in each.rows:
+        drawn.add_column(Text(head[0]), overflow="fold")
+        for column in head[1:]:
+            drawn.add_column(Text(column), justify="right", no_wrap=True)
+        for row in rows:
             drawn.add_row(*map(Text, row))
         parts.append(drawn)
     notes = table.Table.grid(padding=(0, 2, 0, 0))
     notes.add_column(no_wrap=True)
     notes.add_column(overflow="fold")
-    for note in page.notes:
-        style = "yellow" if note.warning else ""
-        for at, line in enumerate(note.lines):
-            title = Text("" if at else note.title, style=f"bold {style}")
-            notes.add_row(title, Text(line, style=style))
+    for name, lines, warns in page.notes:
+        style = "yellow" if warns else ""
+        for at, line in enumerate(lines):
+            notes.add_row(Text("" if at else name, style=f"bold {style}"), Text(line, style=style))
     return Group(*parts, notes)
 
 
 def markdown(page: Page) -> str:
     """Return a page as GitHub Markdown."""
     blocks = [f"### {_escaped(page.title)}"] if page.title else []
-    for table in page.tables:
-        if table.title:
-            blocks.append(f"**{_escaped(table.title)}**")
-        rule = (":--", *["--:"] * (len(table.head) - 1))
-        head, *rows = ([_escaped(cell) for cell in row] for row in (table.head, *table.rows))
-        blocks.append("\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows)))
+    for name, head, rows in page.tables:
+        cells = [[_escaped(cell) for cell in row] for row in (head, *rows)]
+        cells.insert(1, [":--", *["--:"] * (len(head) - 1)])
+        blocks += [f"**{_escaped(name)}**"] if name else []
+        blocks.append("\n".join(f"| {' | '.join(row)} |" for row in cells))
     notes = [
-        f"- **{'Warning: ' if note.warning else ''}{note.title}**: {_escaped(line)}"
-        for note in page.notes
-        for line in note.lines
+        f"- **{'Warning: ' if warns else ''}{name}**: {_escaped(line)}"
+        for name, lines, warns in page.notes
+        for line in lines
     ]
     return "\n\n".join([*blocks, "\n".join(notes)]) + "\n"
-
-
-def _page(
-    title: str,
-    tables: Sequence[Table],
-    notes: Sequence[tuple[str, Iterable[str], bool]],
-) -> Page:
-    """Return a page without empty tables and notes, and without control characters."""
-    made = [Note(name, tuple(map(_plain, lines)), warning) for name, lines, warning in notes]
-    return Page(
-        _plain(title),
-        tuple(
-            Table(
-                each.title,
-                tuple(map(_plain, each.head)),
-                tuple(tuple(map(_plain, row)) for row in each.rows),
-            )
-            for each in tables
-            if each.rows
-        ),
-        tuple(note for note in made if note.lines),
-    )
 
 
 def _times(made: Sequence[Measurement]) -> Table:
@@ -203,7 +178,7 @@ def _times(made: Sequence[Measurement]) -> Table:
     if any(each.device_peak_mb is not None for each in made):
         columns["GPU MB"] = lambda each: _megabytes(each.device_peak_mb)
     rows = (tuple(cell(each) for cell in columns.values()) for each in made)
-    return Table("", tuple(columns), tuple(rows))
+    return "", tuple(columns), tuple(rows)
 
 
 def _stages(made: Sequence[Measurement]) -> Table:
@@ -213,7 +188,7 @@ def _stages(made: Sequence[Measurement]) -> Table:
         for each in made
         if each.stages
     )
-    return Table("Busy ms per frame of each stage", ("case", *stages), rows)
+    return "Busy ms per frame of each stage", ("case", *stages), rows
 
 
 def _ran(each: Measurement) -> str:
@@ -232,7 +207,9 @@ def _left_out(each: Measurement) -> str:
 
 def _uneven(each: Measurement) -> str:
     medians = sorted(one.median_ms for one in each.quiet_rounds)
-    if medians[-1] <= QUIET_SPREAD * medians[0]:
+    controls = [one.control_ms for one in each.quiet_rounds]
+    even = medians[-1] <= QUIET_SPREAD * medians[0]
+    if even or max(controls) > QUIET_SPREAD * min(controls):
         return ""
     return (
         f"medians of {len(medians)} rounds range from {_figure(medians[0])} to "

@@ -40,14 +40,9 @@ class VerificationError(RestoreError):
 
 @dataclass(frozen=True)
 class Reference:
-    """What the network computes for parts of a frame.
+    """What the network computes in each of ``windows``, (H, W, C).
 
-    Attributes
-    ----------
-    name
-        What computed it; if there is no reference, the reason.
-    parts
-        The result in each of ``windows``, (H, W, C); empty if there is no reference.
+    ``name`` says what computed it; if there is no reference, why.
     """
 
     name: str
@@ -103,16 +98,10 @@ def reference_for(path: Path | None, manifest: Manifest, frame: U8) -> Reference
 def verify(
     out: U8, reference: Reference, manifest: Manifest, size: tuple[int, int], precision: str
 ) -> Verified | None:
-    """Compare a result with the reference; return None if there is no reference.
+    """Compare a whole result with the reference; return None if there is no reference.
 
     Parameters
     ----------
-    out
-        The whole result.
-    reference
-        Of the frame that it was made from.
-    manifest
-        The description of the model.
     size
         Height and width of the frame.
     precision

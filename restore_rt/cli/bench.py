@@ -29,104 +29,53 @@ bench = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-_SWEEP = "What to measure (repeat an option or separate values with commas)"
+_Texts = list[str] | None
+_Path = Path | None
+_Count = int | None
+_Seconds = float | None
 
 
-def _many(option: str, help_text: str, metavar: str) -> Any:
-    return typer.Option(option, help=help_text, metavar=metavar, rich_help_panel=_SWEEP)
+def _many(help_text: str, metavar: str) -> Any:
+    panel = "What to measure (repeat an option or separate values with commas)"
+    return typer.Option(help=help_text, metavar=metavar, rich_help_panel=panel)
 
 
-def _number(help_text: str, shown: str, **limits: Any) -> Any:
-    return typer.Option(help=help_text, metavar="N", show_default=shown, **limits)
+def _number(help_text: str, shown: str, min: float = 0.0) -> Any:  # noqa: A002
+    return typer.Option(help=help_text, metavar="N", show_default=shown, min=min, max=_MOST_SECONDS)
 
 
-def _file(*names: str, help_text: str) -> Any:
+def _file(help_text: str, *names: str) -> Any:
     return typer.Option(*names, help=help_text, metavar="FILE")
 
 
 @bench.callback()
 def measure(
     context: typer.Context,
-    model: Annotated[
-        list[str] | None, _many("--model", "Name of a shipped model, or an .onnx file.", "NAME")
-    ] = None,
-    size: Annotated[
-        list[str] | None, _many("--size", "Height and width of the frames.", "HxW")
-    ] = None,
-    clip: Annotated[
-        list[str] | None,
-        _many("--clip", "Video to decode, restore and encode; instead of --size.", "FILE"),
-    ] = None,
-    device: Annotated[
-        list[str] | None, _many("--device", "Where the network runs.", "auto|cpu|cuda|cuda:N")
-    ] = None,
-    backend: Annotated[
-        list[str] | None,
-        _many("--backend", "What runs it.", "auto|native|onnxruntime|tensorrt"),
-    ] = None,
-    precision: Annotated[
-        list[str] | None, _many("--precision", "Precision of the network.", "auto|fp32|fp16|bf16")
-    ] = None,
-    threads: Annotated[list[str] | None, _many("--threads", "CPU threads.", "N")] = None,
-    streams: Annotated[list[str] | None, _many("--streams", "Concurrent callers.", "N")] = None,
-    batch: Annotated[
-        list[str] | None, _many("--batch", "Tiles in one run of the network.", "N")
-    ] = None,
-    tile: Annotated[list[str] | None, _many("--tile", "Largest tile.", "N|HxW")] = None,
-    scope: Annotated[
-        list[str] | None,
-        _many("--scope", "Part of the work that is timed.", "end_to_end|device|network"),
-    ] = None,
-    sweep: Annotated[
-        Path | None,
-        typer.Option(
-            help="TOML file with the options above as keys, each a value or a list, at the top "
-            "level or in [[sweep]] tables.",
-            metavar="FILE",
-            rich_help_panel=_SWEEP,
-        ),
-    ] = None,
-    rounds: Annotated[
-        int | None, _number("Least number of rounds with a quiet machine.", "5", min=1)
-    ] = None,
-    most_rounds: Annotated[
-        int | None, _number("Largest number of rounds.", "4 x --rounds", min=1)
-    ] = None,
-    seconds: Annotated[
-        float | None,
-        _number("Seconds that a round times frames.", "1.5", min=0.01, max=_MOST_SECONDS),
-    ] = None,
-    within: Annotated[
-        float,
-        _number("Rounds go on until the median is known to this share of it.", "0.02", min=0.0),
-    ] = 0.02,
+    model: Annotated[_Texts, _many("Name of a shipped model, or an .onnx file.", "NAME")] = None,
+    size: Annotated[_Texts, _many("Height and width of the frames.", "HxW")] = None,
+    clip: Annotated[_Texts, _many("Video to decode, restore and encode.", "FILE")] = None,
+    device: Annotated[_Texts, _many("Where it runs.", "auto|cpu|cuda|cuda:N")] = None,
+    backend: Annotated[_Texts, _many("What runs it.", "auto|native|onnxruntime|tensorrt")] = None,
+    precision: Annotated[_Texts, _many("Precision.", "auto|fp32|fp16|bf16")] = None,
+    threads: Annotated[_Texts, _many("CPU threads.", "N")] = None,
+    streams: Annotated[_Texts, _many("Concurrent callers.", "N")] = None,
+    batch: Annotated[_Texts, _many("Tiles in one run of the network.", "N")] = None,
+    tile: Annotated[_Texts, _many("Largest tile.", "N|HxW")] = None,
+    scope: Annotated[_Texts, _many("What is timed.", "end_to_end|device|network")] = None,
+    sweep: Annotated[_Path, _file("TOML file with the options above; see docs/bench.md.")] = None,
+    rounds: Annotated[_Count, _number("Least rounds with a quiet machine.", "5", min=1)] = None,
+    most_rounds: Annotated[_Count, _number("Most rounds.", "4 x --rounds", min=1)] = None,
+    seconds: Annotated[_Seconds, _number("Seconds of frames in a round.", "1.5", min=0.01)] = None,
+    within: Annotated[float, _number("Stop when p50 is known this well.", "0.02")] = 0.02,
     sustain: Annotated[
-        float | None,
-        _number(
-            "Seconds without a pause at the end; the real-time verdict needs 60.",
-            "60",
-            min=0.0,
-            max=_MOST_SECONDS,
-        ),
+        _Seconds, _number("Seconds without a pause; a real-time verdict needs 60.", "60", min=0.0)
     ] = None,
     quick: Annotated[
-        bool,
-        typer.Option(
-            "--quick", help="Short for --rounds 3 --most-rounds 3 --seconds 1 --sustain 0."
-        ),
+        bool, typer.Option("--quick", help="Three rounds of a second, no real-time verdict.")
     ] = False,
-    target: Annotated[
-        Path | None, _file("--output", "-o", help_text="Write the report as JSON, to compare.")
-    ] = None,
-    markdown: Annotated[
-        Path | None, _file("--markdown", help_text="Write the tables as Markdown.")
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        _file(
-            "--plot", help_text="Draw the times to a .png, .svg or .pdf file (needs matplotlib)."
-        ),
-    ] = None,
+    target: Annotated[_Path, _file("Write the report as JSON.", "--output", "-o")] = None,
+    markdown: Annotated[_Path, _file("Write the tables as Markdown.")] = None,
+    plot: Annotated[_Path, _file("Draw the times to a .png, .svg or .pdf (matplotlib).")] = None,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> int:
@@ -144,20 +93,12 @@ def measure(
     from restore_rt.bench.tables import markdown as markdown_of
     from restore_rt.bench.tables import report_page, terminal
 
-    named = {
-        "model": _split(model),
-        "size": _split(size),
-        "clip": clip,
-        "device": _split(device),
-        "backend": _split(backend),
-        "precision": _split(precision),
-        "threads": _split(threads),
-        "streams": _split(streams),
-        "batch": _split(batch),
-        "tile": _split(tile),
-        "scope": _split(scope),
-    }
-    named = {key: value for key, value in named.items() if value is not None}
+    options = (
+        *(("model", model), ("size", size), ("clip", clip), ("device", device)),
+        *(("backend", backend), ("precision", precision), ("threads", threads)),
+        *(("streams", streams), ("batch", batch), ("tile", tile), ("scope", scope)),
+    )
+    named = {name: _split(given) for name, given in options if given is not None}
     if sweep is not None and named:
         raise InputError(f"--sweep and --{next(iter(named))} were given; give one of them")
     _check_targets({"-o": target, "--markdown": markdown, "--plot": plot}, overwrite=overwrite)
@@ -231,10 +172,8 @@ def _refuse_options(context: typer.Context) -> None:
             )
 
 
-def _split(given: list[str] | None) -> list[str] | None:
+def _split(given: list[str]) -> list[str]:
     """Return values that commas separate; a name with commas that is a file stays whole."""
-    if given is None:
-        return None
     parts = ([text] if Path(text).is_file() else text.split(",") for text in given)
     return [part.strip() for each in parts for part in each]
 
