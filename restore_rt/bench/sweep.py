@@ -41,7 +41,7 @@ def cases_of(sweep: Mapping[str, Any]) -> list[Case]:
             raise InputError(f"a sweep has no key {key!r}; allowed are {', '.join(KEYS)}")
     if "size" in sweep and "clip" in sweep:
         raise InputError("size and clip were given, but a clip has its own size; leave one out")
-    lists = [[(key, value) for value in _values(key, given)] for key, given in sweep.items()]
+    lists = [[(key, v) for v in _values(key, sweep[key])] for key in KEYS if key in sweep]
     found: dict[Case, None] = {}
     for combined in itertools.product(*lists):
         options = dict(combined)

@@ -165,27 +165,6 @@ def test_what_the_network_takes_on_the_gpu_is_the_time_between_events(stage: Sta
         assert slow <= gpu.network_seconds((40, 60)) < 2 * slow
 
 
-def test_a_clock_that_stops_too_early_is_found_out(stage: Stage) -> None:
-    stage.emulator.queues._eager = 0.0
-    with load() as restorer:
-        lane = restorer.lane
-        assert lane is not None
-        gpu = Gpu(lane)
-
-        def waits() -> None:
-            lane.queue_network((40, 60))
-            time.sleep(0.002)
-            lane.finish()
-
-        def does_not_wait() -> None:
-            with lane.device.active():
-                stage.emulator.enqueue(lane.stream.handle, lambda: time.sleep(0.02))
-
-        waits()
-        assert gpu.events_over_wall(waits) <= 1.05
-        assert gpu.events_over_wall(does_not_wait) > 1.05
-
-
 def test_memory_of_the_gpu_is_what_is_in_use_beyond_what_was_before(stage: Stage) -> None:
     open_device()
     others = open_device().allocate(3_000_000)
@@ -216,77 +195,6 @@ def test_the_most_memory_counts_and_not_the_last(stage: Stage) -> None:
         gpu.look()
         block.free()
         assert gpu.added() == 5_000_000
-
-
-def test_without_graphs_every_frame_is_queued(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    counts = {}
-    for graphs in (True, False):
-        for name, value in graph_variables(graphs).items():
-            monkeypatch.setenv(name, value)
-        case = dataclasses.replace(CASE, graphs=graphs)
-        restorer, loading = load_case(case)
-        with restorer:
-            made = measure_case(restorer, case, seconds=0.05, loading=loading)
-            frames = made.warm_runs + len(made.samples)
-            counts[graphs] = stage.opened[-1].calls, frames
-            assert ("without CUDA graphs" in made.description) is not graphs
-            assert str(made.case).endswith("CUDA graphs" if graphs else "no CUDA graphs")
-    # To be compared, for itself, and to be recorded.
-    assert counts[True][0] == 3
-    assert counts[False][0] > counts[False][1]
-
-
-def test_graphs_are_switched_for_both_who_record_them() -> None:
-    assert graph_variables(None) == {}
-    assert graph_variables(False) == {"RESTORE_RT_GRAPHS": "0", "RESTORE_RT_ORT_GRAPHS": "0"}
-    assert set(graph_variables(True).values()) == {"1"}
-
-
-def test_what_is_built_with_the_first_frame_is_told_and_is_not_loading(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from restore_rt.gpu import opening
-
-    def building(*arguments: Any, progress: Any, **options: Any) -> Any:
-        backend = stage._open(*arguments, **options)
-        prepare = backend.prepare
-
-        def prepare_slowly(shape: tuple[int, int, int, int]) -> None:
-            if shape not in backend.prepared:
-                with progress("building") as advance:
-                    time.sleep(0.03)
-                    advance(1)
-            prepare(shape)
-
-        monkeypatch.setattr(backend, "prepare", prepare_slowly)
-        return backend
-
-    restorer, loading = load_case(CASE)
-    with restorer:
-        assert measure_case(restorer, CASE, seconds=0.02, loading=loading).build_seconds is None
-    monkeypatch.setattr(opening, "open_device_backend", building)
-    restorer, loading = load_case(CASE)
-    with restorer:
-        made = measure_case(restorer, CASE, seconds=0.02, loading=loading)
-    assert made.build_seconds is not None
-    assert 0.03 <= made.build_seconds < 0.3
-    assert made.load_seconds == loading.seconds > 0
-    (said,) = next(
-        note.lines for note in summarise(samples.report([made])).notes if note.title == "Ran"
-    )
-    assert "s more the first time, for engines" in said
-
-
-def test_all_that_is_built_counts() -> None:
-    builds = Builds()
-    assert builds.seconds is None
-    for _ in range(3):
-        with builds("an engine"):
-            time.sleep(0.005)
-    assert builds.seconds is not None
-    assert 0.015 <= builds.seconds < 0.3
 
 
 def test_a_clip_goes_through_the_gpu(stage: Stage, tmp_path: Path) -> None:
@@ -327,24 +235,6 @@ def test_what_turns_out_to_run_on_a_cpu_is_refused(
         measure_case(on_cpu, case, seconds=0.02, loading=Loading())
     with pytest.raises(InputError, match="which is for GPUs"):
         measure(on_cpu, scope="device")
-
-
-@pytest.mark.parametrize(("ratio", "warns"), [(0.4, True), (0.9, False), (1.2, True)])
-def test_clocks_that_disagree_are_warned_of(ratio: float, warns: bool) -> None:
-    made = samples.measurement(CASE, 3.0, events_over_wall=ratio)
-    notes = [note for note in summarise(samples.report([made])).notes if note.title == "Clocks"]
-    assert bool(notes) is warns
-    if warns:
-        assert notes[0].warning
-        assert f"says {ratio:.2f} times what the host's says" in notes[0].lines[0]
-
-
-def test_of_several_processes_the_least_plausible_clock_counts() -> None:
-    made = [
-        samples.measurement(CASE, 3.0, events_over_wall=ratio) for ratio in (0.99, 1.4, None, 0.8)
-    ]
-    assert _merged(made).events_over_wall == 1.4
-    assert _merged(made[2:3]).events_over_wall is None
 
 
 @pytest.mark.gpu
