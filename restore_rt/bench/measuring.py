@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from restore_rt.bench._adapter import load
+import restore_rt
 from restore_rt.bench.clip import time_clip
+from restore_rt.bench.device import memory_in_use
 from restore_rt.bench.machine import Control, clocks, describe_machine, describe_software
 from restore_rt.bench.memory import Memory
 from restore_rt.bench.report import (
@@ -30,8 +31,10 @@ from restore_rt.bench.statistics import Histogram
 from restore_rt.bench.subject import Subject
 from restore_rt.bench.verification import Reference, reference_for
 from restore_rt.errors import InputError
+from restore_rt.gpu import missing_pieces
 from restore_rt.model.manifest import parameter_count
 from restore_rt.model.reading import read_model
+from restore_rt.options import LoadOptions
 from restore_rt.restorer import Restorer
 
 __all__ = ["load_case", "measure", "measure_case", "report"]
@@ -119,25 +122,12 @@ def load_case(case: Case) -> tuple[Restorer, float, int | None]:
 
     Those are None if no GPU can be used.
     """
-    memory = _gpu_memory(case.device) if case.may_use_gpu else None
+    memory, options = None, LoadOptions(**case.options)
+    if not options.on_cpu and not missing_pieces(options.gpu):
+        memory = memory_in_use(options.gpu)
     begin = time.perf_counter()
-    restorer = load(
-        case.model,
-        device=case.device,
-        backend=case.backend,  # type: ignore[arg-type]
-        precision=case.precision,  # type: ignore[arg-type]
-        batch=case.batch,
-        threads=case.threads,
-        tile=case.tile,
-    )
+    restorer = restore_rt.load(case.model, **case.options)
     return restorer, time.perf_counter() - begin, memory
-
-
-def _gpu_memory(device: str) -> int | None:
-    from restore_rt.bench.device import memory_in_use
-    from restore_rt.gpu import missing_pieces
-
-    return None if missing_pieces() else memory_in_use(int(device.partition(":")[2] or 0))
 
 
 def measure_case(

@@ -96,7 +96,7 @@ def _as(kind: Any, value: Any) -> Any:
                 name in value and type(None) in typing.get_args(hint)
             ):
                 given[name] = _as(hint, value[name])
-        return kind(**given)
+        return cast(Any, kind)(**given)
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind or (kind in (int, float) and not 0 <= value < _LARGEST):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from restore_rt.bench.statistics import Histogram, Interval, mean_interval
 from restore_rt.errors import InputError
 from restore_rt.files import whole_file
+from restore_rt.options import LoadOptions
 
 __all__ = [
     "JUDGED_SECONDS",
@@ -39,9 +39,6 @@ JUDGED_SECONDS = 60.0
 QUIET_SPREAD = 1.10
 # Rounds are left out only if at least this many quiet ones remain.
 _LEAST_ROUNDS = 3
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
-_BACKENDS = ("auto", "native", "onnxruntime", "tensorrt")
-_PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,22 +74,17 @@ class Case:
     scope: Scope = "end_to_end"
 
     def __post_init__(self) -> None:
-        allowed = {"backend": _BACKENDS, "precision": _PRECISIONS, "scope": SCOPES}
-        for name, values in allowed.items():
-            if getattr(self, name) not in values:
-                raise InputError(
-                    f"{name} is {getattr(self, name)!r}; allowed are {', '.join(values)}"
-                )
-        if not _DEVICE.fullmatch(str(self.device)):
-            raise InputError(f"device is {self.device!r}; allowed are auto, cpu, cuda and cuda:N")
-        for name in ("height", "width", "batch", "streams", "threads"):
+        options = LoadOptions(**self.options)
+        if self.scope not in SCOPES:
+            raise InputError(f"scope is {self.scope!r}; allowed are {', '.join(SCOPES)}")
+        for name in ("height", "width", "streams"):
             value = getattr(self, name)
-            if (name, value) != ("threads", None) and (type(value) is not int or value < 1):
+            if type(value) is not int or value < 1:
                 raise InputError(f"{name} is {value!r}; give a whole number of at least 1")
-        if self.scope == "device" and not self.may_use_gpu:
+        if self.scope == "device" and options.on_cpu:
             raise InputError(
-                "scope is 'device', which needs a GPU, but the device or the backend is for CPUs; "
-                "give --device cuda or another --scope"
+                "scope is 'device', which needs a GPU, but another option asks for the CPU; leave "
+                "one of them out"
             )
         if self.scope == "network" and self.streams > 1:
             raise InputError(
@@ -104,9 +96,11 @@ class Case:
             )
 
     @property
-    def may_use_gpu(self) -> bool:
-        """Whether the options allow a GPU."""
-        return self.device != "cpu" and self.backend != "native"
+    def options(self) -> dict[str, Any]:
+        """The options for ``restore_rt.load``; a clip may use bf16, as in ``restore-rt video``."""
+        names = ("device", "backend", "precision", "tile", "batch", "threads")
+        chosen = {name: getattr(self, name) for name in names}
+        return {**chosen, "allow_bf16": self.clip is not None and self.precision == "auto"}
 
     def __str__(self) -> str:
         """Return the model, the size and every option that is not at its default."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 from restore_rt.bench.clip import clip_size
 from restore_rt.bench.report import Case
@@ -114,4 +115,4 @@ def _sides(key: str, value: Any) -> tuple[int, int]:
     whole = [int(side) if isinstance(side, str) and side.isdecimal() else side for side in sides]
     if len(whole) != 2 or not all(type(side) is int and side > 0 for side in whole):
         raise InputError(f"{key} is {value!r}; give height and width, such as 360x640")
-    return whole[0], whole[1]
+    return int(whole[0]), int(whole[1])

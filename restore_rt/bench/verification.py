@@ -6,16 +6,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.bench.report import Verified
 from restore_rt.errors import RestoreError
+from restore_rt.model.interface import read_interface
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.reading import read_model
-from restore_rt.model.undescribed import read_interface
 
 if TYPE_CHECKING:
     import onnx
@@ -50,7 +50,8 @@ class Reference:
 
     def write(self, path: Path) -> None:
         """Write the reference to an ``.npz`` file."""
-        np.savez(path, name=np.array(self.name), **{str(at): p for at, p in enumerate(self.parts)})
+        arrays: dict[str, Any] = {str(at): part for at, part in enumerate(self.parts)}
+        np.savez(path, name=np.array(self.name), **arrays)
 
     @classmethod
     def read(cls, path: Path) -> Reference:

@@ -108,7 +108,12 @@ def measure(
     effort = Effort(rounds=3, most_rounds=3, seconds=1.0, sustain=0.0) if quick else Effort()
     if rounds is not None and most_rounds is None:
         most_rounds = rounds if quick else 4 * rounds
-    given = {"rounds": rounds, "most_rounds": most_rounds, "seconds": seconds, "sustain": sustain}
+    given: dict[str, Any] = {
+        "rounds": rounds,
+        "most_rounds": most_rounds,
+        "seconds": seconds,
+        "sustain": sustain,
+    }
     chosen = {name: value for name, value in given.items() if value is not None}
     effort = dataclasses.replace(effort, within=within, **chosen)
     if effort.most_rounds < effort.rounds:

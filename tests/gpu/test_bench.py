@@ -14,22 +14,19 @@ import restore_rt
 from restore_rt import Restorer
 from restore_rt.bench import Case, Measurement, VerificationError, measure, read_report
 from restore_rt.bench.clip import measure_clip
-from restore_rt.bench.device import Gpu, gpu_of, memory_in_use
-from restore_rt.bench.loading import Builds, Loading, graph_variables, load_case
+from restore_rt.bench.device import gpu_of, memory_in_use
+from restore_rt.bench.loading import Loading, load_case
 from restore_rt.bench.measuring import measure_case
 from restore_rt.bench.report import SCOPES
-from restore_rt.bench.running import _merged
 from restore_rt.bench.subject import Subject, _resident
-from restore_rt.bench.summary import summarise
 from restore_rt.errors import InputError
 from restore_rt.gpu import DeviceFrame, open_device
-from tests.bench import samples
 from tests.gpu.frames import MODEL, TILE, load
 from tests.gpu.stand_in import Stage
 from tests.video.clips import make_clip
 
 QUICK: dict[str, Any] = {"size": (40, 60), "seconds": 0.05}
-CASE = Case(model=MODEL, provider="cuda", height=40, width=60, threads=1, tile=TILE)
+CASE = Case(model=MODEL, device="cuda", height=40, width=60, threads=1, tile=TILE)
 
 
 def measured(restorer: Restorer, **options: Any) -> Measurement:
@@ -42,7 +39,7 @@ def test_every_scope_is_verified_and_measured(stage: Stage, scope: Any, tmp_path
     with load() as restorer:
         report = measure(restorer, scope=scope, **QUICK)
     (made,) = report.measurements
-    assert (made.case.provider, made.case.scope) == ("cuda", scope)
+    assert (made.case.device, made.case.scope) == ("cuda", scope)
     assert made.description.startswith(f"{MODEL} on a stand-in")
     assert made.verified is not None
     assert made.verified.worst <= 1
@@ -212,7 +209,7 @@ def test_memory_before_loading_is_looked_at_only_where_a_gpu_is_asked_for(stage:
     restorer, loading = load_case(CASE)
     with restorer:
         assert loading.gpu_memory_before == 0
-    case = dataclasses.replace(CASE, provider="cpu", tile=None)
+    case = dataclasses.replace(CASE, device="cpu", tile=None)
     restorer, loading = load_case(case)
     with restorer:
         assert loading.gpu_memory_before is None
