@@ -136,11 +136,14 @@ def test_frames_are_sustained_at_the_end(model: str) -> None:
 
 
 def test_a_case_that_fails_is_told_and_the_others_measured(model: str) -> None:
-    cases = [case_of(model, backend="tensorrt"), case_of(model), case_of(model, tile=(1, 10**9))]
+    cases = [
+        case_of(model, backend="tensorrt"),
+        case_of(model),
+        case_of(model, backend="onnxruntime", tile=(1, 10**9)),
+    ]
     report = run(cases, QUICK)
     assert [each.case for each in report.measurements] == [cases[1]]
     assert [case for case, _ in report.failures] == [cases[0], cases[2]]
-    assert "tensorrt' cannot run on this machine" in report.failures[0][1]
 
 
 def test_a_wrong_result_is_not_timed(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
