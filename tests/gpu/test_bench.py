@@ -230,7 +230,7 @@ def test_what_turns_out_to_run_on_a_cpu_is_refused(
 @pytest.mark.gpu
 @pytest.mark.parametrize("backend", ["onnxruntime", "tensorrt"])
 def test_the_scopes_of_a_real_gpu_lie_within_each_other(backend: Any) -> None:
-    from restore_rt.gpu.backend import missing_for
+    from restore_rt.gpu_opening import missing_for
 
     missing = missing_for(backend)
     if missing:
