@@ -1,4 +1,4 @@
-"""Measures how long a frame takes, how sure that is, and what else it costs.
+"""Measures how long a frame takes, with confidence intervals, and how much memory it needs.
 
 >>> import restore_rt, restore_rt.bench
 >>> with restore_rt.load("video-x2") as restorer:

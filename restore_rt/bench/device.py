@@ -1,14 +1,11 @@
-"""What is measured on a GPU: frames that stay there, the network alone, its clock, its memory."""
+"""Measures on a GPU: frames that stay there, the network alone, memory in use."""
 
 from __future__ import annotations
 
-import statistics
-import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from restore_rt.bench.report import Case
-from restore_rt.bench.sampling import Step
 from restore_rt.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,11 +14,7 @@ if TYPE_CHECKING:
     from restore_rt.gpu import Device, DeviceFrame, Event
     from restore_rt.gpu.lane import Lane
 
-__all__ = ["RUNS_ALONE", "Gpu", "gpu_of", "memory_in_use"]
-
-# Of the network for each whose time is taken.
-RUNS_ALONE = 2
-_COMPARED_RUNS = 5
+__all__ = ["Gpu", "gpu_of", "memory_in_use"]
 
 
 def gpu_of(restorer: Any, case: Case, *, memory_before: int | None = None) -> Gpu | None:
@@ -30,27 +23,21 @@ def gpu_of(restorer: Any, case: Case, *, memory_before: int | None = None) -> Gp
     Raises
     ------
     InputError
-        It runs on a CPU, and the case is one for GPUs.
+        The case needs a GPU, and the Restorer runs on a CPU.
     """
     lane: Lane | None = getattr(restorer, "lane", None)
     if lane is not None:
         return Gpu(lane, memory_before=memory_before)
-    for name, value, asked in (
-        ("scope", case.scope, case.scope == "device"),
-        ("graphs", case.graphs, case.graphs is not None),
-    ):
-        if asked:
-            raise InputError(
-                f"{name} is {value!r}, which is for GPUs, and {restorer.manifest.name} runs on the "
-                "CPU: load it with provider 'cuda' or 'tensorrt', or leave it out"
-            )
+    if case.scope == "device":
+        raise InputError(
+            f"scope is 'device', which needs a GPU, but {restorer.manifest.name} runs on the CPU; "
+            "load it with device='cuda', or choose another scope"
+        )
     return None
 
 
 def memory_in_use(device: int = 0) -> int:
-    """Return the bytes of a GPU's memory that are in use, by whomever.
-
-    To ask takes some itself, for CUDA's context in this process; that is in the figure.
+    """Return the bytes of GPU memory that all programs use, this process's CUDA context included.
 
     Raises
     ------
@@ -71,15 +58,9 @@ def _bytes_in_use(device: Device) -> int:
 
 
 class Gpu:
-    """A GPU on which a Restorer runs.
+    """The GPU of a Restorer, whose lane nothing else may use meanwhile.
 
-    Parameters
-    ----------
-    lane
-        The Restorer's; nobody else may use it meanwhile.
-    memory_before
-        Bytes of its memory that were in use before the Restorer was loaded; None for those that
-        are now.
+    ``memory_before`` are the bytes in use before the Restorer was loaded; None counts from now.
     """
 
     def __init__(self, lane: Lane, *, memory_before: int | None = None) -> None:
@@ -87,13 +68,13 @@ class Gpu:
 
         self._lane = lane
         self._device = lane.device
-        # Not the Restorer's: frames on the GPU are their owner's, and its limit is not for them.
+        # The caller's frames do not count towards the memory limit of the Restorer's pool.
         self._pool = Pool(lane.device)
         self._most = _bytes_in_use(lane.device)
         self._before = self._most if memory_before is None else memory_before
 
     def pair(self, frame: NDArray[Any], shape: tuple[int, ...]) -> tuple[DeviceFrame, DeviceFrame]:
-        """Return a frame in the GPU's memory, and memory there for its result of some shape."""
+        """Return a frame in GPU memory, and GPU memory for its result."""
         from restore_rt.gpu import DeviceFrame, pinned_empty, upload_async
 
         with self._device.active():
@@ -106,10 +87,10 @@ class Gpu:
         return DeviceFrame.of(there), DeviceFrame.of(out)
 
     def network_seconds(self, size: tuple[int, int]) -> float:
-        """Run the network alone for all tiles of a frame, and return what that takes on the GPU.
+        """Run the network for all tiles of a frame, and return the time between two CUDA events.
 
-        A first run keeps the GPU at work while the one that counts is queued behind it: what it
-        takes to queue is in the figure only where the GPU is quicker than that.
+        An untimed run comes first: it keeps the GPU busy while the timed run is queued, so that
+        queueing is not measured.
         """
         begin, end = self._events
         with self._device.active():
@@ -120,35 +101,12 @@ class Gpu:
             end.synchronize()
         return end.seconds_since(begin)
 
-    def events_over_wall(self, step: Step) -> float:
-        """Return the time between two CUDA events over that on the host's clock, around runs.
-
-        The events are recorded on the stream that runs the network. What a run leaves undone there
-        when it returns comes before the second one, so that more than 1 says that the host's clock
-        was stopped too early.
-        """
-        begin, end = self._events
-        ratios = []
-        with self._device.active():
-            for _ in range(_COMPARED_RUNS):
-                now = time.perf_counter()
-                begin.record(self._lane.stream)
-                step()
-                end.record(self._lane.stream)
-                wall = time.perf_counter() - now
-                end.synchronize()
-                ratios.append(end.seconds_since(begin) / wall)
-        return statistics.median(ratios)
-
     def look(self) -> None:
-        """See how much memory is in use now.
-
-        Between frames is often enough: what frames need is kept for the next one.
-        """
+        """Note how much memory is in use; frames keep theirs, so between frames is enough."""
         self._most = max(self._most, _bytes_in_use(self._device))
 
     def added(self) -> int:
-        """Return the most bytes that were in use when somebody looked, less those before."""
+        """Return the most bytes noted, minus those in use before."""
         self.look()
         return max(0, self._most - self._before)
 

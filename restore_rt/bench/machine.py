@@ -1,4 +1,4 @@
-"""The machine that a benchmark runs on, and how quiet it is."""
+"""Describes the machine, and tells whether other programs keep it busy."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import platform
 import statistics
 import subprocess
 import time
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,24 +31,25 @@ _LIBRARIES = (
     *("numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx"),
     *("pycuda", "av", "pillow"),
 )
-# What makes times comparable; clocks and the load differ from run to run.
+# Times are comparable if these are equal; clocks and load differ from run to run.
 _IDENTITY = ("processor", "cores", "threads", "instructions", "extensions", "system", "gpus")
-_CPUS = Path("/sys/devices/system/cpu")
+_CPUINFO = Path("/proc/cpuinfo")
+_GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _GPU_FIELDS = ("name", "driver_version", "memory.total", "power.limit", "clocks.max.sm")
 _GPU_CLOCKS = ("clocks.sm", "clocks.mem", "temperature.gpu", "power.draw")
 
 
 class Control:
-    """A loop of fixed arithmetic: if its time varies, the machine was busy with something else."""
+    """A loop of fixed arithmetic; if its time varies, other programs kept the machine busy."""
 
     def __init__(self) -> None:
-        # What it reads and writes stays in the first-level cache.
+        # The data fits in the first-level cache.
         self._values = np.linspace(0, 1, 4096, dtype=np.float32)
         self._out = np.empty_like(self._values)
         self.milliseconds: list[float] = []
 
     def __call__(self) -> None:
-        """Run for some milliseconds, and keep the time."""
+        """Run for some milliseconds and keep the time."""
         begin = time.perf_counter()
         np.copyto(self._out, self._values)
         for _ in range(2500):
@@ -62,85 +64,54 @@ class Control:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return processor, memory and GPUs, as far as the system tells."""
+    """Return processor, memory and GPUs, as far as the system reports them."""
+    extensions = {
+        "amx": "direct_amx" in _ext.algorithms("bf16"),
+        "bf16": _ext.has_bf16(),
+        "vnni": _ext.has_vnni(),
+    }
+    memory = _lines(Path("/proc/meminfo"), "MemTotal")
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": available_threads(),
         "instructions": _ext.isa(),
-        "extensions": _extensions(),
+        "extensions": [name for name, there in extensions.items() if there],
         "system": f"{platform.system()} {platform.machine()}",
         "kernel": platform.release(),
-        "memory_mb": _memory_mb(),
+        "memory_mb": round(int(memory[0].split()[0]) * 1024 / 1e6) if memory else None,
         "gpus": _gpus(_GPU_FIELDS),
     }
 
 
-def _extensions() -> list[str]:
-    """Return what the processor has for networks beyond its instruction set."""
-    found = {
-        "amx": "direct_amx" in _ext.algorithms("bf16"),
-        "bf16": _ext.has_bf16(),
-        "vnni": _ext.has_vnni(),
-    }
-    return [name for name, there in found.items() if there]
-
-
 def describe_software() -> dict[str, str]:
-    """Return the versions of what takes part."""
+    """Return the versions of the libraries that may take part."""
     found = {"restore_rt": restore_rt.__version__, "python": platform.python_version()}
     for name in _LIBRARIES:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return found
 
 
 def same_machine(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """Return what tells two machines from each other; nothing if their times can be compared."""
-    differing = []
-    for key in _IDENTITY:
-        if one.get(key) != other.get(key):
-            differing.append(f"{key}: {one.get(key)} and {other.get(key)}")
-    return differing
+    """Return how two machines differ; empty if their times can be compared."""
+    pairs = ((key, one.get(key), other.get(key)) for key in _IDENTITY)
+    return [f"{key}: {mine} and {its}" for key, mine, its in pairs if mine != its]
 
 
 def clocks() -> dict[str, Any]:
-    """Return clocks as they are now; nothing is fixed."""
-    found: dict[str, Any] = {"load": round(os.getloadavg()[0], 2)}
-    governor = _read(_CPUS / "cpu0/cpufreq/scaling_governor")
-    if governor:
-        found["governor"] = governor
-    boost = _read(_CPUS / "cpufreq/boost")
-    if boost:
-        found["boost"] = boost == "1"
-    rates = [
-        float(line.partition(":")[2])
-        for line in (_read(Path("/proc/cpuinfo")) or "").splitlines()
-        if line.startswith("cpu MHz")
-    ]
+    """Return the load and the clock rates as they are now; nothing is changed."""
+    found: dict[str, Any] = {"load": round(os.getloadavg()[0], 2), "governor": _read(_GOVERNOR)}
+    rates = [float(rate) for rate in _lines(_CPUINFO, "cpu MHz")]
     if rates:
         found["mhz"] = {"min": min(rates), "max": max(rates)}
-    gpus = _gpus(_GPU_CLOCKS)
-    if gpus:
-        found["gpus"] = gpus
-    return found
+    return found | ({"gpus": gpus} if (gpus := _gpus(_GPU_CLOCKS)) else {})
 
 
 def processor() -> str:
-    """Return the processor's name, as the system tells it."""
-    for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _memory_mb() -> int | None:
-    for line in (_read(Path("/proc/meminfo")) or "").splitlines():
-        if line.startswith("MemTotal:"):
-            return round(int(line.split()[1]) * 1024 / 1e6)
-    return None
+    """Return the processor's name as the system reports it."""
+    names = _lines(_CPUINFO, "model name")
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _gpus(fields: tuple[str, ...]) -> list[dict[str, str]]:
@@ -153,6 +124,12 @@ def _gpus(fields: tuple[str, ...]) -> list[dict[str, str]]:
         dict(zip(fields, (cell.strip() for cell in line.split(",")), strict=False))
         for line in said.stdout.splitlines()
     ]
+
+
+def _lines(path: Path, key: str) -> list[str]:
+    """Return the values of ``key: value`` lines."""
+    lines = (line.partition(":") for line in (_read(path) or "").splitlines())
+    return [value.strip() for name, _, value in lines if name.strip() == key]
 
 
 def _read(path: Path) -> str | None:

@@ -1,59 +1,41 @@
-"""How much memory a process holds, and held at most."""
+"""The memory that this process holds, from ``/proc``."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["Memory"]
 
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
-# Of proc(5): forget the most that was held.
+# proc(5): writing this resets the peak.
 _PEAK = "5"
 
 
 class Memory:
-    """What this process holds from now on, in bytes; None where the system does not tell.
-
-    Attributes
-    ----------
-    held
-        What it holds now.
-    """
+    """Peak memory in MB of 10^6 bytes; None on systems that do not report it."""
 
     def __init__(self) -> None:
-        self._before = _status("VmHWM")
-        self._forgot = _reset_peak()
-        self.held = _status("VmRSS")
+        self._before, self._held = _status("VmHWM"), None
+        with suppress(OSError):
+            _RESET.write_text(_PEAK, encoding="ascii")
+            self._held = _status("VmRSS")
 
-    def added(self) -> int | None:
-        """Return the most that it held since, beyond what it held then."""
+    def added(self) -> float | None:
+        """Return the peak since this object was made, minus what was held then."""
         peak = _status("VmHWM")
-        if not self._forgot or peak is None or self.held is None:
-            return None
-        return max(0, peak - self.held)
+        return None if peak is None or self._held is None else max(0, peak - self._held)
 
-    def peak(self) -> int | None:
-        """Return the most that it ever held."""
+    def peak(self) -> float | None:
+        """Return the peak since the process started."""
         peak = _status("VmHWM")
         return None if peak is None or self._before is None else max(peak, self._before)
 
 
-def _reset_peak() -> bool:
-    """Forget the most that was held; return whether the system did."""
-    try:
-        _RESET.write_text(_PEAK, encoding="ascii")
-    except OSError:
-        return False
-    return True
-
-
-def _status(key: str) -> int | None:
-    try:
-        text = _STATUS.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return None
-    for line in text.splitlines():
-        if line.startswith(f"{key}:"):
-            return int(line.split()[1]) * 1024
+def _status(key: str) -> float | None:
+    with suppress(OSError):
+        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith(f"{key}:"):
+                return int(line.split()[1]) * 1024 / 1e6
     return None

@@ -1,4 +1,4 @@
-"""Calls something again and again until enough is known of the time that it takes."""
+"""Calls a function repeatedly and times every call."""
 
 from __future__ import annotations
 
@@ -12,64 +12,55 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Samples", "WarmUp", "sample", "sample_streams", "warm_up"]
+from restore_rt.bench.report import Sustained
 
+__all__ = ["Samples", "Step", "Timed", "sample", "sample_streams", "warm_up"]
+
+# A call may return the seconds that count, if that is not all of its time.
 Step = Callable[[], float | None]
 Clock = Callable[[], float]
 
-# The medians of so many windows must lie so near to each other ...
+# The warm-up ends when the medians of three windows in a row lie within 3 %.
 _WINDOWS, _NEAR = 3, 0.03
-# ... each of at least so many runs that take at least so long, or of what takes very long.
+# A window is at least three calls and 30 ms; a single very long call is enough.
 _LEAST_RUNS, _LEAST_SECONDS, _LONG_SECONDS = 3, 0.03, 0.75
 
 
 @dataclass(frozen=True)
-class WarmUp:
-    """Runs that do not count.
-
-    Attributes
-    ----------
-    runs
-        Their number.
-    seconds
-        What they took.
-    stable
-        Whether the last of them took the same time, within 3 %.
-    """
-
-    runs: int
-    seconds: float
-    stable: bool
-
-
-@dataclass(frozen=True)
 class Samples:
-    """What was sampled.
-
-    Attributes
-    ----------
-    seconds
-        Of each run, in order; of several streams one after another.
-    wall
-        Seconds from the first run's begin to the last one's end, without what ran between them.
-    """
+    """Seconds of each call, and ``wall``, the time from the first call to the last."""
 
     seconds: NDArray[np.float64]
     wall: float
 
     @property
     def rate(self) -> float:
-        """Runs per second."""
+        """Calls per second."""
         return len(self.seconds) / self.wall
 
 
-def warm_up(step: Step, *, most: float, clock: Clock = time.perf_counter) -> WarmUp:
-    """Run until the time of a run no longer changes, or for ``most`` seconds."""
+@dataclass(frozen=True)
+class Timed:
+    """Frames that one process timed.
+
+    ``median_ms`` is compared with other rounds, ``rate`` is in frames per second of all streams,
+    and ``stages`` are busy ms per frame.
+    """
+
+    seconds: NDArray[np.float64]
+    median_ms: float
+    rate: float
+    stages: dict[str, float]
+    stable: bool
+    sustained: Sustained | None = None
+
+
+def warm_up(step: Step, *, most: float, clock: Clock = time.perf_counter) -> bool:
+    """Call until the time of a call is steady; return False if that took ``most`` seconds."""
     begin = window = now = clock()
-    runs, times, medians = 0, list[float](), list[float]()
-    while True:
+    times, medians = list[float](), list[float]()
+    while now - begin < most:
         step()
-        runs += 1
         before, now = now, clock()
         times.append(now - before)
         taken = now - window
@@ -77,9 +68,8 @@ def warm_up(step: Step, *, most: float, clock: Clock = time.perf_counter) -> War
             medians = [*medians[1 - _WINDOWS :], statistics.median(times)]
             times, window = [], now
             if len(medians) == _WINDOWS and max(medians) <= (1 + _NEAR) * min(medians):
-                return WarmUp(runs, now - begin, True)
-        if now - begin >= most:
-            return WarmUp(runs, now - begin, False)
+                return True
+    return False
 
 
 def sample(
@@ -87,45 +77,34 @@ def sample(
     *,
     seconds: float,
     least: int = 3,
-    between: Callable[[], None] | None = None,
+    between: Callable[[], None] = lambda: None,
     every: float = 0.5,
     clock: Clock = time.perf_counter,
 ) -> Samples:
-    """Run for some seconds, and at least some times.
+    """Call for some seconds, and at least ``least`` times.
 
-    Parameters
-    ----------
-    step
-        What to run. It may return the seconds that count, if not all of its time does.
-    seconds, least
-        Go on until both are reached.
-    between, every
-        Called first and last, and between runs whenever so many seconds went by; takes no time from
-        the samples.
-    clock
-        Tells seconds.
+    ``between`` runs before the first call, after the last, and every ``every`` seconds; its time
+    is not counted.
     """
     times: list[float] = []
-    inside, called = 0.0, clock()
-    if between is not None:
-        between()
-        called = clock()
+    inside = 0.0
+    between()
+    called = clock()
     while inside < seconds or len(times) < least:
         begin = clock()
         counted = step()
         now = clock()
         times.append(now - begin if counted is None else counted)
         inside += now - begin
-        if between is not None and now - called >= every:
+        if now - called >= every:
             between()
             called = clock()
-    if between is not None:
-        between()
+    between()
     return Samples(np.asarray(times), inside)
 
 
 def sample_streams(steps: Sequence[Step], *, seconds: float, least: int = 3) -> Samples:
-    """Run several steps at once, each on a thread of its own, for some seconds."""
+    """Call several functions at once for some seconds, each on its own thread."""
     stop = threading.Event()
 
     def run(step: Step) -> list[float]:

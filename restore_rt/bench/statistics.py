@@ -1,19 +1,18 @@
-"""What a set of times says, and how sure that is."""
+"""Means, ratios and percentiles of times, with confidence intervals."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CONFIDENCE", "Histogram", "Interval", "mean_interval", "ratio_interval"]
+__all__ = ["Histogram", "Interval", "mean_interval", "ratio_interval"]
 
-CONFIDENCE = 0.95
-
-# Student's t, two-sided at 95 %, by degrees of freedom from 1 on; then the normal distribution's.
+# Student's t, two-sided at 95 %, by degrees of freedom from 1 on; then the normal distribution.
 _T = (
     *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
     *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
@@ -24,15 +23,7 @@ _NORMAL = 1.960
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure, and the interval that holds the true one with a probability of ``CONFIDENCE``.
-
-    Attributes
-    ----------
-    value
-        The figure.
-    low, high
-        The interval's ends; infinitely far where a single measurement says nothing of them.
-    """
+    """A value and its 95 % confidence interval, which a single measurement leaves unbounded."""
 
     value: float
     low: float
@@ -45,13 +36,13 @@ class Interval:
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """Return the geometric mean of positive figures that are independent of each other."""
+    """Return the geometric mean of independent positive values."""
     logs = np.log(np.asarray(values, np.float64))
     return _interval(float(logs.mean()), _squared_error(logs), len(logs) - 1)
 
 
 def ratio_interval(numerators: Sequence[float], denominators: Sequence[float]) -> Interval:
-    """Return the ratio of two geometric means; by Welch (1947), as both may vary differently."""
+    """Return the ratio of two geometric means, by Welch's t-test (1947) for unequal variances."""
     above, below = (np.log(np.asarray(side, np.float64)) for side in (numerators, denominators))
     errors = [_squared_error(above), _squared_error(below)]
     freedom = math.inf
@@ -69,14 +60,14 @@ def ratio_interval(numerators: Sequence[float], denominators: Sequence[float]) -
 
 
 def _squared_error(logs: NDArray[np.float64]) -> float:
-    """Return the square of the mean's standard error, 0 if a single value says nothing of it."""
+    """Return the squared standard error of the mean; 0 for a single value."""
     return float(logs.var(ddof=1)) / len(logs) if len(logs) > 1 else 0.0
 
 
 def _interval(centre: float, squared_error: float, freedom: float) -> Interval:
     if freedom < 1:
         return Interval(math.exp(centre), 0.0, math.inf)
-    # Rounding must not take one away.
+    # Rounding errors must not cost a degree of freedom.
     whole = math.floor(min(freedom, len(_T) + 1) + 1e-9)
     factor = _T[whole - 1] if whole <= len(_T) else _NORMAL
     reach = factor * math.sqrt(squared_error)
@@ -85,7 +76,7 @@ def _interval(centre: float, squared_error: float, freedom: float) -> Interval:
 
 @dataclass(frozen=True)
 class Histogram:
-    """All samples, each rounded to half a percent.
+    """Counts of samples in bins that are one percent wide.
 
     Attributes
     ----------
@@ -100,22 +91,21 @@ class Histogram:
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> Histogram:
-        """Return that of some samples."""
+        """Return the histogram of some samples."""
         bins = np.rint(np.log(values) / math.log(cls.STEP)).astype(int)
         found, counts = np.unique(bins, return_counts=True)
         return cls({int(at): int(count) for at, count in zip(found, counts, strict=True)})
 
     def __add__(self, other: Histogram) -> Histogram:
-        """Return that of both sets of samples."""
-        bins = sorted(self.counts.keys() | other.counts.keys())
-        return Histogram({at: self.counts.get(at, 0) + other.counts.get(at, 0) for at in bins})
+        """Return the histogram of both sets of samples."""
+        return Histogram(dict(sorted((Counter(self.counts) + Counter(other.counts)).items())))
 
     def __len__(self) -> int:
         """Return the number of samples."""
         return sum(self.counts.values())
 
     def percentile(self, percent: float) -> float:
-        """Return the least bin's middle below or at which so many percent of the samples lie."""
+        """Return the middle of the bin that holds a percentile."""
         wanted, seen = percent / 100 * len(self), 0
         for at in sorted(self.counts):
             seen += self.counts[at]

