@@ -244,8 +244,8 @@ def _summary(report: dict[str, Any]) -> Table:
         rows.append((f"{backend} runs", ", ".join(names)))
     failed = [test for test in tests if "error" in test]
     if failed:
-        names = ", ".join(test["model"] for test in failed)
-        rows.append(("cannot run", f"{names}: {_cut(failed[0]['error'])}"))
+        unable = ", ".join(test["model"] for test in failed)
+        rows.append(("cannot run", f"{unable}: {_cut(failed[0]['error'])}"))
     gpu = [text for name, text in report["backends"].items() if name != "cpu"]
     works = [text for text in gpu if text.startswith("yes")]
     rows.append(("GPU", works[0] if works else _cut(gpu[0].split("; ")[0])))
