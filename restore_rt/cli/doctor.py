@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from restore_rt.cli import options
 from restore_rt.cli.console import emit, parts_table, progress
@@ -42,13 +44,20 @@ _LIBRARIES = (
 _NOT_IMPORTED = ("torch", "onnxscript", "tensorrt", "tensorrt_rtx_bindings")
 _TEST_SHAPE = (48, 64, 3)
 _TRIED = "video-x2"
+# Of a reason in the summary.
+_MOST_LETTERS = 150
 
 
-def doctor(as_json: options.JsonOption = False) -> int:
-    """Tell what this machine can run, and what is missing for the rest.
+def doctor(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show everything that was found.")
+    ] = False,
+    as_json: options.JsonOption = False,
+) -> int:
+    """Show what this machine can run, and what is missing for the rest.
 
-    Restores a tiny picture on the CPU with each shipped model, and with one on what else can run
-    here. The exit code is 1 when none of the models runs.
+    Restores a tiny picture on the CPU with each shipped model, and with one model on each GPU
+    backend that can run here. The exit code is 1 if none of the models runs.
     """
     libraries = [_library(*entry) for entry in _LIBRARIES]
     tests = _self_test()
@@ -62,7 +71,7 @@ def doctor(as_json: options.JsonOption = False) -> int:
         "self_test": tests,
         "ok": any("error" not in test for test in tests),
     }
-    emit(report, _table(report), as_json=as_json)
+    emit(report, _table(report) if verbose else _summary(report), as_json=as_json)
     return 0 if report["ok"] else 1
 
 
@@ -71,13 +80,14 @@ def _system() -> dict[str, str]:
     from restore_rt.bench.machine import processor
     from restore_rt.threads import available_threads
 
+    sets = [_ext.isa(), *("bf16",) * _ext.has_bf16(), *("vnni",) * _ext.has_vnni()]
     return {
         "restore_rt": f"{__version__} in {Path(__file__).parents[1]}",
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "system": platform.platform(),
         "processor": processor(),
         "threads": f"{available_threads()} for this process, {os.cpu_count()} in the machine",
-        "kernels": f"{_ext.isa()} (RESTORE_RT_ISA chooses another)",
+        "instructions": f"{', '.join(sets)} (RESTORE_RT_ISA chooses another)",
     }
 
 
@@ -213,12 +223,51 @@ def _self_test() -> list[dict[str, Any]]:
                 loaded = time.perf_counter()
                 restorer(frame)
                 done = time.perf_counter()
+                backend = restorer.backend
         except Exception as error:  # whatever it is, it is the diagnosis
             tests.append({"model": name, "error": f"{type(error).__name__}: {error}"})
         else:
             times = {"load_ms": 1e3 * (loaded - begin), "first_frame_ms": 1e3 * (done - loaded)}
-            tests.append({"model": name, **{key: round(ms, 1) for key, ms in times.items()}})
+            tests.append(
+                {"model": name, "backend": backend}
+                | {key: round(ms, 1) for key, ms in times.items()}
+            )
     return tests
+
+
+def _summary(report: dict[str, Any]) -> Table:
+    """Return what fits on one screen; a long reason is cut, and ``-v`` shows it whole."""
+    system, tests = report["system"], report["self_test"]
+    rows = [(key, system[key]) for key in ("processor", "threads", "instructions")]
+    for backend in dict.fromkeys(test["backend"] for test in tests if "backend" in test):
+        names = [test["model"] for test in tests if test.get("backend") == backend]
+        rows.append((f"{backend} runs", ", ".join(names)))
+    failed = [test for test in tests if "error" in test]
+    if failed:
+        unable = ", ".join(test["model"] for test in failed)
+        rows.append(("cannot run", f"{unable}: {_cut(failed[0]['error'])}"))
+    gpu = [text for name, text in report["backends"].items() if name != "cpu"]
+    works = [text for text in gpu if text.startswith("yes")]
+    rows.append(("GPU", works[0] if works else _cut(gpu[0].split("; ")[0])))
+    encoders = report["encoders"]
+    usable = [name for name, text in encoders.items() if text.startswith("yes")]
+    rows.append(("video", ", ".join(usable) or _cut(next(iter(encoders.values())))))
+    libraries = [
+        f"{each['name']} {each['version']}"
+        for each in report["libraries"][:6]
+        if "version" in each and "error" not in each
+    ]
+    versions = [f"restore_rt {system['restore_rt'].split()[0]}"]
+    versions += [f"Python {system['Python'].split()[0]}", *libraries]
+    rows.append(("versions", ", ".join(versions)))
+    rows += [("warning", _cut(text)) for text in report["warnings"]]
+    verdict = "ready" if report["ok"] else "no model runs here"
+    rows.append(("verdict", f"{verdict} (restore-rt doctor -v shows everything)"))
+    return parts_table([("This machine", rows)])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]} ..."
 
 
 def _table(report: dict[str, Any]) -> Table:

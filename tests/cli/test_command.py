@@ -232,21 +232,36 @@ def test_models(capsys: pytest.CaptureFixture[str]) -> None:
         assert entry["parameters"] > 1000
         assert Path(entry["file"]).is_file()
         assert entry["name"] in table
-        assert f"{entry['parameters']:,}" in table
+        assert entry["speed"]["machine"] in " ".join(table.split())
+        assert f"{entry['speed']['ms']:.1f}" in table
+        assert entry["purpose"].split()[0] in table
+    assert "PSNR" not in table
 
 
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is True
-    assert report["providers"]["cpu"].startswith("yes")
-    assert report["providers"]["cuda"].startswith("no")
+    assert report["backends"]["cpu"].startswith("yes")
+    assert report["backends"]["onnxruntime on cuda"].startswith("no")
     assert set(report["encoders"]) == set(CODECS)
     for name, codec in CODECS.items():
         assert report["encoders"][name] == f"yes, {codec.encoder}"
     assert all(test["first_frame_ms"] > 0 for test in report["self_test"])
+    for arguments in (["doctor"], ["doctor", "-v"]):
+        assert run(arguments) == 0
+        assert "ready" in capsys.readouterr().out
+
+
+def test_doctor_fits_on_one_screen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("restore_rt.cli.console._WIDTH_WITHOUT_TERMINAL", 80)
     assert run(["doctor"]) == 0
-    assert "ready" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert len(shown.splitlines()) <= 24
+    for wanted in ("native runs", "video-x2", "GPU", "no: ", "versions"):
+        assert wanted in shown
 
 
 def test_doctor_knows_the_encoders_that_are_used(
@@ -261,9 +276,12 @@ def test_doctor_knows_the_encoders_that_are_used(
 
 def test_doctor_without_onnxruntime() -> None:
     hide = "import sys; sys.modules['onnxruntime'] = None; sys.modules['av'] = None"
-    done = restore_rt("doctor", before=hide)
+    short = restore_rt("doctor", before=hide)
+    assert "cannot run" in short.stdout
+    assert "restore-rt[cpu]" in " ".join(short.stdout.split())
+    done = restore_rt("doctor", "-v", before=hide)
     assert done.returncode == 0
-    assert "yes, native engine" in done.stdout
+    assert "yes, native backend" in done.stdout
     assert "comic-x2 failed: MissingBackendError" in " ".join(done.stdout.split())
     assert "restore-rt[cpu]" in done.stdout
     assert "pip install 'restore-rt[video]'" in done.stdout
