@@ -15,7 +15,6 @@ from PIL import Image
 
 import restore_rt
 from restore_rt import _ext
-from restore_rt.errors import MissingBackendError
 from restore_rt.export.quantization import to_int8
 from restore_rt.export.samples import synthetic_samples
 from restore_rt.model import registry as zoo
@@ -61,6 +60,233 @@ def by_onnx_runtime(model: onnx.ModelProto, frame: Array, *, optimised: bool = T
 def levels(result: Array) -> NDArray[np.int64]:
     whole: NDArray[np.int64] = np.rint(result.clip(0, 1) * 255).astype(np.int64)
     return whole
+
+
+@pytest.mark.parametrize("layers", [slice(None), slice(1, None), slice(-1), slice(1, -1)])
+@pytest.mark.parametrize("size", [(96, 131), (1, 1), (7, 40)])
+def test_a_shipped_model_in_int8_equals_onnx_runtime(layers: slice, size: tuple[int, int]) -> None:
+    model = made_int8("video-x2", layers)
+    frame = picture(*size, 1)
+    result = np.atleast_3d(restored(model, frame)).astype(int)
+    off = np.abs(result - levels(by_onnx_runtime(model, frame)))
+    assert off.max() <= (0 if layers == slice(None) else 1)
+
+
+@pytest.mark.parametrize("layers", [slice(None), slice(1, None)])
+def test_a_wide_model_gives_what_its_graph_says(layers: slice) -> None:
+    """To the letter: where a layer stays in fp32, ONNX Runtime's optimiser makes it int8, too."""
+    model = made_int8("photo-x2", layers)
+    frame = picture(40, 57, 3)
+    expected = levels(by_onnx_runtime(model, frame, optimised=False))
+    assert np.abs(restored(model, frame).astype(int) - expected).max() <= 1
+
+
+def test_values_between_int8_layers_stay_bytes() -> None:
+    found = read_layers(made_int8("video-x2", slice(None)))
+    steps = [layer["step"] for layer in found.layers]
+    assert steps == ["quantise", "dequantise"] + ["convolution"] * 12
+    assert all(layer["bytes"] for layer in found.layers[2:-1])
+    # The last layer was filled up to sixteen outputs.
+    assert len(found.layers[-1]["weights"]) == 4
+
+
+class QuantisedGraph(Graph):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scales: dict[str, float] = {}
+
+    def quantise(self, source: str, scale: float = 0.02, zero: int = 0) -> str:
+        return self.add("QuantizeLinear", source, *self.grid(scale, zero))
+
+    def grid(self, scale: float, zero: int) -> tuple[str, str]:
+        return self.constant(scale), self.constant(zero, np.uint8)
+
+    def qdq(self, source: str, scale: float = 0.02, zero: int = 0) -> str:
+        grid = self.grid(scale, zero)
+        name = self.add("DequantizeLinear", self.add("QuantizeLinear", source, *grid), *grid)
+        self.scales[name] = scale
+        return name
+
+    def conv8(self, source: str, inputs: int, outputs: int, side: int = 3, **scale: Any) -> str:
+        weights = self.constant(
+            self.rng.integers(-128, 128, (outputs, inputs, side, side)), np.int8
+        )
+        scales = self.rng.uniform(0.2, 1, outputs) / (60 * side * inputs**0.5)
+        axis: dict[str, Any] = {"axis": 0}
+        if "single" in scale:
+            scales, axis = scales[0], {}
+        real = self.add("DequantizeLinear", weights, self.constant(scales), **axis)
+        # As it is quantised with its weights: in steps of the sums.
+        step = np.float32(scales) * np.float32(self.scales.get(source, 1e-4))
+        bias = np.rint(self.rng.normal(0, 0.1, outputs) / step)
+        constants = self.constant(bias, np.int32), self.constant(step)
+        biases = self.add("DequantizeLinear", *constants, **axis)
+        return self.add("Conv", source, real, biases, pads=[side // 2] * 4)
+
+
+def zero_points(g: QuantisedGraph) -> str:
+    t = g.qdq(g.conv8(g.qdq("x", 0.005, 20), 1, 19), 0.02, 128)
+    t = g.qdq(g.conv8(t, 19, 4, 1), 0.01, 255)
+    return g.conv8(g.qdq(g.conv8(t, 4, 33), 0.02, 99), 33, 1)
+
+
+def leaky_between(g: QuantisedGraph) -> str:
+    t = g.add("LeakyRelu", g.qdq(g.conv8(g.qdq("x"), 1, 8), 0.02, 130), alpha=0.2)
+    return g.conv8(g.qdq(t, 0.02, 40), 8, 1)
+
+
+def relu_between(g: QuantisedGraph) -> str:
+    t = g.add("Relu", g.conv8(g.qdq("x"), 1, 8, single=True))
+    return g.conv8(g.qdq(t, 0.01, 30), 8, 1)
+
+
+def residuals(g: QuantisedGraph) -> str:
+    x = g.qdq("x", 1 / 255)
+    first = g.qdq(g.conv8(x, 1, 16))
+    t = g.add("Add", g.qdq(g.conv8(first, 16, 16), 0.02, 128), first)
+    t = g.add("Add", g.conv8(g.qdq(t), 16, 1), x)
+    return g.add("Clip", t, g.constant(0), g.constant(1))
+
+
+def fp32_between(g: QuantisedGraph) -> str:
+    t = g.qdq(g.conv8(g.qdq("x"), 1, 16), 0.02, 9)
+    return g.conv8(g.qdq(g.conv(g.conv(t, 16, 8, 1), 8, 8, 1), 0.02, 100), 8, 1)
+
+
+def int8_weights_of_an_fp32_layer(g: QuantisedGraph) -> str:
+    return g.conv8(g.conv8("x", 1, 8, 1), 8, 1, 1)
+
+
+def first_channels(g: QuantisedGraph) -> str:
+    cut = [g.constant(k, np.int64) for k in ([0], [4], [1])]
+    x = g.qdq("x")
+    t = g.add("Add", g.add("Slice", g.qdq(g.conv8(x, 1, 16)), *cut), x)
+    whole = g.conv8(x, 1, 8)
+    u = g.add("Slice", whole, *cut)
+    both = g.add("Add", g.conv8(g.qdq(whole), 8, 4), g.add("Add", t, u))
+    return g.add("DepthToSpace", both, blocksize=2, mode="CRD")
+
+
+def enlarged_bytes(g: QuantisedGraph) -> str:
+    return g.conv8(g.qdq(g.nearest(g.qdq(g.conv8(g.qdq("x"), 1, 8)), 2)), 8, 1)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        zero_points,
+        leaky_between,
+        relu_between,
+        residuals,
+        fp32_between,
+        int8_weights_of_an_fp32_layer,
+        first_channels,
+        enlarged_bytes,
+    ],
+)
+def test_graphs_equal_onnx_runtime(build: Callable[[QuantisedGraph], str]) -> None:
+    graph = QuantisedGraph()
+    model = graph.model(build(graph))
+    frame = np.random.default_rng(1).uniform(0, 1, (33, 45, 1)).astype(np.float32)
+    expected = by_onnx_runtime(model, frame, optimised=False)
+    assert np.ptp(expected) > 0.1
+    # A sum that lies between two bytes may go to the other one.
+    off = np.abs(np.atleast_3d(restored(model, frame)) - expected)
+    assert off.max() < 0.01
+    assert (off > 1e-5).mean() < 0.01
+
+
+def signed_values(g: QuantisedGraph) -> str:
+    grid = g.constant(0.02), g.constant(0, np.int8)
+    t = g.add("DequantizeLinear", g.add("QuantizeLinear", "x", *grid), *grid)
+    return g.conv8(t, 1, 1)
+
+
+def no_zero_point(g: QuantisedGraph) -> str:
+    return g.add("QuantizeLinear", "x", g.constant(0.02))
+
+
+def scales_by_channel(g: QuantisedGraph) -> str:
+    grid = g.constant([0.1, 0.2]), g.constant([0, 0], np.uint8)
+    return g.add("QuantizeLinear", g.conv("x", 1, 2), *grid, axis=1)
+
+
+def another_scale(g: QuantisedGraph) -> str:
+    return g.add("DequantizeLinear", g.quantise("x", 0.02), *g.grid(0.03, 0))
+
+
+def arithmetic_on_bytes(g: QuantisedGraph) -> str:
+    t = g.quantise("x")
+    return g.add("Add", t, t)
+
+
+def middle_channels(g: QuantisedGraph) -> str:
+    cut = [g.constant(k, np.int64) for k in ([1], [3], [1])]
+    return g.add("Slice", g.conv("x", 1, 4), *cut)
+
+
+def blocks_of_rows(g: QuantisedGraph) -> str:
+    cut = [g.constant(k, np.int64) for k in ([0], [3], [2])]
+    return g.add("Slice", g.conv("x", 1, 4), *cut)
+
+
+def weights_by_input(g: QuantisedGraph) -> str:
+    weights = g.constant(np.ones((4, 2, 3, 3)), np.int8)
+    real = g.add("DequantizeLinear", weights, g.constant([0.1, 0.2]), axis=1)
+    return g.add("Conv", g.qdq("x"), real, pads=[1] * 4)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (signed_values, r"'node_t0' \(QuantizeLinear\): its zero point has int8"),
+        (no_zero_point, r"\(QuantizeLinear\): its zero point has no type"),
+        (scales_by_channel, r"'node_t1' \(QuantizeLinear\): it takes one scale"),
+        (another_scale, r"'node_t1' \(DequantizeLinear\): it does not undo the Quant"),
+        (arithmetic_on_bytes, r"'node_t1' \(Add\): it reads what a QuantizeLinear gives"),
+        (middle_channels, r"'node_t1' \(Slice\): it must keep the first channels"),
+        (blocks_of_rows, r"'node_t1' \(Slice\): it must keep the first channels"),
+        (weights_by_input, r"\(DequantizeLinear\): a constant's scale must be for all"),
+        (QuantisedGraph.quantise, "cannot give the bytes of 't0'"),
+    ],
+)
+def test_a_refusal_names_the_node_and_why(build: Callable[..., str], message: str) -> None:
+    graph = QuantisedGraph()
+    output = build(graph, "x") if build is QuantisedGraph.quantise else build(graph)
+    with pytest.raises(UnsupportedError, match=message):
+        open_native(graph.model(output))
+
+
+@pytest.fixture
+def int8_file(tmp_path: Path) -> Path:
+    """Write an int8 file as the export stage does, but for its search."""
+    model = made_int8("video-x2", slice(None))
+    manifest = read_manifest(onnx.load(zoo.path_of("video-x2")))
+    assert manifest is not None
+    sha256 = weights_sha256(model)
+    write_manifest(model, dataclasses.replace(manifest, precision="int8", sha256=sha256))
+    onnx.save(model, tmp_path / "int8.onnx")
+    return tmp_path / "int8.onnx"
+
+
+@pytest.fixture
+def without_vnni() -> Iterator[None]:
+    before = _ext.isa()
+    _ext.set_isa("portable")
+    yield
+    _ext.set_isa(before)
+
+
+def test_auto_is_native(int8_file: Path) -> None:
+    with restore_rt.load(int8_file) as restorer:
+        vnni = " vnni" if _ext.has_vnni() else ""
+        assert f"native backend, int8, {_ext.isa()}{vnni}" in restorer.description
+
+
+@pytest.mark.usefixtures("without_vnni")
+def test_auto_is_native_without_vnni_as_well(int8_file: Path) -> None:
+    with restore_rt.load(int8_file) as restorer:
+        assert "native backend, int8, portable" in restorer.description
 
 
 @pytest.mark.parametrize("layers", [slice(None), slice(1, None), slice(-1), slice(1, -1)])
