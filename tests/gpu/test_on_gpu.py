@@ -31,7 +31,7 @@ Backend = Literal["onnxruntime", "tensorrt"]
 
 MODELS = [manifest.name for manifest in restore_rt.models()]
 LUMA_MODELS = [manifest.name for manifest in restore_rt.models() if manifest.colour == "luma"]
-BACKENDS: tuple[Backend, ...] = ("cuda", "tensorrt")
+BACKENDS: tuple[Backend, ...] = ("onnxruntime", "tensorrt")
 # Several tiles along an axis with every model, and frames smaller than one.
 TILE = 256
 SHAPES = [(1, 1), (2, 3), (37, 53, 1), (53, 38, 2), (97, 131, 3), (259, 97, 4), (301, 471, 3)]

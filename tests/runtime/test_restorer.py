@@ -195,12 +195,12 @@ def test_networks_of_fixed_size(
             np.testing.assert_array_equal(restorer(frame), enlarged(frame, 2))
     if size[1] == 48:
         with pytest.raises(InputError, match="48x48 alone"):
-            restore_rt.load(path, tile=32)
+            restore_rt.load(path, tile=32, backend="onnxruntime")
     if size[0] == 1:
         with pytest.raises(InputError, match="batches of 1 alone"):
-            restore_rt.load(path, batch=2)
+            restore_rt.load(path, batch=2, backend="onnxruntime")
     with pytest.raises(ModelError, match="at least"):
-        restore_rt.load(make_model(nearest(3, 2), scale=2, size=(1, 8, 8)))
+        restore_rt.load(make_model(nearest(3, 2), scale=2, size=(1, 8, 8)), backend="onnxruntime")
 
 
 def test_several_threads(make_model: MakeModel, rng: np.random.Generator) -> None:
