@@ -1,4 +1,4 @@
-"""Writes the figures of the README and the models' cards, from ``benchmarks/results``.
+"""Writes the figures of the README, the guides and the models' cards, from ``benchmarks/results``.
 
 What stands between ``<!-- figures: NAME -->`` and ``<!-- end of figures -->`` is written here and
 nowhere else: ``python benchmarks/figures.py`` after anything was measured.
@@ -22,6 +22,7 @@ from restore_rt.wording import count_of
 ZOO = ROOT / "restore_rt" / "zoo"
 README = ROOT / "README.md"
 EXPORT = ROOT / "docs" / "export.md"
+PERFORMANCE = ROOT / "docs" / "performance.md"
 BENCHMARKS = ROOT / "benchmarks" / "README.md"
 
 # The models in the README's order, and what they are for.
@@ -39,6 +40,8 @@ MODELS = {
 # Where former versions were measured, on processors of other kinds.
 EPYC, AMX = "amd-epyc-avx512-bf16-vnni", "intel-xeon-avx512-amx-bf16-vnni"
 _LARGEST = "3840x2160"
+# The test that stands for a model in the README; the first of its own tests where it has neither.
+HEADLINES = ("Set14", "Set14, JPEG 20")
 _BLOCK = re.compile(
     r"(?<=<!-- figures: )(\w+)( -->\n\n).*?(?=\n\n<!-- end of figures -->)", re.DOTALL
 )
@@ -60,20 +63,23 @@ def main() -> int:
 
 
 def documents() -> list[Path]:
-    """Return what holds figures: the README, that of the benchmarks, a guide and the cards."""
-    return [README, BENCHMARKS, EXPORT, *sorted(ZOO.glob("*.md"))]
+    """Return the documents with figures: both READMEs, two guides and the cards."""
+    return [README, BENCHMARKS, EXPORT, PERFORMANCE, *sorted(ZOO.glob("*.md"))]
 
 
 def written(path: Path) -> str:
     """Return a document with its figures as they were measured."""
-    blocks = BLOCKS
+    blocks = README_BLOCKS if path == README else BLOCKS
     if path.parent == ZOO:
         blocks = card_blocks(path.stem)
     elif path == BENCHMARKS:
         blocks = benchmark_figures.BLOCKS
 
     def block(found: re.Match[str]) -> str:
-        return f"{found[1]}{found[2]}{blocks[found[1]]()}"
+        text = blocks[found[1]]()
+        if path == PERFORMANCE:
+            text = re.sub(r"\]\((?=restore_rt/|benchmarks/)", "](../", text)
+        return f"{found[1]}{found[2]}{text}"
 
     return _BLOCK.sub(block, path.read_text(encoding="utf-8"))
 
@@ -88,6 +94,45 @@ def model_table() -> str:
         link = f"[`{name}`](restore_rt/zoo/{name}.md)"
         rows.append((link, use, scale[1], f"{parameters:,}"))
     return table(("model", "for", "scale", "parameters"), rows)
+
+
+def readme_speed() -> str:
+    """Return the milliseconds of one network in three engines, and of a frame with each model."""
+    engines = ("native", "onnxruntime", "openvino")
+    rows = []
+    for case in part("engines")["cases"]:
+        if case["threads"] != 2:
+            continue
+        times = {
+            one["engine"]: f"{one['milliseconds']['median']:.2f}"
+            for one in case["engines"]
+            if one["precision"] == "fp32"
+        }
+        width, height = (int(side) for side in case["size"].split("x"))
+        size = f"{case['size']} to {2 * width}x{2 * height}"
+        rows.append((size, *(times[engine] for engine in engines)))
+    models = [
+        (f"`{made['model']['name']}`", f"{made['derived']['p50_ms']:.1f}")
+        for made in part("bench")["measurements"]
+    ]
+    return (
+        table(("`video-x2`", "native backend", "ONNX Runtime", "OpenVINO"), rows)
+        + "\n\n"
+        + table(("model", "a frame of 640x360, ms"), models)
+    )
+
+
+def readme_quality() -> str:
+    """Return PSNR before and after of each model on one test."""
+    rows = []
+    for name in MODELS:
+        cases = results(f"model_{name}")["cases"]
+        label = next((key for key in HEADLINES if key in cases), next(iter(cases)))
+        case = cases[label]
+        values = (case["totals"][each]["psnr_y"] for each in (case["baseline"], name))
+        link = f"[`{name}`](restore_rt/zoo/{name}.md)"
+        rows.append((link, label, *(f"{value:.2f}" for value in values)))
+    return table(("model", "test pictures", "before", "after"), rows)
 
 
 def quality_table() -> str:
@@ -266,6 +311,8 @@ def precisions() -> str:
         f"{where}: medians of five rounds, and the slowest and the fastest."
     )
 
+
+README_BLOCKS: dict[str, Callable[[], str]] = {"speed": readme_speed, "quality": readme_quality}
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "models": model_table,

@@ -26,10 +26,10 @@ from rich.table import Table
 import restore_rt
 from restore_rt.errors import BackendError
 from restore_rt.gpu import require_gpu
-from restore_rt.gpu.backend import missing_for
+from restore_rt.gpu_opening import missing_for
 
 if TYPE_CHECKING:
-    from gpu_frames import Case, Precision, Provider
+    from gpu_frames import Backend, Case, Precision
     from gpu_timing import Bench
 
 _LIBRARIES = (
@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         require_gpu()
-        if missing := missing_for("cuda"):
+        if missing := missing_for("onnxruntime"):
             raise BackendError("; ".join(missing))
     except BackendError as error:
         raise SystemExit(str(error)) from error
@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def cases(models: list[str]) -> list[Case]:
-    """Return what is measured: each model on each provider that is installed."""
+    """Return what is measured: each model on each backend that is installed."""
     from gpu_frames import SIZES, Case
 
     found = []
@@ -103,16 +103,16 @@ def cases(models: list[str]) -> list[Case]:
         first = manifest.name == _FIRST
         precisions: tuple[Precision, ...] = ("fp16", "fp32") if first else ("fp16",)
         forms = (True, False) if manifest.colour == "luma" else (False,)
-        for provider, precision, size, planes in itertools.product(
+        for backend, precision, size, planes in itertools.product(
             _installed(), precisions, SIZES, forms
         ):
-            found.append(Case(manifest.name, provider, precision, size, planes))
+            found.append(Case(manifest.name, backend, precision, size, planes))
     return found
 
 
-def _installed() -> list[Provider]:
-    providers: tuple[Provider, ...] = ("cuda", "tensorrt")
-    return [provider for provider in providers if not missing_for(provider)]
+def _installed() -> list[Backend]:
+    backends: tuple[Backend, ...] = ("onnxruntime", "tensorrt")
+    return [backend for backend in backends if not missing_for(backend)]
 
 
 def measure(bench: Bench, case: Case, seconds: float) -> Figures:
@@ -122,7 +122,7 @@ def measure(bench: Bench, case: Case, seconds: float) -> Figures:
     figures = measure_frames(bench, case, seconds=seconds)
     bench.pool.trim()
     print(
-        f"{case.model} {case.provider} {case.precision} {case.frame}: "
+        f"{case.model} {case.backend} {case.precision} {case.frame}: "
         f"{figures['frames_per_second']['median']:.4g} frames/s",
         flush=True,
     )
@@ -152,7 +152,9 @@ def compare_with_plain(
         rgb = picture(*shape[:2])
         frame = rgb if len(shape) == 3 else rgb[..., 0].copy()
         plain = Plain(name, tile_sizes(name))
-        with restore_rt.load(name, provider=fastest["provider"], precision="fp16") as restorer:
+        with restore_rt.load(
+            name, device="cuda", backend=fastest["backend"], precision="fp16"
+        ) as restorer:
             near = psnr(plain(frame), restorer(frame))
             if near < 40:
                 raise SystemExit(f"the plain way of {name} is {near:.1f} dB away from ours")
@@ -161,12 +163,12 @@ def compare_with_plain(
             for _ in range(5):
                 mine += rates(restorer.stream, [frame], seconds=seconds / 5, rounds=1)
                 others += rates(partial(map, plain), [frame], seconds=seconds / 5, rounds=1)
-        found.append(compared(name, frame.shape, fastest["provider"], mine, others))
+        found.append(compared(name, frame.shape, fastest["backend"], mine, others))
     return found, "no model that the plain way has was asked for"
 
 
 def compared(
-    name: str, shape: tuple[int, ...], provider: str, mine: list[float], others: list[float]
+    name: str, shape: tuple[int, ...], backend: str, mine: list[float], others: list[float]
 ) -> Figures:
     """Return both rates and their ratio."""
     from gpu_timing import spread
@@ -175,7 +177,7 @@ def compared(
     kind = "8-bit RGB" if len(shape) == 3 else "8-bit luma"
     return {
         "model": name,
-        "provider": provider,
+        "backend": backend,
         "frame": f"{shape[1]}x{shape[0]} {kind}",
         "ours_frames_per_second": ours,
         "plain_frames_per_second": plain,
@@ -226,11 +228,11 @@ def show(measured: Figures) -> None:
             f"{case['share_of_large_copy']:.0%}",
         )
     console.print(table)
-    table = Table("model", "provider", "frame", "frames/s", "p50 ms", "p99 ms", "network", "copies")
+    table = Table("model", "backend", "frame", "frames/s", "p50 ms", "p99 ms", "network", "copies")
     for case in measured["frames"]:
         table.add_row(
             case["model"],
-            f"{case['provider']} {case['precision']}",
+            f"{case['backend']} {case['precision']}",
             case["frame"],
             f"{case['frames_per_second']['median']:.1f}",
             *(f"{case['call_milliseconds'][key]:.3f}" for key in ("p50", "p99")),

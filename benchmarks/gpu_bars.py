@@ -51,7 +51,7 @@ def frame_bars(frames: Iterable[Figures], *, model: str, frame: str) -> list[Fig
         copies = case["copies_alone_milliseconds"]["median"]
         network = case["network_alone_milliseconds"]["median"]
         against = f"{network:.4g} against {copies:.4g} ms"
-        what = f"{model}, {case['frame']}, {case['provider']} {case['precision']}"
+        what = f"{model}, {case['frame']}, {case['backend']} {case['precision']}"
         if network < copies:
             ratio = round(taken / copies, 3)
             bars.append(
@@ -83,7 +83,7 @@ def plain_bars(comparisons: Iterable[Figures]) -> list[Figures]:
             "of the plain way",
             case["times_plain"],
             case["times_plain"] >= LEAST_OVER_PLAIN,
-            f"ours with provider {case['provider']}",
+            f"ours with backend {case['backend']}",
         )
         for case in comparisons
     ]

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 import restore_rt
 from restore_rt import Planes, Restorer
 from restore_rt.gpu import download_async, pinned_empty, upload_async
-from restore_rt.gpu.backend import open_device_backend
+from restore_rt.gpu_opening import open_device_backend
 from restore_rt.model.manifest import read_manifest
 from restore_rt.model.precision import narrow
 from restore_rt.model.reading import find_model, read_model
 from restore_rt.threads import available_threads
 
-__all__ = ["SIZES", "Case", "Precision", "Provider", "measure_frames", "picture", "psnr", "rates"]
+__all__ = ["SIZES", "Backend", "Case", "Precision", "measure_frames", "picture", "psnr", "rates"]
 
 SIZES = {"360p": (360, 640), "1080p": (1080, 1920)}
 # More than are on their way at once: a result is read while others are written.
@@ -32,7 +32,7 @@ _MOST_FRAMES = 2000
 _LEAST_PSNR = 45.0
 
 Figures = dict[str, Any]
-Provider = Literal["cuda", "tensorrt"]
+Backend = Literal["onnxruntime", "tensorrt"]
 Precision = Literal["fp32", "fp16"]
 # Planes, or an array.
 Frame = Any
@@ -43,7 +43,7 @@ class Case:
     """What is measured: a model and how it runs, and what it is given."""
 
     model: str
-    provider: Provider
+    backend: Backend
     precision: Precision
     size: str
     planes: bool
@@ -68,7 +68,9 @@ def measure_frames(bench: Bench, case: Case, *, seconds: float) -> Figures:
         About how long each figure is measured.
     """
     before = bench.memory_taken()
-    with restore_rt.load(case.model, provider=case.provider, precision=case.precision) as restorer:
+    with restore_rt.load(
+        case.model, device="cuda", backend=case.backend, precision=case.precision
+    ) as restorer:
         checked = _verify(restorer, case)
         turns = _turns(bench, case, restorer.scale)
         (out, frame), *_ = turns
@@ -89,7 +91,7 @@ def measure_frames(bench: Bench, case: Case, *, seconds: float) -> Figures:
     together, in_turn = _copies_alone(bench, turns[0])
     return {
         "model": case.model,
-        "provider": case.provider,
+        "backend": case.backend,
         "precision": case.precision,
         "frame": case.frame,
         "description": description,
@@ -148,7 +150,7 @@ def psnr(result: NDArray[Any], expected: NDArray[Any]) -> float:
 @cache
 def _on_cpu(model: str) -> tuple[NDArray[Any], NDArray[Any]]:
     frame = picture(*SIZES["360p"])
-    with restore_rt.load(model, provider="cpu") as restorer:
+    with restore_rt.load(model, device="cpu") as restorer:
         return frame, restorer(frame)
 
 
@@ -206,7 +208,7 @@ def _network_alone(bench: Bench, case: Case, *, seconds: float) -> list[float]:
         backend = open_device_backend(
             model,
             manifest,
-            provider=case.provider,
+            backend=case.backend,
             device=bench.device,
             stream=bench.stream,
             pool=bench.pool,

@@ -117,7 +117,7 @@ def open_product(case: Case, precision: str, *, tile: int | tuple[int, int]) -> 
         path = Path(folder) / "model.onnx"
         onnx.save(case.model(precision), path)
         restorer = restore_rt.load(
-            path, provider="cpu", backend="onnxruntime", threads=case.threads, tile=tile
+            path, device="cpu", backend="onnxruntime", threads=case.threads, tile=tile
         )
     out = case.new_out()
     return Running(lambda: restorer(case.frame, out=out), out)

@@ -224,7 +224,7 @@ def runs_in(restorer: restore_rt.Restorer) -> str:
 def _load(path: Path, threads: int, **given: Any) -> restore_rt.Restorer:
     need("onnxruntime", "onnxruntime")
     try:
-        return restore_rt.load(path, provider="cpu", threads=threads, **given)
+        return restore_rt.load(path, device="cpu", threads=threads, **given)
     except RestoreError as error:
         raise Unavailable(_reason(error, path)) from error
 

@@ -205,7 +205,7 @@ def measure_bf16(name: str, data: Path) -> dict[str, Any]:
 
 
 def _is_native(name: str) -> bool:
-    with load(name, provider="cpu") as restorer:
+    with load(name, device="cpu") as restorer:
         return "native engine" in restorer.description
 
 
@@ -213,7 +213,7 @@ def _opened(name: str, algorithms: list[str]) -> Restorer:
     """Return a model in the native engine, of these algorithms alone."""
     network = functools.partial(_ext.Network, algorithms=algorithms)
     with patch.object(_ext, "Network", network):
-        return load(name, provider="cpu", backend="native", precision="bf16", threads=THREADS)
+        return load(name, device="cpu", backend="native", precision="bf16", threads=THREADS)
 
 
 def _quality(candidates: Sequence[Candidate], case: Case, data: Path) -> list[float]:

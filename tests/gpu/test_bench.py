@@ -126,7 +126,7 @@ def test_the_network_alone_is_run_for_all_tiles_and_nothing_else(
         (network,) = stage.opened
         lane = restorer.lane
         assert lane is not None
-        tiles = lane._space((100, 130), restorer._sizes.current, network, False).grid.count
+        tiles = lane._space((100, 130), lane._sizes.current, network, False).grid.count
         assert tiles > 4
 
         def refuse(*_: Any, **__: Any) -> None:
