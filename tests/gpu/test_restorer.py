@@ -204,6 +204,7 @@ def test_memory_that_runs_out_makes_tiles_smaller(stage: Stage, on_cpu: Restorer
         with pytest.warns(RuntimeWarning, match="out of memory with tiles of"):
             result = restorer(frame)
         assert np.abs(result.astype(int) - on_cpu(frame)).max() <= 1
+        assert restorer.tile is not None
         assert restorer.tile[0] * restorer.tile[1] <= 50 * 50
 
 

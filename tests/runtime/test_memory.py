@@ -40,6 +40,7 @@ def test_out_of_memory_halves_the_tile_and_warns_once(
         assert len(caught) == 1
         np.testing.assert_array_equal(result, enlarged(frame, 2))
         assert areas[0] == 20000
+        assert restorer.tile is not None
         assert max(restorer.tile) <= 100
         np.testing.assert_array_equal(restorer(frame), enlarged(frame, 2))
 
