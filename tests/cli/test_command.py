@@ -60,7 +60,7 @@ def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
     picture(tmp_path / "in.png")
     (tmp_path / "text.png").write_text("just text")
     for arguments, code, message in (
-        (["in.png", "-o", "out.png", "--zoom", "7"], 2, "--zoom is 7"),
+        (["in.png", "-o", "out.png", "--scale", "7"], 2, "--scale is 7"),
         (["in.png", "-o", "out.png", "--frobnicate"], 2, "No such option: --frobnicate"),
         (["text.png", "-o", "out.png"], 1, "text.png is not a picture"),
     ):
@@ -76,9 +76,9 @@ def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
         (["--frobnicate"], "--frobnicate"),
         (["enhance"], "enhance"),
         (["image", "in.png"], "--output"),
-        (["image", "in.png", "-o", "out.png", "--zoom", "seven"], "--zoom"),
-        (["image", "in.png", "-o", "out.png", "--zoom", "7"], "--zoom is 7.*allowed are"),
-        (["image", "in.png", "-o", "out.png", "--type", "song"], "song.*photo.*comic"),
+        (["image", "in.png", "-o", "out.png", "--scale", "seven"], "--scale"),
+        (["image", "in.png", "-o", "out.png", "--scale", "7"], "--scale is 7.*allowed are"),
+        (["image", "in.png", "-o", "out.png", "--content", "song"], "song.*photo.*comic"),
         (["image", "in.png", "-o", "out.png", "--tile", "1x2x3"], "--tile is '1x2x3'; give"),
         (["image", "in.png", "-o", "out.png", "--tile", "0"], "tile is 0"),
         (["image", "in.png", "-o", "out.png", "--threads", "0"], "threads is 0; .* from 1"),

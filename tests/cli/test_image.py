@@ -219,9 +219,9 @@ def test_model_goes_before_zoom(
     tmp_path: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(tmp_path, ["a.png"])
-    line = ["image", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), "--zoom", "4"]
+    line = ["image", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), "--scale", "4"]
     assert run([*line, "--model", str(nearest_model)]) == 0
-    assert "--zoom 4 is not used: nearest-x2 enlarges 2 times" in capsys.readouterr().err
+    assert "--scale 4 is ignored: nearest-x2 enlarges 2 times" in capsys.readouterr().err
 
 
 def test_tile(tmp_path: Path, nearest_model: Path) -> None:

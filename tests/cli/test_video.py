@@ -123,8 +123,8 @@ def test_help_gives_the_codecs_own_defaults(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_zoom_that_no_model_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = make_clip(tmp_path / "in.mp4", frames=2)
-    assert run(["video", str(source), "-o", str(tmp_path / "out.mp4"), "--zoom", "7"]) == 2
-    assert "--zoom is 7: no shipped model enlarges 7 times" in capsys.readouterr().err
+    assert run(["video", str(source), "-o", str(tmp_path / "out.mp4"), "--scale", "7"]) == 2
+    assert "--scale is 7: no shipped model enlarges 7 times" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

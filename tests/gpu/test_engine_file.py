@@ -46,7 +46,7 @@ def stage(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> Stage:
 def test_frames_are_cut_to_what_the_engine_takes(engine: Path, stage: Stage) -> None:
     frame = np.random.default_rng(0).integers(0, 256, (150, 170), np.uint8)
     with restore_rt.load(engine, threads=1, batch=2) as restorer:
-        assert restorer.backend == "tensorrt"
+        assert restorer.device == "cuda:0"
         assert restorer.tile == (64, 64)
         result = restorer(frame)
     with restore_rt.load("video-x2", device="cpu", threads=1) as on_cpu:
@@ -62,8 +62,8 @@ def test_nan_is_an_error_since_there_is_no_network_to_run_again(engine: Path, st
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"device": "cpu"}, "is an engine, which TensorRT alone runs"),
-        ({"device": "cuda", "backend": "onnxruntime"}, "is an engine, which TensorRT alone runs"),
+        ({"device": "cpu"}, "is an engine, which only TensorRT"),
+        ({"device": "cuda", "backend": "onnxruntime"}, "is an engine, which only TensorRT"),
         ({"precision": "fp16"}, "was built in fp32"),
         ({"batch": 3}, "takes 1 to 2"),
     ],
