@@ -22,7 +22,7 @@ from torch import Tensor
 from restore_rt.training.data.grouping import hold_out
 from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name, read_bytes, survey
 from restore_rt.training.data.regions import Pair, Regions
-from restore_rt.training.degradations.codecs import H264, check_pyav
+from restore_rt.training.degradations.codecs import VIDEO_STEPS, check_pyav
 from restore_rt.training.lettering import find_fonts
 from restore_rt.training.recipes import Cache, Recipe
 from restore_rt.wording import count_of
@@ -168,8 +168,10 @@ def load_data(
         groups of pictures to hold one out.
     """
     data = recipe.data
-    if any(isinstance(step, H264) for variant in data.variants for step in variant.steps):
-        check_pyav()
+    for variant in data.variants:
+        for step in variant.steps:
+            if isinstance(step, VIDEO_STEPS):
+                check_pyav(step.kind)
     fonts = _find_fonts(recipe, say) if data.lettering else []
     files = survey(
         root,

@@ -65,14 +65,16 @@ class Network:
 class Variant:
     """One way in which inputs are made: the steps that a picture goes through.
 
-    `share` is how often it is drawn, relative to the others. With `frames` above 1 the picture
-    becomes a clip of so many frames, over which a camera drifts, and one of them is the input.
+    `share` is how often it is drawn, relative to the others. With `frames` above 1 so many frames
+    are taken of a clip, or made of a picture, and one of them is the input. `motion` says how a
+    picture becomes a clip: by ``drift`` of a camera, or as ``layers`` that move.
     """
 
     name: str
     share: float
     steps: tuple[Step, ...]
     frames: int = 1
+    motion: str = "drift"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
