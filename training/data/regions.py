@@ -111,7 +111,8 @@ class Regions:
         lettering = recipe.data.lettering
         if still and lettering and self._lettering and rng.random() < lettering.share:
             artwork = clip[0] if rng.random() < lettering.artwork else None
-            clip = [self._lettering.page(rng, *clip[0].shape[:2], artwork)]
+            height, width = clip[0].shape[:2]
+            clip = [self._lettering.page(rng, height, width, artwork)]
         if rng.random() < recipe.data.grey:
             clip = [_grey(frame) for frame in clip]
         pair = self._degraded(clip, variant, rng)

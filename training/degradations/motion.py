@@ -110,16 +110,16 @@ def _blob(height: int, width: int, rng: np.random.Generator) -> NDArray[np.float
     far = np.sqrt(((y - up) / high) ** 2 + ((x - left) / wide) ** 2)
     # A pixel and a half from inside to outside, as a lens draws an edge.
     soft = np.clip((1 - far) * np.float32(min(high, wide) / 1.5) + 0.5, 0, 1)
-    return soft.astype(np.float32)[..., None]
+    return np.asarray(soft[..., None], np.float32)
 
 
 def _over(back: Rgb, front: Rgb, mask: NDArray[np.float32]) -> Rgb:
     mixed = back + mask * (front.astype(np.float32) - back)
-    return np.rint(mixed).astype(np.uint8)
+    return np.asarray(np.rint(mixed), np.uint8)
 
 
 def _brighter(frame: Rgb, gain: float) -> Rgb:
-    return np.clip(np.rint(frame * np.float32(gain)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(frame * np.float32(gain)), 0, 255), np.uint8)
 
 
 def whole(frame: Rgb, multiple: int) -> Rgb:

@@ -263,7 +263,7 @@ def _through(frames: list[av.VideoFrame], coding: Coding) -> list[av.VideoFrame]
         planar = frame.reformat(format="yuv420p", dst_colorspace="ITU601")
         if deep:
             # By NumPy: swscale spoils the ends of rows at some sizes, not the same way each time.
-            samples = planar.to_ndarray().astype(np.uint16) << 2
+            samples = np.left_shift(planar.to_ndarray(), 2, dtype=np.uint16)
             planar = av.VideoFrame.from_ndarray(samples, format=encoder.pix_fmt)
         planar.pts = index
         # A decoded frame would have its type kept by the next encoder.
@@ -286,7 +286,8 @@ def _rounded(frame: av.VideoFrame) -> av.VideoFrame:
     """Round a frame's 10 bits to 8."""
     import av
 
-    samples = np.minimum((frame.to_ndarray() + 2) >> 2, 255).astype(np.uint8)
+    samples = np.asarray(frame.to_ndarray(), np.uint16)
+    samples = np.minimum(np.right_shift(samples + 2, 2), 255).astype(np.uint8)
     return av.VideoFrame.from_ndarray(samples, format="yuv420p")
 
 
