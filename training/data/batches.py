@@ -102,14 +102,15 @@ class PatchSet:
         Returns
         -------
         tuple
-            Inputs (N, C, p, p) and targets (N, C, p*scale, p*scale), float32, values 0 to 1.
+            Inputs (N, window*C, p, p) and targets (N, C, p*scale, p*scale), float32, values 0 to 1.
         """
         data, scale = self.recipe.data, self.recipe.network.scale
         count, patch = data.batch, data.patch
         region = self.regions.at(step)
         rng = np.random.Generator(np.random.Philox(key=self.recipe.seed, counter=[0, 0, 0, step]))
-        channels = 1 if self.recipe.network.colour == "luma" else 3
-        x = np.empty((count, channels, patch, patch), np.float32)
+        network = self.recipe.network
+        channels = network.planes
+        x = np.empty((count, channels * network.window, patch, patch), np.float32)
         y = np.empty((count, channels, patch * scale, patch * scale), np.float32)
         for n in range(count):
             pair = region(int(rng.integers(data.cache.count)))

@@ -34,7 +34,7 @@ TRAINING, VALIDATION = 1, 2
 
 @dataclass(frozen=True)
 class Pair:
-    """A degraded input (C, h, w) and its target (C, scale*h, scale*w), 8 bit."""
+    """A degraded input (window*C, h, w) and its target (C, scale*h, scale*w), 8 bit."""
 
     input: U8
     target: U8
@@ -173,7 +173,11 @@ class Regions:
         if index == 0:
             # Drawn again: a stream has few frames that are coded by themselves.
             index = int(rng.integers(len(frames)))
-        return Pair(as_planes(frames[index], colour), as_planes(originals[index], colour))
+        # Before the first frame and after the last one there is nothing else than these.
+        half = self.recipe.network.window // 2
+        near = np.clip(np.arange(index - half, index + half + 1), 0, len(frames) - 1)
+        planes = np.concatenate([as_planes(frames[n], colour) for n in near])
+        return Pair(planes, as_planes(originals[index], colour))
 
 
 def _crop(source: U8, side: int, rng: np.random.Generator) -> Clip:

@@ -67,11 +67,10 @@ def _scene(still: Rgb, frames: int, rng: np.random.Generator, reach: int) -> Cli
         *still.shape[:2], frames=frames, reach=reach, rng=rng, fastest=FASTEST
     )
     clip = [
-        whole_still[y : y + height, x : x + width]
-        for whole_still, (y, x) in zip(stills, origins, strict=True)
+        moved[y : y + height, x : x + width] for moved, (y, x) in zip(stills, origins, strict=True)
     ]
     if rng.random() < PASSING:
-        mask = _blob(*still.shape[:2], rng)
+        mask = _blob(still.shape[0], still.shape[1], rng)
         other = still[:, ::-1]
         origins, _ = wandering_crops(
             *still.shape[:2], frames=frames, reach=reach, rng=rng, fastest=FASTEST

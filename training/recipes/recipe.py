@@ -60,6 +60,17 @@ class Network:
     colour: str
     params: dict[str, int | str]
 
+    @property
+    def window(self) -> int:
+        """Frames of which the input is made; the middle one is restored."""
+        window = self.params.get("window", 1)
+        return window if isinstance(window, int) else 1
+
+    @property
+    def planes(self) -> int:
+        """Channels of a frame."""
+        return 3 if self.colour == "rgb" else 1
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Variant:

@@ -127,6 +127,13 @@ def _variant_rules(variant: Variant, where: str, network: Network) -> Iterator[t
     )
     yield _positive(variant.share), f"{where}.share is {variant.share}; must be above 0, and finite"
     yield 1 <= variant.frames <= 64, f"{where}.frames is {variant.frames}; allowed are 1 to 64"
+    yield (
+        variant.frames >= network.window,
+        (
+            f"{where}.frames is {variant.frames}; a network whose window is {network.window} needs "
+            "at least as many"
+        ),
+    )
     yield variant.motion in MOTIONS, f"{where}.motion is {variant.motion!r}; there are {[*MOTIONS]}"
     reductions = sum(isinstance(step, Reduce) for step in variant.steps)
     wanted = int(network.scale > 1)
@@ -219,7 +226,7 @@ def _network_rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
     except (RestoreError, RuntimeError, ValueError) as error:
         yield False, f"network.params is {net.params}: {error}"
         return
-    channels = 3 if net.colour == "rgb" else 1
+    channels = net.planes * net.window
     for what, side in (("model.tile", recipe.model.tile), ("data.patch", (recipe.data.patch,) * 2)):
         try:
             with torch.device("meta"), torch.no_grad():
