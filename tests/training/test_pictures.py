@@ -67,7 +67,7 @@ def test_a_library_keeps_what_fits(tmp_path: Path) -> None:
         files.append(PictureFile("a", f"a/{path.name}", path, 4, 5, 0))
     library = Library(limit=2 * 4 * 5 * 3)
     first = [library(file) for file in files]
-    assert [int(pixels[0, 0, 0]) for pixels in first] == [0, 1, 2]
+    assert [int(pixels[0, 0, 0, 0]) for pixels in first] == [0, 1, 2]
     # The oldest made way; the others are the same arrays.
     assert library(files[2]) is first[2]
     assert library(files[1]) is first[1]

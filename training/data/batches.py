@@ -22,7 +22,7 @@ from torch import Tensor
 from restore_rt.training.data.grouping import hold_out
 from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name, read_bytes, survey
 from restore_rt.training.data.regions import Pair, Regions
-from restore_rt.training.degradations.codecs import H264, check_pyav
+from restore_rt.training.degradations.codecs import VIDEO_STEPS, check_pyav
 from restore_rt.training.lettering import find_fonts
 from restore_rt.training.recipes import Cache, Recipe
 from restore_rt.wording import count_of
@@ -102,14 +102,15 @@ class PatchSet:
         Returns
         -------
         tuple
-            Inputs (N, C, p, p) and targets (N, C, p*scale, p*scale), float32, values 0 to 1.
+            Inputs (N, window*C, p, p) and targets (N, C, p*scale, p*scale), float32, values 0 to 1.
         """
         data, scale = self.recipe.data, self.recipe.network.scale
         count, patch = data.batch, data.patch
         region = self.regions.at(step)
         rng = np.random.Generator(np.random.Philox(key=self.recipe.seed, counter=[0, 0, 0, step]))
-        channels = 1 if self.recipe.network.colour == "luma" else 3
-        x = np.empty((count, channels, patch, patch), np.float32)
+        network = self.recipe.network
+        channels = network.planes
+        x = np.empty((count, channels * network.window, patch, patch), np.float32)
         y = np.empty((count, channels, patch * scale, patch * scale), np.float32)
         for n in range(count):
             pair = region(int(rng.integers(data.cache.count)))
@@ -168,8 +169,10 @@ def load_data(
         groups of pictures to hold one out.
     """
     data = recipe.data
-    if any(isinstance(step, H264) for variant in data.variants for step in variant.steps):
-        check_pyav()
+    for variant in data.variants:
+        for step in variant.steps:
+            if isinstance(step, VIDEO_STEPS):
+                check_pyav(step.kind)
     fonts = _find_fonts(recipe, say) if data.lettering else []
     files = survey(
         root,

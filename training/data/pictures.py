@@ -1,4 +1,4 @@
-"""Picture files: which ones a folder holds, and their pixels."""
+"""Picture files and clips: which ones a folder holds, and their pixels."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from restore_rt.errors import InputError, RestoreError
 from restore_rt.folders import files_below
 from restore_rt.images import read_picture
+from restore_rt.training.data.clips import CLIP_SUFFIXES, is_clip, read_clip
 
 __all__ = [
     "SUFFIXES",
@@ -146,7 +147,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A picture that was found whole, with its size in pixels and the CRC of its contents.
+    """A picture or clip that was found whole, with its size in pixels and its contents' CRC.
 
     `name` is the folder of the recipe and the path below it, the same on every machine.
     """
@@ -157,6 +158,7 @@ class PictureFile:
     height: int
     width: int
     crc: int
+    frames: int = 1
 
 
 def survey(
@@ -168,7 +170,9 @@ def survey(
     say: Callable[[str], None],
     threads: int = 2,
 ) -> list[PictureFile]:
-    """Look through folders and those below: which pictures can be decoded and are large enough.
+    """Look through folders and those below: which files can be decoded and are large enough.
+
+    Files are pictures, and clips, which are decoded whole.
 
     A file that cannot be read is named, left out and counted, and so is what is too small. Told is
     also of patterns that leave nothing out.
@@ -195,10 +199,11 @@ def survey(
         the same file.
     """
     folders = list(folders)
+    readable = (*SUFFIXES, *CLIP_SUFFIXES)
     listed = [
         (folder, f"{folder}/{file.as_posix()}", root / folder / file)
         for folder in folders
-        for file in find_tree(root / folder).files
+        for file in find_tree(root / folder, suffixes=readable).files
     ]
     names = [name for _, name, _ in listed]
     for pattern in exclude:
@@ -213,10 +218,10 @@ def survey(
         folder, name, path = item
         try:
             content = read_bytes(path)
-            height, width = read_rgb(path).shape[:2]
+            frames, height, width = _read(path).shape[:3]
         except RestoreError as error:
             return str(error)
-        return PictureFile(folder, name, path, height, width, zlib.crc32(content))
+        return PictureFile(folder, name, path, height, width, zlib.crc32(content), frames)
 
     found: list[PictureFile] = []
     broken = small = 0
@@ -260,8 +265,13 @@ def crc_of_name(name: str) -> int:
     return zlib.crc32(name.encode("utf-8", "surrogateescape"))
 
 
+def _read(path: Path) -> NDArray[np.uint8]:
+    """Read a picture or a clip as (N, H, W, 3); a picture is one frame."""
+    return read_clip(path) if is_clip(path) else read_rgb(path)[None]
+
+
 class Library:
-    """Pictures by file, kept decoded while they fit into `limit` bytes; for several threads."""
+    """Pictures and clips, kept decoded while they fit into `limit` bytes; for several threads."""
 
     def __init__(self, limit: int = 2 << 30) -> None:
         self.limit = limit
@@ -270,13 +280,13 @@ class Library:
         self._lock = Lock()
 
     def __call__(self, file: PictureFile) -> NDArray[np.uint8]:
-        """Return a picture (H, W, 3), 8 bit RGB, which must not be changed."""
+        """Return the frames (N, H, W, 3), 8 bit RGB, of which a picture has one; read only."""
         with self._lock:
             picture = self._kept.get(file.path)
             if picture is not None:
                 self._kept.move_to_end(file.path)
                 return picture
-        picture = read_rgb(file.path)
+        picture = _read(file.path)
         with self._lock:
             if file.path not in self._kept:
                 self._kept[file.path] = picture

@@ -13,7 +13,8 @@ from PIL import Image
 
 from restore_rt.training.colour import luma
 from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name
-from restore_rt.training.degradations import REACH, degrade, drifting, whole
+from restore_rt.training.degradations import REACH, Clip, degrade, drifting, layered, whole
+from restore_rt.training.degradations.resizing import resized
 from restore_rt.training.lettering import Lettering
 from restore_rt.training.recipes import Recipe, Variant
 
@@ -33,7 +34,7 @@ TRAINING, VALIDATION = 1, 2
 
 @dataclass(frozen=True)
 class Pair:
-    """A degraded input (C, h, w) and its target (C, scale*h, scale*w), 8 bit."""
+    """A degraded input (window*C, h, w) and its target (C, scale*h, scale*w), 8 bit."""
 
     input: U8
     target: U8
@@ -98,75 +99,94 @@ class Regions:
         recipe = self.recipe
         rng = np.random.default_rng([recipe.seed, TRAINING, number])
         files = self._by_folder[[*self._by_folder][pick(rng, [*recipe.data.folders.values()])]]
-        rgb = self._read(files[int(rng.integers(len(files)))])
+        source = self._read(files[int(rng.integers(len(files)))])
         variants = recipe.data.variants
         variant = variants[pick(rng, [variant.share for variant in variants])]
         scale = recipe.network.scale
-        drift = REACH if variant.frames > 1 else 0
+        still = len(source) == 1
+        drift = REACH if variant.frames > 1 and still else 0
         side = (recipe.data.cache.region + 3 * MARGIN) * scale + drift
-        rgb = self._cut(rgb, side, rng)
+        first = 0 if still else int(rng.integers(max(1, len(source) - variant.frames + 1)))
+        clip = self._cut(source[first : first + variant.frames], side, rng)
         lettering = recipe.data.lettering
-        if lettering and self._lettering and rng.random() < lettering.share:
-            artwork = rgb if rng.random() < lettering.artwork else None
-            rgb = self._lettering.page(rng, rgb.shape[0], rgb.shape[1], artwork)
+        if still and lettering and self._lettering and rng.random() < lettering.share:
+            artwork = clip[0] if rng.random() < lettering.artwork else None
+            height, width = clip[0].shape[:2]
+            clip = [self._lettering.page(rng, height, width, artwork)]
         if rng.random() < recipe.data.grey:
-            rgb = _grey(rgb)
-        pair = self._degraded(rgb, variant, rng)
+            clip = [_grey(frame) for frame in clip]
+        pair = self._degraded(clip, variant, rng)
         top, left = (int(v) for v in rng.integers(0, 2 * MARGIN + 1, 2))
         bottom, right = (size - 3 * MARGIN for size in pair.input.shape[1:])
         return _inner(pair, top, left, bottom, right, scale)
 
-    def _cut(self, rgb: U8, side: int, rng: np.random.Generator) -> U8:
-        """Cut a piece of at most `side` pixels, reduced as the recipe says."""
+    def _cut(self, source: U8, side: int, rng: np.random.Generator) -> Clip:
+        """Cut a piece of at most `side` pixels of (N, H, W, 3), reduced as the recipe says."""
         low, high = self.recipe.data.reduced
         if low == 1:
-            return _crop(rgb, side, rng)
-        least = min(1.0, self.smallest(self.recipe) / min(rgb.shape[:2]))
+            return _crop(source, side, rng)
+        least = min(1.0, self.smallest(self.recipe) / min(source.shape[1:3]))
         factor = max(float(rng.uniform(low, high)), least)
-        rgb = _crop(rgb, math.ceil(side / factor), rng)
-        height, width = (min(side, round(size * factor)) for size in rgb.shape[:2])
-        return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
+        clip = _crop(source, math.ceil(side / factor), rng)
+        height, width = (min(side, round(size * factor)) for size in clip[0].shape[:2])
+        return [resized(frame, height, width, "bicubic") for frame in clip]
 
     def validation(self, file: PictureFile) -> dict[str, Pair]:
-        """Make the pair of a held-out picture, its middle, for every variant, by name."""
+        """Make the pair of a held-out file, its middle, for every variant, by name."""
         recipe = self.recipe
-        rgb = self._read(file)
-        top, left = (max(0, size - VALIDATION_SIZE) // 2 for size in rgb.shape[:2])
-        rgb = rgb[top : top + VALIDATION_SIZE, left : left + VALIDATION_SIZE]
-        return self._validated(rgb, [recipe.seed, VALIDATION, crc_of_name(file.name)])
+        source = self._read(file)
+        top, left = (max(0, size - VALIDATION_SIZE) // 2 for size in source.shape[1:3])
+        source = source[:, top : top + VALIDATION_SIZE, left : left + VALIDATION_SIZE]
+        return self._validated(source, [recipe.seed, VALIDATION, crc_of_name(file.name)])
 
     def validation_lettering(self, number: int) -> dict[str, Pair]:
         """Make a drawn page for every variant, by name; only for recipes with lettering."""
         assert self._lettering is not None
         key = [self.recipe.seed, VALIDATION, number]
         side = VALIDATION_SIZE // 2
-        return self._validated(
-            self._lettering.page(np.random.default_rng(key), side, side, None), key
-        )
+        page = self._lettering.page(np.random.default_rng(key), side, side, None)
+        return self._validated(page[None], key)
 
-    def _validated(self, rgb: U8, key: list[int]) -> dict[str, Pair]:
-        return {
-            variant.name: self._degraded(rgb, variant, np.random.default_rng([*key, n]), MULTIPLE)
-            for n, variant in enumerate(self.recipe.data.variants)
-        }
+    def _validated(self, source: U8, key: list[int]) -> dict[str, Pair]:
+        pairs = {}
+        for n, variant in enumerate(self.recipe.data.variants):
+            first = max(0, len(source) - variant.frames) // 2
+            clip = [*source[first : first + variant.frames]]
+            rng = np.random.default_rng([*key, n])
+            pairs[variant.name] = self._degraded(clip, variant, rng, MULTIPLE)
+        return pairs
 
     def _degraded(
-        self, rgb: U8, variant: Variant, rng: np.random.Generator, multiple: int = 1
+        self, clip: Clip, variant: Variant, rng: np.random.Generator, multiple: int = 1
     ) -> Pair:
-        """Degrade a picture, cut at its end so that the input's sides are multiples."""
+        """Degrade a clip, of which a picture alone is made one if the variant asks for frames.
+
+        Frames are cut at their ends so that the input's sides are multiples.
+        """
         scale, colour = self.recipe.network.scale, self.recipe.network.colour
-        clip = drifting(rgb, variant.frames, rng) if variant.frames > 1 else [rgb]
+        if variant.frames > 1 and len(clip) == 1:
+            moving = layered if variant.motion == "layers" else drifting
+            clip = moving(clip[0], variant.frames, rng)
         originals = [whole(frame, multiple * scale) for frame in clip]
         frames = degrade(variant.steps, originals, rng, scale=scale)
         index = int(rng.integers(len(frames)))
-        return Pair(as_planes(frames[index], colour), as_planes(originals[index], colour))
+        if index == 0:
+            # Drawn again: a stream has few frames that are coded by themselves.
+            index = int(rng.integers(len(frames)))
+        # Before the first frame and after the last one there is nothing else than these.
+        half = self.recipe.network.window // 2
+        near = np.clip(np.arange(index - half, index + half + 1), 0, len(frames) - 1)
+        planes = np.concatenate([as_planes(frames[n], colour) for n in near])
+        return Pair(planes, as_planes(originals[index], colour))
 
 
-def _crop(rgb: U8, side: int, rng: np.random.Generator) -> U8:
-    height, width = (min(side, size) for size in rgb.shape[:2])
-    top = int(rng.integers(rgb.shape[0] - height + 1))
-    left = int(rng.integers(rgb.shape[1] - width + 1))
-    return np.ascontiguousarray(rgb[top : top + height, left : left + width])
+def _crop(source: U8, side: int, rng: np.random.Generator) -> Clip:
+    """Cut the same square out of all frames (N, H, W, 3)."""
+    height, width = (min(side, size) for size in source.shape[1:3])
+    top = int(rng.integers(source.shape[1] - height + 1))
+    left = int(rng.integers(source.shape[2] - width + 1))
+    cut = source[:, top : top + height, left : left + width]
+    return [np.ascontiguousarray(frame) for frame in cut]
 
 
 def _grey(rgb: U8) -> U8:

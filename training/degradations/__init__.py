@@ -3,8 +3,15 @@
 Everything is deterministic: what is random comes from a seeded generator of the caller.
 """
 
-from restore_rt.training.degradations import codecs, optics, printing, resizing
-from restore_rt.training.degradations.motion import REACH, drifting, wandering_crops, whole
+from restore_rt.training.degradations import codecs, optics, printing, resizing, video
+from restore_rt.training.degradations.motion import (
+    MOTIONS,
+    REACH,
+    drifting,
+    layered,
+    wandering_crops,
+    whole,
+)
 from restore_rt.training.degradations.steps import (
     STEPS,
     Clip,
@@ -16,6 +23,7 @@ from restore_rt.training.degradations.steps import (
 )
 
 __all__ = [
+    "MOTIONS",
     "REACH",
     "STEPS",
     "Clip",
@@ -24,11 +32,13 @@ __all__ = [
     "codecs",
     "degrade",
     "drifting",
+    "layered",
     "optics",
     "parse_spec",
     "printing",
     "read_step",
     "resizing",
+    "video",
     "wandering_crops",
     "whole",
 ]

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +21,19 @@ from restore_rt.training.degradations.steps import (
     draw_int,
     register,
 )
-
-if TYPE_CHECKING:
-    import av
+from restore_rt.training.degradations.video import (
+    PRESETS,
+    Codec,
+    Coding,
+    check_pyav,
+    encoded_frames,
+    luma_of,
+    rgb_of,
+)
 
 __all__ = [
     "H264",
+    "VIDEO_STEPS",
     "Chroma",
     "Jpeg",
     "Webp",
@@ -42,13 +46,6 @@ __all__ = [
 
 # On the command line colons part values, so that the second way is the one to write them there.
 SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2, "444": 0, "422": 1, "420": 2}
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
-
-# x264's output depends on how many threads it is given, and where it uses AVX-512 it is not always
-# the same twice (seen with macroblock-tree rate control and B-frames, on small pictures above all).
-_REPEATABLE = {"threads": "1"}
-if platform.machine().lower() in ("x86_64", "amd64"):
-    _REPEATABLE["x264-params"] = "asm=sse4.2"
 
 
 def jpeg(image: Rgb, quality: int, *, subsampling: str = "4:2:0") -> Rgb:
@@ -184,71 +181,21 @@ class H264(Step):
         return (h264_luma if self.luma else h264)(clip, crf=crf, preset=preset)
 
 
-def check_pyav() -> None:
-    """Refuse to go on where PyAV, which brings x264, is missing.
-
-    Raises
-    ------
-    InputError
-        Saying what to install.
-    """
-    try:
-        import av  # noqa: F401
-    except ImportError:
-        raise InputError(
-            "the degradation 'h264' needs PyAV; pip install 'restore-rt[eval]'"
-        ) from None
-
-
-def _through_x264(
-    frames: Sequence[Rgb], crf: float, preset: str
-) -> tuple[list[av.VideoFrame], tuple[int, int]]:
-    if not frames:
-        raise InputError("no frames to encode; give at least one")
-    if not 0 <= crf <= 51:
-        raise InputError(f"CRF is {crf}; allowed are 0 to 51")
-    check_pyav()
-    import av
-
-    height, width = frames[0].shape[:2]
-
-    # 4:2:0 needs even sizes: the last row or column is repeated, and cut off again by the caller.
-    pad = ((0, height % 2), (0, width % 2), (0, 0))
-    codec = av.CodecContext.create("libx264", "w")
-    assert isinstance(codec, av.VideoCodecContext)
-    codec.width, codec.height = width + width % 2, height + height % 2
-    codec.pix_fmt = "yuv420p"
-    codec.time_base = Fraction(1, 25)
-    codec.options = {"crf": f"{crf:g}", "preset": preset, **_REPEATABLE}
-    packets = []
-    for index, image in enumerate(frames):
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(image, pad, "edge")))
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU601")
-        frame.pts = index
-        packets += codec.encode(frame)
-    packets += codec.encode(None)
-    decoder = av.CodecContext.create("h264", "r")
-    assert isinstance(decoder, av.VideoCodecContext)
-    decoder.thread_count = 1
-    if codec.extradata:
-        decoder.extradata = codec.extradata
-    decoded = [frame for packet in packets for frame in decoder.decode(packet)]
-    decoded += decoder.decode(None)
-    if len(decoded) != len(frames):
-        raise InputError(f"x264 returned {len(decoded)} frames for {len(frames)}")
-    return decoded, (height, width)
+# The steps that treat a clip as video.
+VIDEO_STEPS = (H264, Codec)
 
 
 def h264(frames: Sequence[Rgb], *, crf: float, preset: str = "medium") -> list[Rgb]:
     """Send a clip of (H, W, 3) frames through x264, 8 bit 4:2:0, and back to RGB."""
-    decoded, (height, width) = _through_x264(frames, crf, preset)
-    out = [f.reformat(format="rgb24", src_colorspace="ITU601").to_ndarray() for f in decoded]
-    return [np.ascontiguousarray(f[:height, :width], dtype=np.uint8) for f in out]
+    decoded = encoded_frames(frames, Coding(crf=crf, preset=preset))
+    height, width = frames[0].shape[:2]
+    return [np.ascontiguousarray(rgb_of(frame)[:height, :width]) for frame in decoded]
 
 
 def h264_luma(
     frames: Sequence[Rgb], *, crf: float, preset: str = "medium"
 ) -> list[NDArray[np.uint8]]:
     """Send a clip of (H, W, 3) frames through x264; the decoded luma planes (H, W), 16 to 235."""
-    decoded, (height, width) = _through_x264(frames, crf, preset)
-    return [np.ascontiguousarray(f.to_ndarray()[:height, :width], dtype=np.uint8) for f in decoded]
+    decoded = encoded_frames(frames, Coding(crf=crf, preset=preset))
+    height, width = frames[0].shape[:2]
+    return [np.ascontiguousarray(luma_of(frame)[:height, :width]) for frame in decoded]

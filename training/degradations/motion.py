@@ -1,16 +1,25 @@
-"""A still becomes a clip: a camera that drifts over it."""
+"""A still becomes a clip: a camera that drifts over it, or a scene of layers that move."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from restore_rt.errors import InputError
-from restore_rt.training.degradations.steps import Clip, Rgb
+from restore_rt.training.degradations.steps import Clip, Rgb, draw
 
-__all__ = ["REACH", "drifting", "wandering_crops", "whole"]
+__all__ = ["MOTIONS", "REACH", "drifting", "layered", "wandering_crops", "whole"]
+
+# What a recipe may call the motion of a clip that is made of a still.
+MOTIONS = ("drift", "layers")
 
 # How far the camera drifts over a still that becomes a clip.
 REACH = 16
+# The fastest drift of a layer, in pixels of the still from frame to frame.
+FASTEST = 7
+# How many of the layered clips zoom or turn, have something pass in front, cut, hold and flicker.
+ZOOMING, PASSING, CUTS, HELD, FLICKERING = 0.2, 0.6, 0.08, 0.15, 0.1
 
 
 def drifting(still: Rgb, frames: int, rng: np.random.Generator, *, reach: int = REACH) -> Clip:
@@ -21,6 +30,97 @@ def drifting(still: Rgb, frames: int, rng: np.random.Generator, *, reach: int = 
     return [still[y : y + height, x : x + width] for y, x in origins]
 
 
+def layered(still: Rgb, frames: int, rng: np.random.Generator, *, reach: int = REACH) -> Clip:
+    """Make a clip of a still (H, W, 3): layers that move, and what else happens in video.
+
+    The camera drifts; in front of the background, another part of the picture may pass at a speed
+    of its own, so that there are edges along which the motion changes. Some clips zoom or turn,
+    flicker, cut to another scene, or hold each frame for several.
+
+    Parameters
+    ----------
+    still
+        The picture.
+    frames
+        How many frames.
+    rng
+        What is random comes from here.
+    reach
+        Frames are smaller than the still by this, along both axes.
+    """
+    clip = _scene(still, frames, rng, reach)
+    if rng.random() < CUTS and frames > 2:
+        cut = int(rng.integers(1, frames))
+        clip[cut:] = _scene(still[::-1, ::-1], frames - cut, rng, reach)
+    if rng.random() < HELD:
+        each = int(rng.integers(2, 4))
+        clip = [clip[n - n % each] for n in range(frames)]
+    if rng.random() < FLICKERING:
+        gains = rng.normal(1, 0.03, frames)
+        clip = [_brighter(frame, gain) for frame, gain in zip(clip, gains, strict=True)]
+    return clip
+
+
+def _scene(still: Rgb, frames: int, rng: np.random.Generator, reach: int) -> Clip:
+    stills = _zooming(still, frames, rng) if rng.random() < ZOOMING else [still] * frames
+    origins, (height, width) = wandering_crops(
+        *still.shape[:2], frames=frames, reach=reach, rng=rng, fastest=FASTEST
+    )
+    clip = [
+        moved[y : y + height, x : x + width] for moved, (y, x) in zip(stills, origins, strict=True)
+    ]
+    if rng.random() < PASSING:
+        mask = _blob(still.shape[0], still.shape[1], rng)
+        other = still[:, ::-1]
+        origins, _ = wandering_crops(
+            *still.shape[:2], frames=frames, reach=reach, rng=rng, fastest=FASTEST
+        )
+        clip = [
+            _over(frame, other[y : y + height, x : x + width], mask[y : y + height, x : x + width])
+            for frame, (y, x) in zip(clip, origins, strict=True)
+        ]
+    return clip
+
+
+def _zooming(still: Rgb, frames: int, rng: np.random.Generator) -> Clip:
+    """Enlarge and turn (H, W, 3) about its middle, a little more in each frame."""
+    height, width = still.shape[:2]
+    zoom, turn = draw(rng, (-0.01, 0.01)), draw(rng, (-0.01, 0.01))
+    picture = Image.fromarray(np.ascontiguousarray(still))
+    clip = []
+    for number in range(frames):
+        # Begins a little enlarged, so that a turn shows nothing from beyond the edges.
+        size = 1 / (1.1 + zoom * number)
+        cos, sin = size * np.cos(turn * number), size * np.sin(turn * number)
+        x, y = width / 2, height / 2
+        affine = (cos, sin, x - cos * x - sin * y, -sin, cos, y + sin * x - cos * y)
+        moved = picture.transform(
+            picture.size, Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC
+        )
+        clip.append(np.asarray(moved))
+    return clip
+
+
+def _blob(height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw an ellipse with a soft edge, (H, W, 1), 0 to 1."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    high, wide = (size * draw(rng, (0.1, 0.35)) for size in (height, width))
+    up, left = height * draw(rng, (0.2, 0.8)), width * draw(rng, (0.2, 0.8))
+    far = np.sqrt(((y - up) / high) ** 2 + ((x - left) / wide) ** 2)
+    # A pixel and a half from inside to outside, as a lens draws an edge.
+    soft = np.clip((1 - far) * np.float32(min(high, wide) / 1.5) + 0.5, 0, 1)
+    return np.asarray(soft[..., None], np.float32)
+
+
+def _over(back: Rgb, front: Rgb, mask: NDArray[np.float32]) -> Rgb:
+    mixed = back + mask * (front.astype(np.float32) - back)
+    return np.asarray(np.rint(mixed), np.uint8)
+
+
+def _brighter(frame: Rgb, gain: float) -> Rgb:
+    return np.asarray(np.clip(np.rint(frame * np.float32(gain)), 0, 255), np.uint8)
+
+
 def whole(frame: Rgb, multiple: int) -> Rgb:
     """Cut (H, W, 3) or (H, W) at its end, so that the sides are multiples."""
     height, width = (size - size % multiple for size in frame.shape[:2])
@@ -28,7 +128,13 @@ def whole(frame: Rgb, multiple: int) -> Rgb:
 
 
 def wandering_crops(
-    height: int, width: int, *, frames: int, reach: int, rng: np.random.Generator
+    height: int,
+    width: int,
+    *,
+    frames: int,
+    reach: int,
+    rng: np.random.Generator,
+    fastest: int = 3,
 ) -> tuple[list[tuple[int, int]], tuple[int, int]]:
     """Plan a camera that drifts over a still: where each frame begins, and the frames' size.
 
@@ -45,6 +151,8 @@ def wandering_crops(
         The camera stays within this many pixels, along both axes.
     rng
         Where the direction comes from.
+    fastest
+        The most pixels from one frame to the next, along each axis.
 
     Returns
     -------
@@ -55,7 +163,7 @@ def wandering_crops(
     if reach >= min(height, width):
         raise InputError(f"reach {reach} leaves nothing of a {height}x{width} picture")
     place = rng.integers(0, reach + 1, 2)
-    speed = rng.integers(-3, 4, 2)
+    speed = rng.integers(-fastest, fastest + 1, 2)
     origins = []
     for _ in range(frames):
         origins.append((int(place[0]), int(place[1])))

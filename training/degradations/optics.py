@@ -1,4 +1,4 @@
-"""Steps of lens and sensor: blur and noise."""
+"""Steps of lens, sensor and camera: blur, noise and sharpening."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageFilter
 
 from restore_rt.errors import InputError
 from restore_rt.training.degradations.steps import Clip, Rgb, Step, check_range, draw, register
 
-__all__ = ["SHAPES", "Blur", "Noise", "blur_kernel", "convolved", "to_bytes"]
+__all__ = ["SHAPES", "Blur", "Noise", "Sharpen", "blur_kernel", "convolved", "to_bytes"]
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -160,3 +161,27 @@ class Noise(Step):
             noise += frame
             out.append(np.clip(np.rint(noise, out=noise), 0, 255).astype(np.uint8))
         return out
+
+
+@register("sharpen")
+@dataclass(frozen=True, kw_only=True)
+class Sharpen(Step):
+    """Sharpening as cameras and editors do it, which leaves a halo along edges: an unsharp mask.
+
+    `strength` is by how much the difference to the blurred picture is raised, `sigma` the blur's
+    standard deviation in pixels.
+    """
+
+    strength: tuple[float, float] = (0.2, 1.0)
+    sigma: tuple[float, float] = (0.8, 2.0)
+
+    def check(self) -> None:
+        """Refuse strengths outside 0 to 5 and spreads outside 0.1 to 16."""
+        check_range("strength", self.strength, 0, 5)
+        check_range("sigma", self.sigma, 0.1, 16)
+
+    def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
+        """Sharpen (H, W, 3)."""
+        percent = round(100 * draw(rng, self.strength))
+        mask = ImageFilter.UnsharpMask(draw(rng, self.sigma), percent, threshold=0)
+        return np.array(Image.fromarray(frame).filter(mask))

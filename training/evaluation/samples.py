@@ -22,7 +22,7 @@ from restore_rt.training.degradations import (
     parse_spec,
     whole,
 )
-from restore_rt.training.degradations.codecs import H264, Jpeg, check_pyav
+from restore_rt.training.degradations.codecs import VIDEO_STEPS, Jpeg, check_pyav
 from restore_rt.training.degradations.motion import REACH
 from restore_rt.training.degradations.resizing import Reduce, Rescale
 
@@ -95,9 +95,10 @@ def read_steps(text: str | None, scale: int) -> tuple[Step, ...]:
             f"--degrade is {text!r}, with {reductions} steps 'reduce'; models that enlarge {scale} "
             f"times need {allowed}"
         )
-    if any(isinstance(step, H264) for step in steps):
-        check_pyav()
-    if any(isinstance(step, H264) and step.luma for step in steps):
+    for step in steps:
+        if isinstance(step, VIDEO_STEPS):
+            check_pyav(step.kind)
+    if any(isinstance(step, VIDEO_STEPS) and step.luma for step in steps):
         raise InputError(
             f"--degrade is {text!r}, but frames of luma alone are for training; leave luma=yes out"
         )
@@ -157,7 +158,7 @@ def load_sample(
     else:
         picture = _read_still(path, keep_grey=all(isinstance(step, _GREY_STEPS) for step in steps))
         originals = [picture]
-        if any(isinstance(step, H264) for step in steps):
+        if any(isinstance(step, VIDEO_STEPS) for step in steps):
             # A small picture keeps most of what it shows.
             reach = min(REACH, min(picture.shape[:2]) // 4)
             originals = drifting(picture, min(frames, CLIP_FRAMES), rng, reach=reach)

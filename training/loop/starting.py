@@ -15,7 +15,7 @@ from restore_rt.errors import InputError, ModelError
 from restore_rt.model.manifest import check_intact, read_manifest
 from restore_rt.model.reading import find_model, is_model, read_model
 from restore_rt.training.loop.checkpoint import load_checkpoint, load_weights
-from restore_rt.training.networks import build, deepen, fold, unfold
+from restore_rt.training.networks import build, deepen, fold, look_around, unfold
 from restore_rt.training.recipes import Network, RecipeError, network_of
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ class Start:
     def give(self, network: nn.Module, described: Network) -> None:
         """Put the weights into `network`, which `described` describes.
 
-        A folded network's go into the branches that fold to them, and a shallower CompactNet's
-        into a deeper one, whose further layers begin as the identity: what `network` computes is
-        then what theirs does.
+        A folded network's go into the branches that fold to them. A shallower CompactNet's go into
+        a deeper one, whose further layers begin as the identity, and one's of single frames into
+        one of a window, which begins by looking at the middle frame alone: what `network` computes
+        is then what theirs does.
 
         Raises
         ------
@@ -65,8 +66,8 @@ class Start:
             load_weights(network, self.weights, self.path)
             return
         assert theirs is not None
-        layers = _further_layers(theirs, described)
-        if layers is None:
+        further = _further(theirs, described)
+        if further is None:
             raise InputError(
                 f"{self.path} is of another network, {_told(theirs)}; this recipe's is "
                 f"{_told(described)}; give a start of the same, or leave it out"
@@ -77,7 +78,10 @@ class Start:
             load_weights(trained, weights, self.path)
             weights = fold(trained).state_dict()
         plain = fold(copy.deepcopy(network))
-        load_weights(plain, deepen(weights, layers) if layers else weights, self.path)
+        layers, window = further
+        weights = deepen(weights, layers) if layers else weights
+        weights = look_around(weights, window) if window > 1 else weights
+        load_weights(plain, weights, self.path)
         unfold(network, plain)
 
 
@@ -144,20 +148,29 @@ def _network_of(text: str) -> Network | None:
         return None
 
 
-def _further_layers(theirs: Network, ours: Network) -> int | None:
-    """Tell how many layers `ours` has besides; None if it cannot take the place of `theirs`."""
-    usual: dict[str, int | str] = {"expand": 0, "unshuffle": 1}
+def _further(theirs: Network, ours: Network) -> tuple[int, int] | None:
+    """Tell what `ours` has besides, if it can take the place of `theirs`.
+
+    Returns
+    -------
+    tuple or None
+        How many layers more, and the window of frames that it has instead of single ones, or 1.
+    """
+    usual: dict[str, int | str] = {"expand": 0, "unshuffle": 1, "window": 1}
     params = [usual | network.params for network in (theirs, ours)]
     for each in params:
         each.pop("expand")
-    more = 0
+    layers, window = 0, 1
     if theirs.name == ours.name == "compact":
         depths = [int(each.pop("depth")) for each in params]
-        more = depths[1] - depths[0]
+        layers = depths[1] - depths[0]
+        if params[0]["window"] == 1:
+            window = ours.window
+            params[1]["window"] = 1
     same = dataclasses.replace(theirs, params=params[0]) == dataclasses.replace(
         ours, params=params[1]
     )
-    return more if same and more >= 0 else None
+    return (layers, window) if same and layers >= 0 else None
 
 
 def _told(net: Network) -> str:

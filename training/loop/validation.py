@@ -96,7 +96,7 @@ def _row(network: nn.Module, pair: Pair, scale: int, device: torch.device) -> U8
     ]
     size = (width * scale, height * scale)
     shown = [
-        _picture(small).resize(size, how)
+        _picture(_middle(small, len(large))).resize(size, how)
         for how in (Image.Resampling.NEAREST, Image.Resampling.BICUBIC)
     ]
     output = np.rint(restore(network, np.ascontiguousarray(small), device)).astype(np.uint8)
@@ -105,6 +105,12 @@ def _row(network: nn.Module, pair: Pair, scale: int, device: torch.device) -> U8
     cells = [np.asarray(image) for image in shown]
     parts = [part for cell in cells for part in (cell, gap)][:-1]
     return np.concatenate(parts, axis=1)
+
+
+def _middle(planes: U8, channels: int) -> U8:
+    """Return the middle frame of a window (n * channels, H, W)."""
+    first = len(planes) // channels // 2 * channels
+    return planes[first : first + channels]
 
 
 def _picture(planes: U8) -> Image.Image:

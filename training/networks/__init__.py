@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from restore_rt.errors import ModelError
-from restore_rt.training.networks.compact import CompactNet, deepen
+from restore_rt.training.networks.compact import CompactNet, deepen, look_around
 from restore_rt.training.networks.discriminator import Discriminator
 from restore_rt.training.networks.folding import fold, unfold
 from restore_rt.training.networks.restore import RestoreNet
@@ -27,6 +27,7 @@ __all__ = [
     "build",
     "deepen",
     "fold",
+    "look_around",
     "unfold",
 ]
 

@@ -12,7 +12,10 @@ from torch.nn import functional as F
 from restore_rt.errors import InputError
 from restore_rt.training.networks.folding import FoldingConv, Unshuffle
 
-__all__ = ["CompactNet", "deepen"]
+__all__ = ["WINDOWS", "CompactNet", "deepen", "look_around"]
+
+# Frames that the input may be of: one, or one with those before and after it.
+WINDOWS = (1, 3)
 
 
 class CompactNet(nn.Module):
@@ -22,6 +25,9 @@ class CompactNet(nn.Module):
     The input is added before the shuffle, to each of the channels that become one channel's
     pixels, so the residual costs one addition at low resolution. The receptive radius is `depth`
     pixels, times `unshuffle`.
+
+    With a `window` above 1 the input is frames of a video, of which the middle one is restored: its
+    channels are those of the frames, the earliest first.
 
     Parameters
     ----------
@@ -40,6 +46,8 @@ class CompactNet(nn.Module):
         Side of the blocks of pixels that become channels before the first convolution: 1, 2 or 4.
         At 2, a network does a quarter of the work and sees twice as far; height and width must be
         multiples of it. After Zhang et al., "FFDNet", 2018 (arXiv 1710.04026).
+    window
+        Frames in the input: 1, or 3 for the previous, the current and the next one.
     """
 
     def __init__(
@@ -51,6 +59,7 @@ class CompactNet(nn.Module):
         colour: str,
         expand: int = 0,
         unshuffle: int = 1,
+        window: int = 1,
     ) -> None:
         super().__init__()
         if colour not in ("luma", "rgb"):
@@ -63,24 +72,28 @@ class CompactNet(nn.Module):
             raise InputError(f"expand is {expand}; must be 0, for plain convolutions, or more")
         if unshuffle not in (1, 2, 4):
             raise InputError(f"unshuffle is {unshuffle}; allowed are 1, 2 and 4")
-        self.scale, self.unshuffle = scale, unshuffle
-        channels = (3 if colour == "rgb" else 1) * unshuffle**2
-        sizes = [channels] + [width] * (depth - 1) + [channels * scale * scale]
+        if window not in WINDOWS:
+            raise InputError(f"window is {window}; allowed are {' and '.join(map(str, WINDOWS))}")
+        self.scale, self.unshuffle, self.window = scale, unshuffle, window
+        planes = 3 if colour == "rgb" else 1
+        channels = self.channels = planes * unshuffle**2
+        sizes = [channels * window] + [width] * (depth - 1) + [channels * scale * scale]
         last = depth - 1
         self.layers = nn.ModuleList(
             _layer(inputs, outputs, expand, first=index == 0, last=index == last)
             for index, (inputs, outputs) in enumerate(pairwise(sizes))
         )
-        self.gather = (
-            Unshuffle(channels // unshuffle**2, unshuffle) if unshuffle > 1 else nn.Identity()
-        )
+        self.gather = Unshuffle(planes * window, unshuffle) if unshuffle > 1 else nn.Identity()
         self.repeat: Tensor
         self.register_buffer("repeat", _repeat(channels, scale, unshuffle), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Restore `x` (N, C, H, W), values 0 to 1, to (N, C, scale*H, scale*W)."""
+        """Restore `x` (N, window*C, H, W), values 0 to 1, to (N, C, scale*H, scale*W)."""
         folded = self.gather(x)
         features = folded
+        if self.window > 1:
+            first = self.window // 2 * self.channels
+            folded = folded[:, first : first + self.channels]
         for layer in self.layers[:-1]:
             features = torch.relu(layer(features))
         # A single channel broadcasts, and at scale 1 each has one place: neither needs repeating.
@@ -156,3 +169,27 @@ def deepen(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
         deeper[f"layers.{index}.weight"] = identity.clone()
         deeper[f"layers.{index}.bias"] = torch.zeros(width)
     return deeper
+
+
+def look_around(weights: Mapping[str, Tensor], window: int) -> dict[str, Tensor]:
+    """Give a `CompactNet` a window of frames, of which it uses the middle one as it did.
+
+    Parameters
+    ----------
+    weights
+        State of a folded network whose window is 1.
+    window
+        Frames in the input.
+
+    Returns
+    -------
+    dict
+        State of a folded network whose first layer sees the other frames by zeros.
+    """
+    first = weights["layers.0.weight"]
+    before = torch.zeros(first.shape[0], window // 2 * first.shape[1], 3, 3)
+    wider = {**weights, "layers.0.weight": torch.cat([before, first, before], dim=1)}
+    if "gather.weight" in weights:
+        planes, side = weights["gather.weight"].shape[1:3]
+        wider["gather.weight"] = Unshuffle(planes * window, side).plain().weight.detach()
+    return wider

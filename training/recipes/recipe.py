@@ -60,19 +60,32 @@ class Network:
     colour: str
     params: dict[str, int | str]
 
+    @property
+    def window(self) -> int:
+        """Frames of which the input is made; the middle one is restored."""
+        window = self.params.get("window", 1)
+        return window if isinstance(window, int) else 1
+
+    @property
+    def planes(self) -> int:
+        """Channels of a frame."""
+        return 3 if self.colour == "rgb" else 1
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Variant:
     """One way in which inputs are made: the steps that a picture goes through.
 
-    `share` is how often it is drawn, relative to the others. With `frames` above 1 the picture
-    becomes a clip of so many frames, over which a camera drifts, and one of them is the input.
+    `share` is how often it is drawn, relative to the others. With `frames` above 1 so many frames
+    are taken of a clip, or made of a picture, and one of them is the input. `motion` says how a
+    picture becomes a clip: by ``drift`` of a camera, or as ``layers`` that move.
     """
 
     name: str
     share: float
     steps: tuple[Step, ...]
     frames: int = 1
+    motion: str = "drift"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from restore_rt.errors import RestoreError
 from restore_rt.model.manifest import COLOURS, CONTENTS, TASKS
-from restore_rt.training.degradations.codecs import H264
+from restore_rt.training.degradations.codecs import VIDEO_STEPS
+from restore_rt.training.degradations.motion import MOTIONS
 from restore_rt.training.degradations.resizing import Reduce
 
 if TYPE_CHECKING:
@@ -126,6 +127,14 @@ def _variant_rules(variant: Variant, where: str, network: Network) -> Iterator[t
     )
     yield _positive(variant.share), f"{where}.share is {variant.share}; must be above 0, and finite"
     yield 1 <= variant.frames <= 64, f"{where}.frames is {variant.frames}; allowed are 1 to 64"
+    yield (
+        variant.frames >= network.window,
+        (
+            f"{where}.frames is {variant.frames}; a network whose window is {network.window} needs "
+            "at least as many"
+        ),
+    )
+    yield variant.motion in MOTIONS, f"{where}.motion is {variant.motion!r}; there are {[*MOTIONS]}"
     reductions = sum(isinstance(step, Reduce) for step in variant.steps)
     wanted = int(network.scale > 1)
     yield (
@@ -133,10 +142,10 @@ def _variant_rules(variant: Variant, where: str, network: Network) -> Iterator[t
         f"{where} has {reductions} steps 'reduce'; scale {network.scale} needs {wanted}",
     )
     for step in variant.steps:
-        if isinstance(step, H264) and step.luma:
+        if isinstance(step, VIDEO_STEPS) and step.luma:
             yield (
                 step is variant.steps[-1] and network.colour == "luma",
-                f"{where}: 'h264' with luma must be the last step, of a luma network",
+                f"{where}: {step.kind!r} with luma must be the last step, of a luma network",
             )
 
 
@@ -217,7 +226,7 @@ def _network_rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
     except (RestoreError, RuntimeError, ValueError) as error:
         yield False, f"network.params is {net.params}: {error}"
         return
-    channels = 3 if net.colour == "rgb" else 1
+    channels = net.planes * net.window
     for what, side in (("model.tile", recipe.model.tile), ("data.patch", (recipe.data.patch,) * 2)):
         try:
             with torch.device("meta"), torch.no_grad():

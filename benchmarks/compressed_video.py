@@ -1,0 +1,169 @@
+"""How models restore clips that were compressed: PSNR, VMAF and VMAF-NEG on luma, in pairs.
+
+Each clip is reduced to half by bicubic, encoded by x264 (preset medium) once for each CRF, and
+restored by every model. Differences to the first model are taken clip by clip.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from data_option import add_data_option
+from numpy.typing import NDArray
+from results_file import write
+from rich.console import Console
+from rich.table import Table
+
+from restore_rt.training.data.clips import is_clip, read_clip
+from restore_rt.training.degradations import whole
+from restore_rt.training.degradations.resizing import resized
+from restore_rt.training.degradations.video import Coding, encoded_frames, luma_of
+from restore_rt.training.evaluation.candidates import baselines, open_models
+from restore_rt.training.metrics.fidelity import psnr
+
+U8 = NDArray[np.uint8]
+SCALE = 2
+CRFS = (24, 32, 38)
+METRICS = ("psnr_y", "vmaf", "vmaf_neg")
+# Clips that were rendered are told apart from filmed ones by what their names begin with.
+RENDERED = ("sintel",)
+VMAF = {"vmaf": "vmaf_v0.6.1", "vmaf_neg": "vmaf_v0.6.1neg"}
+RESAMPLES = 10_000
+
+
+def main() -> None:
+    """Measure the models that are named; print the means and write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="+", help="names or files; the first is compared with")
+    parser.add_argument("--name", default="compressed_video", help="of the file that is written")
+    parser.add_argument("--threads", type=int, default=1)
+    add_data_option(parser, "test/video_raw")
+    options = parser.parse_args()
+    folder = options.data / "test" / "video_raw"
+    clips = [path for path in sorted(folder.iterdir()) if is_clip(path)]
+    if not clips:
+        parser.error(f"{folder} has no clips; give the folder that holds test/video_raw")
+    with open_models(options.models, threads=options.threads, scale=None) as models:
+        # Bicubic, which the field compares with.
+        candidates = [*models, baselines(SCALE)[0]]
+        described = {each.name: each.details for each in models}
+        rows = [row for path in clips for row in measured(path, candidates)]
+    names = [each.name for each in candidates]
+    entries = list(summary(rows, names))
+    record = {
+        "what": (
+            "luma of 8-bit clips, reduced to half by bicubic, x264 medium, restored; means over a "
+            f"clip's frames; intervals: 95 %, {RESAMPLES} resamples of the clips"
+        ),
+        "models": described,
+        "summary": entries,
+        "clips": rows,
+    }
+    table = Table("clips", "CRF", "model", *METRICS, title=f"differences are to {names[0]}")
+    for entry in entries:
+        table.add_row(entry["kind"], str(entry["crf"]), entry["model"], *map(_shown, _of(entry)))
+    Console(width=150).print(table)
+    print(f"written: {write(options.name, record)}")
+
+
+def measured(path: Path, candidates: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """Measure a clip with every CRF and candidate."""
+    originals = [whole(frame, 2 * SCALE) for frame in read_clip(path)]
+    # Through 4:2:0 as an encoder is given it, so that luma is that of the source.
+    truth = [luma_of(frame) for frame in _planar(originals)]
+    height, width = (size // SCALE for size in truth[0].shape)
+    reduced = [resized(frame, height, width, "bicubic") for frame in originals]
+    for crf in CRFS:
+        coded = [luma_of(f) for f in encoded_frames(reduced, Coding(crf=crf, preset="medium"))]
+        for each in candidates:
+            restored = [each.restore(frame) for frame in coded]
+            values = [psnr(a, b) for a, b in zip(restored, truth, strict=True)]
+            yield {
+                "clip": path.stem,
+                "kind": "rendered" if path.stem.startswith(RENDERED) else "natural",
+                "crf": crf,
+                "model": each.name,
+                "psnr_y": float(np.mean(values)),
+                **vmaf(restored, truth),
+            }
+
+
+def _planar(frames: Sequence[U8]) -> list[av.VideoFrame]:
+    return [
+        av.VideoFrame.from_ndarray(frame).reformat(format="yuv420p", dst_colorspace="ITU601")
+        for frame in frames
+    ]
+
+
+def vmaf(restored: Sequence[U8], truth: Sequence[U8]) -> dict[str, float]:
+    """Return VMAF and VMAF-NEG of a clip of luma frames (H, W): libvmaf's pooled means."""
+    try:
+        import imageio_ffmpeg  # type: ignore[import-untyped]
+    except ImportError:
+        raise SystemExit("VMAF needs an FFmpeg with libvmaf; pip install imageio-ffmpeg") from None
+    height, width = truth[0].shape
+    models = "|".join(f"version={version}\\:name={name}" for name, version in VMAF.items())
+    with tempfile.TemporaryDirectory() as folder:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin"]
+        for name, frames in (("restored", restored), ("truth", truth)):
+            file = Path(folder, name)
+            # VMAF reads luma alone: chroma is left grey.
+            chroma = np.full(height * width // 2, 128, np.uint8).tobytes()
+            file.write_bytes(b"".join(frame.tobytes() + chroma for frame in frames))
+            command += ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}"]
+            command += ["-i", str(file)]
+        log = Path(folder, "log.json")
+        graph = f"libvmaf=model='{models}':n_threads=1:log_fmt=json:log_path={log}"
+        subprocess.run([*command, "-lavfi", graph, "-f", "null", "-"], check=True)
+        pooled = json.loads(log.read_text("utf-8"))["pooled_metrics"]
+    return {name: float(pooled[name]["mean"]) for name in VMAF}
+
+
+def summary(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Average over the clips of a kind, with paired differences to the first of `names`."""
+    kinds = sorted({row["kind"] for row in rows})
+    for kind in kinds:
+        for crf in CRFS:
+            some = [row for row in rows if (row["kind"], row["crf"]) == (kind, crf)]
+            of = {name: [row for row in some if row["model"] == name] for name in names}
+            for name in names:
+                entry: dict[str, Any] = {"kind": kind, "crf": crf, "model": name}
+                entry["clips"] = len(of[name])
+                for metric in METRICS:
+                    values = np.array([row[metric] for row in of[name]])
+                    less = np.array([row[metric] for row in of[names[0]]])
+                    entry[metric] = {"mean": float(values.mean())}
+                    if name != names[0]:
+                        entry[metric] |= difference(values - less)
+                yield entry
+
+
+def difference(values: NDArray[np.float64]) -> dict[str, float]:
+    """Return the mean of differences and its 95 % bootstrap interval over the clips."""
+    rng = np.random.default_rng(1)
+    means = values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return {"difference": float(values.mean()), "low": float(low), "high": float(high)}
+
+
+def _of(entry: dict[str, Any]) -> list[dict[str, float]]:
+    return [entry[metric] for metric in METRICS]
+
+
+def _shown(value: dict[str, float]) -> str:
+    text = f"{value['mean']:.2f}"
+    if "difference" in value:
+        text += f" ({value['difference']:+.2f}; {value['low']:+.2f} to {value['high']:+.2f})"
+    return text
+
+
+if __name__ == "__main__":
+    main()
