@@ -149,7 +149,7 @@ def report(
     """Put together what was measured on this machine, whose clocks were read before, too."""
     control = [each.control_ms for made in measurements for each in made.rounds]
     return Report(
-        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         machine={**describe_machine(), "clocks": {"before": before, "after": clocks()}},
         software=describe_software(),
         control={

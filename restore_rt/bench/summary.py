@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from restore_rt.bench.report import (
@@ -375,5 +375,5 @@ def _moment(created: str) -> str:
     except ValueError:
         return plain(created)
     if moment.tzinfo is not None:
-        moment = moment.astimezone(timezone.utc)
+        moment = moment.astimezone(UTC)
     return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import sys
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 from restore_rt.bench.clip import clip_size
 from restore_rt.bench.measuring import check_case
