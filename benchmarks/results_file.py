@@ -30,7 +30,7 @@ def write(name: str, measured: dict[str, Any]) -> Path:
     path = path_of(name)
     record = {
         "benchmark": name,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": machine_now(),
         "software": describe_software() | _versions(),
         **measured,

@@ -8,9 +8,21 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from restore_rt.errors import BackendError
 from restore_rt.tensorrt.library import Library, open_library
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each core has a worker; libraries that start a thread for each core would slow all of them.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How many examples each property is tried with: in `make test-all`, in `make test`, and under the
+# sanitizers, where each takes many times as long.
+for name, examples in {"full": 40, "quick": 6, "sanitize": 5}.items():
+    settings.register_profile(name, max_examples=examples, deadline=None, derandomize=True)
+if settings.get_current_profile_name() not in ("quick", "sanitize"):
+    settings.load_profile("full")
 
 
 @pytest.hookimpl(tryfirst=True)

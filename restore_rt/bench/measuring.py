@@ -105,7 +105,7 @@ def report(
     """Return a report of measurements on this machine; ``before`` are its clocks at the start."""
     control = [each.control_ms for made in measurements for each in made.rounds] or [0.0]
     return Report(
-        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         machine={**describe_machine(), "clocks": {"before": before, "after": clocks()}},
         software=describe_software(),
         control={

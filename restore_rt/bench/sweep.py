@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import tomllib
 
 from restore_rt.bench.clip import clip_size
 from restore_rt.bench.report import Case

@@ -289,7 +289,12 @@ def test_ours_say_themselves_what_they_are(tmp_path: Path) -> None:
     ("state", "halo", "multiple"),
     [
         (srvgg_state(width=4, convs=1, scale=3), 3, 1),
-        (as_old_esrgan(rrdb_state(filters=4, growth=2, blocks=1, taken=12)), 40, 2),
+        pytest.param(
+            as_old_esrgan(rrdb_state(filters=4, growth=2, blocks=1, taken=12)),
+            40,
+            2,
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_an_export_restores_pictures_as_the_network_does(

@@ -109,7 +109,7 @@ def test_sizes_and_sets_out_of_range_are_named(
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("opset", [18, 25])
+@pytest.mark.parametrize("opset", [18, pytest.param(25, marks=pytest.mark.long)])
 def test_the_operator_set_is_the_one_asked_for(tmp_path: Path, opset: int) -> None:
     out = tmp_path / "a.onnx"
     export_onnx("video-x2", out, opset=opset, say=quiet)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -16,11 +15,6 @@ from restore_rt._ext import TileGrid
 from restore_rt.errors import InputError
 
 Array = NDArray[Any]
-
-settings.register_profile("kernels", max_examples=40, deadline=None, derandomize=True)
-settings.register_profile("sanitize", max_examples=5, deadline=None, derandomize=True)
-if settings.get_current_profile_name() != "sanitize":
-    settings.load_profile("kernels")
 
 
 @st.composite

@@ -132,6 +132,7 @@ def deep_network(zero: int = 7) -> Layers:
 
 
 @pytest.mark.parametrize("vnni", [True, False])
+@pytest.mark.long
 def test_neither_threads_nor_bands_change_a_bit(isa: str, vnni: bool) -> None:
     network = Network(deep_network(), channels=1, shuffle=2, algorithms=made_by(vnni))
     frame = random_frame(np.random.default_rng(1), (101, 1517), np.float32)

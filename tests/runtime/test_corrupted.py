@@ -18,6 +18,9 @@ from restore_rt.model.manifest import read_manifest, weights_sha256
 from restore_rt.model.reading import read_model
 from tests.runtime.corruption import damaged_copies
 
+# A hundred copies are opened, three times over.
+pytestmark = pytest.mark.long
+
 SOURCE = zoo.path_of("video-x2")
 MOST_MEGABYTES, MOST_SECONDS = 2048, 5
 

@@ -290,6 +290,7 @@ def test_auto_is_native_without_vnni_as_well(int8_file: Path) -> None:
 
 
 @pytest.mark.parametrize("layers", [slice(None), slice(1, -1)], ids=["all", "inner"])
+@pytest.mark.long
 def test_int8_loses_little_and_equals_onnx_runtime(data_dir: Path, layers: slice) -> None:
     photos = sorted((data_dir / "train" / "photo_cid22").glob("*.webp"))[:4]
     model = made_int8("video-x2", layers, [luma_of(photo)[:256, :256] for photo in photos])

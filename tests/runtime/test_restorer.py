@@ -42,6 +42,7 @@ def test_identity_is_exact(
             assert result.dtype == dtype
 
 
+@pytest.mark.long
 def test_identity_is_exact_at_every_size_up_to_97(
     make_model: MakeModel, rng: np.random.Generator
 ) -> None:

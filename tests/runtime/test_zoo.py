@@ -98,6 +98,7 @@ def halved(path: Path) -> tuple[Image.Image, Image.Image]:
 
 
 @pytest.mark.data
+@pytest.mark.long
 def test_video_x2_tiled_equals_whole(data_dir: Path) -> None:
     paths = sorted([*data_dir.glob("test/sr/*/*.png"), *data_dir.glob("test/comic/*.png")])
     assert len(paths) > 30
@@ -115,6 +116,7 @@ def test_video_x2_tiled_equals_whole(data_dir: Path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.long
 def test_native_equals_onnx_runtime_on_every_image(data_dir: Path) -> None:
     paths = sorted([*data_dir.glob("test/sr/*/*.png"), *data_dir.glob("test/comic/*.png")])
     assert len(paths) > 30

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
+import tomllib
 from pathlib import Path
 from typing import Any
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 import onnx
 import pytest
@@ -36,6 +31,8 @@ SMALL: dict[str, dict[str, int]] = {
     "video-x2": {"width": 6, "depth": 3},
     "video-x2-quality": {"width": 8, "depth": 3},
 }
+# `make test` tries these, of which one trains against a discriminator, and `make test-all` all.
+QUICK = ("photo-x4-gan", "video-x2-fast")
 
 
 def small(name: str) -> Recipe:
@@ -87,7 +84,10 @@ def test_every_shipped_recipe_is_tried() -> None:
     assert sorted(SMALL) == sorted(path.stem for path in folder.glob("*.toml"))
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.long) for name in sorted(SMALL)],
+)
 def test_a_tiny_run_learns_resumes_and_exports(name: str, pictures: Path, tmp_path: Path) -> None:
     recipe = small(name)
     whole = load_checkpoint(train(recipe, pictures, tmp_path / "whole", say=quiet))

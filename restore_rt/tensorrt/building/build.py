@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from restore_rt import __version__
@@ -188,7 +188,7 @@ def compile_network(
         precision=network.precision,
         workspace_mib=workspace,
         timing_cache=bool(timing),
-        built=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        built=datetime.now(UTC).isoformat(timespec="seconds"),
         restore_rt=__version__,
         manifest=network.manifest,
     )

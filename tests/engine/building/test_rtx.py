@@ -41,7 +41,10 @@ def shipped(name: str, precision: str, folder: Path) -> Network:
     return read_network(path)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    "target",
+    [TARGETS[0], *(pytest.param(target, marks=pytest.mark.long) for target in TARGETS[1:])],
+)
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_model_is_built_for_every_target(
