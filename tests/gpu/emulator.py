@@ -24,7 +24,7 @@ import pytest
 from numpy.typing import NDArray
 
 import restore_rt
-from restore_rt.gpu import driver, foreign, pieces
+from restore_rt.gpu import driver, foreign, pieces, properties
 from restore_rt.gpu.properties import Gpu
 from tests.gpu.emulation import pycuda
 from tests.gpu.emulation.library import Library
@@ -252,7 +252,9 @@ def emulation(
         patch.setattr(driver, "_stay", lambda device: None)
         for module in (foreign, pieces):
             patch.setattr(module, "load_driver", lambda: emulator.libcuda)
-        patch.setattr(pieces, "find_gpu", lambda index=0: Gpu("Emulated GPU 0", (8, 9)))
+        found = Gpu("Emulated GPU 0", (8, 9))
+        for module in (pieces, properties):
+            patch.setattr(module, "find_gpu", lambda index=0: found)
         if kernels is not None:
             _put_kernels(patch, kernels)
             kernels.set_host_queue(emulator)
