@@ -104,7 +104,7 @@ def _layers(model: onnx.ModelProto) -> list[str]:
 def to_int8(
     model: onnx.ModelProto, layers: Sequence[str], calibration: Sequence[Batch]
 ) -> onnx.ModelProto:
-    """Quantise convolutions: 7-bit weights by output channel, uint8 values, in QDQ form.
+    """Quantise convolutions: int8 weights by output channel, uint8 values, in QDQ form.
 
     Parameters
     ----------
@@ -154,9 +154,6 @@ def to_int8(
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
-                # Weights of 7 bits: without VNNI, ONNX Runtime adds pairs of products in 16 bits,
-                # where 255 * 64 * 2 = 32640 still fits, and two products of 8-bit weights may not.
-                reduce_range=True,
                 nodes_to_quantize=chosen,
                 calibrate_method=CalibrationMethod.MinMax,
             )

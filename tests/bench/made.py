@@ -37,7 +37,7 @@ def measured(
     case = case or Case()
     values: dict[str, Any] = {
         "case": case,
-        "description": f"{case.model} on native engine, fp32, avx512, 2 threads",
+        "description": f"{case.model} on native backend, fp32, avx512, 2 threads",
         "device": "cpu",
         "backend": "native",
         "precision": "fp32",

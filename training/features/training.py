@@ -268,7 +268,9 @@ def _batch(
     drawn = []
     for _ in range(size):
         inside = folders[int(rng.integers(len(folders)))]
-        drawn.append(draw_patch(library(inside[int(rng.integers(len(inside)))]), rng))
+        frames = library(inside[int(rng.integers(len(inside)))])
+        # Of a clip the middle; a picture has one frame.
+        drawn.append(draw_patch(frames[len(frames) // 2], rng))
     patches = torch.from_numpy(np.stack([patch for patch, _, _ in drawn]))
     # Permuted, batches of pictures are in the channels-last format already.
     x = patches.to(device).permute(0, 3, 1, 2).float().div_(255)
