@@ -48,7 +48,8 @@ def test_every_scope_is_verified_and_measured(stage: Stage, scope: Any, tmp_path
     stages = {"end_to_end": {"upload", "device", "download"}, "device": {"device"}}
     assert made.stages.keys() == stages.get(scope, set())
     if scope == "network":
-        assert made.rounds[0].frames_per_second == pytest.approx(1e3 / made.percentile(50), rel=0.5)
+        # No more than if every run had been as fast as the fastest, however busy the machine is.
+        assert 0 < made.rounds[0].frames_per_second <= 1e3 / made.min_ms
     else:
         assert 0 < made.stages["device"] <= made.max_ms
     report.write(tmp_path / "report.json")
