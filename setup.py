@@ -47,8 +47,7 @@ def extensions() -> list[Pybind11Extension]:
     options = {
         "include_dirs": ["csrc"],
         "cxx_std": 17,
-        # A wheel also has to run where the C++ library is older than the compiler's own.
-        "extra_link_args": ["-pthread", "-static-libstdc++", "-static-libgcc"],
+        "extra_link_args": ["-pthread"],
     }
     bindings = sources("python/*.cpp")
     cpu = [joined(bindings), *sources("nn/*.cpp", "cpu/*.cpp")]
