@@ -120,8 +120,6 @@ def test_streams_are_callers_at_once() -> None:
     (made,) = measure(as_restorer(pretender), size=(8, 8), streams=3, **QUICK).measurements
     assert pretender.most_at_once == 3
     assert made.case.streams == 3
-    # Together they make more frames than one after another could.
-    assert made.frames_per_second > 1e3 / made.percentile(50)
 
 
 def test_sustained_frames_are_judged_by_the_slowest_of_a_minute(
