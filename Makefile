@@ -68,33 +68,13 @@ wheel:
 check-wheel:
 	tests/packaging/check_wheel.sh $(PYTHON)
 
-# On two cores that do nothing else under 15 minutes, which the file tells. Parts lie in out/benchmarks until all are there.
-bench: export RESTORE_RT_RESULTS = out/benchmarks
+# On two cores that do nothing else under 15 minutes, which the file says.
 bench: $(VENV)/.dev
-	mkdir -p out/benchmarks
-	date +%s > out/benchmarks/started
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/frame.py
-	$(BIN)/python benchmarks/kernels.py --runs 5
-	$(BIN)/restore-rt bench --sweep benchmarks/models.toml --rounds 5 --most-rounds 5 --seconds 0.3 --sustain 0 \
-		-o out/benchmarks/bench.json --overwrite
-	$(BIN)/python benchmarks/scaling.py
-	$(BIN)/python benchmarks/engines.py --runs 3
-	$(BIN)/python benchmarks/avx2.py --runs 5
-	$(BIN)/python benchmarks/clip.py --runs 1
-	$(BIN)/python benchmarks/systems.py --runs 1
-	$(BIN)/python benchmarks/collect.py
-	$(BIN)/python benchmarks/figures.py
+	RESTORE_RT_RESULTS=benchmarks/results $(BIN)/python benchmarks/run_all.py
 
 # Takes an hour; needs the folder of images that RESTORE_RT_DATA names.
-bench-quality: export RESTORE_RT_RESULTS = benchmarks/results
 bench-quality: $(VENV)/.dev
-	$(BIN)/python benchmarks/models.py
-	$(BIN)/python benchmarks/precisions.py
-	RESTORE_RT_RESULTS=out/benchmarks $(BIN)/python benchmarks/quality_cost.py
-	RESTORE_RT_RESULTS=out/benchmarks $(BIN)/python benchmarks/collect.py
-	$(BIN)/python benchmarks/figures.py
-	$(BIN)/python benchmarks/quality_picture.py
+	RESTORE_RT_RESULTS=benchmarks/results $(BIN)/python benchmarks/run_all.py --quality
 
 # On a machine with an NVIDIA GPU and the CUDA toolkit. PYTHON may be any Python that has the
 # libraries: nothing is installed, and no network is needed. SANITIZE=0 leaves the sanitizers out.
@@ -112,8 +92,14 @@ gpu:
 	$(MAKE) gpu-sanitize
 	$(MAKE) gpu-bench PASSED="tests $(CHECKERS)"
 
+# What is missing is named; nothing is installed.
+GPU_NEEDS = setuptools pybind11 numpy onnx PIL rich pytest hypothesis pycuda onnxruntime
+GPU_PROGRAMS = nvidia-smi $(or $(NVCC),nvcc) $(CXX) $(if $(CHECKERS),$(SANITIZER))
 gpu-build:
-	$(PYTHON) benchmarks/gpu_needs.py $(if $(CHECKERS),--sanitizer $(SANITIZER))
+	@for each in $(GPU_PROGRAMS); do \
+		command -v $$each >/dev/null || { echo "$$each is missing: see docs/gpu.md"; exit 1; }; done
+	@for each in $(GPU_NEEDS); do $(PYTHON) -c "import $$each" 2>/dev/null || \
+		{ echo "the module $$each is missing in $(PYTHON): see docs/gpu.md"; exit 1; }; done
 	RESTORE_RT_CUDA=1 RESTORE_RT_CUDA_ARCHITECTURES="$$(nvidia-smi --query-gpu=compute_cap \
 		--format=csv,noheader | tr -d . | sort -nu | paste -sd, -)" \
 		$(PYTHON) setup.py build_ext --inplace --force

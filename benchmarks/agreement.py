@@ -1,45 +1,46 @@
 """Whether `restore-rt bench` agrees with itself, finds a slow-down, and costs nothing itself.
 
-Runs of the same thing are compared with each other, in turn with runs of frames that are a tenth
-higher, which take a tenth longer: they are given out as the same case, and must be found slower.
+Reports of the same case are compared with each other, in turn with reports of frames that are a
+tenth higher and take a tenth longer: these pass for the same case, and must be called slower.
 """
 
 from __future__ import annotations
 
-import argparse
 import collections
 import dataclasses
 import itertools
 import time
 from typing import Any
 
-from results_file import write
+import benchmark_tables as page
+from harness import options, write
 
 from restore_rt.bench import Case, Comparison, Effort, Report, compare, run
 from restore_rt.bench.sampling import sample
 
 USUAL = Case()
 HIGHER = dataclasses.replace(USUAL, height=USUAL.height * 11 // 10)
-STEP_SECONDS = 1e-3
 
 
 def main() -> None:
-    """Measure, print, write ``agreement.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=20)
-    options = parser.parse_args()
+    """Measure and write the part ``agreement``."""
+    parser = options(__doc__, runs=20)
+    parser.add_argument("--rounds", type=int, help="of each report; default: as the command does")
+    chosen = parser.parse_args()
     effort = Effort(sustain=0)
+    if chosen.rounds:
+        effort = dataclasses.replace(effort, rounds=chosen.rounds, most_rounds=chosen.rounds)
     usual, higher = [measured(USUAL, effort)], []
-    for number in range(options.repeats):
+    for number in range(chosen.runs):
         higher.append(measured(HIGHER, effort))
         usual.append(measured(USUAL, effort))
-        print(f"{number + 1} of {options.repeats}", flush=True)
+        print(f"{number + 1} of {chosen.runs}", flush=True)
     same = [compare(one, other) for one, other in itertools.pairwise(usual)]
     slower = [compare(one, other) for one, other in zip(usual[:-1], higher, strict=True)]
-    found: dict[str, Any] = {
+    record: dict[str, Any] = {
         "what": (
-            "runs of `restore-rt bench --sustain 0`, one after another: of the same case, and of "
-            "one with frames a tenth higher; overhead: of timing a step, in microseconds"
+            "reports of `restore-rt bench --sustain 0`, in turn: of the same case, and of one with "
+            "frames a tenth higher; overhead: of timing a step, in microseconds"
         ),
         "same": described(same),
         "a_tenth_more": described(slower),
@@ -47,14 +48,11 @@ def main() -> None:
         "control_spread": [round(report.control["spread"], 3) for report in usual],
         "rounds": {"usual": rounds_of(usual), "a_tenth_more": rounds_of(higher)},
     }
-    print(f"same: {found['same']['verdicts']}")
-    print(f"a tenth more: {found['a_tenth_more']['verdicts']}")
-    print(f"overhead: {found['overhead_us']} us a frame")
-    print(f"written: {write('agreement', found)}")
+    page.show("agreement", page.agreement(write("agreement", record)))
 
 
 def measured(case: Case, effort: Effort) -> Report:
-    """Return a report of one case, given out as the usual one."""
+    """Return a report of one case, passed off as the usual one."""
     report = run([case], effort)
     if report.failures:
         raise SystemExit(report.failures[0][1])
@@ -79,18 +77,17 @@ def rounds_of(reports: list[Report]) -> list[list[tuple[float, float]]]:
     ]
 
 
-def overhead() -> float:
+def overhead(step_seconds: float = 1e-3) -> float:
     """Return the seconds that a frame takes longer because it is timed."""
 
     def step() -> None:
-        end = time.perf_counter() + STEP_SECONDS
+        end = time.perf_counter() + step_seconds
         while time.perf_counter() < end:
             pass
 
     begin = time.perf_counter()
-    samples = sample(step, seconds=1.0)
-    taken = time.perf_counter() - begin
-    return (taken - STEP_SECONDS * len(samples.seconds)) / len(samples.seconds)
+    count = len(sample(step, seconds=1.0).seconds)
+    return (time.perf_counter() - begin - step_seconds * count) / count
 
 
 if __name__ == "__main__":

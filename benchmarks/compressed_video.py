@@ -6,7 +6,7 @@ restored by every model. Differences to the first model are taken clip by clip.
 
 from __future__ import annotations
 
-import argparse
+import itertools
 import json
 import subprocess
 import tempfile
@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import av
+import benchmark_tables as page
+import harness
 import numpy as np
-from data_option import add_data_option
 from numpy.typing import NDArray
-from results_file import write
-from rich.console import Console
-from rich.table import Table
+from tables import Found
 
 from restore_rt.training.data.clips import is_clip, read_clip
 from restore_rt.training.degradations import whole
@@ -40,38 +39,31 @@ RESAMPLES = 10_000
 
 
 def main() -> None:
-    """Measure the models that are named; print the means and write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure the models that are named, print the means and write JSON."""
+    parser = harness.options(__doc__, threads=1, data="test/video_raw")
     parser.add_argument("models", nargs="+", help="names or files; the first is compared with")
     parser.add_argument("--name", default="compressed_video", help="of the file that is written")
-    parser.add_argument("--threads", type=int, default=1)
-    add_data_option(parser, "test/video_raw")
-    options = parser.parse_args()
-    folder = options.data / "test" / "video_raw"
-    clips = [path for path in sorted(folder.iterdir()) if is_clip(path)]
+    parser.add_argument("--clips", type=int, help="at most so many")
+    chosen = parser.parse_args()
+    folder = chosen.data / "test" / "video_raw"
+    clips = [path for path in sorted(folder.iterdir()) if is_clip(path)][: chosen.clips]
     if not clips:
         parser.error(f"{folder} has no clips; give the folder that holds test/video_raw")
-    with open_models(options.models, threads=options.threads, scale=None) as models:
+    with open_models(chosen.models, threads=chosen.threads, scale=None) as models:
         # Bicubic, which the field compares with.
         candidates = [*models, baselines(SCALE)[0]]
         described = {each.name: each.details for each in models}
         rows = [row for path in clips for row in measured(path, candidates)]
-    names = [each.name for each in candidates]
-    entries = list(summary(rows, names))
-    record = {
-        "what": (
-            "luma of 8-bit clips, reduced to half by bicubic, x264 medium, restored; means over a "
-            f"clip's frames; intervals: 95 %, {RESAMPLES} resamples of the clips"
-        ),
-        "models": described,
-        "summary": entries,
-        "clips": rows,
-    }
-    table = Table("clips", "CRF", "model", *METRICS, title=f"differences are to {names[0]}")
-    for entry in entries:
-        table.add_row(entry["kind"], str(entry["crf"]), entry["model"], *map(_shown, _of(entry)))
-    Console(width=150).print(table)
-    print(f"written: {write(options.name, record)}")
+    entries = list(summary(rows, [each.name for each in candidates]))
+    what = (
+        "luma of 8-bit clips, reduced to half by bicubic, x264 medium, restored; means over a "
+        f"clip's frames; intervals: 95 %, {RESAMPLES} resamples of the clips"
+    )
+    record = {"what": what, "models": described, "summary": entries, "clips": rows}
+    harness.write(chosen.name, record, alone=True)
+    for value in (entry[metric] for entry in entries for metric in METRICS):
+        value["interval"] = [value["low"], value["high"]] if "low" in value else None
+    page.show("compressed_video", Found({f"Compared with {candidates[0].name}": entries}))
 
 
 def measured(path: Path, candidates: Sequence[Any]) -> Iterator[dict[str, Any]]:
@@ -130,20 +122,18 @@ def vmaf(restored: Sequence[U8], truth: Sequence[U8]) -> dict[str, float]:
 def summary(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Average over the clips of a kind, with paired differences to the first of `names`."""
     kinds = sorted({row["kind"] for row in rows})
-    for kind in kinds:
-        for crf in CRFS:
-            some = [row for row in rows if (row["kind"], row["crf"]) == (kind, crf)]
-            of = {name: [row for row in some if row["model"] == name] for name in names}
-            for name in names:
-                entry: dict[str, Any] = {"kind": kind, "crf": crf, "model": name}
-                entry["clips"] = len(of[name])
-                for metric in METRICS:
-                    values = np.array([row[metric] for row in of[name]])
-                    less = np.array([row[metric] for row in of[names[0]]])
-                    entry[metric] = {"mean": float(values.mean())}
-                    if name != names[0]:
-                        entry[metric] |= difference(values - less)
-                yield entry
+    for kind, crf, name in itertools.product(kinds, CRFS, names):
+        first, these = (
+            [row for row in rows if (row["kind"], row["crf"], row["model"]) == (kind, crf, model)]
+            for model in (names[0], name)
+        )
+        entry: dict[str, Any] = {"kind": kind, "crf": crf, "model": name, "clips": len(these)}
+        for metric in METRICS:
+            values, base = (np.array([row[metric] for row in each]) for each in (these, first))
+            entry[metric] = {"mean": float(values.mean())}
+            if name != names[0]:
+                entry[metric] |= difference(values - base)
+        yield entry
 
 
 def difference(values: NDArray[np.float64]) -> dict[str, float]:
@@ -152,17 +142,6 @@ def difference(values: NDArray[np.float64]) -> dict[str, float]:
     means = values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(1)
     low, high = np.quantile(means, (0.025, 0.975))
     return {"difference": float(values.mean()), "low": float(low), "high": float(high)}
-
-
-def _of(entry: dict[str, Any]) -> list[dict[str, float]]:
-    return [entry[metric] for metric in METRICS]
-
-
-def _shown(value: dict[str, float]) -> str:
-    text = f"{value['mean']:.2f}"
-    if "difference" in value:
-        text += f" ({value['difference']:+.2f}; {value['low']:+.2f} to {value['high']:+.2f})"
-    return text
 
 
 if __name__ == "__main__":

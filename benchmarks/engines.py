@@ -1,191 +1,433 @@
-"""One network in many engines: video-x2, 8-bit luma to 8-bit luma, in one process, interleaved.
+"""One network in many engines: video-x2, 8-bit luma to 8-bit luma, in one process, in turn.
 
-Each engine's result is verified against ONNX Runtime's of the same file before anything is timed.
-Bounds, in steps of 8 bits: 1 in fp32; 20 in bf16 against fp32; 1 in int8 where an engine rounds its
-sums as ONNX Runtime does, else 20. An engine that is missing, or cannot run the model, is listed
-with the reason.
+Each result is verified against ONNX Runtime's of the same file before anything is timed. Allowed
+differences, of 255: 1 in fp32; 20 in bf16 against fp32; in int8 1 where an engine rounds its sums
+as ONNX Runtime does, else 20. An engine that is missing or cannot run the model is listed with the
+reason. All engines have the same number of threads.
 
-Every engine gets the same number of threads. After each run with several, nothing is timed until
-the process rests: some libraries leave their threads spinning for a while.
+``--masked`` measures the native backend, ONNX Runtime and OpenVINO as on a CPU with AVX2 and
+nothing wider: a library makes CPUID fault and answers in its place, which needs Linux on an Intel
+CPU. A second process without the mask shows what the mask changes.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
+import contextlib
+import ctypes
+import dataclasses
+import functools
+import io
+import json
+import os
+import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import native
+import benchmark_tables as page
+import harness
 import numpy as np
 import onnx
+from harness import Step, Unavailable, need
 from numpy.typing import NDArray
-from other_engines import ENGINES, Case, Running, Unavailable
-from results_file import describe_model, milliseconds, write
-from rich.console import Console
-from rich.table import Table
-from turns import interleaved_at_rest
-from user_loops import Tiled, open_onnxruntime
+from user_loops import Tiled, open_ncnn, open_onnxruntime
 
+import restore_rt
 from restore_rt import _ext
-from restore_rt.model import registry as zoo
+from restore_rt.model import registry
+from restore_rt.model.manifest import read_manifest, weights_sha256, write_manifest
+from restore_rt.native.network import open_native
 
+MODEL, SCALE, TILE = "video-x2", 2, 256
+WHAT = f"{MODEL}, 8-bit luma in and out, one frame at a time"
+SIZES = ((360, 640), (720, 1280))
 PRECISIONS = ("fp32", "bf16", "int8")
 MOST_OFF = {"fp32": 1, "bf16": 20, "int8": 20}
-# Of int8, in which these round as ONNX Runtime does.
+# These round their sums in int8 as ONNX Runtime does.
 EXACT = ("native", "onnxruntime")
+HERE = Path(__file__).parent
+MASKED = ("native", "onnxruntime", "openvino")
 
+U8 = NDArray[np.uint8]
 Record = dict[str, Any]
-# Engine and precision.
 Key = tuple[str, str]
 
 
+@dataclass(frozen=True)
+class Case:
+    """A frame of luma, the files that restore it, and ONNX Runtime's results by precision."""
+
+    fp32: onnx.ModelProto
+    int8: onnx.ModelProto | None
+    frame: U8
+    expected: Mapping[str, U8]
+    threads: int
+
+    def model(self, precision: str) -> onnx.ModelProto:
+        """Return the file for a precision."""
+        if precision != "int8":
+            return self.fp32
+        if self.int8 is None:
+            raise Unavailable("this CPU has no VNNI: ONNX Runtime's int8 saturates, none to verify")
+        return self.int8
+
+    def new_out(self) -> U8:
+        """Return an array for the result."""
+        return np.zeros([SCALE * side for side in self.frame.shape], np.uint8)
+
+
+class Running(NamedTuple):
+    """A step that restores the frame, and the array with its result."""
+
+    step: Step
+    out: U8
+
+
 def main() -> None:
-    """Measure, print tables, write ``engines.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
-    parser.add_argument("--engines", nargs="*", choices=ENGINES, default=list(ENGINES))
-    options = parser.parse_args()
-    if importlib.util.find_spec("onnxruntime") is None:
-        sys.exit("all are verified against ONNX Runtime: pip install onnxruntime")
-    cases: list[Record] = []
-    absent: dict[Key, str] = {}
-    for height, width in native.SIZES:
-        for threads in options.threads:
-            case = make_case(height, width, threads)
-            running, missing = open_all(case, options.engines)
+    """Measure and write the part ``engines`` or, with ``--masked``, ``avx2``."""
+    parser = harness.options(__doc__, runs=9, threads=(1, 2))
+    parser.add_argument(
+        "--engines", nargs="+", choices=OPENERS, default=list(OPENERS), metavar="ENGINE"
+    )
+    parser.add_argument("--masked", action="store_true", help="as on a CPU with AVX2 alone")
+    parser.add_argument("--into", type=Path, help="write the cases to this file and nothing else")
+    chosen = parser.parse_args()
+    what = {"what": WHAT, "model": harness.model_entry(MODEL)}
+    if chosen.masked:
+        both = measure_masked(chosen.runs, chosen.threads)
+        page.show("engines", page.masked(harness.write("avx2", {**what, **both})))
+        return
+    asked = _asked_under_mask()
+    found = measure(chosen.runs, chosen.threads, chosen.engines)
+    if chosen.into:
+        found |= {"isa": _ext.isa(), **asked}
+        chosen.into.write_text(json.dumps(found), encoding="utf-8")
+        return
+    allowed = {**MOST_OFF, **{f"{engine} int8": 1 for engine in EXACT}}
+    record = {**what, "most_off_allowed": allowed, **found}
+    page.show("engines", page.engines(harness.write("engines", record)))
+
+
+def measure(runs: int, threads: Sequence[int], names: Sequence[str]) -> Record:
+    """Return the times of all engines, for each size and number of threads."""
+    cases, absent = [], dict[Key, str]()
+    for height, width in SIZES:
+        for count in threads:
+            case = make_case(height, width, count)
+            running, missing = open_all(case, names)
             absent |= missing
             off = verify(case, running)
-            cases.append(measure(case, running, off, options.runs))
-            show(cases[-1])
-    listed = [
-        {"engine": engine, "precision": precision, "reason": reason}
-        for (engine, precision), reason in absent.items()
+            steps = {" ".join(key): one.step for key, one in running.items()}
+            seconds = harness.interleaved(steps, runs, threads=count)
+            ms = {key: harness.milliseconds(seconds[" ".join(key)]) for key in running}
+            engines = []
+            for (name, kind), found in ms.items():
+                ours = ms.get(("native", kind))
+                ratio = round(found["median"] / ours["median"], 2) if ours else None
+                row = {"engine": name, "precision": kind, "milliseconds": found}
+                engines.append({**row, "times_native": ratio, "most_off": off[name, kind]})
+            cases.append({"size": f"{width}x{height}", "threads": count, "engines": engines})
+    reasons = [
+        {"engine": key[0], "precision": key[1], "reason": why} for key, why in absent.items()
     ]
-    show_absent(listed)
-    record = {
-        "what": native.WHAT,
-        "model": describe_model(native.MODEL),
-        "most_off_allowed": {
-            **MOST_OFF,
-            **{f"{engine} int8": 1 for engine in EXACT},
-        },
-        "cases": cases,
-        "absent": listed,
-    }
-    print(f"written: {write('engines', record)}")
+    return {"cases": cases, "absent": reasons}
 
 
 def make_case(height: int, width: int, threads: int) -> Case:
-    """Return a frame, the model, and what ONNX Runtime makes of the two."""
-    fp32 = onnx.load(zoo.path_of(native.MODEL))
-    frame = native.picture(height, width)
-    expected = {"fp32": run_onnxruntime(fp32, frame)}
-    expected["bf16"] = expected["fp32"]
-    int8 = None
-    # Without VNNI the sums of ONNX Runtime saturate: there is nothing to verify against.
-    if "direct_vnni" in _ext.algorithms("int8"):
-        int8 = native.quantised(fp32, frame)
-        expected["int8"] = run_onnxruntime(int8, frame)
-    return Case(fp32=fp32, int8=int8, frame=frame, expected=expected, threads=threads)
+    """Return a frame, the models, and ONNX Runtime's results."""
+    fp32, frame = onnx.load(registry.path_of(MODEL)), harness.picture(height, width)
+    case = Case(fp32, quantised(fp32, frame) if _ext.has_vnni() else None, frame, {}, threads)
+    made = {}
+    for kind in ("fp32", "int8") if case.int8 else ("fp32",):
+        one = open_session(dataclasses.replace(case, threads=1), kind)
+        one.step()
+        made[kind] = one.out
+    return dataclasses.replace(case, expected={**made, "bf16": made["fp32"]})
 
 
-def run_onnxruntime(model: onnx.ModelProto, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Restore a frame in one thread."""
-    out = np.empty([native.SCALE * side for side in frame.shape], np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        onnx.save(model, path)
-        Tiled(open_onnxruntime(path, 1), 0, 0).run_into(out[None], frame[None])
-    return out
+def quantised(model: onnx.ModelProto, frame: U8) -> onnx.ModelProto:
+    """Return a model in int8; its speed does not depend on the pictures that gave the ranges."""
+    from restore_rt.export.quantization import to_int8
+
+    layers = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    made = to_int8(
+        model, layers, [frame[None, None, :256, :256].astype(np.float32) / np.float32(255)]
+    )
+    manifest = read_manifest(model)
+    assert manifest is not None
+    digest = weights_sha256(made)
+    write_manifest(made, dataclasses.replace(manifest, precision="int8", sha256=digest))
+    return made
 
 
 def open_all(case: Case, names: Sequence[str]) -> tuple[dict[Key, Running], dict[Key, str]]:
-    """Return what runs, by engine and precision, and why the rest does not."""
+    """Return what runs, by engine and precision, and the reasons for what does not."""
     running, absent = {}, {}
-    for precision in PRECISIONS:
+    for kind in PRECISIONS:
         for name in names:
             try:
-                running[name, precision] = ENGINES[name](case, precision)
+                running[name, kind] = OPENERS[name](case, kind)
             except Unavailable as reason:
-                absent[name, precision] = str(reason)
+                absent[name, kind] = str(reason)
     return running, absent
 
 
 def most_off(engine: str, precision: str) -> int:
-    """Return by how many steps of 8 bits a result may differ."""
+    """Return by how many of 255 a result may differ."""
     exact = precision == "int8" and engine.partition(",")[0] in EXACT
     return 1 if exact else MOST_OFF[precision]
 
 
 def verify(case: Case, running: Mapping[Key, Running]) -> dict[Key, int]:
-    """Compare all results with ONNX Runtime's; return by how much each differs at most."""
-    found, wrong = {}, []
-    for (engine, precision), one in running.items():
+    """Return the largest difference of each result; end the benchmark if one is too large."""
+    found = {}
+    for (name, kind), one in running.items():
         one.step()
-        off = int(np.abs(one.out.astype(int) - case.expected[precision]).max())
-        found[engine, precision] = off
-        allowed = most_off(engine, precision)
-        if off > allowed:
-            wrong.append(f"{engine} in {precision} is off by {off} of 255; allowed are {allowed}")
-    if wrong:
-        sys.exit("\n".join(wrong))
+        expected, allowed = case.expected[kind], most_off(name, kind)
+        found[name, kind] = int(harness.check(f"{name} in {kind}", one.out, expected, allowed))
     return found
 
 
-def measure(
-    case: Case, running: Mapping[Key, Running], off: Mapping[Key, int], runs: int
-) -> Record:
-    """Time everything in turn."""
-    steps = {" ".join(key): one.step for key, one in running.items()}
-    timings = interleaved_at_rest(steps, runs, threads=case.threads)
-    height, width = case.frame.shape
-    figures = {key: milliseconds(timings[" ".join(key)]) for key in running}
-    results = []
-    for (engine, precision), found in figures.items():
-        ours = figures.get(("native", precision))
-        ratio = found["median"] / ours["median"] if ours else None
-        results.append(
-            {
-                "engine": engine,
-                "precision": precision,
-                "milliseconds": found,
-                "times_native": None if ratio is None else round(ratio, 2),
-                "most_off": off[engine, precision],
-            }
-        )
-    return {"size": f"{width}x{height}", "threads": case.threads, "engines": results}
+def open_ours(case: Case, precision: str) -> Running:
+    """Open the native backend."""
+    if precision == "bf16" and not _ext.has_bf16():
+        raise Unavailable("this CPU has no AVX512_BF16")
+    kept: Any = "bf16" if precision == "bf16" else "fp32"
+    network, out = open_native(case.model(precision), precision=kept), case.new_out()
+    if network.precision != precision:
+        raise Unavailable(f"it chooses {network.precision} here, where {precision} is no faster")
+    return Running(lambda: network.run_into(out, case.frame, threads=case.threads), out)
 
 
-def show(case: Record) -> None:
-    """Print what one size and number of threads came to."""
-    title = f"{native.MODEL}, {case['size']}, {case['threads']} threads"
-    table = Table(
-        "engine", "precision", "median ms", "p10", "p90", "times native", "most off", title=title
-    )
-    for one in case["engines"]:
-        times = one["milliseconds"]
-        ratio = one["times_native"]
-        table.add_row(
-            one["engine"],
-            one["precision"],
-            *(f"{times[key]:.2f}" for key in ("median", "p10", "p90")),
-            "" if ratio is None else f"{ratio:.2f}",
-            str(one["most_off"]),
-        )
-    Console(width=100).print(table)
+@contextlib.contextmanager
+def _saved(case: Case, precision: str) -> Iterator[Path]:
+    """Give the model as a file, which ONNX Runtime opens."""
+    need("onnxruntime", "onnxruntime")
+    if precision == "bf16":
+        raise Unavailable("its CPU provider has no convolution in bf16")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        onnx.save(case.model(precision), path)
+        yield path
 
 
-def show_absent(absent: Sequence[Mapping[str, str]]) -> None:
-    """Print what does not run, and why."""
-    table = Table("engine", "precision", "not measured, because", title="absent")
-    for one in absent:
-        table.add_row(*one.values())
-    Console(width=100).print(table)
+def open_product(case: Case, precision: str, *, tile: int = 0) -> Running:
+    """Open ONNX Runtime as restore_rt has it, in tiles or with the frame as one tile."""
+    size: Any = tile or case.frame.shape
+    with _saved(case, precision) as path:
+        given: Any = {"device": "cpu", "backend": "onnxruntime", "threads": case.threads}
+        restorer = restore_rt.load(path, tile=size, **given)
+    out = case.new_out()
+    return Running(lambda: restorer(case.frame, out=out), out)
+
+
+def open_session(case: Case, precision: str) -> Running:
+    """Open ONNX Runtime with its own defaults, among them threads that spin."""
+    with _saved(case, precision) as path:
+        return _in_loop(case, Tiled(open_onnxruntime(path, case.threads), 0, 0))
+
+
+def _in_loop(case: Case, tiled: Tiled) -> Running:
+    out = case.new_out()
+    return Running(lambda: tiled.run_into(out[None], case.frame[None]), out)
+
+
+def open_openvino(case: Case, precision: str) -> Running:
+    """Open OpenVINO; it takes and gives bytes in its own graph."""
+    openvino: Any = need("openvino", "openvino")
+    from openvino import opset13
+    from openvino.preprocess import PrePostProcessor
+
+    core, frame = openvino.Core(), case.frame
+    able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if precision == "bf16" and "BF16" not in able:
+        raise Unavailable(f"on this CPU it has {', '.join(able)}")
+    network = core.read_model(io.BytesIO(case.model(precision).SerializeToString()))
+    network.reshape([1, 1, *frame.shape])
+    around = PrePostProcessor(network)
+    around.input().tensor().set_element_type(openvino.Type.u8)
+    around.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
+    network = around.build()
+    made = network.outputs[0].get_node().input_value(0)
+    whole = opset13.round(opset13.multiply(made, np.float32(255)), "half_to_even")
+    as_bytes = opset13.convert(opset13.clamp(whole, 0.0, 255.0), "u8")
+    network = openvino.Model([as_bytes.output(0)], network.get_parameters(), MODEL)
+    settings = {
+        "INFERENCE_NUM_THREADS": case.threads,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+    }
+    request = core.compile_model(network, "CPU", settings).create_infer_request()
+    given, out = frame[None, None], case.new_out()[None, None]
+    tensors = [openvino.Tensor(array, shared_memory=True) for array in (given, out)]
+    request.set_input_tensor(tensors[0])
+    request.set_output_tensor(tensors[1])
+    # The request keeps neither the tensors nor their memory, and so the step does.
+    return Running(lambda: (request.infer(), given, tensors), out[0, 0])
+
+
+@functools.cache
+def _converted(model: bytes) -> tuple[Path, tempfile.TemporaryDirectory[str]]:
+    folder = tempfile.TemporaryDirectory()
+    return pnnx_param(model, Path(folder.name)), folder
+
+
+def pnnx_param(model: bytes, folder: Path) -> Path:
+    """Convert an ONNX model for ncnn into ``folder``; return the .param file, with .bin beside."""
+    pnnx = need("pnnx", "pnnx")
+    (folder / "model.onnx").write_bytes(model)
+    # The size is for its estimates: the layers take any. Weights stay fp32.
+    command = [pnnx.EXEC_PATH, "model.onnx", "inputshape=[1,1,64,64]", "fp16=0"]
+    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    made = folder / "model.ncnn.param"
+    if finished.returncode or not made.exists():
+        raise Unavailable(f"pnnx failed: {finished.stderr.strip()[-200:]}")
+    return made
+
+
+def open_in_ncnn(case: Case, precision: str, *, tile: int = 0) -> Running:
+    """Open ncnn, with the model as pnnx converts it."""
+    need("ncnn", "ncnn")
+    if precision == "int8":
+        raise Unavailable("it takes no QDQ file; its int8 is quantised by a table of its own")
+    param, _ = _converted(case.fp32.SerializeToString())
+    manifest = read_manifest(case.fp32)
+    assert manifest is not None
+    network = open_ncnn(param, case.threads, bf16=precision == "bf16")
+    return _in_loop(case, Tiled(network, tile, manifest.halo))
+
+
+def open_torch(case: Case, precision: str, *, compiled: bool = False) -> Running:
+    """Open the network in PyTorch, eager or compiled, with weights in the layout that is fastest.
+
+    The compiled network includes the conversions from and to bytes, and has constant weights.
+    """
+    torch = need("torch", "torch")
+    if precision == "int8":
+        raise Unavailable("it takes no QDQ file; its int8 is quantised by a flow of its own")
+    from restore_rt.export.sources import load_source
+
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    last = torch.channels_last
+    network: Any = load_source(MODEL).network
+    network = network.to(dtype=kind, memory_format=last)
+    out = case.new_out()
+    given, taken = torch.from_numpy(case.frame), torch.from_numpy(out)
+
+    class OfBytes(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, frame: Any) -> Any:
+            x = frame[None, None].float().div(255).to(kind).contiguous(memory_format=last)
+            return self.network(x)[0, 0].float().mul(255).clamp(0, 255).round().byte()
+
+    whole: Any = OfBytes().eval()
+
+    def step() -> None:
+        # The number of threads is the process's.
+        torch.set_num_threads(case.threads)
+        with torch.inference_mode():
+            taken.copy_(whole(given))
+
+    if compiled:
+        from torch._inductor import config
+
+        # Code that was compiled for another size would make the next code compile for any size.
+        torch._dynamo.reset()
+        # The generated code contains the number of threads, and the cache does not ask for it.
+        config.cpp.threads, config.freezing = case.threads, True
+        whole = torch.compile(whole)
+        try:
+            step()
+        # Without a C++ compiler, or where the compiler does not know the CPU.
+        except Exception as error:
+            raise Unavailable(f"it does not compile here: {str(error)[:200]}") from error
+    return Running(step, out)
+
+
+def open_opencv(case: Case, precision: str) -> Running:
+    """Open OpenCV's dnn, which reads ONNX of one size."""
+    cv2 = need("cv2", "opencv-python-headless")
+    if precision == "bf16":
+        raise Unavailable("its CPU target has no bf16")
+    cv2.setNumThreads(case.threads)
+    out, model = case.new_out(), onnx.ModelProto()
+    model.CopyFrom(case.model(precision))
+    for value, shape in (
+        (model.graph.input[0], case.frame.shape),
+        (model.graph.output[0], out.shape),
+    ):
+        for dimension, size in zip(value.type.tensor_type.shape.dim, (1, 1, *shape), strict=True):
+            dimension.dim_value = size
+    try:
+        network = cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
+    except cv2.error as error:
+        raise Unavailable(f"it does not read the file: {str(error)[:200]}") from error
+
+    def step() -> None:
+        network.setInput(cv2.dnn.blobFromImage(case.frame, 1 / 255))
+        cv2.multiply(network.forward()[0, 0], 255.0, out, 1.0, cv2.CV_8U)
+
+    return Running(step, out)
+
+
+OPENERS: dict[str, Callable[[Case, str], Running]] = {
+    "native": open_ours,
+    "onnxruntime": open_product,
+    f"onnxruntime, tiles of {TILE}": functools.partial(open_product, tile=TILE),
+    "onnxruntime, plain session": open_session,
+    "openvino": open_openvino,
+    "ncnn": open_in_ncnn,
+    f"ncnn, tiles of {TILE}": functools.partial(open_in_ncnn, tile=TILE),
+    "torch": open_torch,
+    "torch.compile": functools.partial(open_torch, compiled=True),
+    "opencv dnn": open_opencv,
+}
+
+
+def measure_masked(runs: int, threads: Sequence[int]) -> Record:
+    """Return the times with and without the mask, each measured in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        mask, into = Path(folder) / "mask_cpuid.so", Path(folder) / "found.json"
+        (source,) = [*harness.ROOT.glob("tests/**/mask_cpuid.c"), *HERE.glob("mask_cpuid.c")]
+        flags = ["-O2", "-shared", "-fPIC", str(source), "-o", str(mask)]
+        subprocess.run([os.environ.get("CC", "cc"), *flags], check=True)
+        masked = {"LD_PRELOAD": str(mask), "RESTORE_RT_MASK": str(mask)}
+        tried = subprocess.run([sys.executable, "-c", ""], env=os.environ | masked)
+        if tried.returncode:
+            raise SystemExit(f"CPUID cannot be masked here (status {tried.returncode}): no figures")
+        found = {}
+        for name, more in (("masked", masked), ("whole", {})):
+            counts = [str(count) for count in threads]
+            command = [sys.executable, __file__, "--runs", str(runs), "--threads", *counts]
+            command += ["--engines", *MASKED, "--into", str(into)]
+            subprocess.run(command, env=os.environ | more, check=True)
+            found[name] = json.loads(into.read_text(encoding="utf-8"))
+    return found
+
+
+def _asked_under_mask() -> dict[str, int]:
+    """Return how often ONNX Runtime asked a masked CPU; end the benchmark if the mask fails."""
+    path = os.environ.get("RESTORE_RT_MASK")
+    if path is None:
+        return {}
+    mask = ctypes.CDLL(path)
+    with ThreadPoolExecutor(1) as pool:
+        seen = [mask.rrt_sees_avx512(), pool.submit(mask.rrt_sees_avx512).result()]
+    if any(seen) or _ext.isa() != "avx2":
+        raise SystemExit(f"the mask does not hold: AVX-512 seen {seen}, kernels of {_ext.isa()}")
+    before = mask.rrt_masked_answers()
+    restore_rt.load(MODEL, backend="onnxruntime")
+    answers: int = mask.rrt_masked_answers() - before
+    if answers == 0:
+        raise SystemExit("ONNX Runtime did not ask the CPU for what the mask hides")
+    return {"answers_to_onnxruntime": answers}
 
 
 if __name__ == "__main__":

@@ -1,142 +1,260 @@
 """Split and merge beside NumPy, OpenCV and PyTorch, and beside memcpy of as many bytes.
 
-Split cuts a frame of bytes into overlapping tiles of float32 from 0 to 1, channels first; merge
-drops each tile's halo, blends neighbours over the feather, and makes bytes of the whole. What each
-library can do of that:
+Split cuts a frame of bytes into overlapping tiles of float32; merge drops each tile's halo, blends
+neighbours over the feather and makes bytes of the whole. The oracle does all of it in NumPy
+(`restore_rt.reference`); rivals neither pad nor look for NaN, and keep what they can between calls.
+OpenCV splits by `blobFromImages`, and merges by `accumulateProduct` of each plane of each tile.
+PyTorch splits by `Tensor.unfold`, and merges by `addcmul_` of each tile, or by `fold`, which needs
+tiles equally far apart. Results are verified against the oracle: split to 1e-6 where a library
+multiplies by 1/255, else to the bit; merge within 1 of 255, the kernels' own to the bit. The bytes
+of an operation are the least that it can move.
 
-- oracle: all of it, in NumPy, written to be read (`restore_rt.reference`).
-- numpy: split tile by tile into arrays that are kept; merge as a sum of weighted tiles. No padding,
-  no check for NaN.
-- opencv: split by `blobFromImages`, whose result is a new array; merge has no function of its own,
-  it is `accumulateProduct` for each plane of each tile. No padding, no check for NaN.
-- torch: split by `Tensor.unfold` (`nn.Unfold` takes no bytes, and puts each tile in a column);
-  merge by `addcmul_` for each tile, or by `fold`, which adds up columns. Both foldings only where
-  all tiles begin equally far apart, as they do here, which a grid that fits tiles to a frame does
-  not promise. No padding, no check for NaN.
-
-The bytes of an operation are the least that it can move: each sample of the frame once, and each
-sample of a tile that is written, or that counts. Arrays of a small frame stay in the CPU's caches;
-memcpy's rate beside it is one of arrays as large. Results are verified against the oracle before
-anything is timed: split to 1e-6 where a library multiplies by 1/255, else to the bit; merge within
-1 of 255, the kernels' own to the bit.
+The part ``frame`` has the steps of a whole frame of 640x360 in tiles, network and chroma included.
 """
 
 from __future__ import annotations
 
-import argparse
+import functools
+import importlib
 import importlib.util
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import benchmark_tables as page
+import harness
 import numpy as np
-from kernel_rivals import RIVALS, Rival
-from native import picture
+import onnx
+from harness import Step, check
 from numpy.typing import NDArray
-from results_file import milliseconds, write
-from rich.console import Console
-from rich.table import Table
-from turns import Step, interleaved_at_rest
 
+import restore_rt
 from restore_rt import _ext, reference
+from restore_rt.model import registry
 from restore_rt.reference import AxisTiles
+from restore_rt.threads import available_threads
+from restore_rt.tiled.session import OnnxRuntimeBackend
 
 TILE, OVERLAP, HALO, FEATHER, SCALE = 256, 40, 16, 8, 2
 FRAMES = {"640x360 luma": (360, 640, 1), "1920x1080 RGB": (1080, 1920, 3)}
-OPERATIONS = ("split", "merge")
+MODEL, HEIGHT, WIDTH = "video-x2", 360, 640
 
+Array = NDArray[Any]
 Record = dict[str, Any]
 
 
-@dataclass(frozen=True)
 class Arrays:
-    """A frame, its tiles, and what a network might have made of them."""
+    """A frame, its tiles and their results, as the oracle makes them, and memory for rivals."""
 
-    grid: _ext.TileGrid
-    frame: NDArray[np.uint8]
-    tiles: NDArray[np.float32]
-    results: NDArray[np.float32]
-    merged: NDArray[np.uint8]
+    def __init__(self, frame: Array, grid: _ext.TileGrid, results: Array | None = None) -> None:
+        self.frame, self.grid = frame, grid
+        self.tiles = np.ascontiguousarray(reference.split(frame, grid))
+        if results is None:
+            # Enlarged, and different in each tile, so that wrong blending can be seen.
+            results = self.tiles.repeat(grid.scale, 2).repeat(grid.scale, 3)
+            results += np.linspace(-0.05, 0.05, grid.count, dtype=np.float32)[:, None, None, None]
+        self.results, self.merged = results, reference.merge(results, grid)[0]
+        self.tiles_out, self.merged_out = np.empty_like(self.tiles), np.empty_like(self.merged)
+        self.total = np.empty((frame.shape[2], *grid.output_shape), np.float32)
+        self.product, self.planes = np.empty_like(results), np.empty(self.total.shape, np.uint8)
+        self.cuts = _places(frame.transpose(2, 0, 1), grid, 1)
+        self.places, self.counts = _places(self.total, grid, grid.scale), weights(grid)
 
-    @classmethod
-    def of(cls, height: int, width: int, channels: int) -> Arrays:
-        """Make them for a frame."""
-        grid = _ext.TileGrid(
-            height, width, TILE, overlap=OVERLAP, halo=HALO, feather=FEATHER, scale=SCALE
-        )
-        frame = np.stack([picture(height, width) + np.uint8(9 * c) for c in range(channels)], -1)
-        tiles = np.ascontiguousarray(reference.split(frame, grid))
-        # Enlarged, and different in each tile, so that where they blend can be seen.
-        results = tiles.repeat(SCALE, 2).repeat(SCALE, 3)
-        results += np.linspace(-0.05, 0.05, grid.count, dtype=np.float32)[:, None, None, None]
-        merged, _ = reference.merge(results, grid)
-        return cls(grid, frame, tiles, results, merged)
+    @functools.cached_property
+    def tensors(self) -> list[tuple[Any, ...]]:
+        """Each tile's result, weights and place in the total, as PyTorch's tensors."""
+        from_numpy = importlib.import_module("torch").from_numpy
+        rows = zip(self.results, self.counts, self.places, strict=True)
+        return [tuple(from_numpy(each) for each in row) for row in rows]
+
+
+def _places(total: Array, grid: _ext.TileGrid, scale: int) -> list[Array]:
+    """Return views of an array, (C, H, W), one for each tile."""
+    height, width = (side * scale for side in grid.tile)
+    corners = [(y * scale, x * scale) for y in grid.starts_y() for x in grid.starts_x()]
+    return [total[:, y : y + height, x : x + width] for y, x in corners]
+
+
+def weights(grid: _ext.TileGrid) -> NDArray[np.float32]:
+    """Return how much each sample of each tile counts in the merged frame: (n, height, width)."""
+    along = []
+    for axis in AxisTiles.of(grid):
+        earlier, share = axis.contributions()
+        found = []
+        for at, start in enumerate(axis.starts):
+            weight = np.where(earlier == at, 1 - share, 0) + np.where(earlier == at - 1, share, 0)
+            begin = start * axis.scale
+            found.append(weight[begin : begin + axis.tile * axis.scale].astype(np.float32))
+        along.append(found)
+    return np.stack([np.outer(row, column) for row in along[0] for column in along[1]])
+
+
+def equal_step(starts: list[int]) -> int:
+    """Return how far apart all tiles begin; 1 for a single tile."""
+    steps = set(np.diff(starts).tolist()) or {1}
+    if len(steps) != 1:
+        raise ValueError(f"tiles begin at {starts}, which are not equally far apart")
+    return int(steps.pop())
+
+
+def _split_ours(a: Arrays, threads: int) -> Array:
+    _ext.split_into(a.tiles_out, a.frame, a.grid, threads=threads)
+    return a.tiles_out
+
+
+def _merge_ours(a: Arrays, threads: int) -> Array:
+    _ext.merge_into(a.merged_out, a.results, a.grid, threads=threads)
+    return a.merged_out
+
+
+def _split_numpy(a: Arrays, threads: int) -> Array:
+    for tile, cut in zip(a.tiles_out, a.cuts, strict=True):
+        np.divide(cut, np.float32(255), out=tile)
+    return a.tiles_out
+
+
+def _merge_numpy(a: Arrays, threads: int) -> Array:
+    a.total.fill(0)
+    for tile, count, place in zip(a.results, a.counts, a.places, strict=True):
+        np.multiply(tile, count, out=a.product[0])
+        np.add(place, a.product[0], out=place)
+    np.multiply(a.total, np.float32(255), out=a.total)
+    np.rint(a.total, out=a.total)
+    np.clip(a.total, 0, 255, out=a.total)
+    np.copyto(a.merged_out, a.total.transpose(1, 2, 0), casting="unsafe")
+    return a.merged_out
+
+
+def _split_opencv(a: Arrays, threads: int) -> Array:
+    cv2: Any = importlib.import_module("cv2")
+    cv2.setNumThreads(threads)
+    blob: Array = cv2.dnn.blobFromImages([cut.transpose(1, 2, 0) for cut in a.cuts], 1 / 255)
+    return blob
+
+
+def _merge_opencv(a: Arrays, threads: int) -> Array:
+    cv2: Any = importlib.import_module("cv2")
+    cv2.setNumThreads(threads)
+    a.total.fill(0)
+    for tile, count, place in zip(a.results, a.counts, a.places, strict=True):
+        for plane, target in zip(tile, place, strict=True):
+            cv2.accumulateProduct(plane, count, target)
+    for plane, of_bytes in zip(a.total, a.planes, strict=True):
+        cv2.multiply(plane, 255.0, of_bytes, 1.0, cv2.CV_8U)
+    cv2.merge(list(a.planes), a.merged_out)
+    return a.merged_out
+
+
+def _split_torch(a: Arrays, threads: int) -> Array:
+    torch: Any = importlib.import_module("torch")
+    torch.set_num_threads(threads)
+    down, across = equal_step(a.grid.starts_y()), equal_step(a.grid.starts_x())
+    height, width = a.grid.tile
+    views = torch.from_numpy(a.frame).unfold(0, height, down).unfold(1, width, across)
+    taken = torch.from_numpy(a.tiles_out)
+    torch.div(views, 255, out=taken.view(a.grid.rows, a.grid.cols, *taken.shape[1:]))
+    return a.tiles_out
+
+
+def _merge_torch(a: Arrays, threads: int) -> Array:
+    torch: Any = importlib.import_module("torch")
+    torch.set_num_threads(threads)
+    a.total.fill(0)
+    for tile, count, place in a.tensors:
+        place.addcmul_(tile, count)
+    return _bytes_of(torch.from_numpy(a.total))
+
+
+def _fold_torch(a: Arrays, threads: int) -> Array:
+    torch: Any = importlib.import_module("torch")
+    torch.set_num_threads(threads)
+    starts = (a.grid.starts_y(), a.grid.starts_x())
+    stride = [equal_step(each) * a.grid.scale for each in starts]
+    results, counts, product = map(torch.from_numpy, (a.results, a.counts, a.product))
+    torch.mul(results, counts[:, None], out=product)
+    columns, sides = product.view(len(results), -1).T[None], a.results.shape[2:]
+    total = torch.nn.functional.fold(columns, a.grid.output_shape, sides, stride=stride)
+    return _bytes_of(total[0])
+
+
+def _bytes_of(total: Any) -> Array:
+    """Return a tensor as bytes, channels last; the tensor is overwritten."""
+    made = total.mul_(255).round_().clamp_(0, 255).byte()
+    out: Array = made.permute(1, 2, 0).contiguous().numpy()
+    return out
+
+
+class Way(NamedTuple):
+    """A library's ways to split and merge, and how far they may be from the oracle's."""
+
+    module: str
+    has_threads: bool
+    off: tuple[float, float]
+    split: Callable[[Arrays, int], Array] | None
+    merge: Callable[[Arrays, int], Array]
+
+
+WAYS = {
+    "restore_rt": Way("numpy", True, (0, 0), _split_ours, _merge_ours),
+    "oracle": Way(
+        *("numpy", False, (0, 0)),
+        lambda a, threads: reference.split(a.frame, a.grid),
+        lambda a, threads: reference.merge(a.results, a.grid)[0],
+    ),
+    "numpy": Way("numpy", False, (0, 1), _split_numpy, _merge_numpy),
+    "opencv": Way("cv2", True, (1e-6, 1), _split_opencv, _merge_opencv),
+    "torch": Way("torch", True, (0, 1), _split_torch, _merge_torch),
+    "torch fold": Way("torch", True, (0, 1), None, _fold_torch),
+}
 
 
 def main() -> None:
-    """Measure, print tables, write ``kernels.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=25)
-    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
-    options = parser.parse_args()
+    """Measure and write the parts ``kernels`` and ``frame``."""
+    chosen = harness.options(__doc__, runs=25, threads=(1, 2)).parse_args()
     absent = {
-        rival.name: f"not installed: pip install {rival.package}"
-        for rival in RIVALS
-        if importlib.util.find_spec(rival.module) is None
+        name: f"not installed: {way.module}"
+        for name, way in WAYS.items()
+        if importlib.util.find_spec(way.module) is None
     }
     cases = []
-    for name, shape in FRAMES.items():
-        arrays = Arrays.of(*shape)
-        for threads in options.threads:
-            for operation in OPERATIONS:
-                cases.append(measure(name, arrays, operation, threads, options.runs))
-                show(cases[-1])
-    for library, reason in absent.items():
-        print(f"{library}: {reason}")
-    record = {
-        "what": (
-            f"tiles of {TILE} with an overlap of {OVERLAP}, a halo of {HALO} and a feather of "
-            f"{FEATHER}, merged at {SCALE} times the frame's size; bytes to float32 and back"
-        ),
-        "cases": cases,
-        "absent": absent,
-    }
-    print(f"written: {write('kernels', record)}")
+    given: Any = {"overlap": OVERLAP, "halo": HALO, "feather": FEATHER, "scale": SCALE}
+    for name, (height, width, channels) in FRAMES.items():
+        grid = _ext.TileGrid(height, width, TILE, **given)
+        arrays = Arrays(harness.picture(height, width, channels), grid)
+        for threads in chosen.threads:
+            for operation in ("split", "merge"):
+                case = {"frame": name, "operation": operation, "threads": threads}
+                cases.append({**case, **measure(arrays, operation, threads, chosen.runs, absent)})
+    what = (
+        f"tiles of {TILE} with an overlap of {OVERLAP}, a halo of {HALO} and a feather of "
+        f"{FEATHER}, merged at {SCALE} times the frame's size; bytes to float32 and back"
+    )
+    record = {"what": what, "cases": cases, "absent": absent}
+    page.show("kernels", page.kernels(harness.write("kernels", record)))
+    print(harness.write("frame", measure_frame(chosen.runs))["ratios"])
 
 
-def measure(name: str, arrays: Arrays, operation: str, threads: int, runs: int) -> Record:
-    """Verify and time one operation, with all that can do it."""
+def measure(arrays: Arrays, operation: str, threads: int, runs: int, absent: Record) -> Record:
+    """Verify and time everything that can split or merge."""
     read, written = moved_bytes(arrays.grid, arrays.frame.shape[2], operation)
-    steps = {"restore_rt": _ours(arrays, operation, threads)}
-    if threads == 1:
-        steps["oracle"] = _oracle(arrays, operation)
-    for rival in RIVALS:
-        if importlib.util.find_spec(rival.module) and (threads == 1 or rival.threads):
-            step = _of_rival(rival, arrays, operation, threads)
-            steps |= {} if step is None else {rival.name: step}
+    split, steps = operation == "split", dict[str, Step]()
+    for name, way in WAYS.items():
+        make = way.split if split else way.merge
+        if name not in absent and make and (threads == 1 or way.has_threads):
+            step = functools.partial(make, arrays, threads)
+            check(name, step(), arrays.tiles if split else arrays.merged, way.off[not split])
+            steps[name] = step
     with ThreadPoolExecutor(max(1, threads - 1)) as pool:
         steps["memcpy"] = memcpy((read + written) // 2, threads, pool)
-        timings = interleaved_at_rest(steps, runs, threads=threads)
-    figures = {}
-    for who, seconds in timings.items():
-        found = milliseconds(seconds)
-        rate = (read + written) / (found["median"] * 1e6)
-        figures[who] = {**found, "gigabytes_per_second": round(rate, 2)}
-    return {
-        "frame": name,
-        "operation": operation,
-        "threads": threads,
-        "bytes_read": read,
-        "bytes_written": written,
-        "milliseconds": figures,
-    }
+        timings = harness.interleaved(steps, runs, threads=threads)
+    figures: Record = {who: harness.milliseconds(seconds) for who, seconds in timings.items()}
+    for found in figures.values():
+        found["gigabytes_per_second"] = round((read + written) / (found["median"] * 1e6), 2)
+    return {"bytes_read": read, "bytes_written": written, "milliseconds": figures}
 
 
 def moved_bytes(grid: _ext.TileGrid, channels: int, operation: str) -> tuple[int, int]:
-    """Return the bytes that an operation has to read and to write at least.
-
-    The frame's are bytes, the tiles' float32.
-    """
+    """Return the bytes that an operation has to read and to write at least."""
     if operation == "split":
         rows, columns = grid.tile
         return grid.height * grid.width * channels, 4 * grid.count * channels * rows * columns
@@ -149,51 +267,8 @@ def moved_bytes(grid: _ext.TileGrid, channels: int, operation: str) -> tuple[int
     return 4 * channels * counted[0] * counted[1], channels * height * width
 
 
-def _ours(arrays: Arrays, operation: str, threads: int) -> Step:
-    tiles, out = np.zeros_like(arrays.tiles), np.zeros_like(arrays.merged)
-
-    def split() -> None:
-        _ext.split_into(tiles, arrays.frame, arrays.grid, threads=threads)
-
-    def merge() -> None:
-        _ext.merge_into(out, arrays.results, arrays.grid, threads=threads)
-
-    if operation == "split":
-        split()
-        check("restore_rt", tiles, arrays.tiles, 0)
-        return split
-    merge()
-    check("restore_rt", out, arrays.merged, 0)
-    return merge
-
-
-def _oracle(arrays: Arrays, operation: str) -> Step:
-    if operation == "split":
-        return lambda: reference.split(arrays.frame, arrays.grid)
-    return lambda: reference.merge(arrays.results, arrays.grid)
-
-
-def _of_rival(rival: Rival, arrays: Arrays, operation: str, threads: int) -> Step | None:
-    if operation == "split":
-        if rival.split is None:
-            return None
-        split = rival.split(arrays.frame, arrays.grid, threads)
-        check(rival.name, split(), arrays.tiles, rival.split_off)
-        return split
-    merge = rival.merge(arrays.results, arrays.grid, threads)
-    check(rival.name, merge(), arrays.merged, 1)
-    return merge
-
-
-def check(who: str, found: NDArray[Any], expected: NDArray[Any], allowed: float) -> None:
-    """Stop if a result is not near enough."""
-    off = np.abs(found.astype(np.float64) - expected).max()
-    if found.shape != expected.shape or not off <= allowed:
-        raise SystemExit(f"{who} is off by {off}; allowed are {allowed}")
-
-
 def memcpy(size: int, threads: int, pool: ThreadPoolExecutor) -> Step:
-    """Return what copies ``size`` bytes, in as many parts as there are threads."""
+    """Return a step that copies ``size`` bytes, in as many parts as there are threads."""
     source, target = np.ones(size, np.uint8), np.zeros(size, np.uint8)
     parts = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
 
@@ -209,24 +284,50 @@ def memcpy(size: int, threads: int, pool: ThreadPoolExecutor) -> Step:
     return step
 
 
-def show(case: Record) -> None:
-    """Print what one operation came to."""
-    megabytes = (case["bytes_read"] + case["bytes_written"]) / 1e6
-    title = (
-        f"{case['operation']}, {case['frame']}, {case['threads']} threads: "
-        f"{case['bytes_read'] / 1e6:.1f} MB read + {case['bytes_written'] / 1e6:.1f} MB written "
-        f"= {megabytes:.1f} MB"
-    )
-    table = Table("", "median ms", "p10", "p90", "GB/s", "times memcpy's time", title=title)
-    memcpy_ms = case["milliseconds"]["memcpy"]["median"]
-    for who, figures in case["milliseconds"].items():
-        table.add_row(
-            who,
-            *(f"{figures[key]:.3f}" for key in ("median", "p10", "p90")),
-            f"{figures['gigabytes_per_second']:.2f}",
-            f"{figures['median'] / memcpy_ms:.2f}",
-        )
-    Console(width=110).print(table)
+def measure_frame(runs: int) -> Record:
+    """Verify and time the steps of a frame of luma, the whole frame as one tile."""
+    threads = available_threads()
+    luma, chroma = harness.picture(HEIGHT, WIDTH), harness.picture(HEIGHT // 2, WIDTH // 2)
+    backend = OnnxRuntimeBackend(onnx.load(registry.path_of(MODEL)), threads=threads)
+    restorer = restore_rt.load(MODEL, backend="onnxruntime", threads=threads)
+    given: Any = {"overlap": 2 * restorer.manifest.halo + 8, "halo": restorer.manifest.halo}
+    grid = _ext.TileGrid(HEIGHT, WIDTH, (HEIGHT, WIDTH), scale=SCALE, **given)
+    results = np.empty((1, 1, *grid.output_shape), np.float32)
+    backend.run(np.ascontiguousarray(reference.split(luma[..., None], grid)), results)
+    arrays, enlarged = Arrays(luma[..., None], grid, results), np.empty((HEIGHT, WIDTH), np.uint8)
+    chroma_given: Any = {"scale": 2, "phase": (0.5, 0.25)}
+
+    def enlarge_chroma() -> None:
+        for _ in range(2):
+            _ext.upsample_plane_into(enlarged, chroma, threads=threads, **chroma_given)
+
+    steps: dict[str, Step] = {
+        "split": lambda: _split_ours(arrays, threads),
+        "network": lambda: backend.run(arrays.tiles_out, results),
+        "merge": lambda: _merge_ours(arrays, threads),
+        "chroma": enlarge_chroma,
+        "whole call": lambda: restorer(luma),
+        "oracle split": lambda: reference.split(arrays.frame, grid),
+        "oracle merge": lambda: reference.merge(results, grid),
+    }
+    for step in steps.values():
+        step()
+    check("split", arrays.tiles_out, arrays.tiles, 0)
+    check("merge", arrays.merged_out, arrays.merged, 0)
+    check("the whole call", arrays.merged_out[..., 0], restorer(luma), 0)
+    check("chroma", enlarged, reference.upsample_plane(chroma, (HEIGHT, WIDTH), **chroma_given), 0)
+    counts = {name: max(1, runs // 8) if "oracle" in name else runs for name in steps}
+    timings = harness.interleaved(steps, counts, threads=threads)
+    figures = {name: harness.milliseconds(seconds) for name, seconds in timings.items()}
+    ms = {name: each["median"] for name, each in figures.items()}
+    kernels, oracle = ms["split"] + ms["merge"], ms["oracle split"] + ms["oracle merge"]
+    ratios = {
+        "split_and_merge_over_network": round(kernels / ms["network"], 4),
+        "oracle_over_split_and_merge": round(oracle / kernels, 1),
+    }
+    what = f"{MODEL}, {WIDTH}x{HEIGHT} 8-bit luma, the whole frame as one tile"
+    record = {"what": what, "model": harness.model_entry(MODEL), "threads": threads}
+    return {**record, "milliseconds": figures, "ratios": ratios}
 
 
 if __name__ == "__main__":

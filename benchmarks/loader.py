@@ -2,83 +2,69 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from data_option import add_data_option
-from results_file import milliseconds, write
-from rich.console import Console
-from rich.table import Table
+from harness import Step, milliseconds, options, write
 
 from restore_rt.training.data.batches import load_data
 from restore_rt.training.loop.trainer import train
 from restore_rt.training.recipes import load_recipe
 
 RECIPES = ("video-x2", "photo-x2", "comic-x2", "comic-x1", "repair-x1", "photo-x4")
-REGIONS = 60
-BATCHES = 40
-STEPS = 300
+REGIONS, BATCHES, STEPS = 60, 40, 300
+WHAT = (
+    "region_ms: one region made, one thread; batch_ms: a batch cut from the cache; "
+    "steps_per_second: of a training; waited: share of its time spent waiting for regions; "
+    "steps_per_second_if_each_patch_were_new: what one thread could feed that made a region for "
+    "each patch"
+)
 
 
 def main() -> None:
-    """Measure, print a table, write ``loader.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_data_option(parser, "train/photo_cid22")
-    options = parser.parse_args()
-    measured = {name: measure(name, options.data / "train") for name in RECIPES}
-    table = Table("recipe", "region, ms", "batch, ms", "steps/s", "without cache", "waited")
-    for name, figures in measured.items():
-        table.add_row(
-            name,
-            f"{figures['region_ms']['median']:.1f}",
-            f"{figures['batch_ms']['median']:.2f}",
-            f"{figures['steps_per_second']:.1f}",
-            f"{figures['steps_per_second_if_each_patch_were_new']:.1f}",
-            f"{figures['waited']:.1%}",
-        )
-    Console().print(table)
-    what = (
-        "region_ms: one region made, one thread; batch_ms: a batch cut from the cache; "
-        "steps_per_second: of a training; waited: share of its time spent waiting for regions; "
-        "steps_per_second_if_each_patch_were_new: what one thread could feed that made a region "
-        "for each patch"
-    )
-    print(f"written: {write('loader', {'what': what, 'recipes': measured})}")
+    """Measure and write ``loader.json``."""
+    parser = options(__doc__, data="train/photo_cid22")
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"default: {RECIPES}")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of each training")
+    chosen = parser.parse_args()
+    measured = {}
+    for name in chosen.recipes or RECIPES:
+        measured[name] = measure(name, chosen.data / "train", chosen.steps)
+        print(f"{name}: {measured[name]}", flush=True)
+    write("loader", {"what": WHAT, "recipes": measured}, alone=True)
 
 
-def measure(name: str, data: Path) -> dict[str, Any]:
+def measure(name: str, data: Path, steps: int) -> dict[str, Any]:
     """Measure one recipe: its regions, its batches, and a short training."""
     recipe = load_recipe(name)
     patches, _, _ = load_data(recipe, data, say=lambda line: None)
-    regions = []
-    for number in range(REGIONS):
-        begin = time.perf_counter()
-        patches.regions.make(number)
-        regions.append(time.perf_counter() - begin)
+    regions = list(_timed(lambda number=n: patches.regions.make(number) for n in range(REGIONS)))  # type: ignore[misc]
     patches.regions.at(0)
-    batches = []
-    for _ in range(BATCHES):
-        begin = time.perf_counter()
-        patches.batch(0)
-        batches.append(time.perf_counter() - begin)
+    batches = list(_timed((lambda: patches.batch(0)) for _ in range(BATCHES)))
     patches.regions.close()
     lines: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        train(recipe, data, Path(folder), stop_after=STEPS, say=lines.append)
+        train(recipe, data, Path(folder), stop_after=steps, say=lines.append)
     pace = lines[-1].split()
+    new = REGIONS / sum(regions) / recipe.data.batch
     return {
         "region_ms": milliseconds(regions[10:]),
         "batch_ms": milliseconds(batches),
         "steps_per_second": float(pace[pace.index("steps/s") - 1]),
         "waited": float(pace[pace.index("waited") + 1].rstrip("%")) / 100,
-        "steps_per_second_if_each_patch_were_new": round(
-            REGIONS / sum(regions) / recipe.data.batch, 2
-        ),
+        "steps_per_second_if_each_patch_were_new": round(new, 2),
         "renewed_every": recipe.data.cache.renew,
     }
+
+
+def _timed(steps: Iterable[Step]) -> Iterable[float]:
+    for step in steps:
+        begin = time.perf_counter()
+        step()
+        yield time.perf_counter() - begin
 
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
-"""How good every shipped model is at what it is for, as ``restore-rt eval`` measures it."""
+"""How good every shipped model is at its task, as ``restore-rt eval`` measures it."""
 
 from __future__ import annotations
 
-import argparse
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_option import add_data_option
-from results_file import write
-from rich.console import Console
-from rich.table import Table
+import tables
+from harness import options, write
 
-from restore_rt.model import registry as zoo
+from restore_rt.model import registry
 from restore_rt.training.evaluation import (
     Candidate,
     Evaluation,
@@ -29,10 +26,12 @@ from restore_rt.training.metrics.fidelity import Metric, picture_metrics
 
 FIGURES = ("psnr_y", "ssim_y", "niqe", "cer", "cer_page", "ms_per_megapixel")
 
+Record = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Case:
-    """Pictures (``files`` in ``folder``), what happens to them, and whether lettering is read."""
+    """Pictures (``files`` in ``folder``), their damage, and whether lettering is read."""
 
     folder: str
     degrade: str = "reduce"
@@ -45,78 +44,61 @@ PHOTOS = {name: Case(f"test/sr/{name}") for name in ("Set5", "Set14", "BSD100")}
 comics = functools.partial(Case, "test/comic", files="*.png", ocr=True)
 VIDEO = {
     **PHOTOS,
-    **{
-        f"{name}, H.264 CRF 28": Case(case.folder, "reduce,h264:28")
-        for name, case in PHOTOS.items()
-    },
+    **{f"{name}, H.264 CRF 28": Case(c.folder, "reduce,h264:28") for name, c in PHOTOS.items()},
     "clips, H.264 CRF 28": Case("test/video", "reduce,h264:28"),
 }
 CASES: dict[str, dict[str, Case]] = {
-    "video-x2-fast": VIDEO,
-    "video-x2": VIDEO,
-    "video-x2-quality": VIDEO,
+    **dict.fromkeys(("video-x2-fast", "video-x2", "video-x2-quality"), VIDEO),
     "photo-x2": {**PHOTOS, "Set14, JPEG 80": Case("test/sr/Set14", "reduce,jpeg:80")},
-    "photo-x4": PHOTOS,
-    "photo-x4-gan": PHOTOS,
+    **dict.fromkeys(("photo-x4", "photo-x4-gan"), PHOTOS),
     "comic-x2": {
         "comics, JPEG 70, 50, 60": comics(degrade="reduce,jpeg:70,jpeg:50,jpeg:60"),
         "comics": comics(),
     },
-    "comic-x1": {
-        "comics, JPEG 30 to 60 three times": comics(degrade="jpeg:quality=30-60:rounds=3"),
-    },
+    "comic-x1": {tables.SCANS: comics(degrade="jpeg:quality=30-60:rounds=3")},
     "repair-x1": {
-        "classic5, JPEG 10": Case("test/classic5", "jpeg:10"),
-        "classic5, JPEG 20": Case("test/classic5", "jpeg:20"),
-        "classic5, JPEG 40": Case("test/classic5", "jpeg:40"),
+        **{f"classic5, JPEG {q}": Case("test/classic5", f"jpeg:{q}") for q in (10, 20, 40)},
         "Set14, JPEG 20": Case("test/sr/Set14", "jpeg:20"),
     },
 }
 
 
 def main() -> None:
-    """Measure, print a table, write ``model_NAME.json`` for each model."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_data_option(parser, "test/sr/Set5")
+    """Measure and write ``model_NAME.json`` for each model."""
+    shipped = [manifest.name for manifest in registry.models()]
+    parser = options(__doc__, data="test/sr/Set5")
     parser.add_argument("models", nargs="*", metavar="MODEL", help="default: all that are shipped")
-    options = parser.parse_args()
-    shipped = [manifest.name for manifest in zoo.models()]
-    names = options.models or shipped
-    for name in names:
+    parser.add_argument("--cases", nargs="+", help="default: all of a model")
+    chosen = parser.parse_args()
+    for name in chosen.models:
         if name not in shipped:
             parser.error(f"{name!r} is not shipped; there are {', '.join(shipped)}")
-    for name in names:
-        record = measure(name, options.data)
-        show(name, record)
-        print(f"written: {write(f'model_{name}', record)}")
+    for name in chosen.models or shipped:
+        cases = {label: CASES[name][label] for label in chosen.cases or CASES[name]}
+        record = write(f"model_{name}", measure(name, cases, chosen.data), alone=True)
+        for label, case in record["cases"].items():
+            print(f"{label}: {case['totals'][case['baseline']]} {case['totals'][name]}")
 
 
-def measure(name: str, data: Path) -> dict[str, Any]:
-    """Evaluate one model in all its cases."""
-    cases = {}
+def measure(name: str, cases: Mapping[str, Case], data: Path) -> Record:
+    """Evaluate one model in its cases."""
+    found = {}
     with open_models([name], threads=None) as loaded:
         (model,) = loaded
         metrics = picture_metrics(model.scale)
-        for label, case in CASES[name].items():
+        for label, case in cases.items():
             reader = Tesseract() if case.ocr else None
-            evaluation = run_case(case, [*baselines(model.scale), model], data, metrics, reader)
-            totals = {
-                candidate.name: _figures(evaluation.totals(candidate.name))
-                for candidate in evaluation.candidates
-            }
-            cases[label] = {
-                "folder": case.folder,
-                "files": case.files,
-                "degrade": case.degrade,
-                "pictures": len(evaluation.pictures),
+            candidates = [*baselines(model.scale), model]
+            evaluation = run_case(case, candidates, data, metrics, reader)
+            found[label] = {
+                **described(case, evaluation, FIGURES),
                 "lettered": evaluation.lettered if reader else None,
                 "baseline": evaluation.baseline,
-                "totals": totals,
             }
     return {
         "what": evaluation.as_dict()["what"],
         "model": {"name": name, "parameters": model.parameters, **model.details},
-        "cases": cases,
+        "cases": found,
     }
 
 
@@ -144,19 +126,19 @@ def run_case(
     return evaluation
 
 
-def _figures(totals: dict[str, float]) -> dict[str, float]:
-    return {name: round(totals[name], 4) for name in FIGURES if name in totals}
-
-
-def show(name: str, record: dict[str, Any]) -> None:
-    """Print one model's figures beside the baseline's."""
-    table = Table("", "pictures", *FIGURES, title=name)
-    for label, case in record["cases"].items():
-        for who in (case["baseline"], name):
-            figures = case["totals"][who]
-            cells = (f"{figures[key]:.4g}" if key in figures else "" for key in FIGURES)
-            table.add_row(f"{label}: {who}", str(case["pictures"]), *cells)
-    Console(width=140).print(table)
+def described(case: Case, evaluation: Evaluation, figures: Sequence[str]) -> Record:
+    """Return a case and its figures, by candidate."""
+    totals = {each.name: evaluation.totals(each.name) for each in evaluation.candidates}
+    return {
+        "folder": case.folder,
+        "files": case.files,
+        "degrade": case.degrade,
+        "pictures": len(evaluation.pictures),
+        "totals": {
+            name: {key: round(found[key], 4) for key in figures if key in found}
+            for name, found in totals.items()
+        },
+    }
 
 
 if __name__ == "__main__":

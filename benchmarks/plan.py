@@ -1,167 +1,111 @@
-"""The native engine's planner beside a sweep: which algorithm it picks, and which is the fastest.
+"""The native backend's planner beside a sweep: the algorithm it picks, and the fastest.
 
-Each shape of convolution is made by all algorithms that can, on one thread, interleaved; what
-counts is the time of the thread, the least of some runs. Rings of several sizes follow.
+Each shape of convolution is made by all algorithms that can, on one thread, in turn; the least time
+of the thread counts. Rings of several sizes follow.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from results_file import write
-from rich.console import Console
-from rich.table import Table
+from harness import options, write
 
 from restore_rt import _ext
 from restore_rt._ext import Network
 
 WIDTHS = (4, 8, 16, 24, 32, 48, 64)
 RINGS = tuple(size << 10 for size in (64, 128, 256, 512, 1024, 2048, 4096))
-LAYERS = 6
-FRAME = (96, 192)
+LAYERS, FRAME = 6, (96, 192)
+
+Record = dict[str, Any]
 
 
 def main() -> None:
-    """Measure, print a table, write ``plan.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=9)
-    options = parser.parse_args()
-    shapes = [
-        _shape(side, inputs, outputs, options.runs)
-        for side in (3, 1)
-        for inputs in WIDTHS
-        for outputs in WIDTHS
-    ]
-    rings = _rings(options.runs)
-    _print(shapes)
+    """Measure and write the part ``plan``."""
+    chosen = options(__doc__, runs=9).parse_args()
+    shapes = []
+    for side in (3, 1):
+        for inputs in WIDTHS:
+            for outputs in WIDTHS:
+                shapes.append(measure_shape(side, inputs, outputs, chosen.runs))
+                print(shapes[-1], flush=True)
+    rings = [measure_rings(width, 8, chosen.runs) for width in (16, 32)]
     what = "convolutions, nanoseconds for each pixel on one thread; rings, milliseconds for 640x360"
-    print(f"written: {write('plan', {'what': what, 'shapes': shapes, 'rings': rings})}")
+    write("plan", {"what": what, "shapes": shapes, "rings": rings})
 
 
-def _shape(side: int, inputs: int, outputs: int, runs: int) -> dict[str, Any]:
-    """Return what each algorithm takes for a convolution, and which one is picked."""
-    networks = {"none": _layers(side, inputs, outputs, 0, ["direct"])}
+def measure_shape(side: int, inputs: int, outputs: int, runs: int) -> Record:
+    """Return the time of a convolution by each algorithm, and the algorithms that are picked."""
+    networks = {"none": _same_input(side, inputs, outputs, 0, ["direct"])}
     for name in _ext.algorithms("bf16"):
-        network = _layers(side, inputs, outputs, LAYERS, [name])
-        # Where it cannot make the layer, another has.
+        network = _same_input(side, inputs, outputs, LAYERS, [name])
+        # If this algorithm cannot make the layer, another one has.
         if network.plan[1] == name:
             networks[name] = network
-    frame = np.random.default_rng(0).integers(0, 256, FRAME).astype(np.uint8)
-    out = np.empty_like(frame)
-    steps = {
-        name: lambda network=network: network.run_into(out, frame)
-        for name, network in networks.items()
-    }
-    seconds = _least(steps, runs)
-    base = seconds.pop("none")
-    pixels = frame.size * LAYERS
-    picked = {
-        precision: _layers(side, inputs, outputs, 1, None, precision).plan[1]
-        for precision in ("fp32", "bf16")
-        if precision == "fp32" or _ext.has_bf16()
-    }
-    nanoseconds = {name: round((value - base) / pixels * 1e9, 2) for name, value in seconds.items()}
+    seconds = _least(networks, np.empty(FRAME, np.uint8), FRAME, runs)
+    base, pixels = seconds.pop("none"), LAYERS * FRAME[0] * FRAME[1]
     return {
         "side": side,
         "inputs": inputs,
         "outputs": outputs,
-        "nanoseconds": nanoseconds,
-        "picked": picked,
+        "nanoseconds": {name: round((s - base) / pixels * 1e9, 2) for name, s in seconds.items()},
+        "picked": {
+            precision: _same_input(side, inputs, outputs, 1, None, precision).plan[1]
+            for precision in ("fp32", "bf16")
+            if precision == "fp32" or _ext.has_bf16()
+        },
     }
 
 
-def _layers(
-    side: int,
-    inputs: int,
-    outputs: int,
-    count: int,
-    algorithms: list[str] | None,
-    precision: str = "bf16",
+def measure_rings(width: int, depth: int, runs: int) -> Record:
+    """Return the time of a network with rings of each size, and the size that is picked."""
+    sizes = pairwise([1, *[width] * (depth - 1), 4])
+    layers = [_layer(index, *each, 3) for index, each in enumerate(sizes)]
+    given: Any = {"channels": 1, "shuffle": 2}
+    networks = {str(size): Network(layers, ring_bytes=size, **given) for size in RINGS}
+    seconds = _least(networks, np.empty((720, 1280), np.uint8), (360, 640), runs)
+    times = {name: round(value * 1e3, 3) for name, value in seconds.items()}
+    picked = Network(layers, ring_bytes=None, **given).ring_bytes
+    return {"width": width, "depth": depth, "milliseconds": times, "picked": picked}
+
+
+def _layer(source: int, inputs: int, outputs: int, side: int) -> Record:
+    spread, shape = 1 / np.sqrt(inputs * side * side), (outputs, inputs, side, side)
+    weights = np.random.default_rng(0).normal(0, spread, shape).astype(np.float32)
+    rest = {"bias": np.zeros(outputs, np.float32), "activation": "relu"}
+    return {"step": "convolution", "source": source, "weights": weights, **rest}
+
+
+def _same_input(
+    side: int, inputs: int, outputs: int, count: int, algorithms: Any, precision: str = "bf16"
 ) -> Network:
     """Return ``count`` layers of a shape that read the same value; each adds the one before."""
-    rng = np.random.default_rng(0)
-
-    def layer(source: int, made: int, taps: int, read: int) -> dict[str, Any]:
-        spread = 1 / np.sqrt(read * taps * taps)
-        weights = rng.normal(0, spread, (made, read, taps, taps)).astype(np.float32)
-        bias = np.zeros(made, np.float32)
-        return {
-            "step": "convolution",
-            "source": source,
-            "weights": weights,
-            "bias": bias,
-            "activation": "relu",
-        }
-
-    # The first makes channels in blocks, and is the same in all networks.
-    layers = [layer(0, inputs, 1, 1)]
+    # The first layer makes channels in blocks, and is the same in all networks.
+    layers = [_layer(0, 1, inputs, 1)]
     for index in range(count):
         residual = {"residual": index + 1} if index else {}
-        layers.append(layer(1, outputs, side, inputs) | residual)
-    last = inputs if count == 0 else outputs
-    layers.append(layer(len(layers), 1, 1, last))
-    if not _ext.has_bf16():
-        precision = "fp32"
-    return Network(layers, channels=1, precision=precision, algorithms=algorithms)
+        layers.append({**_layer(1, inputs, outputs, side), **residual})
+    layers.append(_layer(len(layers), outputs if count else inputs, 1, 1))
+    kind = precision if _ext.has_bf16() else "fp32"
+    return Network(layers, channels=1, precision=kind, algorithms=algorithms)
 
 
-def _rings(runs: int) -> list[dict[str, Any]]:
-    """Return what networks take with rings of each size, and which one is picked."""
-    frame = np.random.default_rng(0).integers(0, 256, (360, 640)).astype(np.uint8)
-    out = np.empty((720, 1280), np.uint8)
-    found = []
-    for width, depth in ((16, 8), (32, 8)):
-        networks = {str(size): _chain(width, depth, size) for size in RINGS}
-        steps = {
-            name: lambda network=network: network.run_into(out, frame)
-            for name, network in networks.items()
-        }
-        times = {name: round(value * 1e3, 3) for name, value in _least(steps, runs).items()}
-        picked = _chain(width, depth, None).ring_bytes
-        found.append({"width": width, "depth": depth, "milliseconds": times, "picked": picked})
-    return found
-
-
-def _chain(width: int, depth: int, ring_bytes: int | None) -> Network:
-    rng = np.random.default_rng(0)
-    layers = []
-    for index, (inputs, outputs) in enumerate(pairwise([1, *[width] * (depth - 1), 4])):
-        weights = rng.normal(0, 1 / np.sqrt(9 * inputs), (outputs, inputs, 3, 3))
-        layers.append(
-            {
-                "step": "convolution",
-                "source": index,
-                "weights": weights.astype(np.float32),
-                "bias": np.zeros(outputs, np.float32),
-                "activation": "relu",
-            }
-        )
-    return Network(layers, channels=1, shuffle=2, ring_bytes=ring_bytes)
-
-
-def _least(steps: Mapping[str, Callable[[], object]], runs: int) -> dict[str, float]:
-    seconds = dict.fromkeys(steps, np.inf)
+def _least(
+    networks: Mapping[str, Network], out: Any, shape: tuple[int, int], runs: int
+) -> dict[str, float]:
+    """Return the least time of the thread for a frame, by network."""
+    frame = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    seconds = dict.fromkeys(networks, np.inf)
     for _ in range(runs):
-        for name, step in steps.items():
+        for name, network in networks.items():
             begin = time.thread_time()
-            step()
+            network.run_into(out, frame)
             seconds[name] = min(seconds[name], time.thread_time() - begin)
     return seconds
-
-
-def _print(shapes: list[dict[str, Any]]) -> None:
-    names = _ext.algorithms("bf16")
-    table = Table("convolution", *names, "picked", title=f"ns for each pixel, {_ext.isa()}")
-    for shape in shapes:
-        row = [f"{shape['nanoseconds'].get(name, ''):}" for name in names]
-        what = f"{shape['side']}x{shape['side']}, {shape['inputs']} to {shape['outputs']}"
-        table.add_row(what, *row, ", ".join(shape["picked"].values()))
-    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def test_a_card_is_of_the_shipped_model(name: str) -> None:
 
 
 def test_speeds_are_of_the_shipped_models(models: Any) -> None:
-    measured = importlib.import_module("figure_parts").part("bench")["measurements"]
+    measured = importlib.import_module("tables").part("bench")["measurements"]
     found = {made["model"]["name"]: made for made in measured}
     for manifest in restore_rt.models():
         made = found[manifest.name]
@@ -104,7 +104,7 @@ def test_speeds_are_of_the_shipped_models(models: Any) -> None:
 
 
 def test_the_ladder_goes_up(models: Any) -> None:
-    measured = importlib.import_module("figure_parts").part("bench")["measurements"]
+    measured = importlib.import_module("tables").part("bench")["measurements"]
     times = {made["model"]["name"]: made["derived"]["p50_ms"] for made in measured}
     for lower, higher in pairwise(("video-x2-fast", "video-x2", "video-x2-quality")):
         assert times[lower] < times[higher]

@@ -32,9 +32,34 @@ def test_the_figures_are_those_that_were_measured(figures: Any) -> None:
         assert figures.written(path) == path.read_text(encoding="utf-8"), path
 
 
+def test_unknown_and_broken_blocks_are_errors(
+    figures: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "ROOT", tmp_path)
+    path = tmp_path / "guide.md"
+    path.write_text("<!-- figures: sped -->\n\nold\n\n<!-- end of figures -->\n", "utf-8")
+    with pytest.raises(SystemExit, match=r"guide\.md has the block 'sped'; it may have "):
+        figures.written(path)
+    path.write_text("<!-- figures: quality -->\nold\n", "utf-8")
+    with pytest.raises(SystemExit, match=r"guide\.md: a block is '<!-- figures: NAME -->'"):
+        figures.written(path)
+
+
+def test_a_misspelt_name_in_a_block_is_an_error(figures: Any) -> None:
+    rows: dict[str, Any] = {"": [{"model": {"name": "a"}, "derived": None}]}
+    with pytest.raises(KeyError, match="backend"):
+        figures.render("frame_speed", figures.Found(rows))
+    rows = {"": [{"model": {"name": "a"}, "derived": None, "backend": "native", "host_peak_mb": 2}]}
+    # What is not known is blank.
+    assert "| `a` | native backend |  |  |  | 2 |" in figures.render(
+        "frame_speed", figures.Found(rows)
+    )
+
+
 def test_every_model_is_in_the_readme_and_has_a_card_with_figures(figures: Any) -> None:
-    assert figures.MODELS.keys() == {manifest.name for manifest in restore_rt.models()}
-    for name in figures.MODELS:
+    names = {manifest.name for manifest in restore_rt.models()}
+    assert figures.tables.MODELS.keys() == names
+    for name in names:
         card = (figures.ZOO / f"{name}.md").read_text(encoding="utf-8")
         for block in ("quality", "speed"):
             assert f"<!-- figures: {block} -->" in card

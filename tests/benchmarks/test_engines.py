@@ -37,20 +37,33 @@ def test_engines_agree(engines: Any, case: Any, name: str) -> None:
 def test_a_missing_library_is_told(
     engines: Any, case: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = importlib.import_module("other_engines")
-    missing = lambda case, precision: others.need("no_such_engine", "no-such-engine")  # noqa: E731
-    monkeypatch.setitem(engines.ENGINES, "ncnn", missing)
+    missing = lambda case, precision: engines.need("no_such_engine", "no-such-engine")  # noqa: E731
+    monkeypatch.setitem(engines.OPENERS, "ncnn", missing)
     running, absent = engines.open_all(case, ["ncnn"])
     assert not running
     assert absent["ncnn", "fp32"] == "not installed: pip install no-such-engine"
 
 
 def test_a_wrong_result_ends_the_benchmark(engines: Any, case: Any) -> None:
-    others = importlib.import_module("other_engines")
     wrong = case.expected["fp32"] ^ np.uint8(2)
-    running = {("torch", "fp32"): others.Running(lambda: None, wrong)}
-    with pytest.raises(SystemExit, match="torch in fp32 is off by 2 of 255; allowed are 1"):
+    running = {("torch", "fp32"): engines.Running(lambda: None, wrong)}
+    with pytest.raises(SystemExit, match="torch in fp32 is off by 2; allowed are 1"):
         engines.verify(case, running)
+
+
+def test_a_mask_that_does_not_hold_ends_the_benchmark(
+    engines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mask:
+        @staticmethod
+        def rrt_sees_avx512() -> int:
+            return 1
+
+    assert engines._asked_under_mask() == {}
+    monkeypatch.setenv("RESTORE_RT_MASK", "mask.so")
+    monkeypatch.setattr(engines.ctypes, "CDLL", lambda path: Mask)
+    with pytest.raises(SystemExit, match=r"the mask does not hold: AVX-512 seen \[1, 1\]"):
+        engines._asked_under_mask()
 
 
 def test_bounds(engines: Any) -> None:

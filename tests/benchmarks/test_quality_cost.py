@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,12 @@ def cost() -> Any:
 
 @pytest.fixture
 def figures() -> Any:
-    return importlib.import_module("quality_figures")
+    return importlib.import_module("benchmark_tables")
+
+
+@pytest.fixture
+def tables() -> Any:
+    return importlib.import_module("tables")
 
 
 @pytest.fixture
@@ -108,8 +112,8 @@ def test_what_is_missing_is_told(
     assert not opened
     assert [one["name"] for one in absent] == list(weights.OTHERS)
     assert {one["reason"] for one in absent} == {"its file is missing"}
-    for file, _ in weights.OTHERS.values():
-        (tmp_path / file).touch()
+    for given in weights.OTHERS.values():
+        (tmp_path / given["file"]).touch()
     reason = "not installed: pip install one"
 
     def missing(module: str, package: str) -> Any:
@@ -124,7 +128,7 @@ def test_what_is_missing_is_told(
 @pytest.mark.data
 def test_every_file_of_weights_is_tried(weights: Any, data_dir: Path) -> None:
     files = {path.name for path in (data_dir / "weights").iterdir() if path.suffix != ".tsv"}
-    tried = {file for file, _ in weights.OTHERS.values()}
+    tried = {given["file"] for given in weights.OTHERS.values()}
     # It belongs to a .param.
     assert {Path(file).suffix for file in files - tried} == {".bin"}
     assert tried <= files
@@ -148,7 +152,7 @@ def test_networks_of_others_enlarge(weights: Any, cost: Any, data_dir: Path, nam
         if not str(reason).startswith("not installed: pip install "):
             raise
         pytest.skip(f"{name}: {reason}")
-    frame = cost.picture()[:64, :72]
+    frame = cost.picture(360, 640, 3)[:64, :72]
     enlarged = one.restore(frame)
     assert enlarged.shape == (64 * one.scale, 72 * one.scale, 3)
     # Reduced again it is the picture: neither shifted, nor with its channels in another order.
@@ -157,16 +161,6 @@ def test_networks_of_others_enlarge(weights: Any, cost: Any, data_dir: Path, nam
     off = np.abs(reduced - frame)[4:-4, 4:-4].mean()
     for other in (np.roll(frame, 1, 0), np.roll(frame, 1, 1), frame[..., ::-1]):
         assert off < np.abs(reduced - other)[4:-4, 4:-4].mean()
-
-
-def test_fewer_runs_are_spread_over_all_rounds() -> None:
-    turns = importlib.import_module("turns")
-    ran: list[str] = []
-    steps = {name: lambda name=name: ran.append(name) for name in ("quick", "slow")}
-    timings = turns.interleaved_at_rest(steps, {"quick": 6, "slow": 2}, threads=1)
-    assert {name: len(times) for name, times in timings.items()} == {"quick": 6, "slow": 2}
-    # After one that does not count, one in each half.
-    assert [ran[2:6].count("slow"), ran[6:].count("slow")] == [1, 1]
 
 
 def test_what_is_slow_runs_less_often(cost: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,11 +178,11 @@ def test_everything_is_timed(cost: Any) -> None:
     assert found["ms_per_megapixel"] == pytest.approx(expected, abs=0.01)
 
 
-def test_quality_is_of_the_pictures_that_ours_were_measured_on(cost: Any, figures: Any) -> None:
-    record = figures.part("quality_cost")
+def test_quality_is_of_the_pictures_that_ours_were_measured_on(cost: Any, tables: Any) -> None:
+    record = tables.part("quality_cost")
     compared = 0
     for manifest in zoo.models():
-        ours = figures.results(f"model_{manifest.name}")["cases"]
+        ours = tables.results(f"model_{manifest.name}")["cases"]
         theirs = record["cases"].get(f"x{manifest.scale}", {})
         for label in ours.keys() & theirs.keys():
             for key in ("folder", "files", "degrade", "pictures"):
@@ -204,48 +198,37 @@ def test_quality_is_of_the_pictures_that_ours_were_measured_on(cost: Any, figure
         assert record["cases"][f"x{scale}"].keys() == cases.keys()
 
 
-def test_times_are_of_the_shipped_models(figures: Any) -> None:
-    timed = {one["name"]: one for one in figures.part("quality_cost")["times"]}
+def test_times_are_of_the_shipped_models(tables: Any) -> None:
+    timed = {one["name"]: one for one in tables.part("quality_cost")["times"]}
     for manifest in zoo.models():
         assert timed[manifest.name]["sha256"] == manifest.sha256
         assert timed[manifest.name]["scale"] == manifest.scale
 
 
 def test_every_model_and_network_is_in_the_table_and_the_picture(
-    weights: Any, figures: Any, drawing: Any
+    weights: Any, figures: Any, tables: Any, drawing: Any
 ) -> None:
-    record = figures.part("quality_cost")
+    record = tables.part("quality_cost")
     drawn = {
-        point.name for _, scale, label in drawing.PANELS for point in figures.points(scale, label)
+        point.name
+        for _, scale, label in drawing.PANELS
+        for point in figures.points(record, scale, label)
     }
     measured = {one["name"] for one in record["times"]}
     absent = {one["name"] for one in record["absent"]}
     assert measured < drawn
     assert {manifest.name for manifest in zoo.models()} < measured
     assert weights.OTHERS.keys() == absent | (weights.OTHERS.keys() & measured)
-    written = figures.quality_cost()
+    written = " ".join(tables.render("quality_cost", figures.quality_cost(record)).split())
     assert all(name in written for name in measured | absent)
 
 
-def test_points_know_what_is_damaged_and_what_is_quick(figures: Any) -> None:
-    found = figures.points(1, "classic5, JPEG 20")
+def test_points_know_what_is_damaged_and_what_is_quick(figures: Any, tables: Any) -> None:
+    record = tables.part("quality_cost")
+    found = figures.points(record, 1, "classic5, JPEG 20")
     assert [point.name for point in found] == ["input", "repair-x1"]
-    times = [point.milliseconds for point in figures.points(2, "Set14")]
+    times = [point.ms for point in figures.points(record, 2, "Set14")]
     assert times == sorted(times)
-
-
-def test_names_lie_on_nothing_and_inside(drawing: Any) -> None:
-    markers = [(50, 50), (52, 51), (54, 49), (150, 50), (151, 55), (20, 20)]
-    labels = [drawing.Label(x, y, 60) for x, y in markers]
-    found = drawing.places(labels, 0, 200)
-    boxes = []
-    for label, (offset, move) in zip(labels, found, strict=True):
-        begin, middle = label.x + offset, label.y + move
-        assert begin >= 0
-        assert begin + label.width <= 200
-        boxes.append((begin, begin + label.width, middle))
-    for (begin, end, y), (start, stop, other) in combinations(boxes, 2):
-        assert end <= start or stop <= begin or abs(y - other) >= drawing.FONT
 
 
 def test_the_same_figures_give_the_same_picture(drawing: Any, tmp_path: Path) -> None:
