@@ -117,11 +117,6 @@ gpu-sanitize:
 gpu-bench:
 	RESTORE_RT_RESULTS=$(GPU_RESULTS) $(GPU_ENV) $(PYTHON) benchmarks/gpu.py --passed $(PASSED)
 
-.PHONY: docs
-docs: $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet -e '.[docs]'
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
-
 clean:
 	rm -rf $(VENV) build dist out *.egg-info restore_rt/*.so
 
