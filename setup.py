@@ -30,7 +30,7 @@ def packages() -> list[str]:
     """Return the runtime's packages, and the stages' under the names that they import by."""
     found: list[str] = find_packages(include=["restore_rt", "restore_rt.*"])
     for name, folder in STAGES.items():
-        # Recipes are a folder of data: to setuptools that is a package too.
+        # A folder without __init__.py is a package to setuptools, too.
         children = find_namespace_packages(folder, exclude=["*__pycache__*"])
         found += [name, *(f"{name}.{child}" for child in children)]
     return found

@@ -159,6 +159,11 @@ def _load_checkpoint(path: Path) -> Source:
     except RecipeError as error:
         raise RecipeError(f"the recipe in {path}: {error}") from None
     net = recipe.network
+    if net.window > 1:
+        raise ModelError(
+            f"{path} is of a network that sees {net.window} frames, which cannot be exported yet; "
+            "allowed is a window of 1"
+        )
     network = build(net.name, scale=net.scale, colour=net.colour, **net.params).eval()
     load_weights(network, state["average"], path)
     return Source(

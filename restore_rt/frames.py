@@ -209,7 +209,7 @@ def _as_array(frame: object) -> NDArray[Any]:
         )
     try:
         return np.from_dlpack(frame) if shared else np.asarray(frame)  # type: ignore[arg-type]
-    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+    except (BufferError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"frame is not an array in CPU memory that NumPy can read ({error}); copy it there"
         ) from error

@@ -75,7 +75,7 @@ def open_engine(path: Path, options: LoadOptions) -> Restorer:
     from restore_rt.gpu_opening import open_engine_lane
     from restore_rt.tensorrt.pair import read_sidecar
 
-    if options.on_cpu or options.backend == "onnxruntime":
+    if options.device == "cpu" or options.backend in ("native", "onnxruntime"):
         option = "device" if options.device == "cpu" else "backend"
         raise InputError(
             f"{option} is {getattr(options, option)!r}, and {path} is an engine, which only "
@@ -144,6 +144,10 @@ def _sizes(
 
 def _on_cpu(model: LoadedModel, backend: str, options: LoadOptions) -> Callable[[int], FrameRunner]:
     """Return a function that makes a runner with a number of threads."""
+    if options.gives_tiles:
+        # The native backend has no tiles, but a value that the model cannot have is an error there
+        # as well.
+        tile_sizes(model, options)
     if backend != "onnxruntime":
         try:
             return partial(NativeRunner, _native(model, options), model.manifest)

@@ -59,10 +59,10 @@ class LoadOptions:
                 raise InputError(
                     f"{name} is {getattr(self, name)!r}; allowed are {', '.join(allowed)}"
                 )
-        tile = (self.tile,) if isinstance(self.tile, int) else self.tile
+        tile = (self.tile, self.tile) if isinstance(self.tile, int) else self.tile
         if tile is not None and not (
             isinstance(tile, tuple | list)
-            and len(tile) in (1, 2)
+            and len(tile) == 2
             and all(_is_count(side) for side in tile)
         ):
             raise InputError(
@@ -92,6 +92,13 @@ class LoadOptions:
         """Whether only a GPU may run the network."""
         on_gpu = self.backend == "tensorrt" or self.precision == "fp16"
         return on_gpu or self.device.startswith("cuda")
+
+    @property
+    def gives_tiles(self) -> bool:
+        """Whether the caller gave anything about tiles, rather than leaving it to the model."""
+        return self.batch != 1 or any(
+            value is not None for value in (self.tile, self.overlap, self.feather)
+        )
 
     @property
     def gpu(self) -> int:

@@ -351,7 +351,7 @@ def read_layers(model: onnx.ModelProto) -> Layers:
     Raises
     ------
     UnsupportedError
-        The message names the node that the engine cannot run, and why.
+        The message names the node that the native backend cannot run, and why.
     """
     graph = model.graph
     inputs = inputs_of(model)

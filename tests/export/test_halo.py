@@ -14,7 +14,7 @@ from restore_rt.export.samples import synthetic_samples
 from restore_rt.model import registry as zoo
 from restore_rt.model.manifest import read_manifest
 from restore_rt.training.networks import build, fold
-from restore_rt.training.recipes import network_of
+from restore_rt.training.recipes import parse_recipe
 
 
 @pytest.mark.parametrize(("depth", "scale", "colour"), [(2, 3, "rgb"), (5, 1, "luma")])
@@ -30,7 +30,7 @@ def test_the_shipped_model_looks_as_far_as_it_says() -> None:
     model = onnx.load(path)
     manifest = read_manifest(model)
     assert manifest is not None
-    net = network_of(manifest.recipe)
+    net = parse_recipe(manifest.recipe).network
     network = fold(build(net.name, scale=net.scale, colour=net.colour, **net.params))
     arrays = {t.name: onnx.numpy_helper.to_array(t).copy() for t in model.graph.initializer}
     network.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})

@@ -36,8 +36,10 @@ def stage(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> Stage:
     model = onnx.load(zoo.path_of("video-x2"))
 
     def open_engine_backend(path: Path, *, stream: Any, **_: Any) -> StandIn:
-        stage.opened.append(StandIn(stage, model, stream))
-        return stage.opened[-1]
+        opened = StandIn(stage, model, stream)
+        opened.name = "tensorrt"
+        stage.opened.append(opened)
+        return opened
 
     monkeypatch.setattr(tensorrt, "open_engine_backend", open_engine_backend)
     return stage
@@ -46,7 +48,7 @@ def stage(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> Stage:
 def test_frames_are_cut_to_what_the_engine_takes(engine: Path, stage: Stage) -> None:
     frame = np.random.default_rng(0).integers(0, 256, (150, 170), np.uint8)
     with restore_rt.load(engine, threads=1, batch=2) as restorer:
-        assert restorer.device == "cuda:0"
+        assert (restorer.device, restorer.backend) == ("cuda:0", "tensorrt")
         assert restorer.tile == (64, 64)
         result = restorer(frame)
     with restore_rt.load("video-x2", device="cpu", threads=1) as on_cpu:

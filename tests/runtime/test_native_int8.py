@@ -42,7 +42,11 @@ def made_int8(
 
 
 def by_onnx_runtime(model: onnx.ModelProto, frame: Array, *, optimised: bool = True) -> Array:
-    """Return its result for a frame of bytes or floats, as floats of up to 1."""
+    """Return its result for a frame of bytes or floats, as floats of up to 1.
+
+    On CPUs without VNNI its optimised int8 sums saturate: what is exact there is the graph as it is
+    written, in fp32.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -68,7 +72,7 @@ def test_a_shipped_model_in_int8_equals_onnx_runtime(layers: slice, size: tuple[
     model = made_int8("video-x2", layers)
     frame = picture(*size, 1)
     result = np.atleast_3d(restored(model, frame)).astype(int)
-    off = np.abs(result - levels(by_onnx_runtime(model, frame)))
+    off = np.abs(result - levels(by_onnx_runtime(model, frame, optimised=_ext.has_vnni())))
     assert off.max() <= (0 if layers == slice(None) else 1)
 
 
@@ -303,13 +307,13 @@ def test_int8_loses_little_and_equals_onnx_runtime(data_dir: Path, layers: slice
         small = Image.fromarray(original).resize((width, height), Image.Resampling.BICUBIC)
         frame = np.asarray(small)
         result = restored(model, frame)
-        expected = levels(by_onnx_runtime(model, frame))[..., 0]
+        expected = levels(by_onnx_runtime(model, frame, optimised=_ext.has_vnni()))[..., 0]
         off.append(np.abs(result - expected).reshape(-1))
         lost.append(psnr(restored(fp32, frame), original) - psnr(result, original))
     assert len(lost) >= 12
     assert np.mean(lost) <= 0.15
     together = np.concatenate(off)
-    if layers == slice(None):
+    if layers == slice(None) and _ext.has_vnni():
         assert not together.any()
     else:
         # Where a sum of fp32 lies between two bytes, either may be next, and all that follow move.

@@ -112,5 +112,7 @@ def test_settings_that_there_are_not_are_refused(spec: str, message: str) -> Non
 def test_an_encoder_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     missing = dataclasses.replace(CODECS["av1"], encoder="libmissing")
     monkeypatch.setattr(video, "CODECS", {"av1": missing})
-    with pytest.raises(InputError, match=r"no encoder libmissing.*leave the codec 'av1' out"):
+    with pytest.raises(
+        InputError, match=r"lacks the encoder libmissing.*leave the codec 'av1' out"
+    ):
         encoded_frames(clip_of(1), Coding(codec="av1"))

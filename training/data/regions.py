@@ -170,7 +170,7 @@ class Regions:
         originals = [whole(frame, multiple * scale) for frame in clip]
         frames = degrade(variant.steps, originals, rng, scale=scale)
         index = int(rng.integers(len(frames)))
-        if index == 0:
+        if index == 0 and variant.motion == "layers":
             # Drawn again: a stream has few frames that are coded by themselves.
             index = int(rng.integers(len(frames)))
         # Before the first frame and after the last one there is nothing else than these.

@@ -240,10 +240,11 @@ def _through(frames: list[av.VideoFrame], coding: Coding) -> list[av.VideoFrame]
     library = CODECS[coding.codec]
     try:
         encoder = av.CodecContext.create(library.encoder, "w")
+        decoder = av.CodecContext.create(library.decoder, "r")
     except av.codec.codec.UnknownCodecError:
         raise InputError(
-            f"this PyAV has no encoder {library.encoder}; install the wheel of 'av' from PyPI, or "
-            f"leave the codec {coding.codec!r} out"
+            f"this PyAV lacks the encoder {library.encoder} or the decoder {library.decoder}; "
+            f"install the wheel of 'av' from PyPI, or leave the codec {coding.codec!r} out"
         ) from None
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height = frames[0].width, frames[0].height
@@ -270,7 +271,6 @@ def _through(frames: list[av.VideoFrame], coding: Coding) -> list[av.VideoFrame]
         planar.pict_type = PictureType.NONE
         packets += encoder.encode(planar)
     packets += encoder.encode(None)
-    decoder = av.CodecContext.create(library.decoder, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
     if encoder.extradata:

@@ -16,7 +16,7 @@ from restore_rt.model.manifest import check_intact, read_manifest
 from restore_rt.model.reading import find_model, is_model, read_model
 from restore_rt.training.loop.checkpoint import load_checkpoint, load_weights
 from restore_rt.training.networks import build, deepen, fold, look_around, unfold
-from restore_rt.training.recipes import Network, RecipeError, network_of
+from restore_rt.training.recipes import Network, RecipeError, parse_recipe
 
 if TYPE_CHECKING:
     import onnx
@@ -142,7 +142,7 @@ def start_of_model(model: onnx.ModelProto, path: Path) -> Start:
 
 def _network_of(text: str) -> Network | None:
     try:
-        return network_of(text)
+        return parse_recipe(text).network
     except RecipeError:
         # A recipe of another version: then the weights themselves have to tell.
         return None

@@ -13,7 +13,6 @@ from restore_rt.training.recipes.recipe import (
     RecipeError,
     Variant,
     load_recipe,
-    network_of,
     parse_recipe,
 )
 
@@ -30,6 +29,5 @@ __all__ = [
     "RecipeError",
     "Variant",
     "load_recipe",
-    "network_of",
     "parse_recipe",
 ]

@@ -24,7 +24,6 @@ __all__ = [
     "RecipeError",
     "Variant",
     "load_recipe",
-    "network_of",
     "parse_recipe",
 ]
 
@@ -255,6 +254,10 @@ def parse_recipe(text: str) -> Recipe:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"not valid TOML: {error}") from None
+    optim = table.get("optim")
+    if isinstance(optim, dict) and "epoch" in optim and "validation_interval" not in optim:
+        # Its name in recipes of before, which checkpoints and the shipped models carry.
+        optim["validation_interval"] = optim.pop("epoch")
     try:
         recipe = read_table(Recipe, table, readers={Step: read_step})
     except InputError as error:
@@ -264,17 +267,3 @@ def parse_recipe(text: str) -> Recipe:
         if not holds:
             raise RecipeError(message)
     return recipe
-
-
-def network_of(text: str) -> Network:
-    """Read the network alone from a recipe's TOML text, which another version may have written.
-
-    Raises
-    ------
-    RecipeError
-        If there is no network in it that this version reads.
-    """
-    try:
-        return read_table(Network, tomllib.loads(text).get("network"), "network")
-    except (tomllib.TOMLDecodeError, InputError) as error:
-        raise RecipeError(str(error)) from None
