@@ -57,7 +57,10 @@ def choose_place(model: LoadedModel, options: LoadOptions) -> Place:
     if not options.on_gpu:
         places.append(Place("cpu", options.backend))
     if not places:
-        raise BackendError(f"{model.manifest.name} cannot run on {device}: {reason}")
+        raise BackendError(
+            f"{model.manifest.name} cannot run on {device}: {reason}. device='cpu' needs no GPU "
+            "(without precision='fp16', which does); `restore-rt doctor` lists what is missing"
+        )
     return places[0] if len(places) == 1 else _fastest(model, options, places, gpu)
 
 

@@ -152,7 +152,12 @@ def _on_cpu(model: LoadedModel, backend: str, options: LoadOptions) -> Callable[
         try:
             return partial(NativeRunner, _native(model, options), model.manifest)
         except UnsupportedError as error:
-            if options.backend == "native" or options.precision == "bf16":
+            if options.precision == "bf16":
+                why = str(error).removesuffix("; use another backend")
+                raise UnsupportedError(
+                    f"{why}; precision is 'bf16', in which no other backend computes: leave it out"
+                ) from error
+            if options.backend == "native":
                 raise
             try:
                 import_onnxruntime()

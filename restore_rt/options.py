@@ -128,6 +128,11 @@ class LoadOptions:
                         f"{name}={getattr(self, name)!r} needs a GPU, and {why} runs on the CPU: "
                         "leave one of them out"
                     )
+        if self.backend == "native" and self.gives_tiles:
+            raise InputError(
+                "tile, overlap, feather or batch is given, and backend is 'native', which takes "
+                "whole frames: leave them out, or give backend='onnxruntime'"
+            )
         if self.precision == "bf16" and self.backend == "onnxruntime":
             raise InputError(
                 "precision is 'bf16', which only the native backend computes in, and backend is "

@@ -189,8 +189,14 @@ class Restorer:
         from the result; an error in it, or in a frame, surfaces at that frame's place. Each
         result is a frame of its own. ``stages`` takes the times in place of the attribute.
         """
-        items = ((None, None, frame) for frame in frames)
-        for _, restored in self.stream_into(items, stages=stages):
+
+        def items() -> Iterator[tuple[None, None, Frame]]:
+            for frame in frames:
+                if frame is None:
+                    as_frame(frame)  # raises the error that a call raises
+                yield None, None, frame
+
+        for _, restored in self.stream_into(items(), stages=stages):
             assert restored is not None
             yield restored
 

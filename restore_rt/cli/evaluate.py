@@ -138,7 +138,12 @@ def evaluate(
         check_target(target, overwrite=overwrite)
     if len({os.path.realpath(target) for target in targets}) < len(targets):
         raise InputError(f"--json and --html are both {json_file}; give each a file of its own")
-    files = find_files(data)[:limit]
+    files = find_files(data)
+    sources = {os.path.realpath(file) for file in files}
+    for target in targets:
+        if os.path.realpath(target) in sources:
+            raise InputError(f"{target} is one of the inputs; give the report another name")
+    files = files[:limit]
     reader = Tesseract() if ocr else None
     with open_models(models, threads=threads, scale=scale, colour=colour) as loaded:
         times = loaded[0].scale

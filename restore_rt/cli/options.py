@@ -62,7 +62,8 @@ TileOption = Annotated[
     typer.Option(
         "--tile",
         metavar="N|HxW",
-        help="Largest tile in pixels of the input; smaller ones take less memory.",
+        help="Largest tile in pixels of the input; smaller ones take less memory. The native "
+        "backend has no tiles.",
         show_default="the model's own",
     ),
 ]
@@ -203,6 +204,8 @@ def load_model(
             f"no model for {content} with a scale of {restorer.scale} is shipped; {name}, made for "
             f"{restorer.manifest.content}, is used"
         )
+    if tile is not None and restorer.tile is None:
+        note("--tile is ignored: the native backend takes whole frames, without tiles")
     if scale not in (None, restorer.scale):
         note(
             f"--scale {scale} is ignored: {restorer.manifest.name} enlarges {restorer.scale} times"

@@ -124,5 +124,7 @@ def test_a_missing_report_is_told(tmp_path: Path) -> None:
 
 
 def test_a_case_says_what_tells_it_from_the_usual_one() -> None:
-    case = other_case(backend="native", threads=2, tile=(64, 96), scope="network")
-    assert str(case) == ("video-x2, 640x360, backend native, threads 2, tile 96x64, scope network")
+    case = other_case(backend="onnxruntime", threads=2, tile=(64, 96), scope="network")
+    assert str(case) == (
+        "video-x2, 640x360, backend onnxruntime, threads 2, tile 96x64, scope network"
+    )

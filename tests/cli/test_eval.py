@@ -76,6 +76,17 @@ def test_repair(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "give --degrade, for example" in only_line(capsys.readouterr().err)
 
 
+def test_a_report_never_replaces_an_input(
+    folder: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = sorted(folder.glob("*.png"))[0]
+    before = source.read_bytes()
+    line = ["eval", str(nearest_model), "--data", str(folder), "--json", str(source)]
+    assert run([*line, "--overwrite"]) == 2
+    assert "is one of the inputs" in only_line(capsys.readouterr().err)
+    assert source.read_bytes() == before
+
+
 def test_limit(folder: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["eval", str(nearest_model), "--data", str(folder), "--limit", "1"]) == 0
     assert capsys.readouterr().out.startswith("1 picture, x2, reduce")

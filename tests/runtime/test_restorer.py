@@ -272,6 +272,8 @@ def test_outputs_that_are_refused(make_model: MakeModel) -> None:
         ({"device": "abacus"}, "abacus"),
         ({"tile": 0}, "tile is 0"),
         ({"tile": (64, 64, 64)}, "tile is"),
+        ({"tile": (64,)}, r"tile is \(64,\)"),
+        ({"backend": "native", "batch": 2}, "takes whole frames"),
         ({"tile": 8, "overlap": 16}, "at least"),
         ({"overlap": 3, "feather": 8}, "overlap is 3"),
         ({"feather": -1}, "feather"),

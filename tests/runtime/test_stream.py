@@ -107,3 +107,13 @@ def test_leaving_a_stream_early_stops_its_threads(make_model: MakeModel) -> None
         next(results)
         results.close()
     assert not [thread for thread in threading.enumerate() if "restore_rt-" in thread.name]
+
+
+def test_a_frame_that_is_none_is_an_error_at_its_place(make_model: MakeModel) -> None:
+    frame = np.zeros((4, 4), np.uint8)
+    frames: Any = [frame, None]
+    with restore_rt.load(make_model(nearest(1, 1))) as restorer:
+        results = restorer.stream(frames)
+        np.testing.assert_array_equal(next(results), frame)
+        with pytest.raises(InputError, match="frame is NoneType"):
+            next(results)
