@@ -13,9 +13,9 @@ PYTEST = $(BIN)/python -m pytest -n logical --dist loadscope
 demo: $(VENV)/.run
 	mkdir -p out
 	$(BIN)/restore-rt video examples/panels.mp4 -o out/panels_x2.mp4 --overwrite
-	$(BIN)/python examples/compare.py examples/panels.mp4 out/panels_x2.mp4 -o out/compare.png \
-		--time 2.6 --time 5.5 --time 8.2 --zoom 2
-	@echo "Watch out/panels_x2.mp4; see input, bicubic and ours side by side in out/compare.png"
+	@echo "Drawing the comparison"
+	$(BIN)/python examples/compare.py examples/panels.mp4 out/panels_x2.mp4 out/compare.png
+	@echo "Watch out/panels_x2.mp4; see source, bicubic and ours side by side in out/compare.png"
 
 # Without the tests that are marked as long, and with fewer examples of each property.
 test: $(VENV)/.dev
