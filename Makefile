@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECT := pyproject.toml setup.py $(shell find csrc -type f)
-NATIVE := $(shell find benchmarks csrc tests/native -name '*.c' -o -name '*.h' -o -name '*.inl' -o -name '*.cpp' -o -name '*.cu')
+NATIVE := $(shell find benchmarks csrc tests -name '*.c' -o -name '*.h' -o -name '*.inl' -o -name '*.cpp' -o -name '*.cu')
 
 # One process for each core runs the tests; a module's stay together, with what they share.
 PYTEST = $(BIN)/python -m pytest -n logical --dist loadscope
@@ -29,13 +29,13 @@ test-all: $(VENV)/.dev
 # fp32 sums differently, which int8 layers after fp32 ones amplify: those are not compared.
 test-isa: $(VENV)/.dev
 	RESTORE_RT_ISA=avx2 $(PYTEST) -m 'not long' tests/kernels tests/export/test_quantization.py \
-		tests/runtime/test_native.py tests/runtime/test_native_int8.py
-	RESTORE_RT_ISA=portable $(PYTEST) -m 'not long' tests/kernels tests/runtime/test_native.py
+		tests/native/test_native.py tests/native/test_native_int8.py
+	RESTORE_RT_ISA=portable $(PYTEST) -m 'not long' tests/kernels tests/native/test_native.py
 
 test-native: $(VENV)/.dev
-	$(MAKE) -C tests/native run PYTHON=$(abspath $(BIN))/python
-	$(MAKE) -C tests/native threads
-	$(MAKE) -C tests/native neon
+	$(MAKE) -C tests/csrc run PYTHON=$(abspath $(BIN))/python
+	$(MAKE) -C tests/csrc threads
+	$(MAKE) -C tests/csrc neon
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -44,7 +44,7 @@ lint: $(VENV)/.dev
 	ln -s $(CURDIR)/restore_rt/* $(CURDIR)/training $(CURDIR)/export build/typed/restore_rt
 	cd build/typed && $(CURDIR)/$(BIN)/lint-imports --no-logo $(CURDIR)/pyproject.toml
 	$(BIN)/mypy -p restore_rt
-	$(BIN)/python tests/engine/mainline/lay_out.py build/mainline
+	$(BIN)/python tests/tensorrt/mainline/lay_out.py build/mainline
 	MYPYPATH=build/mainline $(BIN)/mypy -p restore_rt.tensorrt
 	$(BIN)/mypy tests
 	cd benchmarks && ../$(BIN)/mypy --config-file ../pyproject.toml *.py

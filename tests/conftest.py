@@ -6,12 +6,21 @@ import functools
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
 from restore_rt.errors import BackendError
 from restore_rt.tensorrt.library import Library, open_library
+
+if TYPE_CHECKING:
+    import onnx
+
+    from restore_rt.model.manifest import Manifest
+    from tests.gpu.fake_gpu import Gpu
+    from tests.networks import Kernels, MakeModel
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Each core has a worker; libraries that start a thread for each core would slow all of them.
@@ -65,6 +74,82 @@ def rtx() -> Library:
     except BackendError as error:
         _missing(str(error))
         raise
+
+
+# Fixtures below import onnx late, since tests/kernels run under sanitizers without it.
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Return a seeded generator."""
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def make_model(tmp_path: Path) -> MakeModel:
+    """Return a function that writes a model file."""
+    from tests.networks import save_model
+
+    def make(kernels: Kernels, **options: Any) -> Path:
+        return save_model(tmp_path / "model.onnx", kernels, **options)
+
+    return make
+
+
+@pytest.fixture
+def tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every network in tiles, as the native backend's unsupported networks are."""
+    from restore_rt import opening
+    from restore_rt.native.network import UnsupportedError
+
+    def refuse(*_: object, **__: object) -> None:
+        raise UnsupportedError("the native backend is not to be used")
+
+    monkeypatch.setattr(opening, "open_native", refuse)
+
+
+@pytest.fixture(params=["native", "tiles"])
+def either_way(request: pytest.FixtureRequest) -> None:
+    """Run with the native backend, and with tiles."""
+    if request.param == "tiles":
+        request.getfixturevalue("tiles")
+
+
+@pytest.fixture
+def gpu() -> Gpu:
+    """Return a fake GPU of compute capability 8.9."""
+    from tests.gpu.fake_gpu import Gpu
+
+    return Gpu()
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> onnx.ModelProto:
+    """Return a network with two convolutions, which doubles the luma's size."""
+    import onnx
+
+    from tests.networks import save_model
+
+    rng = np.random.default_rng(3)
+    kernels = [rng.normal(size=(8, 1, 3, 3)) / 9, rng.normal(size=(4, 8, 3, 3)) / 36]
+    return onnx.load(save_model(tmp_path / "small.onnx", kernels, scale=2, tile=(48, 64)))
+
+
+@pytest.fixture
+def manifest(model: onnx.ModelProto) -> Manifest:
+    """Return the manifest of ``model``."""
+    from restore_rt.model.manifest import read_manifest
+
+    found = read_manifest(model)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of engines, which does not exist yet."""
+    monkeypatch.setenv("RESTORE_RT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "engines"
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from restore_rt.model.manifest import Manifest, weights_sha256, write_manifest
 
 Kernels = list[NDArray[Any]]
+MakeModel = Callable[..., Path]
 
 
 def network(

@@ -22,7 +22,7 @@ from restore_rt.gpu import DeviceFrame, DevicePlanes, open_device
 from restore_rt.gpu_opening import missing_for
 from tests.gpu.other_libraries import LIBRARIES, WAYS, Library, open_library
 from tests.networks import nearest, save_model
-from tests.runtime.pixels import enlarged, random_frame
+from tests.pixels import enlarged, random_frame
 
 pytestmark = pytest.mark.gpu
 

@@ -15,8 +15,7 @@ from restore_rt.inspection import inspect_model
 from restore_rt.model.counting import count_tensors, multiply_adds
 from restore_rt.model.manifest import read_manifest, weights_sha256, write_manifest
 from restore_rt.model.sizing import size_network
-from tests.networks import nearest, network
-from tests.runtime.conftest import MakeModel
+from tests.networks import MakeModel, nearest, network
 
 FLOAT, HALF, BYTE = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UINT8
 

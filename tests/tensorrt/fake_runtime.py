@@ -16,8 +16,8 @@ import onnx
 import onnxruntime
 
 from restore_rt.tensorrt.library import Library
-from tests.backends.stand_ins import at, depth_here, stream_at
-from tests.engine.building.fake_tensorrt import FakeTensorRt
+from tests.gpu.fake_gpu import at, depth_here, stream_at
+from tests.tensorrt.building.fake_tensorrt import FakeTensorRt
 
 _MARK = b"plan of "
 

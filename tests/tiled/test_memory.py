@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 import restore_rt
 from restore_rt.errors import BackendError, OutOfMemoryError
 from restore_rt.tiled.session import OnnxRuntimeBackend
-from tests.networks import nearest
-from tests.runtime.conftest import MakeModel
-from tests.runtime.pixels import enlarged, random_frame
+from tests.networks import MakeModel, nearest
+from tests.pixels import enlarged, random_frame
 
 pytestmark = pytest.mark.usefixtures("tiles")
 

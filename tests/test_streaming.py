@@ -12,9 +12,8 @@ import restore_rt
 from restore_rt import Planes
 from restore_rt.errors import InputError
 from restore_rt.timing import StageTimes
-from tests.networks import blur, nearest
-from tests.runtime.conftest import MakeModel
-from tests.runtime.pixels import enlarged, random_frame
+from tests.networks import MakeModel, blur, nearest
+from tests.pixels import enlarged, random_frame
 
 pytestmark = pytest.mark.usefixtures("either_way")
 

@@ -15,9 +15,9 @@ from restore_rt.gpu.onnxruntime import OnnxRuntimeDeviceBackend
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.precision import narrow
 from restore_rt.progress import silent
-from tests.backends.fake_onnxruntime import CUDA, TENSORRT, FakeOnnxRuntime
-from tests.backends.opening import SHAPE, expected_of, tiles_of
-from tests.backends.stand_ins import Gpu
+from tests.gpu.fake_gpu import Gpu
+from tests.gpu.fake_onnxruntime import CUDA, TENSORRT, FakeOnnxRuntime
+from tests.tensorrt.opening import SHAPE, expected_of, tiles_of
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ from restore_rt.tensorrt import backend as tensorrt
 from restore_rt.tensorrt import sharing as engine_share
 from restore_rt.tensorrt.library import Library
 from restore_rt.tensorrt.pair import read_engine, sidecar_path
-from tests.backends import stand_ins
-from tests.backends.fake_runtime import FakeTensorRtWithRuntime
-from tests.backends.opening import OTHER, SHAPE, opened
-from tests.engine.building.models import described
+from tests.gpu import fake_gpu
+from tests.tensorrt.building.models import described
+from tests.tensorrt.fake_runtime import FakeTensorRtWithRuntime
+from tests.tensorrt.opening import OTHER, SHAPE, opened
 
 
 def engines_in(folder: Path) -> list[str]:
@@ -32,7 +32,7 @@ def engines_in(folder: Path) -> list[str]:
 
 
 def test_the_first_engine_is_for_one_size_and_the_next_for_all(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     fake = FakeTensorRtWithRuntime()
     backend = opened(model, manifest, gpu, cache, fake)
@@ -53,7 +53,7 @@ def test_the_first_engine_is_for_one_size_and_the_next_for_all(
 
 
 def test_engines_are_shared_and_their_cache_is_used(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     fake = FakeTensorRtWithRuntime()
     first, second = (opened(model, manifest, gpu, cache, fake) for _ in range(2))
@@ -73,7 +73,7 @@ def test_engines_are_shared_and_their_cache_is_used(
 
 @pytest.mark.parametrize("difference", ["weights", "precision", "version", "gpu", "capability"])
 def test_all_that_an_engine_depends_on_makes_another(
-    difference: str, model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    difference: str, model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     fake = FakeTensorRtWithRuntime()
     opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
@@ -88,7 +88,7 @@ def test_all_that_an_engine_depends_on_makes_another(
         fake = FakeTensorRtWithRuntime("11.5.0")
     else:
         name = "NVIDIA L4" if difference == "gpu" else gpu.device_.name
-        gpu = stand_ins.Gpu(name, (8, 6) if difference == "capability" else (8, 9))
+        gpu = fake_gpu.Gpu(name, (8, 6) if difference == "capability" else (8, 9))
     before = fake.builds_done
     opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
     assert fake.builds_done == before + 1
@@ -97,7 +97,7 @@ def test_all_that_an_engine_depends_on_makes_another(
 
 @pytest.mark.parametrize("damage", ["engine", "sidecar", "missing", "cut", "other"])
 def test_what_is_damaged_in_the_cache_is_built_again(
-    damage: str, model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    damage: str, model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     fake = FakeTensorRtWithRuntime()
     opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
@@ -120,7 +120,7 @@ def test_what_is_damaged_in_the_cache_is_built_again(
 
 
 def test_an_engine_that_the_library_no_longer_takes_is_built_again_once(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     fake = FakeTensorRtWithRuntime()
     opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
@@ -139,12 +139,12 @@ def test_threads_build_one_engine_together(
 ) -> None:
     fake = FakeTensorRtWithRuntime()
     library = fake.library()
-    gpus = [stand_ins.Gpu() for _ in range(4)]
+    gpus = [fake_gpu.Gpu() for _ in range(4)]
     together = threading.Barrier(4)
     # As if each were a process of its own, which shares but the folder.
     monkeypatch.setattr(tensorrt, "share_of", lambda key, make: make())
 
-    def work(gpu: stand_ins.Gpu) -> None:
+    def work(gpu: fake_gpu.Gpu) -> None:
         backend = opened(model, manifest, gpu, cache, library)
         together.wait()
         backend.prepare(SHAPE)
@@ -155,7 +155,7 @@ def test_threads_build_one_engine_together(
 
 
 def test_builds_show_how_they_go(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     told: list[Any] = []
 
@@ -172,7 +172,7 @@ def test_builds_show_how_they_go(
 
 
 def test_a_cache_may_be_one_that_cannot_be_written(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path,
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     fake = FakeTensorRtWithRuntime()
@@ -185,7 +185,7 @@ def test_a_cache_may_be_one_that_cannot_be_written(
 
 
 def test_measurements_are_kept_beside_the_engines(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     fake = FakeTensorRtWithRuntime()
     backend = opened(model, manifest, gpu, cache, fake)
@@ -200,7 +200,7 @@ def test_measurements_are_kept_beside_the_engines(
 
 
 def test_a_cache_that_cannot_be_written_is_named_before_any_build(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, tmp_path: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     fake = FakeTensorRtWithRuntime()
@@ -211,7 +211,7 @@ def test_a_cache_that_cannot_be_written_is_named_before_any_build(
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_rtx_builds_into_the_cache_without_a_gpu(
-    precision: str, rtx: Library, model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu,
+    precision: str, rtx: Library, model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu,
     cache: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     network = model if precision == "fp32" else narrow(model)
@@ -238,7 +238,7 @@ def test_rtx_builds_into_the_cache_without_a_gpu(
 
 
 def test_memory_that_runs_out_while_an_engine_is_built_or_loaded_is_told_apart(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     fake = FakeTensorRtWithRuntime()
     backend = opened(model, manifest, gpu, cache, fake)

@@ -12,8 +12,7 @@ import restore_rt
 from restore_rt import _ext
 from restore_rt.errors import BackendError, InputError, ModelError
 from restore_rt.model.manifest import Manifest, read_manifest, write_manifest
-from tests.networks import nearest
-from tests.runtime.conftest import MakeModel
+from tests.networks import MakeModel, nearest
 
 FRAME = np.random.default_rng(0).integers(0, 256, (50, 70), np.uint8)
 

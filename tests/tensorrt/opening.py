@@ -12,8 +12,8 @@ from restore_rt.model.manifest import Manifest
 from restore_rt.tensorrt.backend import TensorRtBackend, open_network_backend
 from restore_rt.tensorrt.library import Library
 from restore_rt.tiled.session import OnnxRuntimeBackend
-from tests.backends import stand_ins
-from tests.backends.fake_runtime import FakeTensorRtWithRuntime
+from tests.gpu import fake_gpu
+from tests.tensorrt.fake_runtime import FakeTensorRtWithRuntime
 
 SHAPE = (2, 1, 12, 20)
 OTHER = (1, 1, 16, 16)
@@ -22,7 +22,7 @@ OTHER = (1, 1, 16, 16)
 def opened(
     model: onnx.ModelProto,
     manifest: Manifest,
-    gpu: stand_ins.Gpu,
+    gpu: fake_gpu.Gpu,
     folder: Path,
     fake: FakeTensorRtWithRuntime | Library,
     **options: Any,

@@ -21,7 +21,7 @@ from restore_rt.model import registry as zoo
 from restore_rt.model.manifest import read_manifest, weights_sha256, write_manifest
 from restore_rt.native.importer import read_layers
 from restore_rt.native.network import UnsupportedError, open_native
-from tests.runtime.test_native import Graph, picture, restored
+from tests.native.test_native import Graph, picture, restored
 
 Array = NDArray[Any]
 

@@ -23,9 +23,9 @@ from restore_rt.gpu_opening import missing_for, open_device_backend
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.precision import narrow
 from restore_rt.tensorrt.backend import TensorRtBackend
-from tests.backends.fake_onnxruntime import CPU, FakeOnnxRuntime
-from tests.backends.fake_runtime import FakeTensorRtWithRuntime
-from tests.backends.stand_ins import Gpu
+from tests.gpu.fake_gpu import Gpu
+from tests.gpu.fake_onnxruntime import CPU, FakeOnnxRuntime
+from tests.tensorrt.fake_runtime import FakeTensorRtWithRuntime
 
 CUDA_13 = {"libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13", "libcudnn.so.9"}
 TENSORRT_10 = {"libnvinfer.so.10", "libnvonnxparser.so.10"}

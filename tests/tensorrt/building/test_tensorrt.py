@@ -17,7 +17,7 @@ from restore_rt.tensorrt.building.network import read_network
 from restore_rt.tensorrt.building.target import Target, choose_target
 from restore_rt.tensorrt.pair import read_engine
 from restore_rt.tensorrt.profile import Profile
-from tests.engine.building.fake_tensorrt import STEPS, FakeTensorRt
+from tests.tensorrt.building.fake_tensorrt import STEPS, FakeTensorRt
 
 VERSIONS = ("10.16.0", "11.4.0")
 EXACT = Target("exact", None, level="NONE")

@@ -13,9 +13,9 @@ from restore_rt.tensorrt.backend import open_engine_backend
 from restore_rt.tensorrt.building import build as building
 from restore_rt.tensorrt.building import build_engine
 from restore_rt.tensorrt.profile import Profile
-from tests.backends import stand_ins
-from tests.backends.fake_runtime import FakeTensorRtWithRuntime
-from tests.backends.opening import OTHER, expected_of, tiles_of
+from tests.gpu import fake_gpu
+from tests.tensorrt.fake_runtime import FakeTensorRtWithRuntime
+from tests.tensorrt.opening import OTHER, expected_of, tiles_of
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def engine(
 
 
 def test_an_engine_of_a_file_runs(
-    engine: tuple[Path, FakeTensorRtWithRuntime], model: onnx.ModelProto, gpu: stand_ins.Gpu
+    engine: tuple[Path, FakeTensorRtWithRuntime], model: onnx.ModelProto, gpu: fake_gpu.Gpu
 ) -> None:
     path, fake = engine
     backends = [
@@ -49,7 +49,7 @@ def test_an_engine_of_a_file_runs(
 
 
 def test_an_engine_of_a_file_says_which_sizes_it_takes(
-    engine: tuple[Path, FakeTensorRtWithRuntime], gpu: stand_ins.Gpu
+    engine: tuple[Path, FakeTensorRtWithRuntime], gpu: fake_gpu.Gpu
 ) -> None:
     backend = open_engine_backend(engine[0], device=gpu.device, stream=gpu.stream, pool=gpu.pool)
     said = r"tiles are 1x16x16 .*file\.engine takes 1x8x8 to 2x12x20 alone: .*--profile"
@@ -58,10 +58,10 @@ def test_an_engine_of_a_file_says_which_sizes_it_takes(
 
 
 def test_an_engine_of_a_file_that_does_not_fit_is_refused(
-    engine: tuple[Path, FakeTensorRtWithRuntime], gpu: stand_ins.Gpu
+    engine: tuple[Path, FakeTensorRtWithRuntime], gpu: fake_gpu.Gpu
 ) -> None:
     path, fake = engine
-    other = stand_ins.Gpu("NVIDIA L4", (8, 9))
+    other = fake_gpu.Gpu("NVIDIA L4", (8, 9))
     with pytest.raises(EngineError, match="is to run on NVIDIA L4"):
         open_engine_backend(path, device=other.device, stream=other.stream, pool=other.pool)
     fake.refused_plans = 1

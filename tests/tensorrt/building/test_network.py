@@ -14,9 +14,9 @@ from restore_rt.model.manifest import read_manifest, write_manifest
 from restore_rt.tensorrt.building import build_engine
 from restore_rt.tensorrt.building.network import read_network
 from restore_rt.tensorrt.profile import Profile, Shape
-from tests.engine.building.fake_tensorrt import FakeTensorRt
-from tests.engine.building.models import Change, altered, half_of
 from tests.networks import nearest, save_model
+from tests.tensorrt.building.fake_tensorrt import FakeTensorRt
+from tests.tensorrt.building.models import Change, altered, half_of
 
 
 @pytest.mark.parametrize("name", [manifest.name for manifest in zoo.models()])

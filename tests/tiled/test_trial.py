@@ -17,8 +17,7 @@ from restore_rt.cli import run
 from restore_rt.errors import InputError, ModelError
 from restore_rt.images import read_picture
 from restore_rt.model.manifest import Manifest, weights_sha256, write_manifest
-from tests.networks import Kernels, nearest, network
-from tests.runtime.conftest import MakeModel
+from tests.networks import Kernels, MakeModel, nearest, network
 
 Size = tuple[int | str | None, ...]
 

@@ -14,7 +14,7 @@ from restore_rt.errors import ModelError
 from restore_rt.model import registry as zoo
 from restore_rt.model.manifest import check_intact, read_manifest
 from restore_rt.model.precision import narrow, precision_of, to_half, widen
-from tests.engine.building.models import half_of
+from tests.tensorrt.building.models import half_of
 
 NAMES = [manifest.name for manifest in zoo.models()]
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16

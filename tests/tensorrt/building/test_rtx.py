@@ -25,7 +25,7 @@ from restore_rt.tensorrt.library import Library
 from restore_rt.tensorrt.pair import read_engine
 from restore_rt.tensorrt.profile import Profile
 from restore_rt.tensorrt.sidecar import Port
-from tests.engine.building.models import altered, described, half_of
+from tests.tensorrt.building.models import altered, described, half_of
 
 TARGETS = ("sm75", "sm86", "sm89", "sm120")
 NAMES = [manifest.name for manifest in zoo.models()]

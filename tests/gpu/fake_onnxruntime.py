@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from tests.backends.stand_ins import depth_here, stream_at
+from tests.gpu.fake_gpu import depth_here, stream_at
 
 CPU, CUDA, TENSORRT = (f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "Tensorrt"))
 

@@ -15,9 +15,8 @@ from restore_rt.errors import (
     NonFiniteError,
     RestoreError,
 )
-from tests.networks import blur, nearest, shift
-from tests.runtime.conftest import MakeModel
-from tests.runtime.pixels import enlarged, random_frame
+from tests.networks import MakeModel, blur, nearest, shift
+from tests.pixels import enlarged, random_frame
 
 pytestmark = pytest.mark.usefixtures("either_way")
 

@@ -12,16 +12,16 @@ from restore_rt.export.interface import take_bytes
 from restore_rt.gpu.backend import DeviceBackend
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.precision import narrow
-from tests.backends import stand_ins
-from tests.backends.fake_runtime import FakeTensorRtWithRuntime
-from tests.backends.opening import OTHER, SHAPE, expected_of, opened, tiles_of
-from tests.engine.building.models import described
+from tests.gpu import fake_gpu
+from tests.tensorrt.building.models import described
+from tests.tensorrt.fake_runtime import FakeTensorRtWithRuntime
+from tests.tensorrt.opening import OTHER, SHAPE, expected_of, opened, tiles_of
 
 
 @pytest.mark.parametrize("name", ["tensorrt", "rtx"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_results_come_when_the_stream_gets_there(
-    name: str, precision: str, model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu,
+    name: str, precision: str, model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu,
     cache: Path,
 ) -> None:  # fmt: skip
     network = model if precision == "fp32" else narrow(model)
@@ -43,14 +43,14 @@ def test_results_come_when_the_stream_gets_there(
     (context,) = fake.contexts
     assert context.memory[1] == gpu.pool_.given[0].shape[0]
     for array in (gpu.pool_.given[0], *pairs[0][1:]):
-        assert cast(stand_ins.StandInArray, array).streams == {gpu.stream_}
+        assert cast(fake_gpu.StandInArray, array).streams == {gpu.stream_}
     for tiles, _, out in pairs:
         assert np.abs(gpu.values(out) - expected_of(model, tiles)).max() < 1e-2
     assert gpu.device_.depth == 0
 
 
 def test_addresses_are_told_once_while_they_stay(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     fake = FakeTensorRtWithRuntime()
     backend = opened(model, manifest, gpu, cache, fake)
@@ -76,7 +76,7 @@ def test_addresses_are_told_once_while_they_stay(
     ],
 )
 def test_every_call_is_checked(
-    call: str, model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    call: str, model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     fake = FakeTensorRtWithRuntime()
     backend = opened(model, manifest, gpu, cache, fake)
@@ -92,7 +92,7 @@ def test_every_call_is_checked(
 
 
 def test_memory_for_a_context_may_run_out(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     gpu.pool_.limit = 1000
     backend = opened(model, manifest, gpu, cache, FakeTensorRtWithRuntime())
@@ -103,7 +103,7 @@ def test_memory_for_a_context_may_run_out(
 
 
 def test_contexts_stay_until_they_are_released(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     fake = FakeTensorRtWithRuntime()
     backend = opened(model, manifest, gpu, cache, fake)
@@ -126,7 +126,7 @@ def test_contexts_stay_until_they_are_released(
 
 
 def test_rtx_says_whether_it_may_be_captured(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     fake = FakeTensorRtWithRuntime("1.7", name="rtx")
     fake.refuses = "is_stream_capturable", "no"
@@ -141,11 +141,11 @@ def test_gpus_that_rtx_does_not_know_are_named(
 ) -> None:
     fake = FakeTensorRtWithRuntime("1.7", name="rtx")
     with pytest.raises(BackendError, match=r"NVIDIA H100 \(sm90\).*restore-rt\[tensorrt\]"):
-        opened(model, manifest, stand_ins.Gpu("NVIDIA H100", (9, 0)), cache, fake)
+        opened(model, manifest, fake_gpu.Gpu("NVIDIA H100", (9, 0)), cache, fake)
 
 
 def test_arrays_and_channels_that_do_not_fit_are_refused(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     backend = opened(model, manifest, gpu, cache, FakeTensorRtWithRuntime())
     with pytest.raises(InputError, match="multiples of 256"):
@@ -155,7 +155,7 @@ def test_arrays_and_channels_that_do_not_fit_are_refused(
 
 
 def test_engines_of_other_types_are_refused(
-    model: onnx.ModelProto, manifest: Manifest, gpu: stand_ins.Gpu, cache: Path
+    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
 ) -> None:
     made = described(take_bytes(model), of=model)
     with pytest.raises(BackendError, match="takes uint8 in NHWC and gives uint8 in NHWC; here"):

@@ -35,16 +35,16 @@ def main(folder: Path) -> None:
         wheel.extractall(folder)
     mend(folder / "tensorrt_bindings" / "tensorrt.pyi")
     package = folder / "restore_rt"
-    engine = package / "engine"
-    engine.mkdir(parents=True)
+    tensorrt = package / "tensorrt"
+    tensorrt.mkdir(parents=True)
     for source in (folder.with_name("typed") / "restore_rt").resolve().iterdir():
-        if source.name != "engine":
+        if source.name != "tensorrt":
             (package / source.name).symlink_to(source.resolve())
             continue
         for file in source.iterdir():
             if file.name != "api.py":
-                (engine / file.name).symlink_to(file.resolve())
-    shutil.copy(Path(__file__).with_name("api.pyi"), engine)
+                (tensorrt / file.name).symlink_to(file.resolve())
+    shutil.copy(Path(__file__).with_name("api.pyi"), tensorrt)
 
 
 def mend(stub: Path) -> None:

@@ -11,8 +11,7 @@ from onnx import numpy_helper
 import restore_rt
 from restore_rt.errors import InputError, ModelError
 from restore_rt.model.manifest import check_intact, read_manifest, weights_sha256, write_manifest
-from tests.networks import nearest
-from tests.runtime.conftest import MakeModel
+from tests.networks import MakeModel, nearest
 
 
 def test_round_trip(make_model: MakeModel) -> None:

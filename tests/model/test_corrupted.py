@@ -16,7 +16,7 @@ from restore_rt.errors import ModelError
 from restore_rt.model import registry as zoo
 from restore_rt.model.manifest import read_manifest, weights_sha256
 from restore_rt.model.reading import read_model
-from tests.runtime.corruption import damaged_copies
+from tests.model.corruption import damaged_copies
 
 # A hundred copies are opened, three times over.
 pytestmark = pytest.mark.long
