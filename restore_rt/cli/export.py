@@ -92,9 +92,15 @@ def export(
         ),
     ] = None,
     triton_version: Annotated[
-        int,
-        typer.Option("--triton-version", metavar="N", min=1, help="The model's version there."),
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--triton-version",
+            metavar="N",
+            min=1,
+            help="The model's version there.",
+            show_default="1",
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option("--name", help="What others' model is to be called.", show_default="the file"),
@@ -132,13 +138,18 @@ def export(
 
     if out is None and triton is None:
         raise InputError("nothing is to be written; name a file with -o, or a folder with --triton")
+    if triton is None and triton_version is not None:
+        raise InputError(
+            f"--triton-version is {triton_version}, and there is no --triton: give both"
+        )
+    version = triton_version or 1
     if out is not None:
         # Before a checkpoint is read, which may take long.
         check_model_target(out, overwrite=overwrite)
     sides = options.parse_tile(tile)
     read = load_source(source, name=name, content=content, licence=licence)
     if triton is not None:
-        check_place(triton, read.name, triton_version, overwrite=overwrite)
+        check_place(triton, read.name, version, overwrite=overwrite)
     with tempfile.TemporaryDirectory(prefix="restore-rt-") as folder:
         # A repository that refuses the model must not leave a file behind, so that comes first.
         file = out if out is not None and triton is None else Path(folder, "model.onnx")
@@ -165,7 +176,7 @@ def export(
             ) from error
         written = [] if out is None else [out]
         if triton is not None:
-            written += write_repository([file], triton, version=triton_version, overwrite=overwrite)
+            written += write_repository([file], triton, version=version, overwrite=overwrite)
             if out is not None:
                 with whole_file(out, overwrite=overwrite) as temporary:
                     shutil.copyfile(file, temporary)

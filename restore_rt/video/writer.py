@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from restore_rt.errors import OutputError
 from restore_rt.files import output_error
+from restore_rt.threads import same_priority
 from restore_rt.video.codecs import EncoderSettings
 from restore_rt.video.colour import ColourTags
 from restore_rt.video.containers import (
@@ -215,7 +216,8 @@ class VideoWriter:
 
     def _open_encoder(self) -> None:
         try:
-            self._video.codec_context.open()
+            with same_priority():
+                self._video.codec_context.open()
         except (av.FFmpegError, ValueError, OSError) as error:
             raise self._encoding_failure(error) from error
 

@@ -144,6 +144,7 @@ def test_a_repository_that_refuses_leaves_no_file(
     assert run(["export", str(named), *line[2:]]) == 2
     assert "'a b' cannot be the name of a model in Triton" in capsys.readouterr().err
     assert not out.exists()
+    assert run(["export", "video-x2", "-o", str(out), "--triton-version", "2"]) == 2
 
 
 def test_too_little_memory_is_one_error(

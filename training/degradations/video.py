@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
+from restore_rt.threads import same_priority
 from restore_rt.training.degradations.steps import (
     Clip,
     Rgb,
@@ -259,6 +260,8 @@ def _through(frames: list[av.VideoFrame], coding: Coding) -> list[av.VideoFrame]
     encoder.options = {"crf": written, library.speed: speed, **library.options}
     if coding.b_frames is not None and library.scale == MOST:
         encoder.options = {**encoder.options, "bf": str(coding.b_frames)}
+    with same_priority():
+        encoder.open()
     packets = []
     for index, frame in enumerate(frames):
         planar = frame.reformat(format="yuv420p", dst_colorspace="ITU601")
