@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tables import Found
 
 from restore_rt.training.data.clips import is_clip, read_clip
-from restore_rt.training.degradations import whole
+from restore_rt.training.degradations.motion import whole
 from restore_rt.training.degradations.resizing import resized
 from restore_rt.training.degradations.video import Coding, encoded_frames, luma_of
 from restore_rt.training.evaluation.candidates import baselines, open_models

@@ -8,19 +8,11 @@ import pytest
 
 from restore_rt.errors import InputError
 from restore_rt.training.colour import luma
-from restore_rt.training.degradations import (
-    STEPS,
-    Clip,
-    Step,
-    degrade,
-    drifting,
-    parse_spec,
-    read_step,
-    wandering_crops,
-    whole,
-)
-from restore_rt.training.degradations.codecs import H264, Chroma, Jpeg, h264, h264_luma, jpeg
+from restore_rt.training.degradations import STEPS, Clip, Step, degrade, parse_spec, read_step
+from restore_rt.training.degradations.codecs import Chroma, Jpeg, jpeg
+from restore_rt.training.degradations.motion import drifting, wandering_crops, whole
 from restore_rt.training.degradations.resizing import Reduce, Rescale
+from restore_rt.training.degradations.video import H264, Coding, compressed
 
 
 def scene(height: int, width: int) -> np.ndarray:
@@ -201,7 +193,7 @@ def test_jpeg_is_worse_at_lower_quality() -> None:
 
 def test_h264_is_the_same_twice_and_worse_at_higher_crf() -> None:
     clip = [scene(34, 47)[:, shift : shift + 41] for shift in range(5)]
-    fine, again, coarse = (h264_luma(clip, crf=crf) for crf in (10, 10, 35))
+    fine, again, coarse = (compressed(clip, Coding(crf=crf), luma=True) for crf in (10, 10, 35))
     assert [f.shape for f in fine] == [(34, 41)] * 5
     assert all(np.array_equal(a, b) for a, b in zip(fine, again, strict=True))
     truth = [luma(frame) for frame in clip]
@@ -214,23 +206,23 @@ def test_h264_is_the_same_twice_and_worse_at_higher_crf() -> None:
 
 def test_h264_in_colour_has_the_same_colours() -> None:
     frame = np.full((16, 16, 3), (200, 90, 40), np.uint8)
-    (out,) = h264([frame], crf=5)
+    (out,) = compressed([frame], Coding(crf=5))
     assert out.shape == frame.shape
     assert np.abs(out.astype(int) - frame).max() <= 4
 
 
 def test_h264_refuses_what_it_cannot_encode() -> None:
     with pytest.raises(InputError, match="no frames"):
-        h264_luma([], crf=20)
+        compressed([], Coding(crf=20))
     with pytest.raises(InputError, match="CRF is 60"):
-        h264_luma([scene(16, 16)], crf=60)
+        compressed([scene(16, 16)], Coding(crf=60))
 
 
 def test_without_pyav_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     message = re.escape("'h264' needs PyAV; pip install 'restore-rt[eval]'")
     with pytest.raises(InputError, match=message):
-        h264([scene(16, 16)], crf=20)
+        compressed([scene(16, 16)], Coding(crf=20))
 
 
 def test_a_drift_over_a_still() -> None:

@@ -17,7 +17,7 @@ from restore_rt.training.degradations.steps import STEPS
 from restore_rt.training.loop.checkpoint import load_checkpoint
 from restore_rt.training.losses import ADVERSARIES, LOSSES
 from restore_rt.training.networks import NETWORKS
-from restore_rt.training.recipes import load_recipe, parse_recipe, recipe, rules
+from restore_rt.training.recipes import load_recipe, parse_recipe, recipe
 from tests.training.dataset.scenes import save, scene
 
 ROOT = Path(__file__).parent.parent.parent
@@ -104,7 +104,7 @@ def test_the_guide_names_every_key_with_its_default() -> None:
 
 def test_the_guide_names_every_word_that_a_recipe_may_use() -> None:
     words = [*TASKS, *CONTENTS, *COLOURS, *NETWORKS, *LOSSES, "perceptual", *ADVERSARIES]
-    words += [*STEPS, *rules.PRECISIONS]
+    words += [*STEPS, *recipe.PRECISIONS]
     for word in words:
         assert f"`{word}`" in GUIDE, word
     for word in (*optics.SHAPES, *printing.INKS, *resizing.FILTERS):

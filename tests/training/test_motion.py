@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from restore_rt.training.degradations import layered, motion
+from restore_rt.training.degradations import motion
+from restore_rt.training.degradations.motion import layered
 from tests.training.conftest import picture
 
 Only = Callable[..., None]

@@ -6,6 +6,7 @@ import pytest
 from restore_rt.errors import InputError
 from restore_rt.training.degradations import degrade, parse_spec
 from restore_rt.training.degradations.optics import Blur, Noise, blur_kernel, convolved
+from restore_rt.training.limits import check_limits
 
 SIZES = [(1, 1), (1, 9), (7, 2), (33, 46)]
 SPECS = ["blur", "blur:8:shape=disc", "noise:30"]
@@ -144,4 +145,4 @@ def test_wrong_values_are_refused(spec: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_spec(spec)
     with pytest.raises(InputError, match="shape is ''"):
-        Blur(shape=()).check()
+        check_limits(Blur(shape=()))

@@ -15,6 +15,7 @@ from restore_rt.training.degradations.printing import (
     screened,
     separated,
 )
+from restore_rt.training.limits import check_limits
 
 SIZES = [(1, 1), (1, 9), (7, 2), (65, 46)]
 NONE = "skew=0:paper=0:bleed=0:misregister=0"
@@ -230,9 +231,9 @@ def test_wrong_values_are_refused(spec: str, message: str) -> None:
 
 def test_an_empty_choice_and_no_number_are_refused() -> None:
     with pytest.raises(InputError, match="inks is ''"):
-        Halftone(inks=()).check()
+        check_limits(Halftone(inks=()))
     with pytest.raises(InputError, match="skew is"):
-        Scan(skew=(0, float("nan"))).check()
+        check_limits(Scan(skew=(0, float("nan"))))
 
 
 @pytest.mark.data

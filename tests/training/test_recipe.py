@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from restore_rt.model import registry as zoo
 from restore_rt.model.manifest import read_manifest
 from restore_rt.training import RecipeError, load_recipe
-from restore_rt.training.degradations.codecs import H264
+from restore_rt.training.degradations.video import H264
 from restore_rt.training.networks import NETWORKS
 from restore_rt.training.recipes import Recipe, parse_recipe
 
@@ -53,7 +53,7 @@ def test_a_recipe_is_read_whole(recipe_of: Callable[..., Recipe], text: str) -> 
         ('[{ kind = "reduce" }]', "[]", r"data.variants\[0\] has 0 steps 'reduce'; .*needs 1"),
         ('name = "jpeg"', 'name = "clean"', "data.variants has 'clean' twice"),
         ('name = "jpeg"', 'name = "J P"', r"data.variants\[2\].name is 'J P'; use small"),
-        ("frames = 4", "frames = 0", r"data.variants\[1\].frames is 0; allowed are 1 to 64"),
+        ("frames = 4", "frames = 0", r"data.variants\[1\].frames is 0; must be 1 to 64"),
         ("luma = true }]", 'luma = true }, { kind = "jpeg" }]', "must be the last step"),
         ("l1 = 1", "l3 = 1", "loss has 'l3'; there are"),
         ("l1 = 1", "", "loss is empty"),

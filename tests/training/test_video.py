@@ -12,6 +12,7 @@ from restore_rt.errors import InputError
 from restore_rt.training.colour import luma
 from restore_rt.training.degradations import degrade, parse_spec, video
 from restore_rt.training.degradations.video import CODECS, Codec, Coding, encoded_frames, luma_of
+from restore_rt.training.limits import check_limits
 from tests.training.conftest import picture
 
 pytest.importorskip("av")
@@ -33,7 +34,7 @@ def error(found: Clip, clip: Clip) -> float:
 
 def through(clip: Clip, seed: int = 1, **fields: object) -> Clip:
     step = Codec(luma=True, **fields)  # type: ignore[arg-type]
-    step.check()
+    check_limits(step)
     return degrade([step], clip, np.random.default_rng(seed), scale=2)
 
 
@@ -96,8 +97,8 @@ def test_luma_is_the_decoded_plane() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("codec:mpeg2", r"codec is 'mpeg2'; allowed are h264, hevc, vp9, av1"),
-        ("codec:h264:depth=12", r"depth is 12; allowed are 8, 10"),
+        ("codec:mpeg2", r"codec is 'mpeg2'; there are h264, hevc, vp9, av1"),
+        ("codec:h264:depth=12", r"depth is 12; there are 8, 10"),
         ("codec:h264:preset=placebo", r"preset is 'placebo'"),
         ("codec:h264:crf=60", r"crf is \[60.*allowed is 0 to 51"),
         ("codec:h264:b_frames=17", r"b_frames is \[17"),

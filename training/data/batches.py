@@ -22,7 +22,7 @@ from torch import Tensor
 from restore_rt.training.data.grouping import hold_out
 from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name, read_bytes, survey
 from restore_rt.training.data.regions import Pair, Regions
-from restore_rt.training.degradations.codecs import VIDEO_STEPS, check_pyav
+from restore_rt.training.degradations.video import VIDEO_STEPS, check_pyav
 from restore_rt.training.lettering import find_fonts
 from restore_rt.training.recipes import Cache, Recipe
 from restore_rt.wording import count_of

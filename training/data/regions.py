@@ -13,7 +13,8 @@ from PIL import Image
 
 from restore_rt.training.colour import luma
 from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name
-from restore_rt.training.degradations import REACH, Clip, degrade, drifting, layered, whole
+from restore_rt.training.degradations import Clip, degrade
+from restore_rt.training.degradations.motion import REACH, drifting, layered, whole
 from restore_rt.training.degradations.resizing import resized
 from restore_rt.training.lettering import Lettering
 from restore_rt.training.recipes import Recipe, Variant

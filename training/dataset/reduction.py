@@ -28,7 +28,8 @@ from restore_rt.training.dataset.pictures import (
     check_format,
     write_lossless,
 )
-from restore_rt.training.degradations.resizing import FILTERS, Filter, check_filters
+from restore_rt.training.degradations.resizing import FILTERS, Filter
+from restore_rt.training.limits import one_of
 
 __all__ = ["ReduceReport", "reduce_pictures", "reduced"]
 
@@ -82,7 +83,7 @@ def reduced(
     InputError
         The filter or the scale is not allowed, or less than a pixel would be left.
     """
-    check_filters((filter_name,))
+    one_of(FILTERS)("filter", filter_name)
     if not 0 < scale <= 1:
         raise InputError(f"scale is {scale}; it is result over picture, above 0 and at most 1")
     height, width = rgb.shape[:2]
@@ -140,7 +141,7 @@ def reduce_pictures(
         A picture cannot be written.
     """
     check_format(format_name)
-    check_filters((filter_name,))
+    one_of(FILTERS)("filter", filter_name)
     if (scale is None) == (size is None):
         raise InputError("give either a scale or a size")
     if scale is not None and not 0 < scale < 1:

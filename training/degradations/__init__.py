@@ -4,41 +4,18 @@ Everything is deterministic: what is random comes from a seeded generator of the
 """
 
 from restore_rt.training.degradations import codecs, optics, printing, resizing, video
-from restore_rt.training.degradations.motion import (
-    MOTIONS,
-    REACH,
-    drifting,
-    layered,
-    wandering_crops,
-    whole,
-)
-from restore_rt.training.degradations.steps import (
-    STEPS,
-    Clip,
-    Rgb,
-    Step,
-    degrade,
-    parse_spec,
-    read_step,
-)
+from restore_rt.training.degradations.steps import STEPS, Clip, Step, degrade, parse_spec, read_step
 
 __all__ = [
-    "MOTIONS",
-    "REACH",
     "STEPS",
     "Clip",
-    "Rgb",
     "Step",
     "codecs",
     "degrade",
-    "drifting",
-    "layered",
     "optics",
     "parse_spec",
     "printing",
     "read_step",
     "resizing",
     "video",
-    "wandering_crops",
-    "whole",
 ]

@@ -1,48 +1,20 @@
-"""Steps that compress: JPEG once or many times, WebP, H.264, and the loss of chroma alone."""
+"""Steps that compress pictures: JPEG once or many times, WebP, and the loss of chroma alone."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt.errors import InputError
-from restore_rt.training.degradations.resizing import Rescale, resized
-from restore_rt.training.degradations.steps import (
-    Clip,
-    Rgb,
-    Step,
-    check_range,
-    draw,
-    draw_int,
-    register,
-)
-from restore_rt.training.degradations.video import (
-    PRESETS,
-    Codec,
-    Coding,
-    check_pyav,
-    encoded_frames,
-    luma_of,
-    rgb_of,
-)
+from restore_rt.training.degradations.resizing import Factor, Rescale, resized
+from restore_rt.training.degradations.steps import Rgb, Step, choose, draw_int, register
+from restore_rt.training.limits import between, one_of, span
 
-__all__ = [
-    "H264",
-    "VIDEO_STEPS",
-    "Chroma",
-    "Jpeg",
-    "Webp",
-    "check_pyav",
-    "h264",
-    "h264_luma",
-    "jpeg",
-    "webp",
-]
+__all__ = ["Chroma", "Jpeg", "Webp", "jpeg", "webp"]
 
 # On the command line colons part values, so that the second way is the one to write them there.
 SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2, "444": 0, "422": 1, "420": 2}
@@ -79,24 +51,12 @@ class Jpeg(Step):
     (a factor from `factor`). Chroma is kept as one of `subsampling` says, ``4:2:0`` or ``420``.
     """
 
-    quality: tuple[int, int] = (30, 95)
-    rounds: tuple[int, int] = (1, 1)
-    shift: int = 0
-    rescaled: float = 0.0
-    factor: tuple[float, float] = (0.7, 1.3)
-    subsampling: tuple[str, ...] = ("4:2:0",)
-
-    def check(self) -> None:
-        """Refuse qualities outside 1 to 95, no round at all, and unknown subsamplings."""
-        check_range("quality", self.quality, 1, 95)
-        check_range("rounds", self.rounds, 1, 32)
-        check_range("shift", (self.shift, self.shift), 0, 15)
-        check_range("rescaled", (self.rescaled, self.rescaled), 0, 1)
-        Rescale(factor=self.factor).check()
-        for name in self.subsampling or ("",):
-            if name not in SUBSAMPLINGS:
-                allowed = ", ".join(SUBSAMPLINGS)
-                raise InputError(f"subsampling is {name!r}; there are {allowed}")
+    quality: Annotated[tuple[int, int], span(1, 95)] = (30, 95)
+    rounds: Annotated[tuple[int, int], span(1, 32)] = (1, 1)
+    shift: Annotated[int, between(0, 15)] = 0
+    rescaled: Annotated[float, between(0, 1)] = 0.0
+    factor: Factor = (0.7, 1.3)
+    subsampling: Annotated[tuple[str, ...], one_of(SUBSAMPLINGS)] = ("4:2:0",)
 
     def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
         """Compress (H, W, 3) or grey (H, W)."""
@@ -108,7 +68,7 @@ class Jpeg(Step):
             if number and self.shift:
                 top, left = (int(v) for v in rng.integers(0, self.shift + 1, 2))
             pad = ((top, 0), (left, 0), (0, 0))[: frame.ndim]
-            chosen = self.subsampling[int(rng.integers(len(self.subsampling)))]
+            chosen = choose(rng, self.subsampling)
             moved = np.pad(frame, pad, "edge")
             coded = jpeg(moved, draw_int(rng, self.quality), subsampling=chosen)
             frame = np.ascontiguousarray(coded[top:, left:])
@@ -120,11 +80,7 @@ class Jpeg(Step):
 class Webp(Step):
     """Lossy WebP."""
 
-    quality: tuple[int, int] = (40, 90)
-
-    def check(self) -> None:
-        """Refuse qualities outside 0 to 100."""
-        check_range("quality", self.quality, 0, 100)
+    quality: Annotated[tuple[int, int], span(0, 100)] = (40, 90)
 
     def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
         """Compress (H, W, 3)."""
@@ -136,11 +92,7 @@ class Webp(Step):
 class Chroma(Step):
     """Chroma at a part of the resolution, without other losses; luma stays (BT.601, full range)."""
 
-    factor: tuple[int, int] = (2, 2)
-
-    def check(self) -> None:
-        """Refuse factors outside 1 to 8."""
-        check_range("factor", self.factor, 1, 8)
+    factor: Annotated[tuple[int, int], span(1, 8)] = (2, 2)
 
     def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
         """Reduce and enlarge Cb and Cr of (H, W, 3)."""
@@ -152,50 +104,3 @@ class Chroma(Step):
             small = resized(plane, -(-height // factor), -(-width // factor), "area")
             ycbcr[..., channel] = resized(small, height, width, "bilinear")
         return np.array(Image.fromarray(ycbcr, "YCbCr").convert("RGB"))
-
-
-@register("h264")
-@dataclass(frozen=True, kw_only=True)
-class H264(Step):
-    """x264, 8 bit 4:2:0, at a constant rate factor from `crf`.
-
-    With `luma`, frames come out as their decoded luma (H, W), limited range, without a detour
-    through RGB; then no step may follow.
-    """
-
-    crf: tuple[float, float] = (18, 32)
-    preset: tuple[str, ...] = ("medium", "veryfast")
-    luma: bool = False
-
-    def check(self) -> None:
-        """Refuse factors outside 0 to 51 and unknown presets."""
-        check_range("crf", self.crf, 0, 51)
-        for name in self.preset or ("",):
-            if name not in PRESETS:
-                raise InputError(f"preset is {name!r}; there are {', '.join(PRESETS)}")
-
-    def apply(self, clip: Clip, rng: np.random.Generator, *, scale: int) -> Clip:
-        """Compress a clip of (H, W, 3)."""
-        crf = draw(rng, self.crf)
-        preset = self.preset[int(rng.integers(len(self.preset)))]
-        return (h264_luma if self.luma else h264)(clip, crf=crf, preset=preset)
-
-
-# The steps that treat a clip as video.
-VIDEO_STEPS = (H264, Codec)
-
-
-def h264(frames: Sequence[Rgb], *, crf: float, preset: str = "medium") -> list[Rgb]:
-    """Send a clip of (H, W, 3) frames through x264, 8 bit 4:2:0, and back to RGB."""
-    decoded = encoded_frames(frames, Coding(crf=crf, preset=preset))
-    height, width = frames[0].shape[:2]
-    return [np.ascontiguousarray(rgb_of(frame)[:height, :width]) for frame in decoded]
-
-
-def h264_luma(
-    frames: Sequence[Rgb], *, crf: float, preset: str = "medium"
-) -> list[NDArray[np.uint8]]:
-    """Send a clip of (H, W, 3) frames through x264; the decoded luma planes (H, W), 16 to 235."""
-    decoded = encoded_frames(frames, Coding(crf=crf, preset=preset))
-    height, width = frames[0].shape[:2]
-    return [np.ascontiguousarray(luma_of(frame)[:height, :width]) for frame in decoded]

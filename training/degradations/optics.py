@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from restore_rt.errors import InputError
-from restore_rt.training.degradations.steps import Clip, Rgb, Step, check_range, draw, register
+from restore_rt.training.degradations.steps import Clip, Rgb, Step, choose, draw, register
+from restore_rt.training.limits import one_of, span
 
 __all__ = ["SHAPES", "Blur", "Noise", "Sharpen", "blur_kernel", "convolved", "to_bytes"]
 
@@ -60,9 +61,11 @@ def blur_kernel(shape: str, sigma: float, *, aspect: float = 1.0, angle: float =
 
 def convolved(planes: NDArray[np.generic], kernel: F64) -> F32:
     """Convolve (C, H, W) with an odd square kernel; the edge is repeated outwards."""
+    from scipy.fft import next_fast_len
+
     radius = len(kernel) // 2
     channels, height, width = planes.shape
-    size = [_quick_length(length + 2 * radius) for length in (height, width)]
+    size = [next_fast_len(length + 2 * radius, real=True) for length in (height, width)]
     spectrum = np.fft.rfft2(kernel, s=size)
     out = np.empty((channels, height, width), np.float32)
     for plane, target in zip(planes, out, strict=True):
@@ -71,18 +74,6 @@ def convolved(planes: NDArray[np.generic], kernel: F64) -> F32:
         product = np.fft.irfft2(np.fft.rfft2(padded, s=size) * spectrum, s=size)
         target[:] = product[2 * radius :, 2 * radius :][:height, :width]
     return out
-
-
-def _quick_length(length: int) -> int:
-    """Return the next length that the FFT is fast for: a product of 2, 3 and 5."""
-    while True:
-        rest = length
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return length
-        length += 1
 
 
 @register("blur")
@@ -94,24 +85,15 @@ class Blur(Step):
     short axis over the long one, which lies at a random angle.
     """
 
-    sigma: tuple[float, float] = (0.2, 2.0)
-    aspect: tuple[float, float] = (0.6, 1.0)
-    shape: tuple[str, ...] = ("gaussian",)
-
-    def check(self) -> None:
-        """Refuse spreads outside 0 to 16, aspects outside 0.1 to 1, and unknown shapes."""
-        check_range("sigma", self.sigma, 0, 16)
-        check_range("aspect", self.aspect, 0.1, 1)
-        for name in self.shape or ("",):
-            if name not in SHAPES:
-                raise InputError(f"shape is {name!r}; there are {', '.join(SHAPES)}")
+    sigma: Annotated[tuple[float, float], span(0, 16)] = (0.2, 2.0)
+    aspect: Annotated[tuple[float, float], span(0.1, 1)] = (0.6, 1.0)
+    shape: Annotated[tuple[str, ...], one_of(SHAPES)] = ("gaussian",)
 
     def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
         """Blur (H, W, 3)."""
         sigma, aspect = draw(rng, self.sigma), draw(rng, self.aspect)
         angle = draw(rng, (0, np.pi))
-        shape = self.shape[int(rng.integers(len(self.shape)))]
-        kernel = blur_kernel(shape, sigma, aspect=aspect, angle=angle)
+        kernel = blur_kernel(choose(rng, self.shape), sigma, aspect=aspect, angle=angle)
         return to_bytes(convolved(frame.transpose(2, 0, 1), kernel))
 
 
@@ -130,15 +112,9 @@ class Noise(Step):
        and Fitting for Single-Image Raw-Data", IEEE TIP 17(10), 2008: the normal approximation.
     """
 
-    sigma: tuple[float, float] = (0.0, 10.0)
-    poisson: tuple[float, float] = (0.0, 1.0)
-    grey: tuple[float, float] = (0.0, 1.0)
-
-    def check(self) -> None:
-        """Refuse strengths outside 0 to 128 and shares outside 0 to 1."""
-        check_range("sigma", self.sigma, 0, 128)
-        check_range("poisson", self.poisson, 0, 1)
-        check_range("grey", self.grey, 0, 1)
+    sigma: Annotated[tuple[float, float], span(0, 128)] = (0.0, 10.0)
+    poisson: Annotated[tuple[float, float], span(0, 1)] = (0.0, 1.0)
+    grey: Annotated[tuple[float, float], span(0, 1)] = (0.0, 1.0)
 
     def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
         """Add noise to (H, W, 3)."""
@@ -172,13 +148,8 @@ class Sharpen(Step):
     standard deviation in pixels.
     """
 
-    strength: tuple[float, float] = (0.2, 1.0)
-    sigma: tuple[float, float] = (0.8, 2.0)
-
-    def check(self) -> None:
-        """Refuse strengths outside 0 to 5 and spreads outside 0.1 to 16."""
-        check_range("strength", self.strength, 0, 5)
-        check_range("sigma", self.sigma, 0.1, 16)
+    strength: Annotated[tuple[float, float], span(0, 5)] = (0.2, 1.0)
+    sigma: Annotated[tuple[float, float], span(0.1, 16)] = (0.8, 2.0)
 
     def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
         """Sharpen (H, W, 3)."""

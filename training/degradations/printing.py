@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from restore_rt.errors import InputError
 from restore_rt.training.colour import BT601
 from restore_rt.training.degradations.optics import blur_kernel, convolved, to_bytes
-from restore_rt.training.degradations.steps import Rgb, Step, check_range, draw, register
+from restore_rt.training.degradations.steps import Rgb, Step, choose, draw, register
+from restore_rt.training.limits import one_of, span
 
 __all__ = ["INKS", "Halftone", "Scan", "printed", "screened", "separated"]
 
@@ -152,27 +153,17 @@ class Halftone(Step):
         By how much of its area a dot is off, as ink takes unevenly: a standard deviation.
     """
 
-    pitch: tuple[float, float] = (2.0, 6.0)
-    strength: tuple[float, float] = (0.6, 1.0)
-    inks: tuple[str, ...] = ("cmyk",)
-    tilt: tuple[float, float] = (0.0, 3.0)
-    rough: tuple[float, float] = (0.0, 0.2)
-
-    def check(self) -> None:
-        """Refuse pitches outside 1.5 to 64, tilts outside 0 to 45, and unknown inks."""
-        check_range("pitch", self.pitch, 1.5, 64)
-        check_range("strength", self.strength, 0, 1)
-        check_range("tilt", self.tilt, 0, 45)
-        check_range("rough", self.rough, 0, 1)
-        for name in self.inks or ("",):
-            if name not in INKS:
-                raise InputError(f"inks is {name!r}; there are {', '.join(INKS)}")
+    pitch: Annotated[tuple[float, float], span(1.5, 64)] = (2.0, 6.0)
+    strength: Annotated[tuple[float, float], span(0, 1)] = (0.6, 1.0)
+    inks: Annotated[tuple[str, ...], one_of(INKS)] = ("cmyk",)
+    tilt: Annotated[tuple[float, float], span(0, 45)] = (0.0, 3.0)
+    rough: Annotated[tuple[float, float], span(0, 1)] = (0.0, 0.2)
 
     def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
         """Print (H, W, 3)."""
         pitch, strength = draw(rng, self.pitch), draw(rng, self.strength)
         tilt, rough = draw(rng, self.tilt) * rng.choice((-1, 1)), draw(rng, self.rough)
-        chosen = self.inks[int(rng.integers(len(self.inks)))]
+        chosen = choose(rng, self.inks)
         rgb = _planes(frame)
 
         def plate(coverage: F32, angle: float) -> F32:
@@ -210,17 +201,10 @@ class Scan(Step):
         By how many pixels red and blue are displaced against green, each in its own direction.
     """
 
-    skew: tuple[float, float] = (0.0, 2.0)
-    paper: tuple[float, float] = (0.0, 1.0)
-    bleed: tuple[float, float] = (0.0, 0.2)
-    misregister: tuple[float, float] = (0.0, 0.4)
-
-    def check(self) -> None:
-        """Refuse angles outside 0 to 15, shares outside 0 to 1, displacements outside 0 to 0.5."""
-        check_range("skew", self.skew, 0, 15)
-        check_range("paper", self.paper, 0, 1)
-        check_range("bleed", self.bleed, 0, 1)
-        check_range("misregister", self.misregister, 0, 0.5)
+    skew: Annotated[tuple[float, float], span(0, 15)] = (0.0, 2.0)
+    paper: Annotated[tuple[float, float], span(0, 1)] = (0.0, 1.0)
+    bleed: Annotated[tuple[float, float], span(0, 1)] = (0.0, 0.2)
+    misregister: Annotated[tuple[float, float], span(0, 0.5)] = (0.0, 0.4)
 
     def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
         """Scan (H, W, 3)."""

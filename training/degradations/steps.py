@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
-from restore_rt.training.recipes.tables import TableError, read_table
+from restore_rt.training.limits import check_limits
+from restore_rt.training.tables import TableError, read_table
 
 __all__ = [
     "STEPS",
     "Clip",
     "Rgb",
     "Step",
-    "check_range",
+    "choose",
     "degrade",
     "draw",
     "draw_int",
@@ -37,6 +38,7 @@ Rgb = NDArray[np.uint8]
 # Frames (H, W, 3), or (H, W) where a codec gave luma.
 Clip = list[Rgb]
 S = TypeVar("S", bound="type[Step]")
+T = TypeVar("T")
 STEPS: dict[str, type[Step]] = {}
 
 
@@ -44,20 +46,12 @@ STEPS: dict[str, type[Step]] = {}
 class Step:
     """One thing that happens to a picture.
 
-    Subclasses are frozen keyword-only dataclasses whose fields all have defaults, registered with
-    `register`. They override `apply_frame`, or `apply` where frames cannot be treated apart.
+    Subclasses are frozen keyword-only dataclasses whose fields all have defaults and, in their
+    types, limits; they are registered with `register`. They override `apply_frame`, or `apply`
+    where frames cannot be treated apart.
     """
 
     kind: ClassVar[str]
-
-    def check(self) -> None:
-        """Refuse values that make no sense.
-
-        Raises
-        ------
-        InputError
-            Naming the field, its value and what is allowed.
-        """
 
     def apply_frame(self, frame: Rgb, rng: np.random.Generator, *, scale: int) -> Rgb:
         """Degrade one frame (H, W, 3), which must not be changed; the result is a new array."""
@@ -100,19 +94,6 @@ def degrade(steps: Sequence[Step], clip: Clip, rng: np.random.Generator, *, scal
     return clip
 
 
-def check_range(name: str, span: tuple[float, float], low: float, high: float = math.inf) -> None:
-    """Refuse a range that is upside down or leaves low..high.
-
-    Raises
-    ------
-    InputError
-        Naming the range and what is allowed.
-    """
-    if not low <= span[0] <= span[1] <= high:
-        upper = f"to {high:g}" if high < math.inf else "and up"
-        raise InputError(f"{name} is {[*span]}; allowed is {low:g} {upper}, the lower end first")
-
-
 def draw(rng: np.random.Generator, span: tuple[float, float]) -> float:
     """Draw from a range, uniformly; both ends may come."""
     return float(span[0] + (span[1] - span[0]) * rng.random())
@@ -121,6 +102,11 @@ def draw(rng: np.random.Generator, span: tuple[float, float]) -> float:
 def draw_int(rng: np.random.Generator, span: tuple[int, int]) -> int:
     """Draw a whole number from a range, uniformly, both ends included."""
     return int(rng.integers(span[0], span[1] + 1))
+
+
+def choose(rng: np.random.Generator, among: Sequence[T]) -> T:
+    """Draw one of several, each as often as the others."""
+    return among[int(rng.integers(len(among)))]
 
 
 def read_step(table: Any, where: str) -> Step:
@@ -139,7 +125,7 @@ def read_step(table: Any, where: str) -> Step:
     rest = {key: value for key, value in table.items() if key != "kind"}
     step = read_table(STEPS[kind], rest, where)
     try:
-        step.check()
+        check_limits(step)
     except InputError as error:
         raise TableError(f"{where}: {error}") from None
     return step

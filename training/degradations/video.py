@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +19,25 @@ from restore_rt.training.degradations.steps import (
     Clip,
     Rgb,
     Step,
-    check_range,
+    choose,
     draw,
     draw_int,
     register,
 )
+from restore_rt.training.limits import one_of, span
 
 if TYPE_CHECKING:
     import av
 
 __all__ = [
     "CODECS",
+    "H264",
     "PRESETS",
+    "VIDEO_STEPS",
     "Codec",
     "Coding",
     "check_pyav",
+    "compressed",
     "encoded_frames",
     "luma_of",
     "rgb_of",
@@ -44,6 +48,9 @@ PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "sl
 # x264's scale of constant rate factors.
 MOST = 51
 DEPTHS = (8, 10)
+
+Crf = Annotated[tuple[float, float], span(0, MOST)]
+Presets = Annotated[tuple[str, ...], one_of(PRESETS)]
 
 # x264's output depends on how many threads it is given, and where it uses AVX-512 it is not always
 # the same twice (seen with macroblock-tree rate control and B-frames, on small pictures above all).
@@ -139,63 +146,59 @@ class Codec(Step):
     without a detour through RGB; then no step may follow.
     """
 
-    codec: tuple[str, ...] = ("h264",)
-    crf: tuple[float, float] = (18, 40)
-    preset: tuple[str, ...] = ("veryfast", "fast", "medium")
-    depth: tuple[int, ...] = (8,)
-    b_frames: tuple[int, int] = (0, 3)
-    rounds: tuple[int, int] = (1, 1)
-    earlier: tuple[float, float] = (16, 26)
+    codec: Annotated[tuple[str, ...], one_of(CODECS)] = ("h264",)
+    crf: Crf = (18, 40)
+    preset: Presets = ("veryfast", "fast", "medium")
+    depth: Annotated[tuple[int, ...], one_of(DEPTHS)] = (8,)
+    b_frames: Annotated[tuple[int, int], span(0, 16)] = (0, 3)
+    rounds: Annotated[tuple[int, int], span(1, 8)] = (1, 1)
+    earlier: Crf = (16, 26)
     luma: bool = False
-
-    def check(self) -> None:
-        """Refuse unknown codecs, presets and depths, and ranges that the codecs do not have."""
-        check_range("crf", self.crf, 0, MOST)
-        check_range("earlier", self.earlier, 0, MOST)
-        check_range("b_frames", self.b_frames, 0, 16)
-        check_range("rounds", self.rounds, 1, 8)
-        for name, values, allowed in (
-            ("codec", self.codec, tuple(CODECS)),
-            ("preset", self.preset, PRESETS),
-            ("depth", self.depth, DEPTHS),
-        ):
-            for value in values or ("",):
-                if value not in allowed:
-                    there = ", ".join(map(str, allowed))
-                    raise InputError(f"{name} is {value!r}; allowed are {there}")
 
     def apply(self, clip: Clip, rng: np.random.Generator, *, scale: int) -> Clip:
         """Compress a clip of (H, W, 3)."""
         coding = Coding(
-            codec=self.codec[int(rng.integers(len(self.codec)))],
+            codec=choose(rng, self.codec),
             crf=draw(rng, self.crf),
-            preset=self.preset[int(rng.integers(len(self.preset)))],
-            depth=self.depth[int(rng.integers(len(self.depth)))],
+            preset=choose(rng, self.preset),
+            depth=choose(rng, self.depth),
             b_frames=draw_int(rng, self.b_frames),
         )
         before = [
             Coding(crf=draw(rng, self.earlier)) for _ in range(draw_int(rng, self.rounds) - 1)
         ]
-        decoded = encoded_frames(clip, *before, coding)
-        height, width = clip[0].shape[:2]
-        if self.luma:
-            return [luma_of(frame)[:height, :width].copy() for frame in decoded]
-        return [rgb_of(frame)[:height, :width].copy() for frame in decoded]
+        return compressed(clip, *before, coding, luma=self.luma)
+
+
+@register("h264")
+@dataclass(frozen=True, kw_only=True)
+class H264(Step):
+    """x264, 8 bit 4:2:0, at a constant rate factor from `crf`; `luma` as for `Codec`."""
+
+    crf: Crf = (18, 32)
+    preset: Presets = ("medium", "veryfast")
+    luma: bool = False
+
+    def apply(self, clip: Clip, rng: np.random.Generator, *, scale: int) -> Clip:
+        """Compress a clip of (H, W, 3)."""
+        coding = Coding(crf=draw(rng, self.crf), preset=choose(rng, self.preset))
+        return compressed(clip, coding, luma=self.luma)
+
+
+# The steps that treat a clip as video.
+VIDEO_STEPS = (H264, Codec)
+
+
+def compressed(clip: Sequence[Rgb], *codings: Coding, luma: bool = False) -> Clip:
+    """Send a clip of (H, W, 3) frames through codecs, see `encoded_frames`; RGB or decoded luma."""
+    decoded = encoded_frames(clip, *codings)
+    height, width = clip[0].shape[:2]
+    planes = luma_of if luma else rgb_of
+    return [planes(frame)[:height, :width].copy() for frame in decoded]
 
 
 def check_pyav(kind: str = "h264") -> None:
-    """Refuse to go on where PyAV, which brings the encoders, is missing.
-
-    Parameters
-    ----------
-    kind
-        The degradation that needs it.
-
-    Raises
-    ------
-    InputError
-        Saying what to install.
-    """
+    """Refuse (`InputError`) to go on where PyAV is missing, which the degradation `kind` needs."""
     try:
         import av  # noqa: F401
     except ImportError:

@@ -13,18 +13,11 @@ from restore_rt.errors import InputError, MediaError
 from restore_rt.images import READABLE, read_picture
 from restore_rt.training.data.pictures import crc_of_name, read_rgb
 from restore_rt.training.dataset.folders import find_tree
-from restore_rt.training.degradations import (
-    STEPS,
-    Clip,
-    Step,
-    degrade,
-    drifting,
-    parse_spec,
-    whole,
-)
-from restore_rt.training.degradations.codecs import VIDEO_STEPS, Jpeg, check_pyav
-from restore_rt.training.degradations.motion import REACH
+from restore_rt.training.degradations import STEPS, Clip, Step, degrade, parse_spec
+from restore_rt.training.degradations.codecs import Jpeg
+from restore_rt.training.degradations.motion import REACH, drifting, whole
 from restore_rt.training.degradations.resizing import Reduce, Rescale
+from restore_rt.training.degradations.video import VIDEO_STEPS, check_pyav
 
 __all__ = [
     "CLIP_FRAMES",

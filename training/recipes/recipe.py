@@ -5,11 +5,24 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
 from restore_rt.errors import InputError
+from restore_rt.model.manifest import COLOURS, CONTENTS, TASKS
 from restore_rt.training.degradations import Step, read_step
+from restore_rt.training.degradations.motion import MOTIONS
+from restore_rt.training.limits import (
+    at_least,
+    between,
+    check_limits,
+    each,
+    matching,
+    number,
+    one_of,
+    positive,
+)
 from restore_rt.training.recipes.rules import rules
-from restore_rt.training.recipes.tables import read_table
+from restore_rt.training.tables import read_table
 
 __all__ = [
     "Adversary",
@@ -27,6 +40,20 @@ __all__ = [
     "parse_recipe",
 ]
 
+PRECISIONS = ("fp32", "mixed")
+# The model's name is the file's too, and what users write to load it.
+Word = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*", "write letters, digits, and after the first also . _ -"
+    ),
+]
+Count = Annotated[int, at_least(1)]
+Start = Annotated[int, at_least(0)]
+Share = Annotated[float, between(0, 1)]
+Positive = Annotated[float, positive]
+Weights = Annotated[dict[str, float], each(positive)]
+
 
 class RecipeError(InputError):
     """A recipe has an unknown key, a missing one, or a value that is not allowed."""
@@ -36,10 +63,10 @@ class RecipeError(InputError):
 class ModelInfo:
     """What the exported model says of itself."""
 
-    name: str
-    version: str
-    task: str
-    content: str
+    name: Word
+    version: Word
+    task: Annotated[str, one_of(TASKS)]
+    content: Annotated[str, one_of(CONTENTS)]
     trained_on: str
     licence: str
     tile: tuple[int, int]
@@ -50,8 +77,8 @@ class Network:
     """Which network; `params` goes to its constructor beside `scale` and `colour`."""
 
     name: str
-    scale: int
-    colour: str
+    scale: Annotated[int, between(1, 4)]
+    colour: Annotated[str, one_of(COLOURS)]
     params: dict[str, int | str]
 
     @property
@@ -75,11 +102,11 @@ class Variant:
     picture becomes a clip: by ``drift`` of a camera, or as ``layers`` that move.
     """
 
-    name: str
-    share: float
+    name: Annotated[str, matching("[a-z0-9_]+", "use small letters, digits and _")]
+    share: Positive
     steps: tuple[Step, ...]
-    frames: int = 1
-    motion: str = "drift"
+    frames: Annotated[int, between(1, 64)] = 1
+    motion: Annotated[str, one_of(MOTIONS)] = "drift"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,8 +118,8 @@ class Cache:
     """
 
     region: int = 128
-    count: int = 1024
-    renew: int = 4
+    count: Count = 1024
+    renew: Count = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,8 +131,8 @@ class LetteringData:
     file's; none names the system's.
     """
 
-    share: float
-    artwork: float = 0.7
+    share: Share
+    artwork: Share = 0.7
     fonts: tuple[str, ...] = ()
 
 
@@ -125,15 +152,15 @@ class Data:
     of a square, 2 for mirroring left and right, 1 for none.
     """
 
-    folders: dict[str, float]
+    folders: Weights
     variants: tuple[Variant, ...]
-    holdout: int
-    batch: int
-    patch: int
-    full_range: float = 0.0
-    grey: float = 0.0
+    holdout: Annotated[int, at_least(2)]
+    batch: Count
+    patch: Annotated[int, at_least(8)]
+    full_range: Share = 0.0
+    grey: Share = 0.0
     reduced: tuple[float, float] = (1.0, 1.0)
-    symmetries: int = 8
+    symmetries: Annotated[int, one_of((1, 2, 8))] = 8
     groups: str = ""
     exclude: tuple[str, ...] = ()
     cache: Cache = Cache()
@@ -162,12 +189,12 @@ class Adversary:
     """
 
     kind: str
-    weight: float
-    size: int
-    rate: float
-    generator_start: int = 0
-    discriminator_start: int = 0
-    adversarial_start: int = 0
+    weight: Positive
+    size: Annotated[int, between(4, 512)]
+    rate: Positive
+    generator_start: Start = 0
+    discriminator_start: Start = 0
+    adversarial_start: Start = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -180,14 +207,14 @@ class Optim:
     faster, float32 elsewhere.
     """
 
-    steps: int
-    validation_interval: int
-    rate: float
+    steps: Count
+    validation_interval: Count
+    rate: Positive
     rate_end: float
-    warmup: int
-    clip: float
-    ema: float
-    precision: str = "fp32"
+    warmup: Start
+    clip: Annotated[float, number(lambda norm: norm > 0, "above 0")]
+    ema: Annotated[float, number(lambda share: 0 <= share < 1, "at least 0 and below 1")]
+    precision: Annotated[str, one_of(PRECISIONS)] = "fp32"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -198,12 +225,12 @@ class Recipe:
     the recipe's own file, or the current one for a recipe that is text alone.
     """
 
-    seed: int
+    seed: Annotated[int, number(lambda seed: 0 <= seed < 2**63, "at least 0, below 2**63")]
     model: ModelInfo
     network: Network
     data: Data
     optim: Optim
-    loss: dict[str, float]
+    loss: Weights
     perceptual: Perceptual | None = None
     adversary: Adversary | None = None
     text: str = dataclasses.field(default="", repr=False, compare=False, metadata={"hidden": True})
@@ -260,6 +287,7 @@ def parse_recipe(text: str) -> Recipe:
         optim["validation_interval"] = optim.pop("epoch")
     try:
         recipe = read_table(Recipe, table, readers={Step: read_step})
+        check_limits(recipe)
     except InputError as error:
         raise RecipeError(str(error)) from None
     recipe = dataclasses.replace(recipe, text=text)
