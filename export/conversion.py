@@ -47,20 +47,10 @@ class Conversion:
     program: Any
 
     def values(self, x: Array, alter: Alter | None = None) -> Values:
-        """Run the program in PyTorch on `x` (N, C, H, W).
+        """Run the program in PyTorch on `x` (N, C, H, W): what each node gave, by its name.
 
-        Parameters
-        ----------
-        x
-            Input.
-        alter
-            Gets the name of a node's value and each tensor that the node takes or gives; gives the
-            tensor to go on with.
-
-        Returns
-        -------
-        dict
-            What each node gave, by its name in the ONNX graph; ``y`` is the output.
+        Names are those of the ONNX graph; ``y`` is the output. `alter` gets the name of a node's
+        value and each tensor that the node takes or gives, and gives the tensor to go on with.
         """
         return _Tracer(self.program.module(), alter).values(torch.from_numpy(x))
 
@@ -118,18 +108,8 @@ def convert(
 ) -> Conversion:
     """Make an ONNX graph of `network`, ``x`` (N, C, H, W) to ``y``, constants folded.
 
-    Parameters
-    ----------
-    network
-        In eval mode, folded.
-    channels
-        C.
-    opset
-        ONNX operator set.
-    multiple
-        What H and W must be multiples of.
-    static
-        H and W, if they are not to be free; N always is.
+    The network is folded and in eval mode and takes C `channels`; H and W must be multiples of
+    `multiple`, and are those of `static` if they are not to be free. N always is.
     """
     height, width = static or (24 * multiple, 40 * multiple)
     sizes: dict[int, Any] = {0: Dim("n")}
@@ -180,10 +160,7 @@ def _strip(model: onnx.ModelProto) -> None:
 def measure_multiple(network: nn.Module, channels: int, scale: int) -> int:
     """Find what height and width must be multiples of, by trying.
 
-    Raises
-    ------
-    ExportError
-        If no power of two up to 64 does.
+    Raises `ExportError` if no power of two up to 64 does.
     """
     for multiple in (1, 2, 4, 8, 16, 32, 64):
         # Odd numbers of multiples, so that a larger multiple does not pass for a smaller one.

@@ -24,18 +24,10 @@ RUNS, WARM_UP = 9, 2
 class Cost:
     """What a graph loses and gains against fp32, on the same inputs.
 
-    Attributes
-    ----------
-    psnr
-        Mean over the samples, in dB, of outputs limited to 0 and 1.
-    least_psnr
-        That of the worst sample.
-    worst_pixel
-        The largest difference, of 1.
-    size
-        Bytes of the file over those in fp32.
-    time
-        Time of a run over that in fp32, in ONNX Runtime on this CPU, see `time_ratio`.
+    `psnr` is the mean over the samples and `least_psnr` that of the worst one, in dB, of outputs
+    limited to 0 and 1; `worst_pixel` is the largest difference, of 1. `size` and `time` are the
+    bytes of the file and the time of a run over those in fp32, in ONNX Runtime on this CPU, see
+    `time_ratio`.
     """
 
     psnr: float

@@ -180,12 +180,9 @@ def export_onnx(
 
 
 def check_model_target(out: Path, *, overwrite: bool) -> None:
-    """Refuse, before any work, a path where no model can be written.
+    """Refuse (`InputError`), before any work, a path that does not end in .onnx.
 
-    Raises
-    ------
-    InputError, OutputError
-        It does not end in .onnx, or as `restore_rt.files.check_target` says.
+    The same goes for one where no file can be written, see `restore_rt.files.check_target`.
     """
     if out.suffix != ".onnx":
         raise InputError(f"{str(out)!r} is no name for a model; it must end in .onnx")

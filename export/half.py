@@ -26,33 +26,15 @@ SEARCHED = 4
 def keep_what_needs_it(
     conversion: Conversion, samples: Sequence[Batch], *, floor: float, say: Callable[[str], None]
 ) -> tuple[str, ...]:
-    """Find the nodes that must stay in fp32 for every sample's PSNR against fp32 to be `floor`.
+    """Find the nodes that must stay in fp32 for every sample's PSNR against fp32 to be `floor` dB.
 
-    fp16 is simulated: weights and values are rounded to it, and sums are made in fp32, as matrix
-    units do. ONNX Runtime on a CPU would leave out much of the rounding, and all overflows.
-    Nodes with values that fp16 does not hold are kept first, then, if need be, those that gain the
-    most; none of the set can be left out alone.
+    fp16 is simulated on samples (N, C, H, W): weights and values are rounded to it, and sums are
+    made in fp32, as matrix units do; outputs are limited to 0 and 1. ONNX Runtime on a CPU would
+    leave out much of the rounding, and all overflows. Nodes with values that fp16 does not hold are
+    kept first, then, if need be, those that gain the most; none of the set can be left out alone.
+    Returns the nodes' names in the graph's order.
 
-    Parameters
-    ----------
-    conversion
-        The graph in fp32.
-    samples
-        Inputs (N, C, H, W) to measure on.
-    floor
-        In dB, of outputs limited to 0 and 1.
-    say
-        Takes one line of progress.
-
-    Returns
-    -------
-    tuple of str
-        Names of nodes, in the graph's order.
-
-    Raises
-    ------
-    ExportError
-        If even keeping all nodes does not reach the floor.
+    Raises `ExportError` if even keeping all nodes does not reach the floor.
     """
     expected = [conversion.output(x) for x in samples]
 
@@ -139,14 +121,7 @@ def _overflowing(conversion: Conversion, samples: Sequence[Batch]) -> set[str]:
 def simulate(conversion: Conversion, keep: Collection[str], x: Batch) -> Batch:
     """Compute what the fp16 graph does where sums are made in fp32: it rounds weights and values.
 
-    Parameters
-    ----------
-    conversion
-        The graph in fp32.
-    keep
-        Names of nodes that take and give fp32.
-    x
-        Input (N, C, H, W).
+    The nodes called in `keep` take and give fp32; `x` is (N, C, H, W).
     """
     names = {node.output[0]: node.name for node in conversion.model.graph.node}
 

@@ -43,11 +43,7 @@ def find_halo(network: nn.Module, channels: int, *, scale: int, multiple: int) -
     """Measure the halo on samples that grow until it fits; see `measure_halo`.
 
     A network with more than `MOST_PARAMETERS` weights gets an effective one, see `measure_effect`.
-
-    Raises
-    ------
-    ReachError
-        If the influence reaches the edge of the largest samples too.
+    Raises `ReachError` if the influence reaches the edge of the largest samples too.
     """
     if sum(parameter.numel() for parameter in network.parameters()) > MOST_PARAMETERS:
         return Halo(_find_effect(network, channels, scale=scale, multiple=multiple), exact=False)
@@ -86,29 +82,14 @@ def _find_effect(network: nn.Module, channels: int, *, scale: int, multiple: int
 
 @torch.no_grad()
 def measure_effect(network: nn.Module, samples: Sequence[Tensor], *, scale: int) -> int:
-    """Measure the distance beyond which what `network` sees changes no 8-bit output.
+    """Measure from how many input pixels away what `network` sees changes no 8-bit output.
 
     Each sample's middle half is restored alone, and compared with what it is in the whole, and in
     white: how far from its edge they differ by more than `EFFECT` is how much context a tile needs.
+    Samples are (1, C, H, W), with sides whose quarters are what the network takes multiples of.
 
-    Parameters
-    ----------
-    network
-        Takes (N, C, H, W), gives (N, C, scale*H, scale*W).
-    samples
-        Inputs (1, C, H, W), with sides whose quarters are what the network takes multiples of.
-    scale
-        Output size over input size.
-
-    Returns
-    -------
-    int
-        The effective halo in input pixels.
-
-    Raises
-    ------
-    ReachError
-        If it is a quarter of a sample's side or more, so that the samples' own edges count too.
+    Raises `ReachError` if it is a quarter of a sample's side or more, so that the samples' own
+    edges count too.
     """
     halo = 0
     for x in samples:
@@ -148,40 +129,17 @@ def measure_halo(
     positions: int = 2,
     seed: int = 0,
 ) -> int:
-    """Measure the distance in input pixels over which `network` looks.
+    """Measure the distance in input pixels over which `network` looks, along either axis.
 
-    In double precision, one pixel is changed, by little and by much and in both directions, since
-    a ReLU that is off hides what lies behind it; any output bit that differs
-    counts. The input must be larger than the reach that is found, or the result could be cut
-    short by its edge: then this raises instead.
+    In double precision, one pixel is changed, by little and by much and in both directions, since a
+    ReLU that is off hides what lies behind it; any output bit that differs counts. The samples (1,
+    C, H, W) are to excite the network: noise, and pieces of pictures. They must be larger than the
+    reach that is found, or the result could be cut short by their edges: `ReachError` is raised
+    then.
 
-    Parameters
-    ----------
-    network
-        Takes (N, C, H, W), gives (N, C, scale*H, scale*W).
-    samples
-        Inputs (1, C, H, W) that excite the network: noise, and pieces of pictures.
-    scale
-        Output size over input size.
-    multiple
-        What the network needs height and width to be multiples of. One that folds blocks of
-        pixels looks further from some pixels of a block than from others, so all their rows
-        and columns are tried.
-    positions
-        Pixels tried around the middle of each sample, if `multiple` is not more.
-    seed
-        For the choice of those pixels.
-
-    Returns
-    -------
-    int
-        The halo: an output sample over input pixel p depends on no pixel further than this from p,
-        along either axis.
-
-    Raises
-    ------
-    ReachError
-        If the influence reaches a sample's edge.
+    `positions` pixels are tried around the middle of each sample, chosen by `seed`. A network that
+    folds blocks of pixels, and so needs height and width to be multiples of `multiple`, looks
+    further from some pixels of a block than from others: all their rows and columns are tried.
     """
     precise = copy.deepcopy(network).double().eval()
     generator = torch.Generator().manual_seed(seed)

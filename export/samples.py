@@ -40,10 +40,7 @@ def picture_samples(
 ) -> list[NDArray[np.float32]]:
     """Read `count` pictures from all over a folder, their middles, (1, C, H, W) of 0 to 1.
 
-    Raises
-    ------
-    InputError
-        If there is none, or one cannot be read or has a side below `smallest`.
+    Raises `InputError` if there is none, or one cannot be read or has a side below `smallest`.
     """
     samples = []
     files = find_pictures(folder)

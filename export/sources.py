@@ -31,16 +31,10 @@ SIDE = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A trained network and its description.
+    """A trained network, from the file `path`, and its description as in `Manifest`.
 
-    Attributes
-    ----------
-    path
-        The file that it is from.
-    network
-        Takes (N, C, H, W), gives (N, C, scale*H, scale*W), float32 of 0 to 1, in eval mode.
-    scale, colour, name, version, task, content, tile, trained_on, licence, recipe, metrics
-        As in `restore_rt.model.manifest.Manifest`.
+    The network takes (N, C, H, W) and gives (N, C, scale*H, scale*W), float32 of 0 to 1, in eval
+    mode.
     """
 
     path: Path
@@ -76,19 +70,12 @@ def load_source(
 ) -> Source:
     """Read what is to be exported.
 
-    Parameters
-    ----------
-    source
-        A checkpoint that training wrote, of which the averaged weights are taken; a shipped model's
-        name; an .onnx file of ours in fp32; or a checkpoint that others trained, see
-        `restore_rt.export.foreign.load_foreign`.
-    name, content, licence
-        What only a checkpoint of others leaves open.
+    That is a checkpoint that training wrote, of which the averaged weights are taken; a shipped
+    model's name; an .onnx file of ours in fp32; or a checkpoint that others trained, see
+    `load_foreign`, which alone leaves `name`, `content` and `licence` open.
 
-    Raises
-    ------
-    InputError, ModelError
-        If it cannot be read, or is not what its recipe describes, or nothing knows its network.
+    Raises `InputError` or `ModelError` if it cannot be read, or is not what its recipe describes,
+    or nothing knows its network.
     """
     path = Path(source)
     described = {"name": name, "content": content, "licence": licence}

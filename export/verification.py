@@ -57,11 +57,8 @@ def _cut(sample: Batch, height: int, width: int, multiple: int) -> Batch:
 def compare(network: nn.Module, conversion: Conversion, batches: Sequence[Batch]) -> float:
     """Run both on every batch and return the largest difference.
 
-    Raises
-    ------
-    ExportError
-        If shapes differ, an output is not finite, or the difference exceeds the tolerance; it names
-        the first node whose values depart.
+    Raises `ExportError` if shapes differ, an output is not finite, or the difference exceeds the
+    tolerance; it names the first node whose values depart.
     """
     session = open_session(conversion.model)
     worst = 0.0

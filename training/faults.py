@@ -35,18 +35,8 @@ def gradient_fault(network: nn.Module) -> str:
 def output_fault(network: nn.Module, forward: Callable[[], object]) -> str:
     """Name the weights that are not finite, or else the first layer whose output is not.
 
-    Parameters
-    ----------
-    network
-        What to look through.
-    forward
-        Sends the batch in question through the network once more. This is the price of not
-        watching every layer of every step.
-
-    Returns
-    -------
-    str
-        To be added to a message; empty if all is finite.
+    `forward` sends the batch in question through the network once more: the price of not watching
+    every layer of every step. Returns what to add to a message; empty if all is finite.
     """
     for name, parameter in network.named_parameters():
         if not torch.isfinite(parameter).all():

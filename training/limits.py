@@ -31,17 +31,8 @@ Limit = Callable[[str, Any], None]
 def check_limits(item: Any, where: str = "") -> None:
     """Hold a dataclass, and the dataclasses in its fields, against the limits of their fields.
 
-    Parameters
-    ----------
-    item
-        An instance of a dataclass.
-    where
-        What stands before the names of its fields in messages.
-
-    Raises
-    ------
-    InputError
-        For the first field that is outside its limits: its name, its value and what is allowed.
+    `where` stands before the fields' names in messages. Raises `InputError` for the first field
+    that is outside its limits: its name, its value and what is allowed.
     """
     hints = typing.get_type_hints(type(item), include_extras=True)
     for field in dataclasses.fields(item):

@@ -25,18 +25,10 @@ OVERFLOWS = 20
 class Precision:
     """A device and what it computes in; for one network, whose gradients it may have to scale.
 
-    Parameters
-    ----------
-    name
-        ``"fp32"``; or ``"mixed"``: bfloat16 on CPUs with instructions for it and on GPUs, float16
-        with a scaled loss on GPUs without bfloat16, float32 on other CPUs, where that is faster.
-    device
-        ``"cpu"``, ``"cuda"`` or ``"auto"``, a GPU if there is one.
-
-    Raises
-    ------
-    InputError
-        If there is no such device.
+    `name` is ``"fp32"``; or ``"mixed"``: bfloat16 on CPUs with instructions for it and on GPUs,
+    float16 with a scaled loss on GPUs without bfloat16, float32 on other CPUs, where that is
+    faster. `device` is ``"cpu"``, ``"cuda"`` or ``"auto"``, a GPU if there is one; `InputError` if
+    it is not there.
     """
 
     def __init__(self, name: str, device: str = "auto") -> None:
@@ -83,10 +75,7 @@ class Precision:
     def descend(self, network: nn.Module, optimiser: torch.optim.Optimizer, *, clip: float) -> None:
         """Clip the gradients of `network` together to the norm `clip`, and take a step.
 
-        Raises
-        ------
-        TrainingError
-            If a gradient is not finite; with float16, see `step`.
+        Raises `TrainingError` if a gradient is not finite; with float16, see `step`.
         """
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
@@ -102,10 +91,8 @@ class Precision:
     def step(self, optimiser: torch.optim.Optimizer) -> None:
         """Let the optimiser take a step, unless float16's gradients overflowed.
 
-        Raises
-        ------
-        TrainingError
-            If they overflowed again and again, though the loss was scaled less each time.
+        Raises `TrainingError` if they overflowed again and again, though the loss was scaled less
+        each time.
         """
         before = self._scaler.get_scale()
         self._scaler.step(optimiser)

@@ -27,24 +27,11 @@ def read_table(
     """Fill the dataclass `kind` from `table`, refusing every key and type that it does not have.
 
     A tuple may be written as a list, or, if all its entries are to be equal, as a single value. A
-    field that may be None is left out to be None.
+    field that may be None is left out to be None. Fields are bool, int, float, str, tuples and
+    tables of these, other such dataclasses, or of types for which `readers` has a function. `table`
+    is what TOML or JSON gave, and `where` the path to it, for messages.
 
-    Parameters
-    ----------
-    kind
-        A dataclass whose fields are bool, int, float, str, tuples and tables of these, other such
-        dataclasses, or types of which `readers` knows.
-    table
-        What TOML or JSON gave.
-    where
-        The path to the table, for messages.
-    readers
-        How to read fields of further types, by type.
-
-    Raises
-    ------
-    TableError
-        If anything does not fit.
+    Raises `TableError` if anything does not fit.
     """
     readers = readers or {}
     if not isinstance(table, dict):

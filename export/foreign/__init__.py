@@ -33,24 +33,12 @@ def load_foreign(
     """Read a checkpoint that others trained, with a network told by its weights alone.
 
     RRDBNet and SRVGGNetCompact become networks of ours; others are left to spandrel, if it is
-    installed. No code in the file is run.
+    installed. No code in the file (.pth, .pt, .ckpt or .safetensors) is run. The model's `name` is
+    by default that of the file, `content` (one of `restore_rt.model.manifest.CONTENTS`)
+    ``"photo"``, and the weights' `licence` ``"unknown"``.
 
-    Parameters
-    ----------
-    path
-        A .pth, .pt, .ckpt or .safetensors file.
-    name
-        What the model is to be called; by default as the file.
-    content
-        Its training material, one of `restore_rt.model.manifest.CONTENTS`; by default
-        ``"photo"``.
-    licence
-        Of its weights; by default ``"unknown"``.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read, or nothing knows the network; the message says what it seems to be.
+    Raises `InputError` if it cannot be read, or nothing knows the network; the message says what it
+    seems to be.
     """
     return describe(read_content(path), path, name=name, content=content, licence=licence)
 

@@ -21,14 +21,9 @@ _CHANNELS = {3: "rgb", 1: "luma"}
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Which network of ours has the place of someone else's.
+    """Which network of ours has the place of someone else's, as `build` takes it.
 
-    Attributes
-    ----------
-    name, scale, colour, params
-        As `restore_rt.training.networks.build` takes them.
-    weights
-        Theirs by the names of ours.
+    `weights` are theirs by the names of ours.
     """
 
     name: str
@@ -42,11 +37,7 @@ def recognise(state: Mapping[str, Tensor]) -> Layout | None:
     """Tell the network that `state` is of; None if it is none of ours.
 
     RRDBNet is known by the names of BasicSR, of ESRGAN's repository and of the models before it.
-
-    Raises
-    ------
-    InputError
-        If it is one of ours, but with something that we do not have.
+    Raises `InputError` if it is one of ours, but with something that we do not have.
     """
     return _srvgg(state) or _rrdb(state)
 

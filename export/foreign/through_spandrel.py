@@ -21,20 +21,10 @@ class SpandrelError(ModelError):
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """A network that spandrel made.
+    """A network that spandrel made, called `title` there, in eval mode.
 
-    Attributes
-    ----------
-    network
-        Takes (N, C, H, W), gives (N, C, scale*H, scale*W), values 0 to 1, in eval mode.
-    scale
-        Output size over input size.
-    channels
-        C, 1 or 3.
-    multiple, minimum
-        What height and width must be multiples of, and their least value.
-    title
-        Its name in spandrel.
+    It takes (N, C, H, W) and gives (N, C, scale*H, scale*W), values 0 to 1; `channels` is C, 1 or
+    3. Height and width must be multiples of `multiple`, and at least `minimum`.
     """
 
     network: nn.Module
@@ -48,12 +38,8 @@ class Taken:
 def load_with_spandrel(states: Sequence[Mapping[str, Tensor]]) -> Taken:
     """Make the network that one of the states is of, if spandrel knows it.
 
-    Spandrel gets weights that were read without it, so it reads no file.
-
-    Raises
-    ------
-    SpandrelError
-        If it cannot; the message follows "spandrel".
+    Spandrel gets weights that were read without it, so it reads no file. Raises `SpandrelError` if
+    it cannot; the message follows "spandrel".
     """
     library = _import()
     found = next((made for state in states if (made := _make(library, state))), None)

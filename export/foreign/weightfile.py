@@ -37,13 +37,8 @@ _PREFIXES = ("module.", "model.", "net.", "netG.", "net_g.", "generator.")
 def read_content(path: Path) -> dict[Any, Any]:
     """Read a .pth, .pt, .ckpt or .safetensors file: tensors, plain containers and values alone.
 
-    Tensors come to the CPU, wherever they were written.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, it is of another kind or damaged, or it holds other objects, whose
-        code is not run.
+    Tensors come to the CPU, wherever they were written. Raises `InputError` if there is no such
+    file, it is of another kind or damaged, or it holds other objects, whose code is not run.
     """
     if not path.exists():
         raise InputError(f"no checkpoint at {path}; name a file that training wrote")
@@ -99,12 +94,8 @@ def states_of(content: Mapping[Any, Any], path: Path) -> list[dict[str, Tensor]]
     """Give the weights in what `read_content` gave, float32, once for each way to name them.
 
     Wrappers are taken off, the averaged weights preferred. Where all names begin alike with a word
-    that training puts there, the names without it come after those with it.
-
-    Raises
-    ------
-    InputError
-        If it has no weights.
+    that training puts there, the names without it come after those with it. Raises `InputError` if
+    it has no weights.
     """
     state = _unwrapped(content)
     if not state:

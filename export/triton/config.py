@@ -25,16 +25,10 @@ _PLATFORMS = {"onnx": ("onnxruntime", "onnxruntime_onnx"), "plan": ("tensorrt", 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or an output of a model.
+    """An input or an output of a model, by its name in the network.
 
-    Attributes
-    ----------
-    name
-        Its name in the network.
-    type
-        Triton's data type, such as ``"TYPE_FP32"``.
-    shape
-        The shape with the batch first; -1 for a dimension of any size.
+    `type` is Triton's data type, such as ``"TYPE_FP32"``; `shape` has the batch first, and -1 for a
+    dimension of any size.
     """
 
     name: str
@@ -96,27 +90,11 @@ def model_config(
     parameters: Mapping[str, str],
     most_batch: int | None = None,
 ) -> ModelConfig:
-    """Describe a model by Triton's own schema.
+    """Describe a model by Triton's own schema, as `serving` says.
 
-    Parameters
-    ----------
-    name
-        Name of the model and of its folder.
-    kind
-        Whether the file is an ONNX file or a TensorRT plan.
-    inputs, outputs
-        The model's tensors, with the batch.
-    serving
-        How the server is to run the model.
-    parameters
-        Settings for the backend and facts for clients, by name.
-    most_batch
-        The largest batch that the model takes; None if there is no limit.
-
-    Raises
-    ------
-    InputError
-        The model cannot be served with these settings.
+    The tensors come with the batch, of at most `most_batch` if there is a limit. `parameters` are
+    settings for the backend and facts for clients, by name. Raises `InputError` if the model cannot
+    be served with these settings.
     """
     batch = _batch_size(name, [*inputs, *outputs], serving, most_batch)
     if kind == "plan" and serving.device == "cpu":

@@ -35,22 +35,10 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A file to be served, and what it takes and gives.
+    """A file to be served, called `name` in the repository, and what it takes and gives.
 
-    Attributes
-    ----------
-    path
-        The file.
-    name
-        Of the model in the repository.
-    kind
-        ONNX, or a plan of TensorRT.
-    inputs, outputs
-        With the batch first.
-    manifest
-        What it says of itself.
-    most_batch
-        The largest batch that it takes, where that is limited.
+    `inputs` and `outputs` have the batch first. `most_batch` is the largest batch that it takes,
+    where that is limited.
     """
 
     path: Path
@@ -68,21 +56,10 @@ class ServedModel:
 
 
 def read_served_model(path: Path, name: str | None) -> ServedModel:
-    """Read what is to be served.
+    """Read an ``.onnx`` file, or an ``.engine`` with its description beside it.
 
-    Parameters
-    ----------
-    path
-        An ``.onnx`` file, or an ``.engine`` with its description beside it.
-    name
-        Of the model in the repository; None for its own.
-
-    Raises
-    ------
-    ModelError
-        It is no such file, is damaged, or takes what Triton has no type for.
-    InputError
-        It is an engine that Triton cannot load.
+    Without a `name` it gets its own. Raises `ModelError` if it is no such file, is damaged, or
+    takes what Triton has no type for; `InputError` if it is an engine that Triton cannot load.
     """
     return _read_engine(path, name) if path.suffix == ".engine" else _read_onnx(path, name)
 

@@ -153,12 +153,8 @@ def _config(model: ServedModel, serving: Serving, parameters: Mapping[str, str])
 def check_place(directory: Path, name: str, version: int, *, overwrite: bool = False) -> None:
     """Refuse, before any work, a model or version that a repository cannot have or would lose.
 
-    Raises
-    ------
-    InputError
-        The name or the version is none, is taken, or lies where a file is.
-    OutputError
-        The repository cannot be read.
+    Raises `InputError` if the name or the version is none, is taken, or lies where a file is;
+    `OutputError` if the repository cannot be read.
     """
     if type(version) is not int or not 1 <= version <= _MOST_VERSION:
         raise InputError(f"version is {version!r}; it must be a whole number from 1 upwards")
@@ -184,12 +180,8 @@ def check_place(directory: Path, name: str, version: int, *, overwrite: bool = F
 def _config_text(folder: Path, config: ModelConfig, *, overwrite: bool) -> str:
     """Return the text to write: the existing file's if it says the same, comments included.
 
-    Raises
-    ------
-    InputError
-        The existing file says something else and may not be replaced.
-    OutputError
-        The existing file cannot be read.
+    Raises `InputError` if the existing file says something else and may not be replaced,
+    `OutputError` if it cannot be read.
     """
     path = folder / _CONFIG
     try:

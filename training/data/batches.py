@@ -97,12 +97,9 @@ class PatchSet:
         self.recipe, self.regions = recipe, regions
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Cut the patches of a step.
+        """Cut the patches of a step: inputs and targets, float32, values 0 to 1.
 
-        Returns
-        -------
-        tuple
-            Inputs (N, window*C, p, p) and targets (N, C, p*scale, p*scale), float32, values 0 to 1.
+        Inputs are (N, window*C, p, p), targets (N, C, p*scale, p*scale).
         """
         data, scale = self.recipe.data, self.recipe.network.scale
         count, patch = data.batch, data.patch
@@ -155,18 +152,12 @@ def load_data(
 ) -> tuple[PatchSet, dict[str, list[Pair]], dict[str, int]]:
     """Read the recipe's folders under `root`.
 
-    Returns
-    -------
-    tuple
-        The patches to train on, the held-out pairs by variant, and fingerprints of what they were
-        made from: ``pictures``, and ``fonts`` if there is lettering.
+    Returns the patches to train on, the held-out pairs by variant, and fingerprints of what they
+    were made from: ``pictures``, and ``fonts`` if there is lettering.
 
-    Raises
-    ------
-    InputError
-        If what the recipe needs is missing, PyAV or fonts, which is found out before any picture
-        is read; or a folder is missing or has no picture that can be used, or there are too few
-        groups of pictures to hold one out.
+    Raises `InputError` if PyAV or fonts are missing, which is found out before any picture is read;
+    or a folder is missing or has no picture that can be used, or there are too few groups of
+    pictures to hold one out.
     """
     data = recipe.data
     for variant in data.variants:

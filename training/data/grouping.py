@@ -15,13 +15,7 @@ _FAR = 0.3
 
 
 def check_pattern(groups: str) -> None:
-    """Refuse a pattern of groups that is no regular expression.
-
-    Raises
-    ------
-    InputError
-        Saying why it is not.
-    """
+    """Refuse (`InputError`) a pattern of groups that is no regular expression, and say why."""
     try:
         re.compile(groups)
     except re.error as error:
@@ -31,27 +25,13 @@ def check_pattern(groups: str) -> None:
 
 
 def group_names(names: Sequence[str], groups: str) -> tuple[list[str], int]:
-    """Give each name the label of its group.
+    """Give each name, a path with ``/``, the label of its group.
 
-    Parameters
-    ----------
-    names
-        Paths with ``/``.
-    groups
-        A regular expression. Names in which it matches the same text are a group; where it matches
-        nothing, the name is a group by itself, and so is every name if the pattern is empty.
+    Names in which the regular expression `groups` matches the same text are a group; where it
+    matches nothing, the name is a group by itself, and so is every name if the pattern is empty.
+    Returns the labels in the order of the names, and in how many names the pattern matches nothing.
 
-    Returns
-    -------
-    labels : list of str
-        In the order of the names.
-    unmatched : int
-        In how many names the pattern matches nothing.
-
-    Raises
-    ------
-    InputError
-        The pattern matches in no name.
+    Raises `InputError` if the pattern matches in no name.
     """
     if not groups:
         return list(names), 0
@@ -72,30 +52,12 @@ def hold_out(
     """Part pictures into those to train on and those to validate on; the same on every machine.
 
     A group of pictures (see `group_names`) is held out when the CRC of its label divides by
-    `one_in`. Small sets are looked after: each folder keeps the group to train on whose CRC leaves
-    the largest remainder, and of the others at least the one that leaves the smallest is held out.
+    `one_in`, so about one in so many is. Small sets are looked after: each folder keeps the group
+    to train on whose CRC leaves the largest remainder, and of the others at least the one that
+    leaves the smallest is held out. `say` takes a line where the pattern matches not everywhere, or
+    where what is held out is far from its share. Both parts are in the order of `files`.
 
-    Parameters
-    ----------
-    files
-        The pictures.
-    one_in
-        Of so many groups about one is held out.
-    groups
-        What keeps pictures together.
-    say
-        Takes a line for the user: where the pattern matches not everywhere, or what is held out is
-        far from its share.
-
-    Returns
-    -------
-    tuple
-        To train on and held out, both in the order of `files`.
-
-    Raises
-    ------
-    InputError
-        The pattern matches in no name, or no group is left to hold out.
+    Raises `InputError` if the pattern matches in no name, or no group is left to hold out.
     """
     labels, unmatched = group_names([file.name for file in files], groups)
     if unmatched:

@@ -38,15 +38,7 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 @dataclass(frozen=True)
 class Tree:
-    """Pictures in a folder and below.
-
-    Attributes
-    ----------
-    root
-        The folder.
-    files
-        Paths relative to it, ordered by name.
-    """
+    """Pictures in the folder `root` and below: their relative paths, ordered by name."""
 
     root: Path
     files: tuple[Path, ...]
@@ -64,23 +56,13 @@ def find_tree(
 ) -> Tree:
     """Find the pictures in a folder and below; hidden files and folders are passed over.
 
-    So are pipes and devices that are named like pictures. A link that leads nowhere is returned: to
-    be told of when it cannot be read.
+    So are pipes and devices that are named like pictures, and the folder `avoid`: results of an
+    earlier run are no input of this one. Linked folders are entered, each once. A link that leads
+    nowhere is returned: to be told of when it cannot be read. Other files are found by their
+    `suffixes`, in lower case; `what` says in words what they are.
 
-    Parameters
-    ----------
-    root
-        The folder. Linked folders below it are entered, each folder once.
-    avoid
-        A folder below that is passed over: results of an earlier run are no input of this one.
-    suffixes, what
-        What else is looked for: the files' suffixes, in lower case, and what they are, in words.
-
-    Raises
-    ------
-    InputError
-        The folder is missing, it or one below cannot be listed, there are no pictures, or it is
-        the one to avoid.
+    Raises `InputError` if the folder is missing, it or one below cannot be listed, there are no
+    pictures, or it is the one to avoid.
     """
     if avoid is not None and avoid.resolve() == root.resolve():
         raise InputError(f"{root} is both input and output; give another output folder")
@@ -111,13 +93,7 @@ def find_pictures(folder: Path) -> list[Path]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read: a link to nothing, no permission, a folder.
-    """
+    """Read a file; `InputError` if that fails: a link to nothing, no permission, a folder."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -127,12 +103,8 @@ def read_bytes(path: Path) -> bytes:
 def read_rgb(path: Path) -> NDArray[np.uint8]:
     """Read an image file as (H, W, 3) 8-bit RGB, turned as its EXIF orientation says.
 
-    16 bits are rounded to 8 and transparency is left out.
-
-    Raises
-    ------
-    MediaError
-        It cannot be read, is damaged, or is an animation.
+    16 bits are rounded to 8 and transparency is left out. Raises `MediaError` if it cannot be read,
+    is damaged, or is an animation.
     """
     pixels = read_picture(path).pixels
     if pixels.dtype == np.uint16:
@@ -170,33 +142,15 @@ def survey(
     say: Callable[[str], None],
     threads: int = 2,
 ) -> list[PictureFile]:
-    """Look through folders and those below: which files can be decoded and are large enough.
+    """Look through folders in `root`: which pictures and clips can be decoded and are large enough.
 
-    Files are pictures, and clips, which are decoded whole.
+    A clip is decoded whole, on one of `threads` threads. A file that cannot be read is named to
+    `say`, left out and counted, and so is what has a side below `smallest` pixels. Files whose
+    names fit a pattern of `exclude` (``folder/E05*``) are left out; a pattern that fits none is
+    told of.
 
-    A file that cannot be read is named, left out and counted, and so is what is too small. Told is
-    also of patterns that leave nothing out.
-
-    Parameters
-    ----------
-    root
-        Where the folders are.
-    folders
-        Their names.
-    smallest
-        Least height and width in pixels.
-    exclude
-        Patterns of names (``folder/E05*``) that are left out.
-    say
-        Takes a line for the user.
-    threads
-        How many files are decoded at a time.
-
-    Raises
-    ------
-    InputError
-        If a folder is missing or empty, or has no picture that can be used, or two of them hold
-        the same file.
+    Raises `InputError` if a folder is missing or empty, or has no picture that can be used, or two
+    of them hold the same file.
     """
     folders = list(folders)
     readable = (*SUFFIXES, *CLIP_SUFFIXES)

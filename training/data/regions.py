@@ -59,20 +59,10 @@ def pick(rng: np.random.Generator, weights: Sequence[float]) -> int:
 
 
 class Regions:
-    """Makes regions for a recipe; what region number n is depends on the seed and n alone.
+    """Makes regions for a recipe of its pictures; safe to call from several threads.
 
-    Safe to call from several threads.
-
-    Parameters
-    ----------
-    recipe
-        What it says of the pictures.
-    files
-        The pictures to train on.
-    library
-        Reads them.
-    fonts
-        What `find_fonts` found, for recipes with lettering.
+    What region number n is depends on the seed and n alone. `fonts` is what `find_fonts` found, for
+    recipes with lettering.
     """
 
     def __init__(

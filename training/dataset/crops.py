@@ -42,18 +42,9 @@ _POSITION = re.compile(r"(?P<stem>.+)_y\d{5,}_x\d{5,}\.(png|webp)", re.DOTALL)
 class CropReport:
     """What became of the pictures.
 
-    Attributes
-    ----------
-    pictures
-        How many could be read.
-    written
-        Squares that were written.
-    flat
-        Squares that were left out because they show too little.
-    small
-        Pictures that are smaller than a square.
-    stale
-        Squares of an earlier run, of the same pictures, that this one did not replace.
+    `pictures` could be read and gave the squares `written`; `flat` squares were left out because
+    they show too little, and the pictures `small` because they are smaller than a square. `stale`
+    squares of an earlier run, of the same pictures, were not replaced.
     """
 
     pictures: int
@@ -77,20 +68,11 @@ def squares(height: int, width: int, size: int) -> list[tuple[int, int]]:
 
 
 def detail(rgb: U8) -> float:
-    """Return how much a picture shows: how far neighbouring samples lie apart, on average.
+    """Return how much (H, W, 3) of 8 bits, at least 2x2, shows: 0 to 255 levels.
 
-    The mean of absolute differences between samples that are neighbours in a row, and in a
-    column, over all channels.
-
-    Parameters
-    ----------
-    rgb
-        (H, W, 3), 8 bits, at least 2x2.
-
-    Returns
-    -------
-    float
-        In levels, 0 to 255. Blank paper has 0, clear sky 0.1 to 0.5, most of a photograph 2 to 10.
+    It is the mean of absolute differences between samples that are neighbours in a row, and in a
+    column, over all channels. Blank paper has 0, clear sky 0.1 to 0.5, most of a photograph 2 to
+    10.
     """
     values = rgb.astype(np.int16)
     across, down = (float(np.abs(np.diff(values, axis=axis)).mean()) for axis in (1, 0))
@@ -110,35 +92,18 @@ def crop_pictures(
     advance: Advance | None = None,
     broken: Broken | None = None,
 ) -> CropReport:
-    """Cut squares from pictures and write them to a folder, lossless.
+    """Cut squares of `size` pixels from pictures and write them to `target`, lossless.
 
     A square of ``a/b.jpg`` is called ``a/b_y00064_x00128.png``, after its first row and column.
-
-    Parameters
-    ----------
-    tree
-        The pictures.
-    target
-        The folder to write to; made if missing.
-    size
-        Side of a square in pixels.
-    per_image
-        1: the middle of each picture. More: as many squares of a grid, those of the most
-        `detail`. ``None``: the whole grid.
-    flat_below
-        Squares of less `detail` are left out; 0 keeps all.
-    format_name
-        ``"png"`` or ``"webp"``.
-    overwrite
-        Existing files may be replaced.
-    threads, advance, broken
-        See `for_each`.
+    With a `per_image` of 1 it is the middle of each picture; with more, that many squares of a
+    grid, those of the most `detail`; with ``None`` the whole grid. Squares of less `detail` than
+    `flat_below` are left out; 0 keeps all. For `threads`, `advance` and `broken` see `for_each`.
 
     Raises
     ------
     InputError
-        A value is not allowed, squares of these pictures exist, or two pictures differ in their
-        suffix only.
+        A value is not allowed, squares of these pictures exist and `overwrite` is not given, or two
+        pictures differ in their suffix only.
     MediaError
         A picture cannot be read and `broken` is not given.
     OutputError

@@ -35,16 +35,8 @@ _ROWS = 256
 class Duplicate:
     """A picture of one set and what shows the same in the other.
 
-    Attributes
-    ----------
-    train, test
-        The two files.
-    distance
-        Bits in which their hashes differ, of 64.
-    agreement
-        Correlation of their thumbnails, 0.65 to 1.
-    mirrored
-        One is the mirror image of the other.
+    Their hashes differ in `distance` of 64 bits, their thumbnails correlate by `agreement`, 0.65 to
+    1, and one may be the mirror image of the other.
     """
 
     train: Path
@@ -67,22 +59,10 @@ def find_duplicates(
     Found are the same file, reduced and enlarged copies, copies that were coded anew, made grey,
     brighter or darker, that lost up to a tenth at an edge, mirror images, and several of these at
     once. Not found are pictures turned by 90 degrees or upside down, and small parts of a picture.
+    They are ordered by the names in `train`, then in `test`.
 
-    Parameters
-    ----------
-    train, test
-        The folders.
-    distance
-        Bits in which perceptual hashes (of 64) may differ for a closer look; fewer miss crops.
-    threads
-        How many pictures are decoded at a time.
-    broken
-        Told of each picture that cannot be read; without it the error is raised.
-
-    Returns
-    -------
-    list of Duplicate
-        Ordered by the names in `train`, then in `test`.
+    `distance` is in how many of 64 bits perceptual hashes may differ for a closer look; fewer miss
+    crops. For `threads` and `broken` see `for_each`.
 
     Raises
     ------
@@ -99,13 +79,7 @@ def find_duplicates(
 
 
 def check_distance(distance: int) -> None:
-    """Refuse a distance at which any two pictures are candidates.
-
-    Raises
-    ------
-    InputError
-        It is negative or too large.
-    """
+    """Refuse (`InputError`) a distance below 0, or one at which any two pictures are candidates."""
     if not 0 <= distance <= _FURTHEST:
         raise InputError(
             f"distance is {distance}; it is a number of bits from 0 to {_FURTHEST}, "

@@ -87,19 +87,9 @@ _AGREEMENT_OF_FEW = 0.97
 class Fingerprint:
     """What is kept of a picture.
 
-    Attributes
-    ----------
-    file
-        Its path, as in the tree.
-    sha256
-        Of the file.
-    hashes
-        (2, len(VIEWS), 8) bytes, 64 bits to a hash: of each view, then of each view of the
-        mirror image.
-    small
-        (128, 128) 8-bit grey.
-    blank
-        It shows nothing that could be compared.
+    `file` is its path in the tree, `sha256` that of the file. `hashes` (2, len(VIEWS), 8) has 64
+    bits for each view, and for each view of the mirror image; `small` is (128, 128) 8-bit grey. A
+    `blank` picture shows nothing that could be compared.
     """
 
     file: Path
@@ -113,15 +103,9 @@ class Fingerprint:
 class Match:
     """How two pictures agree.
 
-    Attributes
-    ----------
-    distance
-        Bits in which the hashes differ, of the two views that agree best.
-    agreement
-        Correlation of the thumbnails as they fit best, at most 1: the mean over all blocks in
-        which one of them shows something.
-    mirrored
-        One is the mirror image of the other.
+    `distance` is in how many bits the hashes of the two views differ that agree best. `agreement`,
+    at most 1, is the correlation of the thumbnails as they fit best: the mean over all blocks in
+    which one of them shows something. `mirrored` says that one is the mirror image of the other.
     """
 
     distance: int
@@ -136,14 +120,9 @@ def fingerprints(
     advance: Advance | None = None,
     broken: Broken | None = None,
 ) -> list[Fingerprint]:
-    """Return the fingerprints of pictures, in the order of the tree; see `for_each`.
+    """Return the fingerprints of pictures, in the order of the tree; for the rest see `for_each`.
 
-    Raises
-    ------
-    InputError
-        The library ImageHash is not installed.
-    MediaError
-        A picture cannot be read and `broken` is not given.
+    Raises `InputError` where the library ImageHash is not installed.
     """
     library = _imagehash()
 
@@ -203,20 +182,10 @@ def distances(left: F32, right: F32) -> F32:
 
 
 def compare(left: Fingerprint, right: Fingerprint, distance: int) -> Match | None:
-    """Tell whether two pictures show the same, and how they agree.
+    """Tell how two pictures agree that show the same; None if they do not.
 
-    Parameters
-    ----------
-    left, right
-        The pictures.
-    distance
-        Largest number of bits in which two of their hashes may differ.
-
-    Returns
-    -------
-    Match or None
-        ``None`` if they do not show the same. Files with the same bytes always do; others that
-        show very little must agree almost wholly, and blank ones never do.
+    Of their hashes two may differ in at most `distance` bits. Files with the same bytes always show
+    the same; others that show very little must agree almost wholly, and blank ones never do.
     """
     if left.sha256 == right.sha256:
         return Match(0, 1.0, mirrored=False)

@@ -37,23 +37,10 @@ def for_each(
 ) -> list[tuple[Path, Result]]:
     """Apply `work` to the path of each picture, and go on when one of them cannot be read.
 
-    Parameters
-    ----------
-    tree
-        The pictures.
-    work
-        Called with the path, on threads; raises ``MediaError`` for a picture that cannot be read.
-    threads
-        How many pictures are worked on at a time.
-    advance
-        Called with 1 after each picture.
-    broken
-        Told of each picture that cannot be read; without it the error is raised.
-
-    Returns
-    -------
-    list
-        Pairs of relative path and result, in the order of the tree, of those that could be read.
+    `work` is called on `threads` threads and raises ``MediaError`` for a picture that cannot be
+    read: `broken` is told of it; without it the error is raised. `advance` is called with 1 after
+    each picture. Returns pairs of relative path and result, in the order of the tree, of those that
+    could be read.
     """
 
     def attempt(file: Path) -> tuple[Path, Result] | str:
@@ -82,10 +69,7 @@ def for_each(
 def without_suffix(tree: Tree) -> dict[Path, Path]:
     """Return the relative path without suffix of each picture, and the picture.
 
-    Raises
-    ------
-    InputError
-        Two pictures differ in their suffix only, so that their results would get one name.
+    Raises `InputError` if two differ in their suffix only: their results would get one name.
     """
     named: dict[Path, Path] = {}
     for file in tree.files:
@@ -100,13 +84,7 @@ def without_suffix(tree: Tree) -> dict[Path, Path]:
 
 
 def refuse_existing(existing: Iterable[Path], *, overwrite: bool) -> None:
-    """Refuse outputs that exist, unless they may be replaced.
-
-    Raises
-    ------
-    InputError
-        There are some.
-    """
+    """Refuse (`InputError`) outputs that exist, unless they may be replaced."""
     found = list(existing)
     if found and not overwrite:
         others = f" and {len(found) - 1} more" if len(found) > 1 else ""
@@ -116,13 +94,7 @@ def refuse_existing(existing: Iterable[Path], *, overwrite: bool) -> None:
 
 
 def refuse_inputs(targets: Iterable[Path], tree: Tree) -> None:
-    """Refuse outputs that are inputs, by whatever path or link.
-
-    Raises
-    ------
-    InputError
-        One is.
-    """
+    """Refuse (`InputError`) outputs that are inputs, by whatever path or link."""
     inputs = {(tree.root / file).resolve() for file in tree.files}
     for target in targets:
         if target.resolve() in inputs:

@@ -20,13 +20,7 @@ LOSSLESS: Mapping[str, Mapping[str, Any]] = {"png": {}, "webp": {"lossless": Tru
 
 
 def check_format(name: str) -> None:
-    """Refuse a format that is not one of `LOSSLESS`.
-
-    Raises
-    ------
-    InputError
-        It is not.
-    """
+    """Refuse (`InputError`) a format that is not one of `LOSSLESS`."""
     if name not in LOSSLESS:
         raise InputError(f"the format is {name!r}; lossless ones are {', '.join(LOSSLESS)}")
 
@@ -34,12 +28,7 @@ def check_format(name: str) -> None:
 def write_lossless(path: Path, rgb: NDArray[np.uint8], *, overwrite: bool = False) -> None:
     """Write (H, W, 3) 8-bit RGB to a PNG or lossless WebP file, whole or not at all.
 
-    Raises
-    ------
-    InputError
-        The file exists and may not be replaced.
-    OutputError
-        It cannot be written.
+    Raises `InputError` if it exists and may not be replaced, `OutputError` if it cannot be written.
     """
     name = path.suffix[1:]
     with whole_file(path, overwrite=overwrite) as temporary:

@@ -38,16 +38,8 @@ __all__ = ["ReduceReport", "reduce_pictures", "reduced"]
 class ReduceReport:
     """What became of the pictures.
 
-    Attributes
-    ----------
-    pictures
-        How many could be read.
-    written
-        How many were written.
-    kept
-        How many of these were no larger than asked for, and kept their size.
-    small
-        Pictures of which less than a pixel would be left.
+    `pictures` could be read and `written` were written, of which `kept` were no larger than asked
+    for and kept their size; less than a pixel would be left of the pictures `small`.
     """
 
     pictures: int
@@ -59,29 +51,15 @@ class ReduceReport:
 def reduced(
     rgb: NDArray[np.uint8], scale: Fraction, filter_name: Filter = "bicubic"
 ) -> NDArray[np.uint8]:
-    """Reduce a picture, on its values as they are (not in linear light).
+    """Reduce (H, W, 3) of 8 bits, on its values as they are (not in linear light).
 
-    A pixel of the result stands for exactly ``1 / scale`` pixels of the picture; what would be
-    less than a whole pixel at the end of an axis is cut off, so that the two stay aligned.
+    `scale` is result over picture, above 0 and at most 1: the result has (int(H * scale), int(W *
+    scale), 3). A pixel of it stands for exactly ``1 / scale`` pixels of the picture; what would be
+    less than a whole pixel at the end of an axis is cut off, so that the two stay aligned. All
+    `FILTERS` but ``"nearest"`` widen with the reduction, and so do not alias.
 
-    Parameters
-    ----------
-    rgb
-        (H, W, 3), 8 bits.
-    scale
-        Result over picture, above 0 and at most 1.
-    filter_name
-        A key of `FILTERS`; all but ``"nearest"`` widen with the reduction, and so do not alias.
-
-    Returns
-    -------
-    NDArray
-        (floor(H * scale), floor(W * scale), 3), 8 bits.
-
-    Raises
-    ------
-    InputError
-        The filter or the scale is not allowed, or less than a pixel would be left.
+    Raises `InputError` if the filter or the scale is not allowed, or less than a pixel would be
+    left.
     """
     one_of(FILTERS)("filter", filter_name)
     if not 0 < scale <= 1:
@@ -108,33 +86,17 @@ def reduce_pictures(
     advance: Advance | None = None,
     broken: Broken | None = None,
 ) -> ReduceReport:
-    """Reduce pictures and write them to a folder, lossless; ``a/b.jpg`` becomes ``a/b.png``.
+    """Reduce pictures and write them to `target`, lossless; ``a/b.jpg`` becomes ``a/b.png``.
 
-    Parameters
-    ----------
-    tree
-        The pictures.
-    target
-        The folder to write to; made if missing.
-    scale
-        Result over picture, above 0 and below 1.
-    size
-        Instead of a scale: the longer side of each result, in pixels. Smaller pictures keep
-        their size.
-    filter_name
-        See `reduced`.
-    format_name
-        ``"png"`` or ``"webp"``.
-    overwrite
-        Existing files may be replaced.
-    threads, advance, broken
-        See `for_each`.
+    Either `scale` is given, result over picture, above 0 and below 1; or `size`, the longer side of
+    each result in pixels, where smaller pictures keep their size. For `threads`, `advance` and
+    `broken` see `for_each`.
 
     Raises
     ------
     InputError
-        A value is not allowed, an output exists or is an input, or two pictures differ in their
-        suffix only.
+        A value is not allowed, an output exists and `overwrite` is not given, an output is an
+        input, or two pictures differ in their suffix only.
     MediaError
         A picture cannot be read and `broken` is not given.
     OutputError

@@ -54,18 +54,11 @@ class Placed:
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """Where all pictures go.
+    """Where all pictures go, in the order of the tree.
 
-    Attributes
-    ----------
-    placed
-        In the order of the tree.
-    twins
-        Pairs of near-duplicates that names alone would not have kept together.
-    unmatched
-        How many pictures have a name in which the pattern of groups matches nothing.
-    warnings
-        Sides that came out empty or far from their share.
+    `twins` are pairs of near-duplicates that names alone would not have kept together. In the names
+    of `unmatched` pictures the pattern of groups matches nothing. `warnings` tell of sides that
+    came out empty or far from their share.
     """
 
     placed: tuple[Placed, ...]
@@ -83,28 +76,17 @@ class SplitPlan:
 class SplitRules:
     """What decides on which side a picture goes.
 
-    A hash of the seed and of the name of a picture's group does, so that the counts meet the shares
-    only roughly. A picture stays on its side when others are added or removed that do not resemble
-    it; near-duplicates make one group of two, whose name may be another one.
+    A hash of the seed and of the name of a picture's group does, so that the counts meet the
+    `shares` of `SIDES` (0 to 1, together 1; a side that is not named has 0) only roughly. A picture
+    stays on its side when others are added or removed that do not resemble it; near-duplicates, by
+    `distance` (see `find_duplicates`), make one group of two, whose name may be another one.
 
-    Attributes
-    ----------
-    shares
-        The share of each side of `SIDES`, 0 to 1, together 1; a side that is not named has 0.
-    group
-        A regular expression. Pictures in whose path (with ``/``, relative to the set) it matches
-        the same text are a group: ``^[^/]+/`` makes one of each folder. A picture in whose path
-        it matches nothing is a group by itself.
-    seed
-        Another one gives another split.
-    distance
-        See `find_duplicates`.
+    `group` is a regular expression. Pictures in whose path (with ``/``, relative to the set) it
+    matches the same text are a group: ``^[^/]+/`` makes one of each folder. A picture in whose path
+    it matches nothing is a group by itself.
 
-    Raises
-    ------
-    InputError
-        The shares do not add up to 1, the distance is not allowed, or the pattern is no regular
-        expression.
+    Raises `InputError` if the shares do not add up to 1, the distance is not allowed, or the
+    pattern is no regular expression.
     """
 
     shares: Mapping[str, float]
@@ -128,24 +110,12 @@ class SplitRules:
 def plan_split(
     prints: Sequence[Fingerprint], rules: SplitRules, *, advance: Advance | None = None
 ) -> SplitPlan:
-    """Decide on which side each picture goes.
+    """Decide on which side each picture goes, by its fingerprint.
 
     Groups that have near-duplicates of each other become one, called after the first of their
-    names.
+    names. `advance` is called with the number of pictures compared since the last call.
 
-    Parameters
-    ----------
-    prints
-        The fingerprints of the pictures.
-    rules
-        What decides.
-    advance
-        Called with the number of pictures compared since the last call.
-
-    Raises
-    ------
-    InputError
-        The pattern of groups matches in no name.
+    Raises `InputError` if the pattern of groups matches in no name.
     """
     labels, unmatched = group_names([p.file.as_posix() for p in prints], rules.group or "")
     sets = _Sets(labels)
@@ -227,31 +197,13 @@ def write_split(
 ) -> None:
     """Write the pictures of a plan to a folder for each side, and then the manifest.
 
-    The files are copied as they are, to ``train/...``, ``test/...`` and ``verify/...``; the
-    manifest, ``manifest.tsv``, has the columns file, side, group, sha256.
+    The files of `tree` are copied as they are, or linked to (by relative links), to ``train/...``,
+    ``test/...`` and ``verify/...`` in `target`, which is made if missing; the manifest,
+    ``manifest.tsv``, has the columns file, side, group, sha256. With `overwrite` existing files may
+    be replaced; pictures that an earlier split left elsewhere in `target` are refused even so: one
+    could stand on two sides. `advance` is called with 1 after each picture.
 
-    Parameters
-    ----------
-    plan
-        Where the pictures go.
-    tree
-        Where they are.
-    target
-        The folder to write to; made if missing.
-    link
-        Make symbolic links (relative ones) instead of copies.
-    overwrite
-        Existing files may be replaced. Pictures that an earlier split left elsewhere in `target`
-        are refused even so: one could stand on two sides.
-    advance
-        Called with 1 after each picture.
-
-    Raises
-    ------
-    InputError
-        Outputs exist, or are inputs.
-    OutputError
-        A file cannot be written.
+    Raises `InputError` if outputs exist or are inputs, `OutputError` if a file cannot be written.
     """
     outputs = [target / item.side / item.file for item in plan.placed]
     manifest = target / MANIFEST
@@ -284,12 +236,9 @@ def write_split(
 
 
 def check_manifest(target: Path, *, overwrite: bool = False) -> None:
-    """Refuse, before any work, a folder in which the manifest could not be written.
+    """Refuse (`InputError`), before any work, a folder in which the manifest could not be written.
 
-    Raises
-    ------
-    InputError
-        There is one that may not be replaced, or what bears its name is no file.
+    There is one that may not be replaced, or what bears its name is no file.
     """
     manifest = target / MANIFEST
     if manifest.exists() and not manifest.is_file():

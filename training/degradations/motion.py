@@ -33,20 +33,10 @@ def drifting(still: Rgb, frames: int, rng: np.random.Generator, *, reach: int = 
 def layered(still: Rgb, frames: int, rng: np.random.Generator, *, reach: int = REACH) -> Clip:
     """Make a clip of a still (H, W, 3): layers that move, and what else happens in video.
 
-    The camera drifts; in front of the background, another part of the picture may pass at a speed
-    of its own, so that there are edges along which the motion changes. Some clips zoom or turn,
-    flicker, cut to another scene, or hold each frame for several.
-
-    Parameters
-    ----------
-    still
-        The picture.
-    frames
-        How many frames.
-    rng
-        What is random comes from here.
-    reach
-        Frames are smaller than the still by this, along both axes.
+    The camera drifts, so frames are smaller than the still by `reach`, along both axes; in front of
+    the background, another part of the picture may pass at a speed of its own, so that there are
+    edges along which the motion changes. Some clips zoom or turn, flicker, cut to another scene, or
+    hold each frame for several.
     """
     clip = _scene(still, frames, rng, reach)
     if rng.random() < CUTS and frames > 2:
@@ -136,29 +126,11 @@ def wandering_crops(
     rng: np.random.Generator,
     fastest: int = 3,
 ) -> tuple[list[tuple[int, int]], tuple[int, int]]:
-    """Plan a camera that drifts over a still: where each frame begins, and the frames' size.
+    """Plan a camera that drifts over a still: where each frame begins (y, x), and the frames' size.
 
-    The steps are whole pixels of the full-size picture, so that after the reduction the motion
-    is a fraction of a pixel, as in real video, and the encoder has residues to code.
-
-    Parameters
-    ----------
-    height, width
-        Size of the still.
-    frames
-        How many frames.
-    reach
-        The camera stays within this many pixels, along both axes.
-    rng
-        Where the direction comes from.
-    fastest
-        The most pixels from one frame to the next, along each axis.
-
-    Returns
-    -------
-    tuple
-        The origins [(y, x), ...], all within 0..reach, and the frames' size, which is
-        (height - reach, width - reach).
+    The steps, at most `fastest` along each axis, are whole pixels of the full-size picture, so that
+    after the reduction the motion is a fraction of a pixel, as in real video, and the encoder has
+    residues to code. The camera stays within 0..reach; the size is (height - reach, width - reach).
     """
     if reach >= min(height, width):
         raise InputError(f"reach {reach} leaves nothing of a {height}x{width} picture")

@@ -30,17 +30,10 @@ def to_bytes(planes: F32) -> Rgb:
 def blur_kernel(shape: str, sigma: float, *, aspect: float = 1.0, angle: float = 0.0) -> F64:
     """Return a blur's kernel, (2r + 1, 2r + 1), which sums to 1.
 
-    Parameters
-    ----------
-    shape
-        ``gaussian``, sampled at the centres of pixels, or ``disc``, what a lens out of focus
-        makes of a point.
-    sigma
-        The standard deviation along the long axis, in pixels; a disc's radius is twice that.
-    aspect
-        Short axis over long axis.
-    angle
-        Of the long axis, in radians.
+    `shape` is ``gaussian``, sampled at the centres of pixels, or ``disc``, what a lens out of focus
+    makes of a point. `sigma` is the standard deviation along the long axis, in pixels; a disc's
+    radius is twice that. `aspect` is short over long axis, `angle` that of the long axis, in
+    radians.
     """
     disc = shape == "disc"
     points = POINTS if disc else 1

@@ -56,23 +56,9 @@ def screened(coverage: F32, *, pitch: float, angle: float, phase: tuple[float, f
     """Turn tones into dots whose size says how dark they are; the mean tone stays.
 
     The dot is the classical one, a threshold on cos u + cos v: round where it is light, square in
-    the middle, round holes where it is dark.
-
-    Parameters
-    ----------
-    coverage
-        (H, W), 0 for paper to 1 for solid ink.
-    pitch
-        From dot to dot, in pixels.
-    angle
-        Of the rows of dots, in degrees.
-    phase
-        Where the screen begins, in radians along its two axes.
-
-    Returns
-    -------
-    ndarray
-        (H, W), the share of each pixel under ink.
+    the middle, round holes where it is dark. Takes (H, W), 0 for paper to 1 for solid ink, and
+    gives the share of each pixel under ink. `pitch` is from dot to dot, in pixels; the rows of dots
+    lie at `angle`, in degrees; the screen begins at `phase`, in radians along its two axes.
     """
     # The rim is as soft as the points are apart: a dot's area changes by about 2.5 cells for each
     # pitch that its rim moves.
@@ -137,20 +123,14 @@ def printed(inks: F32) -> F32:
 class Halftone(Step):
     """Printed with screens of dots; from afar the tones stay, as far as inks can mix them.
 
-    Attributes
-    ----------
-    pitch
-        From dot to dot, in pixels of the frame as it comes to this step.
-    strength
-        How much of the print is blended over the picture.
-    inks
-        ``cmyk``: four screens at 15, 75, 0 and 45 degrees. ``line``: the same with black as a plate
-        of solid lines, as newspapers printed comics. ``grey``: one screen at 45 degrees for the
-        lightness; colour, if there is any, stays as far as white has room for it.
-    tilt
-        All screens are turned by so many degrees, either way.
-    rough
-        By how much of its area a dot is off, as ink takes unevenly: a standard deviation.
+    `pitch` is from dot to dot, in pixels of the frame as it comes to this step; `strength` is how
+    much of the print is blended over the picture. All screens are turned by `tilt` degrees, either
+    way. `rough` is by how much of its area a dot is off, as ink takes unevenly: a standard
+    deviation.
+
+    `inks` are ``cmyk``: four screens at 15, 75, 0 and 45 degrees; ``line``: the same with black as
+    a plate of solid lines, as newspapers printed comics; ``grey``: one screen at 45 degrees for the
+    lightness; colour, if there is any, stays as far as white has room for it.
     """
 
     pitch: Annotated[tuple[float, float], span(1.5, 64)] = (2.0, 6.0)
@@ -188,17 +168,11 @@ class Halftone(Step):
 class Scan(Step):
     """Scanned from an old page; the pixels stay where they were, to within half a pixel.
 
-    Attributes
-    ----------
-    skew
-        The page lay at an angle of so many degrees, either way, and was straightened afterwards:
-        rotated there and back.
-    paper
-        How yellow, blotched and fibrous the paper is, and how faded the ink; 0 is white paper.
-    bleed
-        How much of the other side shines through: of the picture itself, mirrored and blurred.
-    misregister
-        By how many pixels red and blue are displaced against green, each in its own direction.
+    The page lay at an angle of `skew` degrees, either way, and was straightened afterwards: rotated
+    there and back. `paper` is how yellow, blotched and fibrous the paper is, and how faded the ink;
+    0 is white paper. `bleed` is how much of the other side shines through: of the picture itself,
+    mirrored and blurred. Red and blue are displaced by `misregister` pixels against green, each in
+    its own direction.
     """
 
     skew: Annotated[tuple[float, float], span(0, 15)] = (0.0, 2.0)

@@ -58,19 +58,10 @@ class Step:
         raise NotImplementedError
 
     def apply(self, clip: Clip, rng: np.random.Generator, *, scale: int) -> Clip:
-        """Degrade a clip.
+        """Degrade a clip of frames (H, W, 3), 8 bit, all of one size; `scale` is the network's.
 
-        Each frame sees the same draws, as all frames of a video went through the same hands;
-        noise and the like differ only where a step overrides this.
-
-        Parameters
-        ----------
-        clip
-            Frames (H, W, 3), 8 bit, all of one size.
-        rng
-            What is random comes from here.
-        scale
-            By how much the network enlarges.
+        Each frame sees the same draws, as all frames of a video went through the same hands; noise
+        and the like differ only where a step overrides this.
         """
         seed = int(rng.integers(2**63))
         return [self.apply_frame(frame, np.random.default_rng(seed), scale=scale) for frame in clip]
@@ -112,10 +103,7 @@ def choose(rng: np.random.Generator, among: Sequence[T]) -> T:
 def read_step(table: Any, where: str) -> Step:
     """Read a step from a recipe's table: its ``kind`` and any of its fields.
 
-    Raises
-    ------
-    InputError
-        If there is no such step, or a field or value is not allowed.
+    Raises `TableError` if there is no such step, or a field or value is not allowed.
     """
     if not isinstance(table, dict) or not isinstance(table.get("kind"), str):
         raise TableError(f"'{where}' must be a table with a 'kind', not {table!r}")
@@ -136,12 +124,7 @@ def parse_spec(text: str) -> tuple[Step, ...]:
 
     Commas part the steps, colons a step's values, each of which is given once. A value without a
     name goes to the step's first field; a range is written low-high, alternatives with bars:
-    ``reduce:bicubic|area``.
-
-    Raises
-    ------
-    InputError
-        If it is not so written.
+    ``reduce:bicubic|area``. Raises `InputError` if it is not so written.
     """
     return tuple(_parse_step(part.strip()) for part in text.split(",") if part.strip())
 

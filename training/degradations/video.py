@@ -109,21 +109,12 @@ CODECS = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class Coding:
-    """How a clip is encoded.
+    """How a clip is encoded: by a `codec` of `CODECS`, with one of `PRESETS`.
 
-    Attributes
-    ----------
-    codec
-        A key of `CODECS`.
-    crf
-        The constant rate factor on x264's scale of 0 to 51. VP9 and AV1, whose scale ends at 63,
-        get it multiplied by 63 / 51.
-    preset
-        One of `PRESETS`; VP9 and AV1 get a setting of about that effort.
-    depth
-        Bits of a sample, 8 or 10; VP9 always gets 8.
-    b_frames
-        The most B-frames in a row, for H.264 and HEVC; None leaves it to the preset.
+    `crf` is the constant rate factor on x264's scale of 0 to 51. VP9 and AV1, whose scale ends at
+    63, get it multiplied by 63 / 51, and a setting of about the preset's effort. A sample has a
+    `depth` of 8 or 10 bits; VP9 always gets 8. `b_frames` is the most B-frames in a row, for H.264
+    and HEVC; None leaves it to the preset.
     """
 
     codec: str = "h264"
@@ -211,12 +202,8 @@ def encoded_frames(frames: Sequence[Rgb], *codings: Coding) -> list[av.VideoFram
     """Encode a clip of (H, W, 3) frames once for each coding, and decode it to 8 bits, 4:2:0.
 
     4:2:0 needs even sides: of odd ones the last row or column is repeated, which the caller cuts
-    off again.
-
-    Raises
-    ------
-    InputError
-        If there are no frames, a CRF is not allowed, or PyAV or the encoder is missing.
+    off again. Raises `InputError` if there are no frames, a CRF is not allowed, or PyAV or the
+    encoder is missing.
     """
     if not frames:
         raise InputError("no frames to encode; give at least one")

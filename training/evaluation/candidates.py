@@ -33,22 +33,11 @@ BASELINES = (("input",), ("bicubic", "lanczos"))
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """Something that restores 8-bit frames, (H, W, 3) or grey (H, W).
+    """Something that restores 8-bit frames, (H, W, 3) or grey (H, W), to `scale` times their size.
 
-    Attributes
-    ----------
-    name
-        Its row in the table; no two candidates share one.
-    restore
-        Frame in, frame `scale` times as large out.
-    scale
-        Output size over input size.
-    parameters
-        Number of weights, None for what is no model.
-    timed
-        Whether its time means anything.
-    details
-        More of it, for the JSON file: what holds text, numbers, None and further such tables.
+    `name` is its row in the table; no two candidates share one. `parameters` is the number of
+    weights, None for what is no model; `timed` says whether its time means anything. `details` are
+    for the JSON file: what holds text, numbers, None and further such tables.
     """
 
     name: str
@@ -81,17 +70,9 @@ def open_models(
 ) -> Iterator[list[Candidate]]:
     """Load models as `restore_rt.load` does, tiles and colour handling included.
 
-    A model goes by the name in its manifest; where two share one, by the file's path.
-
-    Parameters
-    ----------
-    models
-        Names of shipped models and paths of .onnx files, at least one.
-    threads
-        See `restore_rt.load`.
-    scale, colour
-        What those without a manifest are: output over input size, and what their channels are; by
-        default found by a trial run.
+    `models` are names of shipped models and paths of .onnx files. A model goes by the name in its
+    manifest; where two share one, by the file's path. `scale` (output over input) and `colour` say
+    what those without a manifest are; by default that is found by a trial run.
 
     Raises
     ------

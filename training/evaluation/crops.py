@@ -31,20 +31,10 @@ class Crops:
 
 
 def cut(frame: U8, restored: Mapping[str, U8], original: U8, *, scale: int) -> Crops:
-    """Cut out where the restored pictures differ most from each other, and at scale 1 the input.
+    """Cut out where the `restored` pictures differ most from each other, and at scale 1 the input.
 
-    If there is none, the first place is as good as any.
-
-    Parameters
-    ----------
-    frame
-        The input, (h, w, 3) or grey (h, w).
-    restored
-        What was made of it, by name, `scale` times as large.
-    original
-        What should have been made of it.
-    scale
-        Output size over input size.
+    If there is none, the first place is as good as any. `frame` (h, w, 3) or (h, w) is the input,
+    the others, by name, and the `original` are `scale` times as large.
     """
     sides = [max(scale, min(CROP, side) // scale * scale) for side in original.shape[:2]]
     compared = [*restored.values(), *([frame] if scale == 1 else [])] or [original]
@@ -66,14 +56,8 @@ def most_different(
 ) -> tuple[int, int]:
     """Return top and left of the window in which pictures of one size vary most, on average.
 
-    Parameters
-    ----------
-    pictures
-        (H, W, 3) or grey (H, W).
-    sides
-        Height and width of the window, which fits into the pictures.
-    step
-        Top and left are multiples of this.
+    They are (H, W, 3) or grey (H, W); `sides`, height and width of the window, fit into them. Top
+    and left are multiples of `step`.
     """
     spread = np.stack([picture.astype(np.float32) for picture in pictures]).std(axis=0)
     if spread.ndim == 3:

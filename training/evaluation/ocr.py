@@ -79,15 +79,8 @@ class Misread:
 class Tesseract:
     """Reads English lettering with the ``tesseract`` program.
 
-    Parameters
-    ----------
-    least
-        A page on which fewer characters can be read counts as not lettered: so few say nothing.
-
-    Raises
-    ------
-    InputError
-        If ``tesseract``, its English data or RapidFuzz is missing.
+    A page on which fewer characters than `least` can be read counts as not lettered: so few say
+    nothing. Raises `InputError` if ``tesseract``, its English data or RapidFuzz is missing.
     """
 
     def __init__(self, least: int = 16) -> None:

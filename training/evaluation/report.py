@@ -53,17 +53,7 @@ def worst_first(evaluation: Evaluation) -> list[PictureResult]:
 def report(
     evaluation: Evaluation, metrics: Mapping[str, Metric], crops: Mapping[str, Crops]
 ) -> str:
-    """Return the page.
-
-    Parameters
-    ----------
-    evaluation
-        What was measured.
-    metrics
-        The metrics by name.
-    crops
-        What to show of pictures, by their names; pictures without are left out.
-    """
+    """Return the page, with the `crops` of pictures by their names; those without are left out."""
     columns = columns_of(evaluation, metrics)
     title = escape("Evaluation of " + ", ".join(evaluation.models))
     shown = [picture for picture in worst_first(evaluation) if picture.name in crops]

@@ -26,15 +26,9 @@ _LIBRARIES = ("numpy", "pillow", "onnx", "onnxruntime", "scikit-image", "scipy",
 class Score:
     """How one candidate did on one picture.
 
-    Attributes
-    ----------
-    metrics
-        Figures by the metric's name, means over the frames of a clip; what could not be measured
-        is missing.
-    milliseconds
-        Time for a megapixel of output, None where it means nothing.
-    misread
-        Characters that were misread, None where there was nothing to read.
+    `metrics` are figures by the metric's name, means over the frames of a clip; what could not be
+    measured is missing. `milliseconds` is for a megapixel of output, None where time means nothing;
+    `misread` is None where there was nothing to read.
     """
 
     metrics: dict[str, float]
@@ -68,22 +62,11 @@ class PictureResult:
 
 @dataclass(kw_only=True)
 class Evaluation:
-    """Everything that was measured.
+    """Everything that was measured, of candidates that enlarge by `scale`, baselines first.
 
-    Attributes
-    ----------
-    scale
-        By how much the candidates enlarge.
-    degradation
-        What happened to the pictures, as the command line writes it.
-    candidates
-        What was compared, baselines first.
-    pictures
-        In the order of their names.
-    failed
-        Name and reason of each picture that could not be evaluated.
-    ocr
-        Version of the program that read lettering, None where none did.
+    `degradation` is what happened to the pictures, as the command line writes it. `pictures` are in
+    the order of their names; `failed` has name and reason of each that could not be evaluated.
+    `ocr` is the version of the program that read lettering, None where none did.
     """
 
     scale: int

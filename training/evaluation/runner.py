@@ -40,20 +40,14 @@ def evaluate(
     reader: Tesseract | None = None,
     root: Path | None = None,
 ) -> Iterator[tuple[Path, tuple[PictureResult, Crops] | Exception]]:
-    """Evaluate pictures and videos, one after the other.
+    """Evaluate pictures and videos (of which `frames` at the most), one after the other.
 
     Parameters
     ----------
-    files
-        What to evaluate.
-    candidates
-        What is compared; all of one scale.
-    steps
-        What happens to the pictures.
-    metrics
-        What is measured, by name.
-    frames
-        The most frames of a video.
+    files, candidates
+        What to evaluate, and what is compared on it; all of one scale.
+    steps, metrics
+        What happens to the pictures; what is measured, by name.
     reader
         Measures whether lettering can be read.
     root

@@ -56,20 +56,10 @@ class Sample:
 
 
 def read_steps(text: str | None, scale: int) -> tuple[Step, ...]:
-    """Read what happens to the pictures; None is reduction by `scale` alone.
+    """Read what happens to the pictures, written as `parse_spec` takes it, for models of a scale.
 
-    Parameters
-    ----------
-    text
-        As `restore_rt.training.degradations.parse_spec` takes it.
-    scale
-        By how much the models enlarge.
-
-    Raises
-    ------
-    InputError
-        If it is not so written, its results do not have the size that the models need, or a library
-        that it needs is missing.
+    None is reduction by `scale` alone. Raises `InputError` if it is not so written, its results do
+    not have the size that the models need, or a library that it needs is missing.
     """
     if text is None:
         if scale == 1:
@@ -101,10 +91,8 @@ def read_steps(text: str | None, scale: int) -> tuple[Step, ...]:
 def find_files(folder: Path) -> list[Path]:
     """Return the pictures and videos in a folder and below, ordered by name.
 
-    Raises
-    ------
-    InputError
-        If the folder is missing, it or one below cannot be listed, or there are none.
+    Raises `InputError` if the folder is missing, it or one below cannot be listed, or there are
+    none.
     """
     tree = find_tree(folder, suffixes={*READABLE, *VIDEOS}, what="pictures or videos")
     return [folder / file for file in tree.files]
@@ -125,25 +113,10 @@ def load_sample(
     grey picture stays grey where every step allows that, else it is treated as RGB. Samples of more
     than 8 bits are rounded, and alpha is left out.
 
-    Parameters
-    ----------
-    path
-        The file.
-    steps
-        What happens to it.
-    scale
-        The sides are cut to multiples of this.
-    frames
-        The most frames that are taken of a video, or made of a still.
-    root
-        The sample is called after the path below this folder; by default after the file's name.
+    The sides are cut to multiples of `scale`; at most `frames` are taken of a video, or made of a
+    still. The sample is called after the path below `root`, by default after the file's name.
 
-    Raises
-    ------
-    MediaError
-        If it cannot be read.
-    InputError
-        If it is too small.
+    Raises `MediaError` if it cannot be read, `InputError` if it is too small.
     """
     rng = generator_for(path)
     if path.suffix.lower() in VIDEOS:

@@ -35,14 +35,9 @@ TURNS = 4
 class Features(nn.Module):
     """Blocks of 3x3 convolutions with ReLU, with a pooling after each block but the last.
 
-    Parameters
-    ----------
-    blocks
-        For each block, the channels of its convolutions.
-    mean, std
-        What is taken off the colours of 0 to 1, and what they are then divided by.
-    pool
-        ``"average"`` or ``"max"``, over 2x2 pixels.
+    `blocks` has, for each block, the channels of its convolutions. `mean` is taken off the colours
+    of 0 to 1, which are then divided by `std`. `pool` is ``"average"`` or ``"max"``, over 2x2
+    pixels.
     """
 
     def __init__(
@@ -74,24 +69,14 @@ class Features(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def features(self, x: Tensor, layer: str) -> Tensor:
-        """Compute what a convolution gives, before its ReLU.
+        """Compute what a convolution gives, before its ReLU: (N, width, h, w).
 
-        Parameters
-        ----------
-        x
-            Pictures (N, 3, H, W), or grey ones (N, 1, H, W), of 0 to 1.
-        layer
-            One of `layers`: ``conv<block>_<number>``.
+        Takes pictures (N, 3, H, W), or grey ones (N, 1, H, W), of 0 to 1, and one of `layers`,
+        ``conv<block>_<number>``. Each pooling before the layer halves height and width, rounded
+        down.
 
-        Returns
-        -------
-        Tensor
-            (N, width, h, w); each pooling before the layer halves height and width, rounded down.
-
-        Raises
-        ------
-        InputError
-            If there is no such layer, or the pictures are too small for it or have two channels.
+        Raises `InputError` if there is no such layer, or the pictures are too small for it or have
+        two channels.
         """
         if layer not in self.layers:
             raise InputError(f"layer is {layer!r}; allowed are {', '.join(self.layers)}")
@@ -154,19 +139,12 @@ class Vgg19(Features):
 
 
 def load_features(path: str | Path) -> FeatureNet | Vgg19:
-    """Load a feature network, fixed and in evaluation mode.
+    """Load a feature network, fixed and in evaluation mode; no code in the file is run.
 
-    Parameters
-    ----------
-    path
-        Weights of VGG-19 in torchvision's layout (``features.0.weight`` ..), as a ``.safetensors``
-        file or one of PyTorch; or weights of a `FeatureNet`, from `save_features`. Files are read
-        without running code from them.
+    The file has weights of VGG-19 in torchvision's layout (``features.0.weight`` ..), as
+    ``.safetensors`` or by PyTorch; or weights of a `FeatureNet`, from `save_features`.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or a tensor is missing or has the wrong shape.
+    Raises `InputError` if it cannot be read, or a tensor is missing or has the wrong shape.
     """
     path = Path(path)
     weights = _read(path)
@@ -205,25 +183,13 @@ def save_features(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Write a network's weights to a ``.safetensors`` file, as float16.
+    """Write a network's weights to a ``.safetensors`` file, as float16, whole or not at all.
 
-    Parameters
-    ----------
-    network
-        The network.
-    path
-        The file; it appears whole or not at all.
-    origin
-        How it was made, in what JSON holds: written to the file's header, as ``restore_rt``.
-    overwrite
-        An existing file may be replaced.
+    `origin` says, in what JSON holds, how it was made; it goes to the file's header as
+    ``restore_rt``.
 
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    InputError
-        If it exists and may not be replaced, or safetensors is not installed.
+    Raises `OutputError` if the file cannot be written, `InputError` if it exists and may not be
+    replaced.
     """
     tensors = {
         name: value.detach().cpu().half().contiguous()
@@ -240,10 +206,7 @@ def keep_features(
 ) -> None:
     """Write as `save_features` does or, where that fails, to the folder of temporary files.
 
-    Raises
-    ------
-    OutputError
-        Saying where the network is, if not at `path`.
+    Raises `OutputError`, which says where the network is, if not at `path`.
     """
     try:
         save_features(network, path, origin, overwrite=overwrite)

@@ -187,12 +187,8 @@ def _by_folder(files: Sequence[PictureFile]) -> ByFolder:
 def feature_loss(logits: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor]) -> Tensor:
     """Sum the cross-entropies of both heads.
 
-    Parameters
-    ----------
-    logits
-        What a `FeatureNet` gives: (N, degradations) and (N, 4).
-    labels
-        Which class each patch is of, twice (N,) int64.
+    `logits` are a `FeatureNet`'s, (N, degradations) and (N, 4), `labels` the classes, twice (N,)
+    int64.
     """
     pairs = zip(logits, labels, strict=True)
     degradation, rotation = (F.cross_entropy(guess.float(), label) for guess, label in pairs)
@@ -200,23 +196,10 @@ def feature_loss(logits: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor]) -
 
 
 def draw_patch(picture: U8, rng: np.random.Generator) -> tuple[U8, int, int]:
-    """Cut a patch out of a picture, turn it and degrade it.
+    """Cut a patch out of (H, W, 3) 8-bit RGB, at least 80x80, turn it and degrade it.
 
-    Parameters
-    ----------
-    picture
-        (H, W, 3) 8-bit RGB, at least 80x80.
-    rng
-        Draws the place, the turn and the degradation.
-
-    Returns
-    -------
-    patch
-        (64, 64, 3) 8 bit.
-    degradation
-        Its index in `CLASSES`.
-    turns
-        By how many quarters it was turned, 0 to 3.
+    Returns the patch (64, 64, 3), the degradation's index in `CLASSES`, and by how many quarters it
+    was turned, 0 to 3.
     """
     side = PATCH + 2 * MARGIN
     for _ in range(8):

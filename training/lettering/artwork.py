@@ -18,13 +18,9 @@ Colour = tuple[int, int, int]
 
 
 def draw_artwork(rng: np.random.Generator, height: int, width: int, scale: int) -> Image.Image:
-    """Draw a piece of a page, `scale` times as large as it will be.
+    """Draw a piece of a page, `scale` times as large as it will be, as RGB.
 
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, (width, height) x `scale`: one to a few panels in colour or in black and white, with
-        gutters, in some pages none.
+    It has one to a few panels in colour or in black and white, with gutters, in some pages none.
     """
     manga = rng.random() < 0.35
     gutter: Colour = (255, 255, 255)

@@ -33,18 +33,8 @@ def bubble(
 ) -> list[F64]:
     """Return the polygons of a bubble about the origin: the body, then parts of its tail.
 
-    Parameters
-    ----------
-    kind
-        One of `KINDS`.
-    points
-        (N, 2): what the body has to hold, in (x, y).
-    pad
-        Least distance from the points to the outline, in px.
-    rng
-        Decides the shape.
-    tail
-        Whether there is a tail; a caption has none.
+    The body, one of `KINDS`, holds `points` (N, 2) in (x, y), `pad` px from its outline at the
+    least. `rng` decides the shape. A caption has no `tail`.
     """
     reach = np.abs(points).max(axis=0) + 1e-6
     if kind == "caption":

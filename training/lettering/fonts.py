@@ -42,14 +42,8 @@ Font = ImageFont.FreeTypeFont
 class Typeface:
     """A font file (or, with `path` None, Pillow's built-in font) and what it can set.
 
-    Attributes
-    ----------
-    path
-        The file.
-    cap
-        Height of a capital as a share of the font's size.
-    characters
-        What it has glyphs for, of the characters that this package writes.
+    `cap` is the height of a capital as a share of the font's size, `characters` what it has glyphs
+    for, of the characters that this package writes.
     """
 
     path: Path | None
@@ -84,13 +78,7 @@ def _glyph(font: Font, character: str) -> bytes:
 
 @functools.lru_cache(maxsize=1024)
 def typeface(path: Path | None) -> Typeface:
-    """Measure a font.
-
-    Raises
-    ------
-    InputError
-        If the file is not a font that Pillow loads.
-    """
+    """Measure a font; `InputError` if the file is not one that Pillow loads."""
     small = _load(path, 24)
     # A code point that no font maps: what is drawn for it is the glyph of what is missing.
     absent = {_glyph(small, "\U0010ffff"), bytes(48 * 48 // 8)}
@@ -114,26 +102,15 @@ def _fit(path: Path) -> bool:
 
 
 def find_fonts(folders: Sequence[Path] | None = None) -> list[Path]:
-    """Find the fonts that can set letters and digits.
+    """Find the fonts that can set letters and digits, in `folders` or those of the system.
 
-    Parameters
-    ----------
-    folders
-        Where to look, subfolders included; None stands for the system's font folders, those of
-        them that exist.
+    Returns `.otf` and `.ttf` files (in either case, subfolders included) ordered by name; of two
+    files of one name, the first. Fixed-pitch, symbol and very thin faces are left out. Empty if the
+    system has none: `Lettering` then letters with Pillow's built-in font (`apt install
+    fonts-comic-neue` gives a better one).
 
-    Returns
-    -------
-    list of Path
-        `.otf` and `.ttf` files (in either case) ordered by name; of two files of one name, the
-        first. Fixed-pitch, symbol and very thin faces are left out. Empty if the system has none:
-        `Lettering` then letters with Pillow's built-in font (`apt install fonts-comic-neue` gives a
-        better one).
-
-    Raises
-    ------
-    InputError
-        If a folder that the caller names is not there, or has no font that can letter.
+    Raises `InputError` if a folder that the caller names is not there, or has no font that can
+    letter.
     """
     roots = [Path(f).expanduser() for f in FOLDERS] if folders is None else list(folders)
     fit: set[Path] = set()

@@ -23,12 +23,7 @@ Run = tuple[float, float, str]
 class Block:
     """Lines of text, placed but not drawn yet, in px of the drawing.
 
-    Attributes
-    ----------
-    lines
-        The text of each line.
-    quads
-        (lines, 4, 2): the corners of each line's ink in (x, y) from the block's centre.
+    `quads` (lines, 4, 2) are the corners of each line's ink in (x, y) from the block's centre.
     """
 
     lines: tuple[str, ...]
@@ -43,10 +38,7 @@ class Block:
     def draw(self) -> tuple[Image.Image, Image.Image | None]:
         """Draw the letters, and the letters with their outline if they have one.
 
-        Returns
-        -------
-        ink, halo : PIL.Image.Image
-            Mode L: how much of each pixel is covered. Their middle is the block's centre.
+        Both are of mode L, how much of each pixel is covered; their middle is the block's centre.
         """
         return self._layer(0.0), self._layer(self._halo) if self._halo > 0 else None
 
@@ -110,26 +102,14 @@ def set_block(
     turn: float = 0.0,
     slant: float = 0.0,
 ) -> Block:
-    """Place lines.
+    """Place `lines` of text, from the top, in a font at the drawing's resolution.
 
-    Parameters
-    ----------
-    lines
-        Text, from the top.
-    font
-        At the drawing's resolution.
-    cap, leading, spacing, halo
-        Height of capitals, distance of baselines, extra space between letters, width of the
-        letters' outline, in px.
-    align
-        0 flush left, 0.5 centred, 1 flush right.
-    bounce
-        How far letters stand above (negative) or below the baseline in px, one after another and
-        from the start again.
-    turn
-        Rotation, in degrees counter-clockwise.
-    slant
-        Horizontal shift per px of height, as in an oblique face.
+    `cap`, `leading`, `spacing` and `halo` are the height of capitals, the distance of baselines,
+    extra space between letters and the width of the letters' outline, in px. `align` is 0 for flush
+    left, 0.5 for centred, 1 for flush right. `bounce` is how far letters stand above (negative) or
+    below the baseline in px, one after another and from the start again; `turn` the rotation in
+    degrees counter-clockwise; `slant` the shift to the right per px of height, as in an oblique
+    face.
     """
     loose = bool(spacing) or any(bounce)
     runs = [_runs(line, font, spacing, bounce) if loose else ((0.0, 0.0, line),) for line in lines]

@@ -59,17 +59,9 @@ class _Hand:
 
 
 class Lettering:
-    """Draws pieces of comic pages with lettering.
+    """Draws pieces of comic pages with lettering in `fonts`, or in Pillow's font without any.
 
-    Parameters
-    ----------
-    fonts
-        Font files, as `find_fonts` gives them; without any, Pillow's built-in font is used.
-
-    Raises
-    ------
-    InputError
-        If one of them is not a font that Pillow loads.
+    Raises `InputError` if one of them is not a font that Pillow loads.
     """
 
     def __init__(self, fonts: Sequence[Path]) -> None:
@@ -87,28 +79,14 @@ class Lettering:
     def page_with_text(
         self, rng: np.random.Generator, height: int, width: int, artwork: U8 | None = None
     ) -> tuple[U8, list[TextLine]]:
-        """Draw a page and tell what is written on it.
+        """Draw a page (height, width, 3), uint8, and tell what is written on it.
 
-        Parameters
-        ----------
-        rng
-            Decides everything: the same state, fonts, size and artwork give the same bytes.
-        height, width
-            Of the page, in px; at least 1.
-        artwork
-            (height, width, 3) uint8 RGB to letter; it stays as it is outside of the lettering. With
-            None, artwork is drawn.
+        `rng` decides everything: the same state, fonts, size and artwork give the same bytes.
+        `artwork`, RGB of the page's shape, stays as it is outside of the lettering; with None,
+        artwork is drawn. Told are the lines that lie wholly on the page; what artwork from the
+        caller says is not known.
 
-        Returns
-        -------
-        page : (height, width, 3) uint8
-        lines : list of TextLine
-            The lines that lie wholly on the page. What artwork from the caller says is not known.
-
-        Raises
-        ------
-        InputError
-            If the size is not positive, or the artwork has another shape or dtype.
+        Raises `InputError` if the size is not positive, or the artwork has another shape or dtype.
         """
         if height < 1 or width < 1:
             raise InputError(f"a page of {height} x {width} px; both must be at least 1")

@@ -20,13 +20,7 @@ __all__ = ["Opponent"]
 class Opponent:
     """A discriminator that learns to tell targets from outputs, and judges the generator.
 
-    Parameters
-    ----------
-    recipe
-        With an adversary.
-    precision
-        Where the generator runs and in what; the discriminator's gradients get a scale of their
-        own.
+    The generator runs in `precision`; the discriminator's gradients get a scale of their own.
     """
 
     def __init__(self, recipe: Recipe, precision: Precision) -> None:
@@ -49,10 +43,7 @@ class Opponent:
     def learn(self, output: Tensor, target: Tensor) -> float:
         """Take one step on a batch; returns the discriminator's loss.
 
-        Raises
-        ------
-        TrainingError
-            If the loss or a gradient is not finite.
+        Raises `TrainingError` if the loss or a gradient is not finite.
         """
         self.network.requires_grad_(True)
         self.adam.zero_grad()

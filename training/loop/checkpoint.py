@@ -21,10 +21,7 @@ FORMAT = 1
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write `state` to `path`, in place of a checkpoint that was there.
 
-    Raises
-    ------
-    OutputError
-        If the file cannot be written; the former one is kept.
+    Raises `OutputError` if the file cannot be written; the former one is kept.
     """
     # In memory first, since torch hides behind a RuntimeError what kept a file from being written.
     buffer = io.BytesIO()
@@ -39,19 +36,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, *, needs: Sequence[str] = ()) -> dict[str, Any]:
-    """Read a checkpoint that `save_checkpoint` wrote.
+    """Read a checkpoint that `save_checkpoint` wrote, which must have the keys `needs`.
 
-    Parameters
-    ----------
-    path
-        The file.
-    needs
-        Keys that it must have.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, no checkpoint of this version, or lacks a key.
+    Raises `InputError` if it is missing, damaged, no checkpoint of this version, or lacks a key.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -77,10 +64,7 @@ def load_checkpoint(path: Path, *, needs: Sequence[str] = ()) -> dict[str, Any]:
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
     """Put `weights`, read from the checkpoint at `path`, into `network`.
 
-    Raises
-    ------
-    InputError
-        If they belong to a network with other layers.
+    Raises `InputError` if they belong to a network with other layers.
     """
     try:
         network.load_state_dict(weights)

@@ -32,10 +32,7 @@ class Events:
     def add(self, step: int, figures: Mapping[str, float], grid: NDArray[np.uint8]) -> None:
         """Write the figures of a step and its sample grid (H, W, 3).
 
-        Raises
-        ------
-        OSError
-            If they cannot be written; the next ones go to another file.
+        Raises `OSError` if they cannot be written; the next ones go to another file.
         """
         data = io.BytesIO()
         records = RecordWriter(data)

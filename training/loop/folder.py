@@ -24,14 +24,8 @@ _WRITTEN = (RECIPE, BEST, "metrics.csv", "metrics.json", "samples", "tensorboard
 def run_folder(run: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Make the folder and keep other processes from training in it; `say` takes a warning.
 
-    An error before anything is written leaves no new folder.
-
-    Raises
-    ------
-    InputError
-        If another process trains in it.
-    OutputError
-        If it cannot be made or written to.
+    An error before anything is written leaves no new folder. Raises `InputError` if another process
+    trains in it, `OutputError` if it cannot be made or written to.
     """
     new: list[Path] = []
     try:
@@ -82,12 +76,7 @@ def _locked(run: Path, say: Callable[[str], None]) -> Iterator[None]:
 def check_unused(run: Path, recipe: str) -> None:
     """Refuse a folder that holds what a new run of a recipe, given as its text, would write over.
 
-    Raises
-    ------
-    InputError
-        Naming what it holds.
-    OutputError
-        If the folder cannot be looked into.
+    Raises `InputError`, which names what it holds, or `OutputError` if it cannot be looked into.
     """
     try:
         if (run / LAST).exists():

@@ -20,15 +20,9 @@ class Objective(nn.Module):
     """The weighted sum of a recipe's losses, on a device.
 
     Features of a perceptual loss are computed in the precision of the training, all else in
-    float32.
-
-    `made_from` has the CRC of the weights that the perceptual loss compares with, if there is one,
-    as ``features``.
-
-    Raises
-    ------
-    InputError
-        If these weights are missing or wrong, or have no such layer.
+    float32. `made_from` has the CRC of the weights that the perceptual loss compares with, if there
+    is one, as ``features``. Raises `InputError` if these weights are missing or wrong, or have no
+    such layer.
     """
 
     def __init__(self, recipe: Recipe, precision: Precision) -> None:

@@ -18,10 +18,7 @@ __all__ = ["check_material", "check_recipe", "say_what_changed"]
 def check_recipe(before: Mapping[str, Any], recipe: Recipe, last: Path) -> None:
     """Refuse to go on from `before`, the checkpoint at `last`, with a recipe that says otherwise.
 
-    Raises
-    ------
-    InputError
-        Naming the first key that differs.
+    Raises `InputError`, which names the first key that differs.
     """
     if before["recipe"] == recipe.text:
         return
@@ -66,10 +63,7 @@ def check_material(
 ) -> None:
     """Refuse to go on with other pictures, fonts or features, by fingerprint, than before.
 
-    Raises
-    ------
-    InputError
-        Naming what is not the same.
+    Raises `InputError`, which names what is not the same.
     """
     what = {
         "pictures": f"the pictures in {data}",

@@ -29,18 +29,10 @@ WEIGHTS = ("recipe", "average")
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """Weights to begin with.
+    """Weights to begin with, from the file `path`, by the names of the network's state.
 
-    Attributes
-    ----------
-    path
-        The file that they are from.
-    network
-        What they are of; None if its recipe is one that this version does not read.
-    weights
-        By the names of the network's state, folded if `folded`.
-    folded
-        Whether the layers that serve only the training were folded.
+    `network` is what they are of; None if its recipe is one that this version does not read.
+    `folded` says whether the layers that serve only the training were folded.
     """
 
     path: Path
@@ -56,10 +48,7 @@ class Start:
         one of a window, which begins by looking at the middle frame alone: what `network` computes
         is then what theirs does.
 
-        Raises
-        ------
-        InputError
-            If the weights are of a network whose place it cannot take.
+        Raises `InputError` if the weights are of a network whose place it cannot take.
         """
         theirs = self.network
         if theirs in (None, described) and not self.folded:
@@ -88,16 +77,9 @@ class Start:
 def load_start(source: str | Path) -> Start:
     """Read what a run shall begin with.
 
-    Parameters
-    ----------
-    source
-        A checkpoint; a model file (.onnx) that the export stage wrote in fp32; or a shipped
-        model's name.
-
-    Raises
-    ------
-    InputError, ModelError
-        If there is no such file or model, or its weights cannot be told.
+    That is a checkpoint; a model file (.onnx) that the export stage wrote in fp32; or a shipped
+    model's name. Raises `InputError` or `ModelError` if it is not there, or its weights cannot be
+    told.
     """
     path = Path(source)
     if is_model(path):
@@ -110,10 +92,7 @@ def load_start(source: str | Path) -> Start:
 def start_of_model(model: onnx.ModelProto, path: Path) -> Start:
     """Take the weights of a model that the export stage wrote, read from `path`.
 
-    Raises
-    ------
-    ModelError
-        If it was changed since, or does not say which network it is.
+    Raises `ModelError` if it was changed since, or does not say which network it is.
     """
     from onnx import numpy_helper
 
@@ -149,12 +128,9 @@ def _network_of(text: str) -> Network | None:
 
 
 def _further(theirs: Network, ours: Network) -> tuple[int, int] | None:
-    """Tell what `ours` has besides, if it can take the place of `theirs`.
+    """Tell what `ours` has besides, if it can take the place of `theirs`; else None.
 
-    Returns
-    -------
-    tuple or None
-        How many layers more, and the window of frames that it has instead of single ones, or 1.
+    That is how many layers more, and the window of frames that it has instead of single ones, or 1.
     """
     usual: dict[str, int | str] = {"expand": 0, "unshuffle": 1, "window": 1}
     params = [usual | network.params for network in (theirs, ours)]

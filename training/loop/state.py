@@ -40,23 +40,11 @@ def learning_rate(optim: Optim, step: int) -> float:
 class TrainingState:
     """A training's networks, optimisers and figures.
 
-    Attributes
-    ----------
-    network, average
-        What is trained, and the running average of its weights.
-    done
-        How many steps were taken.
-    best
-        The highest PSNR at a validation, over all variants.
-    metrics
-        The figures of the last validation.
-    made_from
-        Fingerprints, by name, of what a resumed run must find again.
+    `network` is trained, and `average` the running average of its weights. `done` steps were taken;
+    `best` is the highest PSNR at a validation, over all variants, and `metrics` has the figures of
+    the last one. `made_from` has fingerprints, by name, of what a resumed run must find again.
 
-    Raises
-    ------
-    InputError
-        If a perceptual loss lacks its weights.
+    Raises `InputError` if a perceptual loss lacks its weights.
     """
 
     def __init__(self, recipe: Recipe, precision: Precision) -> None:
@@ -85,10 +73,7 @@ class TrainingState:
     def step(self, x: Tensor, y: Tensor) -> float:
         """Train on a batch; returns the loss.
 
-        Raises
-        ------
-        TrainingError
-            If a loss or a gradient is not finite.
+        Raises `TrainingError` if a loss or a gradient is not finite.
         """
         optim, adversary = self.recipe.optim, self.recipe.adversary
         rate = learning_rate(optim, self.done)
@@ -193,10 +178,7 @@ class TrainingState:
     def begin_with(self, start: Start) -> None:
         """Take the weights of another run, or of a model.
 
-        Raises
-        ------
-        InputError
-            If they are of a network whose place this one cannot take.
+        Raises `InputError` if they are of a network whose place this one cannot take.
         """
         start.give(self.network, self.recipe.network)
         self.average.load_state_dict(self.network.state_dict())

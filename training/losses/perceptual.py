@@ -12,24 +12,12 @@ __all__ = ["Perceptual"]
 
 
 class Perceptual(nn.Module):
-    """L1 of a fixed network's features at one layer.
+    """L1 of a fixed network's features (from `load_features`) at one of its layers.
 
     From Johnson et al., "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", 2016
     (arXiv 1603.08155); L1 and features before the ReLU as in Wang et al., "ESRGAN", 2018 (arXiv
-    1809.00219).
-
-    Parameters
-    ----------
-    features
-        From `restore_rt.training.features.networks.load_features`. It is neither trained nor put
-        into training mode.
-    layer
-        One of ``features.layers``.
-
-    Raises
-    ------
-    InputError
-        If there is no such layer.
+    1809.00219). The network is neither trained nor put into training mode. Raises `InputError` if
+    there is no such layer.
     """
 
     def __init__(self, features: Features, layer: str) -> None:

@@ -45,11 +45,7 @@ def ssim(output: Tensor, target: Tensor) -> Tensor:
 
     From Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity",
     2004: a Gaussian window of 11x11 pixels and standard deviation 1.5, where it lies wholly inside.
-
-    Raises
-    ------
-    InputError
-        If height or width is below 11.
+    Raises `InputError` if height or width is below 11.
     """
     if min(output.shape[2:]) < WINDOW:
         raise InputError(

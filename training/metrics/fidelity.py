@@ -40,20 +40,9 @@ class Metric:
     """A figure for a restored picture; called with the restored picture and the original.
 
     Both are 8 bit, (H, W, 3) or grey (H, W), of one size. The result is None where it cannot be
-    measured: a picture that is too small, or colour of a grey one.
-
-    Attributes
-    ----------
-    title
-        Name and unit, for people.
-    function
-        What measures.
-    digits
-        How many decimals are worth showing.
-    higher_is_better
-        Which way is better.
-    compares
-        Whether the original matters; if not, the original has a figure of its own too.
+    measured: a picture that is too small, or colour of a grey one. `title` is name and unit, for
+    people, and `digits` how many decimals are worth showing. `compares` says whether the original
+    matters; if not, the original has a figure of its own too.
     """
 
     title: str
@@ -116,24 +105,11 @@ def y_of(picture: U8, scale: int) -> F32:
 
 
 def psnr(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float:
-    """Peak signal-to-noise ratio of two pictures on the scale of 255, in dB.
+    """Peak signal-to-noise ratio in dB of (H, W) or (H, W, C), any dtype, on the scale of 255.
 
-    Parameters
-    ----------
-    a, b
-        (H, W) or (H, W, C), any dtype; over channels the squared error is averaged.
-    shave
-        Pixels that are left out along each edge.
-
-    Returns
-    -------
-    float
-        At most `MOST_DB`, 100, which is that of equal pictures.
-
-    Raises
-    ------
-    InputError
-        If the shapes differ, or nothing is left.
+    The squared error is averaged over channels, without `shave` pixels along each edge. At most
+    `MOST_DB`, 100, which is that of equal pictures. Raises `InputError` if the shapes differ, or
+    nothing is left.
     """
     a, b = _inner(a, b, shave)
     error = float(np.mean((a - b) ** 2))
@@ -167,13 +143,7 @@ def ssim(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float | None:
 
 
 def check_libraries() -> None:
-    """Refuse to go on where scikit-image, or SciPy that comes with it, is missing.
-
-    Raises
-    ------
-    InputError
-        Saying what to install.
-    """
+    """Refuse (`InputError`) to go on without scikit-image, or SciPy that comes with it."""
     try:
         import scipy.ndimage  # noqa: F401
         import skimage.metrics  # noqa: F401

@@ -54,20 +54,11 @@ class NaturalModel:
 
 
 def niqe(picture: U8, model: NaturalModel | None = None) -> float | None:
-    """Measure how far a picture is from natural ones; lower is better.
+    """Measure how far (H, W, 3) or grey (H, W) of 8 bits is from natural pictures; lower is better.
 
-    Parameters
-    ----------
-    picture
-        (H, W, 3) or grey (H, W), 8 bit. What is left of the last patch at the right and the bottom
-        does not count, nor do patches without any structure.
-    model
-        What is natural; by default the shipped model.
-
-    Returns
-    -------
-    float or None
-        None where fewer than two patches count: the picture is too small, or flat.
+    What is left of the last patch at the right and the bottom does not count, nor do patches
+    without any structure. None where fewer than two patches count: the picture is too small, or
+    flat. What is natural says `model`, by default the shipped one.
     """
     model = model or shipped_model()
     found, _ = features(picture)

@@ -43,10 +43,7 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
 def build(name: str, /, **params: Any) -> nn.Module:
     """Build the network called `name` with its parameters.
 
-    Raises
-    ------
-    ModelError
-        If the name is unknown or a parameter is not one that the network takes.
+    Raises `ModelError` if the name is unknown or a parameter is not one that the network takes.
     """
     if name not in NETWORKS:
         raise ModelError(f"unknown network {name!r}; there are: {', '.join(sorted(NETWORKS))}")

@@ -141,22 +141,11 @@ def _layer(
 
 
 def deepen(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """Put layers before the last one of a `CompactNet`, which compute the same as it did.
+    """Put layers before the last one of a folded `CompactNet`, which compute the same as it did.
 
     They begin as the identity, which a convolution and a ReLU can be where all values come from
-    another ReLU; see Chen et al., "Net2Net", 2016 (arXiv 1511.05641).
-
-    Parameters
-    ----------
-    weights
-        State of a folded network.
-    layers
-        How many to put in.
-
-    Returns
-    -------
-    dict
-        State of a folded network of so many layers more.
+    another ReLU; see Chen et al., "Net2Net", 2016 (arXiv 1511.05641). Takes its state and gives
+    that of a folded network of so many layers more.
     """
     last = max(int(name.split(".")[1]) for name in weights if name.startswith("layers."))
     width = weights[f"layers.{last}.weight"].shape[1]
@@ -172,19 +161,10 @@ def deepen(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
 
 
 def look_around(weights: Mapping[str, Tensor], window: int) -> dict[str, Tensor]:
-    """Give a `CompactNet` a window of frames, of which it uses the middle one as it did.
+    """Give a folded `CompactNet` a window of frames, of which it uses the middle one as it did.
 
-    Parameters
-    ----------
-    weights
-        State of a folded network whose window is 1.
-    window
-        Frames in the input.
-
-    Returns
-    -------
-    dict
-        State of a folded network whose first layer sees the other frames by zeros.
+    Takes its state, of single frames, and gives that of a folded network whose first layer sees the
+    other frames by zeros.
     """
     first = weights["layers.0.weight"]
     before = torch.zeros(first.shape[0], window // 2 * first.shape[1], 3, 3)

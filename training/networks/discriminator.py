@@ -17,17 +17,11 @@ class Discriminator(nn.Module):
     Each logit sees 68x68 pixels, so that what is judged is texture, and pictures of any size will
     do, as in PatchGAN (Isola et al., "Image-to-Image Translation with Conditional Adversarial
     Networks", 2017, arXiv 1611.07004). Strides of 1 and 2 take turns as in SRGAN (Ledig et al.,
-    2017, arXiv 1609.04802); the widths are c, c, 2c, 2c, 4c, 4c, 4c for a `size` of c. Instance
-    norm follows all convolutions but the first and the last, as in CycleGAN (Zhu et al., 2017,
-    arXiv 1703.10593), so that a picture is judged apart from the others of its batch.
-
-    Parameters
-    ----------
-    size
-        Channels of the first layer, at least 1; what Neural Enhance calls ``discriminator-size``,
-        though the layers that follow are others.
-    channels
-        Of the pictures: 3 or 1.
+    2017, arXiv 1609.04802); the widths are c, c, 2c, 2c, 4c, 4c, 4c for a `size` of c, at least 1:
+    what Neural Enhance calls ``discriminator-size``, though the layers that follow are others.
+    Instance norm follows all convolutions but the first and the last, as in CycleGAN (Zhu et al.,
+    2017, arXiv 1703.10593), so that a picture, of 3 `channels` or 1, is judged apart from the
+    others of its batch.
     """
 
     def __init__(self, *, size: int, channels: int = 3) -> None:
@@ -56,10 +50,7 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Judge pictures (N, channels, H, W) of 0 to 1: logits (N, 1, H // 8, W // 8).
 
-        Raises
-        ------
-        InputError
-            If height or width is below 32.
+        Raises `InputError` if height or width is below 32.
         """
         if min(x.shape[2:]) < SMALLEST:
             raise InputError(

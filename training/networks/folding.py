@@ -14,19 +14,11 @@ __all__ = ["FoldingConv", "Unshuffle", "fold", "unfold"]
 class FoldingConv(nn.Module):
     """A 3x3 convolution whose kernel is the sum of linear branches.
 
-    The branches are a 3x3 convolution, and a 1x1 convolution to `expand` times the inputs followed
-    by a 3x3 one. All are linear, so their sum is one 3x3 kernel. It is summed before the pixels are
-    touched, which makes training cost hardly more than one convolution does; see Bhardwaj et al.,
-    "Collapsible Linear Blocks for Super-Efficient Super Resolution", 2022, and Ding et al.,
-    "RepVGG", 2021, for branches that are summed after the training.
-
-    Parameters
-    ----------
-    inputs, outputs
-        Channels.
-    expand
-        Channels between the two convolutions of the second branch, in multiples of `inputs`; at
-        least 1.
+    The branches are a 3x3 convolution, and a 1x1 convolution to `expand` (at least 1) times the
+    inputs followed by a 3x3 one. All are linear, so their sum is one 3x3 kernel. It is summed
+    before the pixels are touched, which makes training cost hardly more than one convolution does;
+    see Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution", 2022, and
+    Ding et al., "RepVGG", 2021, for branches that are summed after the training.
     """
 
     def __init__(self, inputs: int, outputs: int, *, expand: int) -> None:
@@ -71,14 +63,8 @@ class FoldingConv(nn.Module):
 class Unshuffle(nn.Module):
     """Makes channels of the pixels of each block: (N, C, H, W) to (N, C * side**2, H/side, W/side).
 
-    The export has no operation for it; as a convolution by zeros and ones it is one.
-
-    Parameters
-    ----------
-    channels
-        C.
-    side
-        Of a block, in pixels; H and W must be multiples of it.
+    H and W must be multiples of `side`. The export has no operation for it; as a convolution by
+    zeros and ones it is one.
     """
 
     def __init__(self, channels: int, side: int) -> None:

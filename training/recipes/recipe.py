@@ -242,10 +242,7 @@ class Recipe:
 def load_recipe(path: str | Path) -> Recipe:
     """Read a recipe from a TOML file, or one that ships with restore_rt by its name.
 
-    Raises
-    ------
-    RecipeError
-        If it cannot be read, or says something that is not allowed.
+    Raises `RecipeError` if it cannot be read, or says something that is not allowed.
     """
     shipped = Path(__file__).parent
     file = Path(path)
