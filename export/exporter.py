@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from restore_rt.export.verification import compare, fitting, sizes_to_try
 from restore_rt.files import check_target, whole_file
 from restore_rt.model.manifest import PRECISIONS, Manifest, weights_sha256, write_manifest
 from restore_rt.model.validation import MOST_FIXED_PIXELS, check_network
+from restore_rt.tiled.sizes import TileSizes
 from restore_rt.training.networks import fold
 
 __all__ = ["FLOORS", "ExportError", "check_model_target", "export_onnx"]
@@ -144,6 +145,19 @@ def export_onnx(
             "what lies beyond the halo still changes outputs, on the samples by at most half a "
             "step of 8 bits"
         )
+    described = {name: getattr(source, name) for name in DESCRIBED}
+    described["tile"] = tile or static or source.tile
+    manifest = Manifest(
+        **described,
+        halo=halo.pixels,
+        multiple=multiple,
+        precision=precision,
+        value_range=(0.0, 255.0) if io == "u8" else (0.0, 1.0),
+        sha256="",
+    )
+    if static is None:
+        # The runtime would refuse a tile that it is told to use and cannot.
+        TileSizes.of(manifest, tile=tile, overlap=None, feather=None, batch=1)
     # What is trained is compared with what was folded and exported, so the folding is checked too.
     conversion = convert(plain, channels, opset=opset, multiple=multiple, static=static)
     samples = _Samples.of(pictures, channels, multiple, static)
@@ -159,17 +173,7 @@ def export_onnx(
     )
     if io == "u8":
         model = _of_bytes(model, samples.measured)
-    described = {name: getattr(source, name) for name in DESCRIBED}
-    described["tile"] = tile or static or source.tile
-    manifest = Manifest(
-        **described,
-        halo=halo.pixels,
-        multiple=multiple,
-        precision=precision,
-        value_range=(0.0, 255.0) if io == "u8" else (0.0, 1.0),
-        sha256=weights_sha256(model),
-    )
-    manifest = write_manifest(model, manifest)
+    manifest = write_manifest(model, replace(manifest, sha256=weights_sha256(model)))
     onnx.checker.check_model(model, full_check=True)
     # What the runtime would refuse to read is not to be written.
     check_network(model)

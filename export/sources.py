@@ -72,7 +72,8 @@ def load_source(
 
     That is a checkpoint that training wrote, of which the averaged weights are taken; a shipped
     model's name; an .onnx file of ours in fp32; or a checkpoint that others trained, see
-    `load_foreign`, which alone leaves `name`, `content` and `licence` open.
+    `restore_rt.export.foreign.describe`,
+    which alone leaves `name`, `content` and `licence` open.
 
     Raises `InputError` or `ModelError` if it cannot be read, or is not what its recipe describes,
     or nothing knows its network.

@@ -12,35 +12,15 @@ from restore_rt.errors import InputError
 from restore_rt.export.foreign.kinds import seems_state
 from restore_rt.export.foreign.layouts import TITLES, Layout, recognise
 from restore_rt.export.foreign.through_spandrel import SpandrelError, load_with_spandrel
-from restore_rt.export.foreign.weightfile import read_content, states_of
+from restore_rt.export.foreign.weightfile import states_of
 from restore_rt.export.sources import Source
 from restore_rt.model.manifest import CONTENTS, MOST_SCALE
 from restore_rt.training.networks import build
 
-__all__ = ["describe", "load_foreign"]
+__all__ = ["describe"]
 
 _TILE = 256
 _UNKNOWN = "unknown"
-
-
-def load_foreign(
-    path: Path,
-    *,
-    name: str | None = None,
-    content: str | None = None,
-    licence: str | None = None,
-) -> Source:
-    """Read a checkpoint that others trained, with a network told by its weights alone.
-
-    RRDBNet and SRVGGNetCompact become networks of ours; others are left to spandrel, if it is
-    installed. No code in the file (.pth, .pt, .ckpt or .safetensors) is run. The model's `name` is
-    by default that of the file, `content` (one of `restore_rt.model.manifest.CONTENTS`)
-    ``"photo"``, and the weights' `licence` ``"unknown"``.
-
-    Raises `InputError` if it cannot be read, or nothing knows the network; the message says what it
-    seems to be.
-    """
-    return describe(read_content(path), path, name=name, content=content, licence=licence)
 
 
 def describe(
@@ -51,7 +31,14 @@ def describe(
     content: str | None = None,
     licence: str | None = None,
 ) -> Source:
-    """Do what `load_foreign` does with what `read_content` gave of the file."""
+    """Make a source of what `read_content` gave: a network told by its weights alone.
+
+    RRDBNet and SRVGGNetCompact become networks of ours; others are left to spandrel, if it is
+    installed. The model's `name` is by default that of the file, `content` (one of
+    `restore_rt.model.manifest.CONTENTS`) ``"photo"``, and the weights' `licence` ``"unknown"``.
+
+    Raises `InputError` if nothing knows the network; the message says what it seems to be.
+    """
     name = path.stem if name is None else name
     content = "photo" if content is None else content
     licence = _UNKNOWN if licence is None else licence

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from restore_rt.errors import InputError
 from restore_rt.export.foreign.kinds import seems_file
+from restore_rt.training.needed import needed
 
 __all__ = ["read_content", "states_of"]
 
@@ -47,7 +48,8 @@ def read_content(path: Path) -> dict[Any, Any]:
         raise InputError(f"{path} is {seems.what}, not a checkpoint of PyTorch: {seems.fix}")
     try:
         if path.suffix == ".safetensors":
-            return _read_safetensors(path)
+            library = needed("safetensors.torch", "safetensors", f"reading {path}", extra="export")
+            return dict(library.load_file(path, device="cpu"))
         content = torch.load(path, map_location="cpu", weights_only=True)
     except InputError:
         raise
@@ -60,16 +62,6 @@ def read_content(path: Path) -> dict[Any, Any]:
             "model.state_dict()"
         )
     return dict(content)
-
-
-def _read_safetensors(path: Path) -> dict[Any, Any]:
-    try:
-        from safetensors.torch import load_file
-    except ImportError:
-        raise InputError(
-            f"reading {path} needs safetensors; pip install 'restore-rt[export]'"
-        ) from None
-    return dict(load_file(path, device="cpu"))
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

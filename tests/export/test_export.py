@@ -74,11 +74,11 @@ def test_the_file_does_what_the_network_does_and_says_what_it_is(
     checkpoint: Callable[..., Path], tmp_path: Path, colour: str
 ) -> None:
     source, out = checkpoint(colour=colour), tmp_path / "tiny.onnx"
-    manifest = export_onnx(source, out, tile=(16, 32), say=quiet)
+    manifest = export_onnx(source, out, tile=(48, 32), say=quiet)
     model = onnx.load(out)
     assert read_manifest(model) == manifest
     assert (manifest.name, manifest.halo, manifest.multiple) == ("tiny", 3, 1)
-    assert (manifest.tile, manifest.colour) == ((16, 32), colour)
+    assert (manifest.tile, manifest.colour) == ((48, 32), colour)
     assert manifest.sha256 == weights_sha256(model)
     assert manifest.metrics == {"step": 5.0, "validation_psnr_clean": 30.5}
     assert [opset.version for opset in model.opset_import if not opset.domain] == [18]
@@ -164,6 +164,8 @@ def test_what_cannot_be_read_or_written_is_named(
         export_onnx(checkpoint(), tmp_path / "x.onnx", opset=12, say=quiet)
     with pytest.raises(InputError, match=r"tile is \(0, 8\); both sides must be positive"):
         export_onnx(checkpoint(), tmp_path / "x.onnx", tile=(0, 8), say=quiet)
+    with pytest.raises(InputError, match=r"tile is \(48, 31\); .* must be at least 32"):
+        export_onnx(checkpoint(), tmp_path / "x.onnx", tile=(48, 31), say=quiet)
     with pytest.raises(InputError, match=r"cannot list the folder .*none"):
         export_onnx(checkpoint(), tmp_path / "x.onnx", images=tmp_path / "none", say=quiet)
     with pytest.raises(OutputError, match="its folder does not exist"):
@@ -203,10 +205,10 @@ def test_the_command_replaces_a_file_only_if_told_to(
     assert out.read_bytes() == b"precious"
 
     arguments[1] = str(checkpoint())
-    assert run([*arguments, "--tile", "16x32", "--overwrite"]) == 0
+    assert run([*arguments, "--tile", "48x32", "--overwrite"]) == 0
     manifest = read_manifest(onnx.load(out))
     assert manifest is not None
-    assert manifest.tile == (16, 32)
+    assert manifest.tile == (48, 32)
     said = capsys.readouterr()
     assert "halo 3, multiple 1, both measured; opset 18" in said.err
     assert said.out == f"{out}\n"

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 import restore_rt
 from restore_rt.errors import InputError, ModelError
 from restore_rt.export import export_onnx
-from restore_rt.export.foreign import load_foreign
 from restore_rt.export.sources import load_source
 from restore_rt.training.loop.checkpoint import save_checkpoint
 from tests.export.published import (
@@ -45,7 +44,7 @@ def test_srvgg_is_told_by_its_shapes(
     tmp_path: Path, width: int, convs: int, scale: int, channels: int
 ) -> None:
     state = srvgg_state(width=width, convs=convs, scale=scale, channels=channels)
-    source = load_foreign(saved({"params": state}, tmp_path / "anime.pth"))
+    source = load_source(saved({"params": state}, tmp_path / "anime.pth"))
     assert (source.scale, source.channels) == (scale, channels)
     assert source.task == ("upscale" if scale > 1 else "repair")
     assert (source.name, source.version, source.licence) == ("anime", "unknown", "unknown")
@@ -69,7 +68,7 @@ def test_rrdb_is_told_by_its_shapes_in_all_three_layouts(
     scale: int,
 ) -> None:
     state = rrdb_state(**SMALL, doublings=doublings, taken=taken, made=made)
-    source = load_foreign(saved({"params_ema": rename(state)}, tmp_path / "x.pth"))
+    source = load_source(saved({"params_ema": rename(state)}, tmp_path / "x.pth"))
     assert (source.scale, source.channels) == (scale, made)
     unshuffle = round((taken / made) ** 0.5)
     x = torch.rand(1, made, 4 * unshuffle, 5 * unshuffle)
@@ -79,7 +78,7 @@ def test_rrdb_is_told_by_its_shapes_in_all_three_layouts(
 
 def test_an_old_network_that_keeps_the_size_is_told(tmp_path: Path) -> None:
     state = rrdb_state(**SMALL, doublings=0)
-    source = load_foreign(saved(as_old_esrgan(state), tmp_path / "x.pth"))
+    source = load_source(saved(as_old_esrgan(state), tmp_path / "x.pth"))
     x = torch.rand(1, 3, 5, 4)
     with torch.no_grad():
         torch.testing.assert_close(source.network(x), run_rrdb(state, x))
@@ -109,7 +108,7 @@ def test_wrappers_and_prefixes_are_taken_off(
 ) -> None:
     state = {k: v.half().float() for k, v in srvgg_state(width=4, convs=1, scale=2).items()}
     path = saved(wrap(state), tmp_path / "x.pth", _use_new_zipfile_serialization=not legacy)
-    network = load_foreign(path).network
+    network = load_source(path).network
     x = torch.rand(1, 3, 5, 5)
     with torch.no_grad():
         torch.testing.assert_close(network(x), run_srvgg(state, x, 2))
@@ -135,7 +134,7 @@ def test_weights_written_on_a_gpu_are_read(tmp_path: Path) -> None:
                 assert content.count(b"X\x03\x00\x00\x00cpu") == 1
                 content = content.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
             after.writestr(name, content)
-    assert load_foreign(tmp_path / "x.pth").scale == 2
+    assert load_source(tmp_path / "x.pth").scale == 2
 
 
 def changed(state: State, **tensors: Tensor | None) -> State:

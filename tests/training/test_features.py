@@ -215,7 +215,7 @@ def test_without_safetensors_the_error_says_what_to_install(
     path.write_bytes(b"")
     monkeypatch.setitem(sys.modules, "safetensors", None)
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
-    with pytest.raises(InputError, match="pip install safetensors"):
+    with pytest.raises(InputError, match=r"needs safetensors; pip install 'restore-rt\[train\]'"):
         load_features(path)
 
 
@@ -373,7 +373,7 @@ def test_what_is_missing_is_told_before_the_training(
         _train(folder, tmp_path / "out.pt")
     monkeypatch.setitem(sys.modules, "safetensors", None)
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
-    with pytest.raises(InputError, match="pip install safetensors"):
+    with pytest.raises(InputError, match=r"needs safetensors; pip install 'restore-rt\[train\]'"):
         _train(folder, tmp_path / "out.safetensors")
 
 

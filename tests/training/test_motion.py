@@ -82,6 +82,16 @@ def test_flicker_changes_the_brightness_of_whole_frames(only: Only) -> None:
     assert 0.005 < np.std(ratios) < 0.1
 
 
+@pytest.mark.parametrize("shape", [(96, 96), (64, 96), (97, 60)])
+def test_long_clips_that_zoom_and_turn_show_nothing_from_beyond_the_edges(
+    shape: tuple[int, int],
+) -> None:
+    still = np.full((*shape, 3), 255, np.uint8)
+    for seed in range(40):
+        clip = motion._zooming(still, 64, np.random.default_rng(seed))
+        assert all((frame == 255).all() for frame in clip), seed
+
+
 def test_zooming_moves_the_corners_more_than_the_middle(only: Only) -> None:
     only("ZOOMING")
     still = np.zeros((96, 96, 3), np.uint8)

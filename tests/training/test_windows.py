@@ -50,7 +50,7 @@ def test_every_frame_of_the_window_matters() -> None:
         other = x.clone()
         other[:, frame] = 0
         assert not torch.allclose(network(other), network(x))
-    with pytest.raises(InputError, match="window is 2; allowed are 1 and 3"):
+    with pytest.raises(InputError, match="window is 2; there are 1, 3"):
         build("compact", width=4, depth=3, scale=2, colour="luma", window=2)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.errors import InputError, MediaError
+from restore_rt.errors import MediaError
+from restore_rt.training.needed import needed
 
 __all__ = ["CLIP_SUFFIXES", "LONGEST", "is_clip", "read_clip"]
 
@@ -21,33 +23,25 @@ def is_clip(path: Path) -> bool:
     return path.suffix.lower() in CLIP_SUFFIXES
 
 
-def read_clip(path: Path) -> NDArray[np.uint8]:
-    """Read the first `LONGEST` frames of a video as (N, H, W, 3), 8-bit RGB.
+def read_clip(path: Path, most: int | None = None) -> NDArray[np.uint8]:
+    """Read the first frames of a video, at most `most`, as (N, H, W, 3), 8-bit RGB.
 
-    Raises
-    ------
-    InputError
-        PyAV is missing.
-    MediaError
-        The file cannot be decoded, has no frames, or changes its size.
+    Raises `InputError` if PyAV is missing, `MediaError` if the file cannot be decoded, has no
+    frames, or changes its size.
     """
-    try:
-        import av
-    except ImportError:
-        raise InputError(
-            f"{path} is a video, which needs PyAV; pip install 'restore-rt[eval]'"
-        ) from None
-    frames = []
-    try:
-        with av.open(str(path)) as container:
-            for frame in container.decode(video=0):
-                frames.append(frame.to_ndarray(format="rgb24"))
-                if len(frames) == LONGEST:
-                    break
-    except (av.FFmpegError, IndexError, OSError, ValueError) as error:
-        raise MediaError(f"{path} cannot be decoded: {error}; get it again") from error
+    av = needed("av", "PyAV", f"{path} is a video, which")
+    from restore_rt.video.opening import choose_stream, open_video
+
+    frames: list[NDArray[np.uint8]] = []
+    with open_video(path) as container:
+        stream = choose_stream(container, path)
+        try:
+            for frame in islice(container.decode(stream), LONGEST if most is None else most):
+                frames.append(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
+        except (av.FFmpegError, ValueError) as error:
+            raise MediaError(f"{path} cannot be decoded: {error}; get it again") from error
     if not frames:
         raise MediaError(f"{path} has no frames; get it again")
     if len({frame.shape for frame in frames}) > 1:
         raise MediaError(f"{path} changes its size midway; cut it into clips of one size")
-    return np.stack(frames).astype(np.uint8, copy=False)
+    return np.stack(frames)

@@ -5,7 +5,7 @@ their names tells that they belong together.
 """
 
 from restore_rt.training.dataset.crops import CropReport, crop_pictures, detail, squares
-from restore_rt.training.dataset.duplicates import Duplicate, find_duplicates
+from restore_rt.training.dataset.duplicates import Duplicate
 from restore_rt.training.dataset.folders import Tree, find_tree
 from restore_rt.training.dataset.reduction import ReduceReport, reduce_pictures, reduced
 from restore_rt.training.dataset.splitting import (
@@ -26,7 +26,6 @@ __all__ = [
     "Tree",
     "crop_pictures",
     "detail",
-    "find_duplicates",
     "find_tree",
     "plan_split",
     "reduce_pictures",

@@ -14,12 +14,11 @@ from restore_rt.training.dataset.fingerprints import (
     Fingerprint,
     compare,
     distances,
-    fingerprints,
     signs,
 )
-from restore_rt.training.dataset.folders import Advance, Broken, find_tree
+from restore_rt.training.dataset.folders import Advance
 
-__all__ = ["DISTANCE", "Duplicate", "candidates", "check_distance", "duplicates", "find_duplicates"]
+__all__ = ["DISTANCE", "Duplicate", "candidates", "check_distance", "duplicates"]
 
 # At 14 of 64 bits nearly all copies of the calibration were candidates (see fingerprints.py), and
 # one pair of strangers in a thousand, which the second check refuses.
@@ -46,38 +45,6 @@ class Duplicate:
     mirrored: bool
 
 
-def find_duplicates(
-    train: Path,
-    test: Path,
-    *,
-    distance: int = DISTANCE,
-    threads: int = 2,
-    broken: Broken | None = None,
-) -> list[Duplicate]:
-    """Find pictures in two folders, and all below them, that show the same.
-
-    Found are the same file, reduced and enlarged copies, copies that were coded anew, made grey,
-    brighter or darker, that lost up to a tenth at an edge, mirror images, and several of these at
-    once. Not found are pictures turned by 90 degrees or upside down, and small parts of a picture.
-    They are ordered by the names in `train`, then in `test`.
-
-    `distance` is in how many of 64 bits perceptual hashes may differ for a closer look; fewer miss
-    crops. For `threads` and `broken` see `for_each`.
-
-    Raises
-    ------
-    InputError
-        A folder is missing or has no pictures, the distance is not allowed, or the library
-        ImageHash is not installed.
-    MediaError
-        A picture cannot be read and `broken` is not given.
-    """
-    check_distance(distance)
-    trees = find_tree(train), find_tree(test)
-    left, right = (fingerprints(tree, threads=threads, broken=broken) for tree in trees)
-    return duplicates(left, right, train, test, distance=distance)
-
-
 def check_distance(distance: int) -> None:
     """Refuse (`InputError`) a distance below 0, or one at which any two pictures are candidates."""
     if not 0 <= distance <= _FURTHEST:
@@ -96,36 +63,51 @@ def duplicates(
     distance: int = DISTANCE,
     advance: Advance | None = None,
 ) -> list[Duplicate]:
-    """Return what two sets share, by the fingerprints of their pictures.
+    """Return what two sets of pictures, in the folders `train` and `test`, both show.
 
-    `advance` is called with the number of pictures of `left` that were compared since the last
-    call; for the rest see `find_duplicates`.
+    Found are the same file, reduced and enlarged copies, copies that were coded anew, made grey,
+    brighter or darker, that lost up to a tenth at an edge, mirror images, and several of these at
+    once. Not found are pictures turned by 90 degrees or upside down, and small parts of a picture.
+    They are ordered by the names in `train`, then in `test`.
+
+    `distance` is in how many of 64 bits perceptual hashes may differ for a closer look, fewer miss
+    crops; see `check_distance`. For `advance` see `candidates`.
     """
+    check_distance(distance)
     found = []
-    before = 0
-    for i, j in candidates(left, right, distance):
-        if advance is not None and i > before:
-            advance(i - before)
-            before = i
+    for i, j in candidates(left, right, distance, advance):
         match = compare(left[i], right[j], distance)
         if match is not None:
             files = train / left[i].file, test / right[j].file
             found.append(Duplicate(*files, match.distance, match.agreement, match.mirrored))
-    if advance is not None:
-        advance(len(left) - before)
     return found
 
 
 def candidates(
-    left: Sequence[Fingerprint], right: Sequence[Fingerprint], distance: int
+    left: Sequence[Fingerprint],
+    right: Sequence[Fingerprint],
+    distance: int,
+    advance: Advance | None = None,
 ) -> Iterator[tuple[int, int]]:
     """Yield the index in `left` and in `right` of each pair that is worth a closer look.
 
     A view of one, or of its mirror image, has about the hash of the other as a whole; or the two
-    are the same file.
+    are the same file. `advance` is called with the number of pictures of `left` that were compared
+    since the last call.
     """
-    if not left or not right:
-        return
+    done = 0
+    for i, j in _candidates(left, right, distance) if left and right else ():
+        if advance is not None and i > done:
+            advance(i - done)
+            done = i
+        yield i, j
+    if advance is not None:
+        advance(len(left) - done)
+
+
+def _candidates(
+    left: Sequence[Fingerprint], right: Sequence[Fingerprint], distance: int
+) -> Iterator[tuple[int, int]]:
     others = np.stack([signs(item.hashes[0]) for item in right])
     digests = np.array([item.sha256 for item in right])
     blank = np.array([item.blank for item in right])

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from restore_rt.errors import InputError, MediaError
+from restore_rt.errors import MediaError
 from restore_rt.training.data.pictures import read_rgb
 from restore_rt.training.dataset.folders import Advance, Broken, Tree, for_each
+from restore_rt.training.needed import needed
 
 __all__ = [
     "BITS",
@@ -124,24 +125,13 @@ def fingerprints(
 
     Raises `InputError` where the library ImageHash is not installed.
     """
-    library = _imagehash()
+    library = needed("imagehash", "ImageHash", "finding near-duplicates", extra="train")
 
     def work(path: Path) -> Fingerprint:
         return _fingerprint(path, path.relative_to(tree.root), library)
 
     results = for_each(tree, work, threads=threads, advance=advance, broken=broken)
     return [result for _, result in results]
-
-
-def _imagehash() -> ModuleType:
-    try:
-        import imagehash
-    except ImportError:
-        raise InputError(
-            "near-duplicates are found with the package ImageHash, which is not installed; pip "
-            "install 'restore-rt[train]'"
-        ) from None
-    return imagehash
 
 
 def _fingerprint(path: Path, file: Path, library: ModuleType) -> Fingerprint:

@@ -79,7 +79,7 @@ class SplitRules:
     A hash of the seed and of the name of a picture's group does, so that the counts meet the
     `shares` of `SIDES` (0 to 1, together 1; a side that is not named has 0) only roughly. A picture
     stays on its side when others are added or removed that do not resemble it; near-duplicates, by
-    `distance` (see `find_duplicates`), make one group of two, whose name may be another one.
+    `distance` (see `duplicates`), make one group of two, whose name may be another one.
 
     `group` is a regular expression. Pictures in whose path (with ``/``, relative to the set) it
     matches the same text are a group: ``^[^/]+/`` makes one of each folder. A picture in whose path
@@ -117,42 +117,22 @@ def plan_split(
 
     Raises `InputError` if the pattern of groups matches in no name.
     """
+    from scipy.cluster.hierarchy import DisjointSet
+
     labels, unmatched = group_names([p.file.as_posix() for p in prints], rules.group or "")
-    sets = _Sets(labels)
+    sets = DisjointSet(labels)
     twins = []
-    done = 0
-    for i, j in candidates(prints, prints, rules.distance):
-        if advance is not None and i > done:
-            advance(i - done)
-            done = i
-        joined = sets.name(labels[i]) == sets.name(labels[j])
+    for i, j in candidates(prints, prints, rules.distance, advance):
+        joined = sets.connected(labels[i], labels[j])
         if i < j and not joined and compare(prints[i], prints[j], rules.distance) is not None:
-            sets.join(labels[i], labels[j])
+            sets.merge(labels[i], labels[j])
             twins.append((prints[i].file, prints[j].file))
-    if advance is not None:
-        advance(len(prints) - done)
+    names = {label: min(labels) for labels in sets.subsets() for label in labels}
     placed = tuple(
         Placed(item.file, _side(name, rules), name, item.sha256)
-        for item, name in zip(prints, map(sets.name, labels), strict=True)
+        for item, name in zip(prints, (names[label] for label in labels), strict=True)
     )
     return SplitPlan(placed, tuple(twins), unmatched, tuple(_warnings(placed, rules.shares)))
-
-
-class _Sets:
-    """Which labels belong together; a set is called by the first label in alphabetic order."""
-
-    def __init__(self, labels: Sequence[str]) -> None:
-        self._above = {label: label for label in labels}
-
-    def name(self, label: str) -> str:
-        while self._above[label] != label:
-            self._above[label] = self._above[self._above[label]]
-            label = self._above[label]
-        return label
-
-    def join(self, first: str, second: str) -> None:
-        low, high = sorted((self.name(first), self.name(second)))
-        self._above[high] = low
 
 
 def _side(name: str, rules: SplitRules) -> str:

@@ -79,9 +79,12 @@ def _zooming(still: Rgb, frames: int, rng: np.random.Generator) -> Clip:
     picture = Image.fromarray(np.ascontiguousarray(still))
     clip = []
     for number in range(frames):
-        # Begins a little enlarged, so that a turn shows nothing from beyond the edges.
-        size = 1 / (1.1 + zoom * number)
-        cos, sin = size * np.cos(turn * number), size * np.sin(turn * number)
+        cos, sin = np.cos(turn * number), np.sin(turn * number)
+        # Begins a little enlarged, and stays so by as much as the turn needs to show nothing from
+        # beyond the edges.
+        needed = cos + abs(sin) * max(height / width, width / height)
+        size = 1 / max(1.1 + zoom * number, needed)
+        cos, sin = size * cos, size * sin
         x, y = width / 2, height / 2
         affine = (cos, sin, x - cos * x - sin * y, -sin, cos, y + sin * x - cos * y)
         moved = picture.transform(

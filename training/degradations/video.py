@@ -25,6 +25,7 @@ from restore_rt.training.degradations.steps import (
     register,
 )
 from restore_rt.training.limits import one_of, span
+from restore_rt.training.needed import needed
 
 if TYPE_CHECKING:
     import av
@@ -190,12 +191,7 @@ def compressed(clip: Sequence[Rgb], *codings: Coding, luma: bool = False) -> Cli
 
 def check_pyav(kind: str = "h264") -> None:
     """Refuse (`InputError`) to go on where PyAV is missing, which the degradation `kind` needs."""
-    try:
-        import av  # noqa: F401
-    except ImportError:
-        raise InputError(
-            f"the degradation {kind!r} needs PyAV; pip install 'restore-rt[eval]'"
-        ) from None
+    needed("av", "PyAV", f"the degradation {kind!r}")
 
 
 def encoded_frames(frames: Sequence[Rgb], *codings: Coding) -> list[av.VideoFrame]:

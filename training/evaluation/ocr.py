@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt.errors import BackendError, InputError
+from restore_rt.training.needed import needed
 
 __all__ = ["Misread", "ReferenceText", "Tesseract", "normalised"]
 
@@ -84,12 +85,7 @@ class Tesseract:
     """
 
     def __init__(self, least: int = 16) -> None:
-        try:
-            import rapidfuzz  # noqa: F401
-        except ImportError:
-            raise InputError(
-                "character error rates need RapidFuzz; pip install 'restore-rt[eval]'"
-            ) from None
+        needed("rapidfuzz", "RapidFuzz", "measuring character error rates")
         program = shutil.which("tesseract")
         if program is None:
             raise InputError(

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.errors import InputError, MediaError
+from restore_rt.errors import InputError
 from restore_rt.images import READABLE, read_picture
+from restore_rt.training.data.clips import read_clip
 from restore_rt.training.data.pictures import crc_of_name, read_rgb
 from restore_rt.training.dataset.folders import find_tree
 from restore_rt.training.degradations import STEPS, Clip, Step, degrade, parse_spec
@@ -120,7 +121,7 @@ def load_sample(
     """
     rng = generator_for(path)
     if path.suffix.lower() in VIDEOS:
-        originals = _read_video(path, frames)
+        originals = [*read_clip(path, frames)]
     else:
         picture = _read_still(path, keep_grey=all(isinstance(step, _GREY_STEPS) for step in steps))
         originals = [picture]
@@ -141,29 +142,3 @@ def _read_still(path: Path, *, keep_grey: bool) -> U8:
     if keep_grey and np.atleast_3d(read_picture(path).pixels).shape[2] < 3:
         return np.ascontiguousarray(rgb[..., 0])
     return rgb
-
-
-def _read_video(path: Path, frames: int) -> list[U8]:
-    try:
-        import av
-
-        from restore_rt.video.opening import choose_stream, open_video
-    except ImportError:
-        raise InputError(
-            f"{path} is a video, which needs PyAV; pip install 'restore-rt[eval]'"
-        ) from None
-    found: list[U8] = []
-    with open_video(path) as container:
-        stream = choose_stream(container, path)
-        try:
-            for frame in container.decode(stream):
-                found.append(np.ascontiguousarray(frame.to_ndarray(format="rgb24"), np.uint8))
-                if len(found) == frames:
-                    break
-        except (av.FFmpegError, ValueError) as error:
-            raise MediaError(f"{path} cannot be decoded: {error}; get it again") from error
-    if not found:
-        raise MediaError(f"{path} has no frames; get it again")
-    if len({frame.shape for frame in found}) > 1:
-        raise MediaError(f"{path} changes its size midway; cut it into clips of one size")
-    return found

@@ -15,15 +15,17 @@ from torch.nn import functional as F
 
 from restore_rt.errors import InputError, OutputError
 from restore_rt.files import whole_file
+from restore_rt.training.needed import needed
+from restore_rt.training.networks.layers import conv3x3
 
 __all__ = [
     "DEFAULT",
     "FeatureNet",
     "Features",
     "Vgg19",
-    "check_safetensors",
     "keep_features",
     "load_features",
+    "safetensors",
     "save_features",
 ]
 
@@ -56,11 +58,7 @@ class Features(nn.Module):
         )
         inputs = 3
         for name, width in zip(self.layers, (w for widths in blocks for w in widths), strict=True):
-            conv = nn.Conv2d(inputs, width, 3, padding=1)
-            nn.init.kaiming_normal_(conv.weight)
-            assert conv.bias is not None
-            nn.init.zeros_(conv.bias)
-            self.add_module(name, conv)
+            self.add_module(name, conv3x3(inputs, width))
             inputs = width
         self.pool = F.avg_pool2d if pool == "average" else F.max_pool2d
         self.mean: Tensor
@@ -198,7 +196,7 @@ def save_features(
     # One entry, as safetensors keeps several in no order.
     header = {"restore_rt": json.dumps(origin)} if origin else None
     with whole_file(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(_safetensors().save(tensors, header))
+        temporary.write_bytes(safetensors().save(tensors, header))
 
 
 def keep_features(
@@ -216,17 +214,6 @@ def keep_features(
         raise OutputError(f"{error}; the trained network is kept in {spare}") from error
 
 
-def check_safetensors() -> None:
-    """Refuse to go on where safetensors is missing.
-
-    Raises
-    ------
-    InputError
-        Saying what to install.
-    """
-    _safetensors()
-
-
 def _read(path: Path) -> Mapping[str, Tensor]:
     """Read the tensors of a file by name."""
     content: object
@@ -234,7 +221,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         raise InputError(f"no file at {path}; name one with the weights of a feature network")
     try:
         if path.suffix == ".safetensors":
-            content = _safetensors().load(path.read_bytes())
+            content = safetensors().load(path.read_bytes())
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except InputError:
@@ -258,12 +245,6 @@ def _torchvision_names(layers: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _safetensors() -> ModuleType:
-    try:
-        import safetensors.torch
-    except ImportError:
-        raise InputError(
-            "files of kind .safetensors need the package safetensors; install it with "
-            "pip install safetensors"
-        ) from None
-    return safetensors.torch
+def safetensors() -> ModuleType:
+    """Import safetensors; `InputError` where it is missing."""
+    return needed("safetensors.torch", "safetensors", "a file of kind .safetensors", extra="train")

@@ -22,8 +22,8 @@ from restore_rt.training.data.pictures import Library, PictureFile, survey
 from restore_rt.training.features.networks import (
     TURNS,
     FeatureNet,
-    check_safetensors,
     keep_features,
+    safetensors,
 )
 from restore_rt.training.precision import Precision
 
@@ -129,7 +129,7 @@ def train_features(
         raise InputError("no folders are named; name at least one folder of pictures")
     if out.suffix != ".safetensors":
         raise InputError(f"the output is {str(out)!r}; its name must end in .safetensors")
-    check_safetensors()
+    safetensors()
     check_target(out, overwrite=overwrite)
     compute = Precision(precision, device)
     files = survey(data, folders, smallest=PATCH + 2 * MARGIN, say=say)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
 from restore_rt.training.colour import luma
+from restore_rt.training.needed import needed
 
 __all__ = [
     "MOST_DB",
@@ -144,11 +145,8 @@ def ssim(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float | None:
 
 def check_libraries() -> None:
     """Refuse (`InputError`) to go on without scikit-image, or SciPy that comes with it."""
-    try:
-        import scipy.ndimage  # noqa: F401
-        import skimage.metrics  # noqa: F401
-    except ImportError:
-        raise InputError("evaluating needs scikit-image; pip install 'restore-rt[eval]'") from None
+    for module in ("skimage.metrics", "scipy.ndimage"):
+        needed(module, "scikit-image", "evaluating")
 
 
 def _inner(a: NDArray[Any], b: NDArray[Any], shave: int) -> tuple[F64, F64]:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restore_rt.errors import InputError
+from restore_rt.training.limits import at_least, between, one_of
 from restore_rt.training.networks.folding import FoldingConv, Unshuffle
+from restore_rt.training.networks.layers import channels_of
 
 __all__ = ["WINDOWS", "CompactNet", "deepen", "look_around"]
 
@@ -62,20 +63,14 @@ class CompactNet(nn.Module):
         window: int = 1,
     ) -> None:
         super().__init__()
-        if colour not in ("luma", "rgb"):
-            raise InputError(f"colour is {colour!r}; allowed are 'luma' and 'rgb'")
-        if not 1 <= scale <= 4:
-            raise InputError(f"scale is {scale}; allowed are 1 to 4")
-        if depth < 2 or width < 1:
-            raise InputError(f"depth is {depth}, width {width}; they must be at least 2 and 1")
-        if expand < 0:
-            raise InputError(f"expand is {expand}; must be 0, for plain convolutions, or more")
-        if unshuffle not in (1, 2, 4):
-            raise InputError(f"unshuffle is {unshuffle}; allowed are 1, 2 and 4")
-        if window not in WINDOWS:
-            raise InputError(f"window is {window}; allowed are {' and '.join(map(str, WINDOWS))}")
+        between(1, 4)("scale", scale)
+        at_least(2)("depth", depth)
+        at_least(1)("width", width)
+        at_least(0)("expand", expand)
+        one_of((1, 2, 4))("unshuffle", unshuffle)
+        one_of(WINDOWS)("window", window)
         self.scale, self.unshuffle, self.window = scale, unshuffle, window
-        planes = 3 if colour == "rgb" else 1
+        planes = channels_of(colour)
         channels = self.channels = planes * unshuffle**2
         sizes = [channels * window] + [width] * (depth - 1) + [channels * scale * scale]
         last = depth - 1

@@ -36,10 +36,6 @@ class FoldingConv(nn.Module):
         product = torch.einsum("omhw,mi->oihw", self.narrow.weight, self.widen.weight[:, :, 0, 0])
         return self.direct.weight + product
 
-    def branches(self, x: Tensor) -> Tensor:
-        """Compute what `forward` does branch by branch: the definition, and slower."""
-        return self.direct(x) + self.narrow(self.widen(x))  # type: ignore[no-any-return]
-
     def forward(self, x: Tensor) -> Tensor:
         """Convolve `x` (N, inputs, H, W) to (N, outputs, H, W), padded with zeros."""
         return F.conv2d(x, self.kernel(), self.direct.bias, padding=1)

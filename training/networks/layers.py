@@ -5,7 +5,16 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Rise", "conv3x3"]
+from restore_rt.model.manifest import COLOURS
+from restore_rt.training.limits import one_of
+
+__all__ = ["Rise", "channels_of", "conv3x3"]
+
+
+def channels_of(colour: str) -> int:
+    """Return the channels of ``"luma"``, 1, or ``"rgb"``, 3; `InputError` for others."""
+    one_of(COLOURS)("colour", colour)
+    return 3 if colour == "rgb" else 1
 
 
 class Rise(nn.Module):

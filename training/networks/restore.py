@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restore_rt.errors import InputError
+from restore_rt.training.limits import at_least, one_of
 from restore_rt.training.networks.attention import ATTENTIONS, make_attention
-from restore_rt.training.networks.layers import Rise, conv3x3
+from restore_rt.training.networks.layers import Rise, channels_of, conv3x3
 
 __all__ = ["RestoreNet"]
 
@@ -51,18 +51,12 @@ class RestoreNet(nn.Module):
         closing: int = 16,
     ) -> None:
         super().__init__()
-        if colour not in ("luma", "rgb"):
-            raise InputError(f"colour is {colour!r}; allowed are 'luma' and 'rgb'")
-        if scale not in (1, 2):
-            raise InputError(f"scale is {scale}; allowed are 1 and 2")
-        if attention not in ATTENTIONS:
-            raise InputError(f"attention is {attention!r}; allowed are {', '.join(ATTENTIONS)}")
-        if min(width, growth, closing) < 1:
-            raise InputError(
-                f"width is {width}, growth {growth}, closing {closing}; each must be at least 1"
-            )
+        one_of((1, 2))("scale", scale)
+        one_of(ATTENTIONS)("attention", attention)
+        for name, value in (("width", width), ("growth", growth), ("closing", closing)):
+            at_least(1)(name, value)
         self.scale = scale
-        channels = 3 if colour == "rgb" else 1
+        channels = channels_of(colour)
         top, middle, bottom = width, width * growth, width * growth**2
         self.down_top = _Pair(channels, top)
         self.down_middle = _Pair(top, middle)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restore_rt.errors import InputError
+from restore_rt.training.limits import at_least, one_of
 from restore_rt.training.networks.folding import Unshuffle
-from restore_rt.training.networks.layers import conv3x3
+from restore_rt.training.networks.layers import channels_of, conv3x3
 
 __all__ = ["Rrdb"]
 
@@ -53,18 +53,12 @@ class Rrdb(nn.Module):
         unshuffle: int = 1,
     ) -> None:
         super().__init__()
-        if colour not in ("luma", "rgb"):
-            raise InputError(f"colour is {colour!r}; allowed are 'luma' and 'rgb'")
-        if scale not in (1, 2, 4, 8):
-            raise InputError(f"scale is {scale}; allowed are 1, 2, 4 and 8")
-        if min(blocks, filters, growth) < 1:
-            raise InputError(
-                f"blocks is {blocks}, filters {filters}, growth {growth}; each must be at least 1"
-            )
-        if unshuffle not in (1, 2, 4):
-            raise InputError(f"unshuffle is {unshuffle}; allowed are 1, 2 and 4")
+        one_of((1, 2, 4, 8))("scale", scale)
+        one_of((1, 2, 4))("unshuffle", unshuffle)
+        for name, value in (("blocks", blocks), ("filters", filters), ("growth", growth)):
+            at_least(1)(name, value)
         self.scale = scale
-        channels = 3 if colour == "rgb" else 1
+        channels = channels_of(colour)
         self.gather = Unshuffle(channels, unshuffle) if unshuffle > 1 else nn.Identity()
         self.first = conv3x3(channels * unshuffle**2, filters)
         self.blocks = nn.Sequential(*(_Block(filters, growth) for _ in range(blocks)))

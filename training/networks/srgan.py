@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restore_rt.errors import InputError
-from restore_rt.training.networks.layers import conv3x3
+from restore_rt.training.limits import at_least, one_of
+from restore_rt.training.networks.layers import channels_of, conv3x3
 
 __all__ = ["SrGan"]
 
@@ -36,14 +36,11 @@ class SrGan(nn.Module):
 
     def __init__(self, *, blocks: int, filters: int, scale: int, colour: str) -> None:
         super().__init__()
-        if colour not in ("luma", "rgb"):
-            raise InputError(f"colour is {colour!r}; allowed are 'luma' and 'rgb'")
-        if scale not in (1, 2, 4):
-            raise InputError(f"scale is {scale}; allowed are 1, 2 and 4")
-        if min(blocks, filters) < 1:
-            raise InputError(f"blocks is {blocks}, filters {filters}; both must be at least 1")
+        one_of((1, 2, 4))("scale", scale)
+        at_least(1)("blocks", blocks)
+        at_least(1)("filters", filters)
         self.scale = scale
-        channels = 3 if colour == "rgb" else 1
+        channels = channels_of(colour)
         self.first = conv3x3(channels, filters)
         self.blocks = nn.Sequential(*(_Block(filters) for _ in range(blocks)))
         self.after = conv3x3(filters, filters, gain=0.1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restore_rt.errors import InputError
-from restore_rt.training.networks.layers import conv3x3
+from restore_rt.training.limits import at_least, between
+from restore_rt.training.networks.layers import channels_of, conv3x3
 
 __all__ = ["Srvgg"]
 
@@ -34,14 +34,11 @@ class Srvgg(nn.Module):
 
     def __init__(self, *, width: int, depth: int, scale: int, colour: str) -> None:
         super().__init__()
-        if colour not in ("luma", "rgb"):
-            raise InputError(f"colour is {colour!r}; allowed are 'luma' and 'rgb'")
-        if not 1 <= scale <= 8:
-            raise InputError(f"scale is {scale}; allowed are 1 to 8")
-        if depth < 2 or width < 1:
-            raise InputError(f"depth is {depth}, width {width}; they must be at least 2 and 1")
+        between(1, 8)("scale", scale)
+        at_least(2)("depth", depth)
+        at_least(1)("width", width)
         self.scale = scale
-        channels = 3 if colour == "rgb" else 1
+        channels = channels_of(colour)
         self.layers = nn.ModuleList(
             conv3x3(channels if index == 0 else width, width) for index in range(depth - 1)
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,18 @@ import pytest
 from PIL import Image
 
 from restore_rt.errors import InputError, MediaError
-from restore_rt.training.dataset import Duplicate, find_duplicates, find_tree
+from restore_rt.training.dataset import Duplicate, find_tree
 from restore_rt.training.dataset import duplicates as library
 from restore_rt.training.dataset.duplicates import candidates, duplicates
 from restore_rt.training.dataset.fingerprints import compare, fingerprints
 from tests.training.dataset.scenes import save, scene
+
+
+def find_duplicates(
+    train: Path, test: Path, *, broken: Callable[[str], None] | None = None, distance: int = 14
+) -> list[Duplicate]:
+    left, right = (fingerprints(find_tree(folder), broken=broken) for folder in (train, test))
+    return duplicates(left, right, train, test, distance=distance)
 
 
 @pytest.fixture
