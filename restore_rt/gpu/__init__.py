@@ -1,4 +1,4 @@
-"""NVIDIA GPUs: their memory, streams, and frames that lie there. Imports pycuda on first use."""
+"""NVIDIA GPUs: memory, streams and frames in GPU memory. pycuda is imported on first use."""
 
 from restore_rt.gpu.array import DeviceArray
 from restore_rt.gpu.driver import Device, Event, Stream, open_device

@@ -1,4 +1,4 @@
-"""An array in a GPU's memory: where it is, its shape, and who owns it."""
+"""Arrays in a GPU's memory: address, shape and owner."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _Key = int | slice | EllipsisType
 
 
 class Owner:
-    """What keeps an array's memory, shared by all views of it."""
+    """Holder of an array's memory, shared by all views of the array."""
 
     released = False
 
     def used_on(self, stream: Stream | None) -> None:
-        """Learn that a stream works on the memory; None is CUDA's default stream."""
+        """Record that a stream uses the memory; None is CUDA's default stream."""
 
     def lend(self) -> None:
-        """Learn that streams which nobody knows may work on the memory."""
+        """Record that unknown streams may use the memory."""
 
     def release(self) -> None:
-        """Give the memory back before the last view of it has gone."""
+        """Return the memory before its last view is deleted."""
 
 
 class DeviceArray:
@@ -41,22 +41,22 @@ class DeviceArray:
     Parameters
     ----------
     pointer
-        Address of its first element.
+        Address of the first element.
     shape, dtype
         As NumPy's.
     strides
         In bytes; by default C-contiguous.
     device
-        Where it is.
+        The GPU that holds the memory.
     owner
-        Kept as long as the array; an ``Owner`` is also told of what becomes of it.
+        Kept alive with the array; an ``Owner`` is also notified of uses and of the release.
     stream
-        What was queued on it by now produces the contents; None if they are there.
+        Stream whose queued work produces the contents; None if they are complete.
 
     Attributes
     ----------
     producer
-        Lets a stream wait for the contents where no stream of ours produces them; or None.
+        Makes a stream wait for contents that another library's stream produces; or None.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class DeviceArray:
         Raises
         ------
         BackendError
-            The memory was given back.
+            The memory was released.
         """
         if isinstance(self.owner, Owner) and self.owner.released:
             raise BackendError(f"{self!r} was released; its memory may be another's by now")
@@ -111,7 +111,7 @@ class DeviceArray:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all elements, without what lies between them."""
+        """Bytes of all elements, without gaps between them."""
         return self.size * self.dtype.itemsize
 
     @property
@@ -154,7 +154,7 @@ class DeviceArray:
         return self.view(part_of.shape, strides=part_of.strides, offset=offset)
 
     def part(self, first: int, last: int) -> DeviceArray:
-        """Return a view of ``self[first:last]``, without the time that indices take."""
+        """Return a view of ``self[first:last]``, faster than by indexing."""
         if not 0 <= first <= last <= self.shape[0]:
             raise InputError(f"{self!r} has no part from {first} to {last}")
         shape = (last - first, *self.shape[1:])
@@ -180,7 +180,7 @@ class DeviceArray:
         Raises
         ------
         InputError
-            It would reach beyond this array's first or last byte.
+            The view would reach beyond this array's first or last byte.
         """
         array = DeviceArray(
             self._pointer + offset,
@@ -203,7 +203,7 @@ class DeviceArray:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Bytes from the first element to where the memory in use begins, and to where it ends."""
+        """Byte offsets of the start and the end of the used memory from the first element."""
         if not self.size:
             return 0, 0
         reach = [(side - 1) * step for side, step in zip(self.shape, self.strides, strict=True)]
@@ -211,7 +211,7 @@ class DeviceArray:
         return low, sum(step for step in reach if step > 0) + self.dtype.itemsize
 
     def wait_on(self, stream: Stream) -> None:
-        """Let what is queued on a stream from here on wait for the contents.
+        """Make work that is queued on a stream from now on wait for the contents.
 
         Raises
         ------
@@ -230,7 +230,7 @@ class DeviceArray:
                 stream.wait(event)
 
     def used_on(self, stream: Stream | None) -> None:
-        """Say that work on this memory was or is queued on a stream, for when it is given back.
+        """Record that a stream uses this memory, so that its reuse waits for that stream.
 
         Parameters
         ----------
@@ -241,23 +241,23 @@ class DeviceArray:
             self.owner.used_on(stream)
 
     def lend(self) -> None:
-        """Say that work on this memory may be queued on streams that nobody tells of.
+        """Record that unknown streams may use this memory.
 
-        Before it is used again, the whole GPU is then waited for.
+        Before the memory is reused, the whole GPU is then synchronized.
         """
         if isinstance(self.owner, Owner):
             self.owner.lend()
 
     def release(self, *streams: Stream | None) -> None:
-        """Give the memory back, also that of views; it is reused behind what is queued by now.
+        """Return the memory, including that of views; its reuse waits for the work queued by now.
 
-        Without a call it is given back when the last view has gone. Not to be called while one of
-        the streams is captured.
+        Without a call, the memory is returned when its last view is deleted. Must not be called
+        while one of the streams is captured.
 
         Parameters
         ----------
         streams
-            On which work was queued that was not told of by ``used_on``.
+            Streams with work on the memory that ``used_on`` was not called for.
         """
         if isinstance(self.owner, Owner):
             for stream in streams:

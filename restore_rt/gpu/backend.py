@@ -32,24 +32,24 @@ class DeviceBackend(Protocol):
     the same two arrays."""
 
     def prepare(self, shape: tuple[int, int, int, int]) -> None:
-        """Get ready for tiles of a shape: all that is slow, or that takes memory.
+        """Do all slow or memory-taking work for tiles of a shape.
 
         Parameters
         ----------
         shape
-            (N, C, h, w). Where ``capturable``, it stays prepared until it is released: graphs
-            depend on it. Elsewhere so do the last four.
+            (N, C, h, w). If ``capturable``, a shape stays prepared until it is released, because
+            graphs depend on it; otherwise the last four shapes do.
 
         Raises
         ------
         OutOfMemoryError
             The device has too little memory for this shape.
         BackendError
-            The library failed, or takes no such shape; the message says what it takes.
+            The library failed or does not accept the shape; the message names the accepted ones.
 
         Notes
         -----
-        May wait for the stream, may build an engine. Not to be called within a capture.
+        May wait for the stream and may build an engine. Must not be called within a capture.
         """
 
     def enqueue(self, tiles: DeviceArray, out: DeviceArray) -> None:
@@ -60,25 +60,25 @@ class DeviceBackend(Protocol):
         tiles
             (N, C, h, w), C-contiguous, of ``dtype``, aligned to 256 bytes; not changed.
         out
-            (N, C, s*h, s*w), likewise; written when the stream gets there.
+            (N, C, s*h, s*w), likewise; written when the stream reaches this work.
 
         Raises
         ------
         OutOfMemoryError, BackendError
-            As ``prepare``, which is called for a shape that has not been.
+            As ``prepare``, which is called first for an unprepared shape.
 
         Notes
         -----
-        Waits for nothing and takes no device memory for a shape that is prepared. The arrays must
-        stay as long as the stream works on them. Repeated calls with the same two arrays are the
-        fast path.
+        For a prepared shape, returns without waiting and allocates no device memory. The arrays
+        must be kept until the stream has finished with them. Repeated calls with the same two
+        arrays are the fast path.
         """
 
     def release(self, shape: tuple[int, int, int, int] | None = None) -> None:
-        """Wait for the stream, and release what is kept for a shape, or for all.
+        """Wait for the stream, and release the resources of one shape, or of all.
 
-        CUDA graphs in which ``enqueue`` was captured for it must not be launched any more.
+        CUDA graphs that captured ``enqueue`` for a released shape must not be launched any more.
         """
 
     def close(self) -> None:
-        """Wait for the stream and release what the backend holds; closing twice is fine."""
+        """Wait for the stream and release the backend's resources; closing twice is fine."""

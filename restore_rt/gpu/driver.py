@@ -1,7 +1,8 @@
 """A GPU through NVIDIA's driver: its context, streams and events. Nothing else imports pycuda.
 
-pycuda's objects are to be destroyed where their context is current, and Python may destroy them
-anywhere. So those in here are buried when they end, and go when the GPU is next used.
+pycuda's objects must be destroyed where their context is current, but Python may destroy them on
+any thread. Objects of this module are therefore buried when they end, and destroyed at the GPU's
+next use.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ _thread = _Thread()
 
 
 class Device:
-    """A GPU; ``open_device`` gives it.
+    """A GPU; opened by ``open_device``.
 
     Attributes
     ----------
     index
-        Its number, as CUDA counts those that ``CUDA_VISIBLE_DEVICES`` leaves.
+        CUDA's number of the GPU, among those that ``CUDA_VISIBLE_DEVICES`` admits.
     name
-        What its maker calls it.
+        The product name.
     capability
         Its compute capability, major and minor.
     total_memory
@@ -53,8 +54,8 @@ class Device:
     library
         ``pycuda.driver``.
     exclusive
-        Held while a CUDA graph is captured, and by all that a capture forbids on any thread: taking
-        memory and giving it back, waiting for all of the GPU.
+        Held while a CUDA graph is captured, and by every operation that a capture forbids on all
+        threads: allocating and freeing memory, synchronizing the whole GPU.
     """
 
     def __init__(self, index: int, library: Any) -> None:
@@ -84,9 +85,10 @@ class Device:
         return f"<Device {self.index}: {self.name}>"
 
     def active(self) -> _Activation:
-        """Return a context in which this thread uses the GPU; one within another costs nothing.
+        """Return a context in which this thread uses the GPU; nesting costs nothing.
 
-        Do not leave it open over a ``yield``, nor end a thread within it: it is the thread's.
+        The context belongs to the thread: do not keep it open over a ``yield``, and do not end a
+        thread within it.
         """
         return self._activation
 
@@ -96,31 +98,31 @@ class Device:
             return Stream(self, self.library.Stream(_NON_BLOCKING))
 
     def event(self, *, timed: bool = False) -> Event:
-        """Return a new event, which takes the time only if it is to: that is slower."""
+        """Return a new event, which records the time only if ``timed``, as this is slower."""
         kinds = self.library.event_flags
         with self.active(), Checked("make an event", self):
             kind = kinds.DEFAULT if timed else kinds.DISABLE_TIMING
             return Event(self, self.library.Event(kind))
 
     def allocate(self, size: int) -> Allocation:
-        """Take memory from the driver, which is slow; ``Pool`` keeps it for the next time.
+        """Allocate memory from the driver, which is slow; ``Pool`` keeps memory for reuse.
 
         Raises
         ------
         OutOfMemoryError
-            There is too little.
+            The GPU has too little memory.
         """
         with self.active(), self.exclusive, Checked(f"take {size} bytes", self):
             return Allocation(self, self.library.mem_alloc(size), size)
 
     def synchronize(self) -> None:
-        """Wait for all that anybody has queued on the GPU in this process."""
+        """Wait for all work that this process has queued on the GPU."""
         with self.active(), self.exclusive, Checked("run what was queued", self):
             self.library.Context.synchronize()
 
     @contextmanager
     def capturing(self) -> Iterator[bool]:
-        """Capture a stream in here, but only if True is given: else something forbids it now."""
+        """Context that yields whether a stream may be captured within it."""
         if not self.exclusive.acquire(blocking=False):
             yield False
             return
@@ -131,7 +133,7 @@ class Device:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Do in here what takes long and forbids every capture: building and loading networks."""
+        """Context for long work that forbids every capture: building and loading networks."""
         with self.exclusive:
             self._busy += 1
         try:
@@ -141,13 +143,13 @@ class Device:
                 self._busy -= 1
 
     def keep(self, stream: Stream, *objects: object) -> None:
-        """Keep objects alive until what is queued on a stream by now has run."""
+        """Keep objects alive until the work queued on a stream by now has run."""
         event = self.event()
         event.record(stream)
         self._kept.append((event, objects))
 
     def sweep(self) -> None:
-        """Destroy what was buried and let go of what was kept for work that has run."""
+        """Destroy buried objects, and drop objects that were kept for work that has run."""
         with self.active():
             self._sweep()
 
@@ -173,9 +175,9 @@ class Stream:
     Attributes
     ----------
     device
-        Where it is.
+        The stream's GPU.
     handle
-        What kernels, ONNX Runtime and TensorRT take it by; valid as long as this lives.
+        Passed to kernels, ONNX Runtime and TensorRT; valid as long as this object.
     """
 
     def __init__(self, device: Device, raw: Any) -> None:
@@ -189,7 +191,7 @@ class Stream:
             self.device.bury(raw)
 
     def synchronize(self) -> None:
-        """Wait until all that was queued has run.
+        """Wait until all queued work has run.
 
         Raises
         ------
@@ -200,7 +202,7 @@ class Stream:
             self.raw.synchronize()
 
     def wait(self, event: Event) -> None:
-        """Let what is queued from here on wait for an event, as it was last recorded."""
+        """Make work queued from now on wait for an event, as last recorded."""
         with self.device.active(), Checked("wait for an event", self.device):
             self.raw.wait_for_event(event.raw)
 
@@ -218,12 +220,12 @@ class Event:
             self.device.bury(raw)
 
     def record(self, stream: Stream | None) -> None:
-        """Mark the end of what is queued on a stream by now; None is CUDA's default stream."""
+        """Mark the end of the work queued on a stream by now; None is CUDA's default stream."""
         with self.device.active(), Checked("record an event", self.device):
             self.raw.record(None if stream is None else stream.raw)
 
     def synchronize(self) -> None:
-        """Wait until the work before it has run; at once if it was never recorded.
+        """Wait until the work before the event has run; return at once if it was never recorded.
 
         Raises
         ------
@@ -234,12 +236,12 @@ class Event:
             self.raw.synchronize()
 
     def seconds_since(self, earlier: Event) -> float:
-        """Return the seconds on the GPU from one to the other; both are timed and have come."""
+        """Return the GPU seconds since an earlier event; both must be timed and done."""
         with self.device.active(), Checked("tell the time", self.device):
             return float(earlier.raw.time_till(self.raw)) / 1e3
 
     def done(self) -> bool:
-        """Return whether the work before it has run; True if it was never recorded."""
+        """Return whether the work before the event has run; True if it was never recorded."""
         with self.device.active(), Checked("run what was queued", self.device):
             return bool(self.raw.query())
 
@@ -250,7 +252,7 @@ class Allocation:
     Attributes
     ----------
     pointer
-        Where it begins, a multiple of 256.
+        The first address, a multiple of 256.
     size
         In bytes.
     """
@@ -267,7 +269,7 @@ class Allocation:
             self.device.bury_memory(raw)
 
     def free(self) -> None:
-        """Give it back; no work on it may be left."""
+        """Return the memory to the driver; no work on it may be pending."""
         raw = self.__dict__.pop("raw", None)
         if raw is not None:
             with self.device.active(), self.device.exclusive, Checked("free memory", self.device):
@@ -275,7 +277,7 @@ class Allocation:
 
 
 class _Activation:
-    """What ``Device.active`` returns; it holds nothing, so all threads share it."""
+    """The context that ``Device.active`` returns; it has no state, so all threads share it."""
 
     __slots__ = ("_device",)
 
@@ -305,21 +307,21 @@ class _Activation:
 
 
 def open_device(index: int = 0) -> Device:
-    """Return a GPU; the same object whenever it is asked for.
+    """Return a GPU; always the same object for the same index.
 
     Its primary context is used, as ONNX Runtime, TensorRT and torch do.
 
     Parameters
     ----------
     index
-        Its number, as CUDA counts those that ``CUDA_VISIBLE_DEVICES`` leaves.
+        CUDA's number of the GPU, among those that ``CUDA_VISIBLE_DEVICES`` admits.
 
     Raises
     ------
     InputError
         There is no such GPU.
     BackendError
-        The driver, a GPU or pycuda is missing, or they fail; the message says what to do.
+        The driver, a GPU or pycuda is missing or fails; the message says what to do.
     """
     with _opening:
         device = _devices.get(index)
@@ -334,7 +336,7 @@ def active_device() -> Device:
     Raises
     ------
     BackendError
-        None is.
+        No GPU is active.
     """
     if not _thread.active:
         raise BackendError("no GPU is active on this thread; use it within `with device.active():`")
@@ -368,10 +370,10 @@ def _open(index: int) -> Device:
 
 
 def _stay(device: Device) -> None:
-    """Let nothing of pycuda be destroyed when the interpreter ends: the process frees it all.
+    """Keep pycuda from destroying objects when the interpreter ends: the process frees everything.
 
-    Its contexts would be given back by a call that is not for primary ones, and what is destroyed
-    on another thread than opened the device makes it complain.
+    pycuda would release its contexts by a call that is not meant for primary contexts, and it warns
+    of objects that are destroyed on another thread than the one that opened the device.
     """
     _leak(device._context)
     atexit.register(_leave, device)

@@ -1,4 +1,4 @@
-"""Errors of pycuda become ours."""
+"""Conversion of pycuda's errors into ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Device(Protocol):
 
 
 class Checked:
-    """Turns what pycuda raises within it into our errors."""
+    """Context that converts pycuda's exceptions into ours."""
 
     __slots__ = ("_action", "_device")
 

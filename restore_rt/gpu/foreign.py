@@ -1,4 +1,4 @@
-"""What other libraries made on the GPU, of which handles and addresses alone are known.
+"""GPU objects of other libraries, known only by their handles and addresses.
 
 pycuda cannot take a stream by its handle, so these calls go to the driver's library itself.
 """
@@ -26,7 +26,7 @@ def load_driver() -> Any:
     Raises
     ------
     OSError
-        There is none.
+        No driver is installed.
     """
     return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
 
@@ -37,7 +37,7 @@ def device_of(pointer: int) -> int:
     Raises
     ------
     InputError
-        It belongs to none.
+        The address belongs to no GPU.
     """
     index = ctypes.c_int(-1)
     code = load_driver().cuPointerGetAttribute(
@@ -51,7 +51,7 @@ def device_of(pointer: int) -> int:
 
 
 def order_streams(first: int, then: int) -> None:
-    """Let what is queued on one stream from here on wait for what another has queued by now.
+    """Make work queued on ``then`` from now on wait for the work queued on ``first`` by now.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def order_streams(first: int, then: int) -> None:
     Raises
     ------
     BackendError
-        The driver refuses: a handle is none of a stream that lives, or is of another GPU.
+        The driver refuses: a handle belongs to no live stream, or to another GPU's stream.
     """
     if first == then:
         return

@@ -1,4 +1,4 @@
-"""Frames in a GPU's memory, and how they come from other libraries and go to them."""
+"""Frames in a GPU's memory, and their exchange with other libraries."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class DeviceFrame(DeviceArray):
     """A frame in a GPU's memory: (H, W) or (H, W, C), uint8, uint16 or float32.
 
     Other libraries take it without a copy by ``__dlpack__`` (``torch.from_dlpack(frame)``) or
-    ``__cuda_array_interface__``, and let their streams wait for ``stream``. One that takes it by
-    the latter must keep the frame until its work on it has run, as that protocol wants.
+    ``__cuda_array_interface__``, and let their streams wait for ``stream``. A library that uses the
+    latter must keep the frame until its work on it has run, as that protocol requires.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class DeviceFrame(DeviceArray):
     Raises
     ------
     InputError
-        Shape or dtype is none of a frame.
+        The shape or dtype is not one of a frame.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class DeviceFrame(DeviceArray):
         array
             Has a frame's shape and dtype.
         stream
-            What was queued on it by now writes the frame; None if it is there.
+            Stream whose queued work writes the frame; None if the frame is complete.
         """
         return cls(
             array.pointer,
@@ -86,7 +86,7 @@ class DeviceFrame(DeviceArray):
         )
 
     def to_host(self) -> NDArray[Any]:
-        """Return a copy in ordinary memory, once the frame is there; slow, for a frame or two.
+        """Wait for the frame and return a copy in ordinary memory; slow, for single frames.
 
         Raises
         ------
@@ -123,8 +123,8 @@ class DeviceFrame(DeviceArray):
         Parameters
         ----------
         stream
-            Handle of the stream on which the taker is going to work, which then waits for the
-            frame: None or 1 for CUDA's default stream, -1 not to wait.
+            Handle of the consumer's stream, which then waits for the frame: None or 1 for CUDA's
+            default stream, -1 not to wait.
         max_version, dl_device, copy
             As in the protocol. The frame stays where it is and is not copied.
 
@@ -133,7 +133,7 @@ class DeviceFrame(DeviceArray):
         BufferError
             Another device or a copy is asked for.
         InputError
-            The stream is none that the protocol allows.
+            The protocol does not allow this stream.
         """
         if copy:
             raise BufferError("a frame offers its own memory; ask for no copy")
@@ -165,19 +165,19 @@ def as_device_frame(
     Parameters
     ----------
     frame
-        Has ``__dlpack__``, which is preferred as it tells of streams more surely, or
-        ``__cuda_array_interface__``. Kept as long as what is returned, which in turn must be kept
-        until the work on it has run (``Device.keep`` does that).
+        Has ``__dlpack__``, preferred because it handles streams more reliably, or
+        ``__cuda_array_interface__``. Kept as long as the returned frame, which in turn must be kept
+        until the work on it has run (by ``Device.keep``).
     device
-        The GPU where it must be; by default where it is.
+        The GPU that must hold the frame; by default any.
     stream
-        What is queued there from here on waits for the frame's contents; without it,
-        ``DeviceFrame.wait_on`` is to be called before the frame is used.
+        Work queued on it from now on waits for the frame's contents; without a stream,
+        call ``DeviceFrame.wait_on`` before the frame is used.
 
     Raises
     ------
     InputError
-        It is not on that GPU, or is no frame.
+        The object is not on that GPU, or is not a frame.
     BackendError
         The GPU cannot be used.
     """

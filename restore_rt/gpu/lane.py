@@ -38,7 +38,7 @@ _CONTRAST = 0.02
 
 
 class Check(Protocol):
-    """Compares what a network gave on the device with what it gives on the CPU."""
+    """Function that compares a network's results on the device with those on the CPU."""
 
     def __call__(self, tiles: Any, out: Any, wide: bool) -> None:
         """Take host copies of tiles and results; raise ``BackendError`` if they do not agree.
@@ -50,23 +50,23 @@ class Check(Protocol):
 class Lane:
     """Queues frames one after another on a stream of its own; safe from several threads.
 
-    Networks, tiles and results are there once, however many frames are on their way.
+    Networks, tiles and results exist once, however many frames are in flight.
 
     Parameters
     ----------
     stream
-        Takes all work but copies.
+        Stream for all work except copies.
     pool
         Memory of the GPU.
     manifest
-        What the network is.
+        The network's description.
     sizes
         Of the tiles.
     open_backend
         Opens the network on that stream; with True, the same in fp32.
     check
-        Judges results for each new shape of tiles, before anything is delivered, until some had
-        contrast; None if nothing can.
+        Checks the results for each new tile shape before they are delivered, until some had
+        contrast; None for no check.
     widens
         Whether ``open_backend`` can open the network in fp32.
     graphs
@@ -75,9 +75,9 @@ class Lane:
     Attributes
     ----------
     stream
-        As it was given.
+        The given stream.
     reruns
-        Frames that fp16 could not hold, which were therefore run in fp32.
+        Number of frames that were run again in fp32, because fp16 could not hold their values.
     """
 
     def __init__(
@@ -113,12 +113,12 @@ class Lane:
 
     @property
     def backend(self) -> str:
-        """What runs the network."""
+        """The backend that runs the network."""
         return self._backends[False].name
 
     @property
     def tile(self) -> tuple[int, int]:
-        """The largest tile, height and width; memory that runs out makes it smaller."""
+        """Height and width of the largest tile; reduced when memory runs out."""
         return self._sizes.current.tile
 
     @property
@@ -133,7 +133,7 @@ class Lane:
 
     @property
     def can_widen(self) -> bool:
-        """Whether fp32 could hold what this network's values do not fit in."""
+        """Whether the network can run in fp32 when fp16 cannot hold its values."""
         return self._widens and self.manifest.precision == "fp16"
 
     def queue(self, task: Task, *, after: Event | None, wide: bool = False) -> Event:
@@ -142,22 +142,22 @@ class Lane:
         Parameters
         ----------
         task
-            The frame; its buffers must stay until the event has come.
+            The frame; its buffers must be kept until the returned event is done.
         after
-            What its input waits for.
+            Event that the input waits for.
         wide
             Run the network in fp32, because fp16 did not hold its values.
 
         Returns
         -------
         Event
-            Comes when the output is there.
+            Done when the output is complete.
 
         Raises
         ------
         BackendError
-            The network failed, is not what it is on the CPU, or memory runs out even with the
-            smallest tile.
+            The network failed, differs from the CPU, or memory runs out even with the smallest
+            tile.
         """
         with self._lock, self.device.active():
             self._refuse_closed()
@@ -190,9 +190,9 @@ class Lane:
             return done
 
     def queue_network(self, size: tuple[int, int]) -> None:
-        """Queue the network alone, to measure it: for all tiles of a frame of a size.
+        """Queue the network alone for all tiles of a frame of a size, to measure it.
 
-        It reads what the tiles hold by now, and its results go nowhere.
+        It reads the tiles' present contents, and its results are discarded.
 
         Raises
         ------
@@ -210,12 +210,12 @@ class Lane:
             self._launch(("network",), space, enqueue)
 
     def finish(self) -> None:
-        """Wait until nothing works on a frame any more, whatever became of it."""
+        """Wait until no work on a frame is left, even after an error."""
         with self._lock, self.device.active(), suppress(BackendError):
             self.stream.synchronize()
 
     def release(self) -> None:
-        """Wait for all frames, and release the memory that waits for others."""
+        """Wait for all frames, and release the memory kept for further ones."""
         with self._lock, self.device.active():
             self.stream.synchronize()
             self._spaces.clear()
@@ -263,7 +263,7 @@ class Lane:
         self._launch(task.key, space, lambda: self._enqueue(task, space))
 
     def _launch(self, key: tuple[Any, ...], space: Space, enqueue: Callable[[], None]) -> None:
-        """Queue work that is the same whenever its key is: as a graph, if that may be."""
+        """Queue work that its key determines: as a graph, if possible."""
         may = self._graphs and space.backend.capturable
         graph = self._graph(key, space, enqueue) if may else None
         if graph is None:
@@ -274,7 +274,7 @@ class Lane:
     def _graph(
         self, key: tuple[Any, ...], space: Space, enqueue: Callable[[], None]
     ) -> Graph | None:
-        """Return work as a graph: None the first time, when libraries take memory."""
+        """Return work as a graph; None the first time, when libraries allocate memory."""
         graphs = space.graphs
         graph = graphs.get(key)
         if graph is None and key in graphs and self._captures_failed < _CAPTURES_TRIED:
@@ -288,7 +288,7 @@ class Lane:
         return graph
 
     def _capture(self, enqueue: Callable[[], None]) -> Graph | None:
-        """Record work; None where that cannot be, which is slower and no less right."""
+        """Record work as a graph; None if it cannot be recorded, which only costs speed."""
         with self.device.capturing() as may:
             if not may:
                 return None
@@ -315,7 +315,7 @@ class Lane:
         return space
 
     def _drop(self, space: Space) -> None:
-        """Let go of a size, with what only that size needs of the network."""
+        """Drop a frame size, and the network's resources that only this size needs."""
         # Frames in work may be using it.
         self.stream.synchronize()
         kept = [s.shapes for s in self._spaces.values() if s.backend is space.backend]
@@ -350,7 +350,7 @@ class Lane:
             )
 
     def _agrees(self, task: Task, space: Space, wide: bool) -> bool:
-        """Run the first tiles of a frame, and let them be judged; False if that says little."""
+        """Check the results of a frame's first tiles; False if they had too little contrast."""
         results = space.results[: space.batch]
         _cuda.split_into(space.tiles, task.frame, space.grid, **self._kernel_options(task))
         space.backend.enqueue(space.tiles, results)

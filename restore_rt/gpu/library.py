@@ -1,4 +1,4 @@
-"""ONNX Runtime's build for GPUs: imported with the libraries that it needs, or what is missing."""
+"""Import of ONNX Runtime's GPU build with its libraries, and the list of missing ones."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _TENSORRT_LIBRARIES = ("libnvinfer.so.10", "libnvonnxparser.so.10")
 
 
 def import_onnxruntime_gpu(provider: str) -> Any:
-    """Import the library, with those from pip that its provider needs.
+    """Import ONNX Runtime and the pip-installed libraries that its provider needs.
 
     Raises
     ------
     BackendError
-        Something is missing; the message lists it all, each with what to do.
+        A library is missing; the message lists each missing one and how to install it.
     """
     missing = missing_libraries(provider)
     if missing:
@@ -48,7 +48,7 @@ def import_onnxruntime_gpu(provider: str) -> Any:
 
 
 def missing_libraries(provider: str) -> list[str]:
-    """Return what ONNX Runtime lacks for a provider here, each with what to do."""
+    """Return a line for each library that a provider lacks here, with how to install it."""
     try:
         library = importlib.import_module("onnxruntime")
     except ImportError as error:
@@ -90,12 +90,12 @@ def _installed(distribution: str) -> bool:
 
 @functools.cache
 def _preload(library: Any) -> str:
-    """Load what pip installed beside the library, before a provider looks for it.
+    """Load the pip-installed libraries before a provider looks for them.
 
     Returns
     -------
     str
-        What was said of it, for a message; else it would be printed.
+        ONNX Runtime's output, for a message, instead of being printed.
     """
     with contextlib.suppress(ImportError):
         importlib.import_module("tensorrt_libs")
@@ -109,7 +109,7 @@ def _preload(library: Any) -> str:
 
 
 def _names(patterns: tuple[str, ...], major: str) -> list[str]:
-    """Return the libraries' names; none where they are called otherwise."""
+    """Return the libraries' names; empty on systems with other file names."""
     if sys.platform != "linux" or not major:
         return []
     return [pattern.format(major) for pattern in patterns]
