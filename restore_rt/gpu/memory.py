@@ -1,4 +1,4 @@
-"""Memory on a GPU that is kept for the next time, and page-locked memory on the host."""
+"""Pooled memory on a GPU, and page-locked memory on the host."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNCLEAR_KEPT = 4
 
 @dataclass(eq=False)
 class _Return:
-    """A block that came back, and who worked on it."""
+    """A returned block, and the streams that used it."""
 
     block: Allocation
     streams: set[Stream | None]
@@ -36,23 +36,23 @@ class _Return:
 
 
 class Pool:
-    """Takes memory from a GPU's driver and keeps it: the driver's own way stops the GPU.
+    """A pool of GPU memory, because allocation by the driver stops the GPU.
 
-    Memory that comes back is given out again once the work has run that was queued on it when it
-    came back, never earlier. Which work that is, arrays know by ``used_on``, which copies call, and
-    by the pool's own stream. Where neither tells anything, the whole GPU is waited for.
+    Returned memory is reused only after the work that was queued on it at its return has run.
+    Arrays know this work from ``used_on``, which copies call, and from the pool's own stream. If
+    neither is known, the whole GPU is synchronized.
 
-    May be used by several threads at once; while a stream is captured the others wait, and the
-    thread that captures must not use it.
+    Several threads may use the pool; while a stream is captured the others wait, and the capturing
+    thread must not use the pool.
 
     Parameters
     ----------
     device
         The GPU.
     limit
-        The most bytes that are held, used or not; None for as many as there are.
+        The most bytes to hold, used or not; None for no limit.
     stream
-        On which arrays are used if nobody says otherwise.
+        The stream that uses arrays unless ``used_on`` names another.
     """
 
     def __init__(
@@ -74,22 +74,21 @@ class Pool:
         self._idle = 0
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike, *, pitch: bool = False) -> DeviceArray:
-        """Return an array with unknown contents; its memory comes back when it has gone.
+        """Return an uninitialized array; its memory returns to the pool when the array is deleted.
 
         Parameters
         ----------
         shape, dtype
             As NumPy's.
         pitch
-            Let the rows, which are all but the first axis, begin at multiples of 256 bytes, as
-            the whole array does in any case.
+            Align rows (all axes but the first) to 256 bytes, as the whole array always is.
 
         Raises
         ------
         InputError
             A side is 0 or less.
         OutOfMemoryError
-            The limit is reached, or the GPU's memory.
+            The limit or the GPU's memory is exhausted.
         """
         shape, kind = tuple(int(side) for side in shape), np.dtype(dtype)
         if not shape or min(shape) < 1:
@@ -109,7 +108,7 @@ class Pool:
 
     @property
     def bytes_in_use(self) -> int:
-        """Bytes of arrays that have not come back; rounded, as they are taken."""
+        """Bytes of arrays in use, rounded up to block sizes."""
         with self.device.active(), self.device.exclusive, self._lock:
             self._settle()
             return self._held - self._idle
@@ -120,7 +119,7 @@ class Pool:
         return self._held
 
     def trim(self) -> None:
-        """Give back to the driver what is not in use, once the work on it has run."""
+        """Return unused blocks to the driver, once the work on them has run."""
         with self.device.active():
             with self.device.exclusive, self._lock:
                 self._trim()
@@ -158,7 +157,7 @@ class Pool:
         return self.limit is not None and self._held + size > self.limit
 
     def _settle(self) -> None:
-        """Find out what those wait for that came back."""
+        """Determine the events that returned blocks wait for."""
         while self._returned:
             back = self._returned.popleft()
             self._idle += back.block.size
@@ -176,7 +175,7 @@ class Pool:
             self._pending.append((back.block, events))
 
     def _reclaim(self) -> None:
-        """Find out who need not wait any longer."""
+        """Make blocks reusable whose work has run."""
         for _ in range(len(self._pending)):
             block, events = self._pending.popleft()
             if all(event.done() for event in events):
@@ -217,7 +216,7 @@ class Pool:
 
 
 class _Lease(Owner):
-    """A block of a pool while arrays lie in it."""
+    """A block of a pool that holds arrays."""
 
     def __init__(self, pool: Pool, block: Allocation) -> None:
         self._pool = pool
@@ -241,7 +240,7 @@ class _Lease(Owner):
 
 
 class _Pinned:
-    """Owns page-locked memory of pycuda, which is to be freed where the context is current."""
+    """Owner of pycuda's page-locked memory, which must be freed where the context is current."""
 
     def __init__(self, device: Device, raw: NDArray[Any]) -> None:
         self._device = device
@@ -255,21 +254,22 @@ class _Pinned:
 def pinned_empty(
     shape: Sequence[int], dtype: DTypeLike, *, device: Device | None = None
 ) -> NDArray[Any]:
-    """Return an array in page-locked memory, with unknown contents: slow, to be kept.
+    """Return an uninitialized array in page-locked memory; slow, so keep the array for reuse.
 
     Parameters
     ----------
     shape, dtype
         As NumPy's.
     device
-        A GPU; by default the one that is active on this thread. All can copy from and to it.
+        A GPU; by default the one that is active on this thread. Every GPU can copy from and to the
+        array.
 
     Raises
     ------
     InputError
         A side is 0 or less.
     OutOfMemoryError
-        The system locks no more memory.
+        The system refuses to lock more memory.
     BackendError
         No GPU is active.
     """
@@ -283,9 +283,9 @@ def pinned_empty(
 
 
 def is_pinned(array: NDArray[Any]) -> bool:
-    """Tell whether a GPU copies an array as it is: C-contiguous, within what ``pinned_empty`` gave.
+    """Return whether an array is C-contiguous and lies in memory from ``pinned_empty``.
 
-    Page-locked memory of others is not recognised.
+    A GPU copies such arrays directly. Page-locked memory of other libraries is not recognised.
     """
     base: object = array
     while isinstance(base, np.ndarray | memoryview):
@@ -294,6 +294,6 @@ def is_pinned(array: NDArray[Any]) -> bool:
 
 
 def _rounded(size: int) -> int:
-    """Return the size of the block for an array: an eighth more at most, so that few differ."""
+    """Return an array's block size, rounded up by an eighth at most so that few sizes occur."""
     step = max(ALIGNMENT, 1 << max(size.bit_length() - 4, 0))
     return -(-size // step) * step

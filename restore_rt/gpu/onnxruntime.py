@@ -36,25 +36,25 @@ _NO_GRAPH = "-1"
 class OnnxRuntimeDeviceBackend(Sessions):
     """A network in ONNX Runtime on a GPU; see ``DeviceBackend``.
 
-    One session for each shape, as on the CPU: a session lays out its memory for one shape and
-    looks for algorithms once, and one that is given up takes its memory with it. A session with
-    dynamic shapes would save the weights, a few MB, and keep memory for the largest shape.
+    Each shape has its own session, as on the CPU: a session plans its memory and selects algorithms
+    for one shape, and frees its memory when closed. One session with dynamic shapes would save a
+    few MB of weights, but keep memory for the largest shape.
 
     Parameters
     ----------
     model, manifest, provider, device, stream, pool, threads, progress, allow_cpu_nodes
         See ``open_device_backend``.
     cache
-        Folder for the engines of the TensorRT provider; made if missing.
+        Folder for the TensorRT provider's engines; created if missing.
     graphs
-        Let the provider capture a CUDA graph for each pair of arrays. It does so for each thread
-        anew, in three runs, and while it captures no other thread of the process may allocate
-        device memory or synchronise: only for a process with one thread that uses the GPU.
+        Let the provider capture a CUDA graph for each pair of arrays. The provider captures once
+        per thread, in three runs; meanwhile no other thread of the process may allocate device
+        memory or synchronise. Use it only if a single thread of the process uses the GPU.
 
     Raises
     ------
     BackendError
-        A library is missing, or the network's types are none that tiles have.
+        A library is missing, or tiles cannot have the network's types.
     """
 
     # Work on the host that a run queues would be captured, too, and happen at each launch.
@@ -129,7 +129,7 @@ class OnnxRuntimeDeviceBackend(Sessions):
             self._run(tiles, out)
 
     def release(self, shape: tuple[int, int, int, int] | None = None) -> None:
-        """Release sessions, with the memory that they keep, when their work is done."""
+        """Release sessions and their memory, when their work is done."""
         if not self._sessions:
             return
         with self._gpu.active():
@@ -256,7 +256,7 @@ class OnnxRuntimeDeviceBackend(Sessions):
         return super()._translated(error, shape)
 
     def _check_placement(self, session: Any) -> None:
-        """Refuse a session that would run, in silence, on something slower."""
+        """Refuse a session that would silently run on a slower device."""
         wanted, there = PROVIDER_NAMES[self._provider], session.get_providers()
         if wanted not in there:
             raise BackendError(

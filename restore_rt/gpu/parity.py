@@ -1,4 +1,4 @@
-"""Whether a device computes what the CPU does: a part of one real tile is computed on both."""
+"""Comparison of a device with the CPU on a part of one real tile."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _COMPARED = 96
 
 @dataclass(frozen=True)
 class Parity:
-    """How far a device is from the CPU, on samples limited to black (0) and white (1).
+    """Difference of a device from the CPU, on samples clipped to black (0) and white (1).
 
     Attributes
     ----------
     difference
-        Of the sample that differs most.
+        Largest difference of a sample.
     psnr
-        In dB; infinite where nothing differs.
+        In dB; infinite if all samples are equal.
     samples
-        How many were compared.
+        Number of compared samples.
     """
 
     difference: float
@@ -65,37 +65,37 @@ def check_parity(
     precision: str,
     threads: int,
 ) -> Parity:
-    """Compare what a device gave for real tiles with what the CPU gives, in fp32, for a part.
+    """Compare a device's results for real tiles with the CPU's, in fp32, for a part.
 
-    The part is taken from the tile with most in it, and compared as far from where it was cut as
-    the network looks.
+    The part is cut from the tile with the most contrast, and compared outside the halo of its cut
+    edges.
 
     Parameters
     ----------
     model
-        The network, fp32 or fp16: what it is on the device, or what that was made from.
+        The network, fp32 or fp16: the one on the device, or its source.
     manifest
-        What it is.
+        The network's description.
     tiles
-        (N, C, h, w), float32 or float16, as the network took them.
+        (N, C, h, w), float32 or float16, as given to the network.
     out
-        (N, C, s*h, s*w), what the device made of them.
+        (N, C, s*h, s*w), the device's results.
     precision
-        ``"fp32"`` or ``"fp16"``, what the device computes in: it decides what is allowed.
+        ``"fp32"`` or ``"fp16"``, the device's precision, which sets the allowed difference.
     threads
         CPU threads to use.
 
     Returns
     -------
     Parity
-        What was measured; it is allowed.
+        The measured difference, within the allowed one.
 
     Raises
     ------
     InputError
-        The arrays do not fit each other, or there is no such precision.
+        The arrays do not fit each other, or the precision is unknown.
     BackendError
-        The device gives something else, or NaN or infinity; or ONNX Runtime is missing.
+        The device's results differ or contain NaN or infinity; or ONNX Runtime is missing.
     """
     if precision not in ("fp32", "fp16"):
         raise InputError(f"precision is {precision!r}; allowed are fp32, fp16")
@@ -130,7 +130,7 @@ def check_parity(
 
 
 def _part(side: int, manifest: Manifest, *, fixed: bool) -> tuple[int, int]:
-    """Return where along an axis the part starts and ends: in the middle, on multiples."""
+    """Return the start and end of the part along an axis: central, on multiples."""
     multiple = manifest.multiple
     wanted = round_up(_COMPARED + 2 * manifest.halo, multiple)
     if fixed or wanted >= side:

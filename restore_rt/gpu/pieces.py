@@ -1,4 +1,4 @@
-"""What a machine lacks for a GPU, and where to get it."""
+"""The missing prerequisites of a GPU, and how to install them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def kernels() -> Any:
     Raises
     ------
     BackendError
-        It was not built.
+        The extension was not built.
     """
     try:
         return importlib.import_module(_KERNELS)
@@ -30,7 +30,7 @@ def kernels() -> Any:
 
 
 def missing_pieces(device: int = 0) -> list[str]:
-    """Return what a GPU needs and is not there, each with what to do; empty if nothing is missing.
+    """Return a line for each missing prerequisite of a GPU, with the fix.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def missing_pieces(device: int = 0) -> list[str]:
 
     Notes
     -----
-    The libraries that run networks are not looked for, see ``restore_rt.gpu_opening``.
+    Libraries that run networks are checked by ``restore_rt.gpu_opening``.
     """
     missing = []
     gpu: Gpu | None = None
@@ -83,7 +83,7 @@ def require_gpu() -> None:
     Raises
     ------
     BackendError
-        Something is missing; the message lists all that is, with what to do.
+        A prerequisite is missing; the message lists each missing one, with the fix.
     """
     missing = missing_pieces()
     if missing:
@@ -91,7 +91,7 @@ def require_gpu() -> None:
 
 
 def _pycuda() -> list[str]:
-    """Return what is wrong with pycuda if it is installed; it needs the driver."""
+    """Return why an installed pycuda cannot be used, such as a missing driver."""
     if importlib.util.find_spec("pycuda") is None:
         return []
     try:
@@ -103,7 +103,7 @@ def _pycuda() -> list[str]:
 
 
 def _runs(gpu: Gpu, built: tuple[int, ...]) -> bool:
-    """Tell whether there is code for a GPU: of its generation, or some that can be translated."""
+    """Return whether the kernels have code for a GPU: of its generation, or translatable PTX."""
     major, minor = gpu.capability
     number = 10 * major + minor
     same = any(other // 10 == major and other <= number for other in built)

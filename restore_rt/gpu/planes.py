@@ -1,4 +1,4 @@
-"""Y'CbCr planes in a GPU's memory, as video decoders leave them there."""
+"""Y'CbCr planes in a GPU's memory, as video decoders produce them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["DevicePlanes"]
 
 
 class DevicePlanes:
-    """One Y'CbCr frame in a GPU's memory; ``nv12``, ``p010`` and ``planar`` make it.
+    """One Y'CbCr frame in a GPU's memory; made by ``nv12``, ``p010`` or ``planar``.
 
-    They take planes as ``DeviceArray`` or as ``as_device_frame`` does, without a copy.
+    These accept the same planes as ``as_device_frame``, or ``DeviceArray``, without a copy.
 
     Attributes
     ----------
@@ -24,15 +24,15 @@ class DevicePlanes:
         Chroma of the same dtype, as views with strides where both lie in one plane; both None for
         a grey frame. Sizes as in ``restore_rt.frames.Planes``.
     uv
-        Both of them as (h, w, 2), where they lie in one plane; else None.
+        Interleaved chroma (h, w, 2); None if Cb and Cr are separate planes.
     bit_depth
         Bits of a sample; its peak is ``2**bit_depth - 1``.
     siting
-        Where a subsampled chroma sample lies among its luma samples.
+        Position of a subsampled chroma sample among its luma samples.
     shift
-        Low bits of a sample in memory that are no part of it: 6 in P010, else 0.
+        Number of unused low bits of a sample in memory: 6 in P010, else 0.
     stream
-        What was queued on it by now writes the planes; None if they are there.
+        Stream whose queued work writes the planes; None if they are complete.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class DevicePlanes:
         siting: ChromaSiting = "left",
         stream: Stream | None = None,
     ) -> DevicePlanes:
-        """Return 8-bit planes of which chroma lies in one, (h, w, 2) or (h, 2*w), Cb first."""
+        """Return 8-bit planes with interleaved chroma, (h, w, 2) or (h, 2*w), Cb first."""
         pair = _pair(_taken(uv))
         cb, cr = pair[:, :, 0], pair[:, :, 1]
         return cls(_taken(y), cb, cr, uv=pair, siting=siting, stream=stream)
@@ -91,20 +91,20 @@ class DevicePlanes:
         siting: ChromaSiting = "left",
         stream: Stream | None = None,
     ) -> DevicePlanes:
-        """Return three planes, or one that is grey, with samples in the low bits."""
+        """Return three planes, or a single grey one, with samples in the low bits."""
         blue, red = (None if plane is None else _taken(plane) for plane in (cb, cr))
         return cls(_taken(y), blue, red, bit_depth=bit_depth, siting=siting, stream=stream)
 
     @property
     def chroma(self) -> tuple[DeviceArray, ...]:
-        """Chroma as it lies in memory: one plane of both, or two, or none."""
+        """Chroma planes in memory: one interleaved, two, or none."""
         if self.uv is not None:
             return (self.uv,)
         return () if self.cb is None or self.cr is None else (self.cb, self.cr)
 
     @property
     def arrays(self) -> tuple[DeviceArray, ...]:
-        """Luma and chroma as they lie in memory."""
+        """Luma and chroma planes in memory."""
         return (self.y, *self.chroma)
 
     @property
@@ -118,7 +118,7 @@ class DevicePlanes:
         return chroma_phase_of(self)
 
     def wait_on(self, stream: Stream) -> None:
-        """Let what is queued on a stream from here on wait for the contents.
+        """Make work that is queued on a stream from now on wait for the contents.
 
         Raises
         ------

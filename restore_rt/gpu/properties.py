@@ -24,7 +24,7 @@ class Gpu:
     Attributes
     ----------
     name
-        What its maker calls it.
+        The product name.
     capability
         Its compute capability, major and minor.
     """
@@ -34,7 +34,7 @@ class Gpu:
 
     @property
     def target(self) -> str:
-        """Its compute capability as ``--target`` takes it: ``"sm89"``."""
+        """The compute capability in the form of ``--target``: ``"sm89"``."""
         major, minor = self.capability
         return f"sm{major}{minor}"
 
@@ -48,12 +48,12 @@ def find_gpu(index: int = 0) -> Gpu | None:
     Parameters
     ----------
     index
-        Its number, as CUDA counts those that ``CUDA_VISIBLE_DEVICES`` leaves.
+        CUDA's number of the GPU, among those that ``CUDA_VISIBLE_DEVICES`` admits.
 
     Returns
     -------
     Gpu or None
-        None where there is no driver, or the driver sees no such GPU.
+        None if there is no driver, or the driver has no such GPU.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Frames that are on the GPU already, and stay there."""
+"""Restoration of frames that are in the GPU's memory and stay there."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ __all__ = ["restore_resident"]
 def restore_resident(
     network: GpuRunner, manifest: Manifest, frame: Any, out: Any, stages: StageTimes
 ) -> Any:
-    """Restore a frame in the GPU's memory into another one there, which is complete on return.
+    """Restore a frame within the GPU's memory; the result is complete on return.
 
     Parameters
     ----------
     network
-        Has a device, on which the frame must be.
+        A network on the frame's device.
     manifest
-        What the network is.
+        The network's description.
     frame
-        ``DevicePlanes``, or what ``as_device_frame`` takes.
+        ``DevicePlanes``, or any frame for ``as_device_frame``.
     out
-        Likewise, for the result; None for a new one.
+        Memory for the result, of the same kinds; None for a new frame.
     stages
-        Takes the time of ``device``.
+        Receives the time of the stage ``device``.
 
     Returns
     -------
     DeviceFrame or DevicePlanes
-        Or ``out``, if it was given.
+        The result; ``out`` if given.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _restore_planes(
 
 
 def _parts(planes: DevicePlanes) -> Iterator[DeviceArray]:
-    """Go through the planes in memory: interleaved chroma is one."""
+    """Iterate over the planes in memory; interleaved chroma is one plane."""
     yield planes.y
     if planes.uv is not None:
         yield planes.uv
@@ -129,7 +129,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _enlarged(planes: DevicePlanes, scale: int) -> list[tuple[int, ...]]:
-    """Return the shapes of the parts of the result."""
+    """Return the shapes of the result's planes."""
     height, width = (side * scale for side in planes.y.shape)
     shapes: list[tuple[int, ...]] = [(height, width)]
     for part in list(_parts(planes))[1:]:
@@ -142,7 +142,7 @@ def _enlarged(planes: DevicePlanes, scale: int) -> list[tuple[int, ...]]:
 
 
 def _like(planes: DevicePlanes, y: DeviceArray, chroma: list[DeviceArray]) -> DevicePlanes:
-    """Return new planes with everything but their sizes as others have it."""
+    """Return new planes that differ from the given ones in size only."""
     uv = None if planes.uv is None else chroma[0]
     cb, cr = (chroma or (None, None)) if uv is None else (uv[:, :, 0], uv[:, :, 1])
     return DevicePlanes(

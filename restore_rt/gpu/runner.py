@@ -1,4 +1,4 @@
-"""Frames to the GPU, through a lane and back; several of these keep several frames in flight."""
+"""Frames to the GPU, through a lane and back; each runner handles one frame at a time."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _Packed:
 
 
 class _Buffers:
-    """What frames of one layout go through, with a task that stays the same."""
+    """Buffers for frames of one layout, with their constant task."""
 
     def __init__(
         self,
@@ -73,21 +73,21 @@ class _Buffers:
 
 
 class GpuRunner:
-    """Takes frames to a lane and back; a FrameRunner.
+    """A FrameRunner that sends frames through a lane on the GPU and back.
 
-    The stages are ``upload`` (into memory from which the GPU copies), ``device`` (until the result
-    has come back) and ``download`` (out of that memory).
+    The stages are ``upload`` (into page-locked memory), ``device`` (until the result has arrived)
+    and ``download`` (out of page-locked memory).
 
-    Copies of one frame overlap with the network's work on another, if another of these is on its
-    way meanwhile. Frames in page-locked memory (``restore_rt.gpu.pinned_empty``) are copied to and
-    from the GPU directly, others by way of such memory.
+    The copies of one frame overlap with the network's work on the frame of another runner. Frames
+    in page-locked memory (``restore_rt.gpu.pinned_empty``) are copied to and from the GPU directly,
+    others through such memory.
 
     Parameters
     ----------
     lane
-        Shared by all that restore with one model.
+        Shared by all runners of one model.
     threads
-        CPU threads for what is left to the CPU.
+        CPU threads for the CPU's part of the work.
     """
 
     def __init__(self, lane: Lane, threads: int) -> None:
@@ -104,7 +104,7 @@ class GpuRunner:
 
     @property
     def tile(self) -> tuple[int, int]:
-        """See ``FrameRunner``; memory that runs out makes it smaller."""
+        """See ``FrameRunner``; reduced when memory runs out."""
         return self._open_lane().tile
 
     @property
@@ -131,7 +131,7 @@ class GpuRunner:
 
     @contextmanager
     def used(self) -> Iterator[tuple[Device, Stream]]:
-        """Use the device for one frame that is there: give it, and the stream that goes first."""
+        """Reserve the device for one resident frame; yield the device and the lane's stream."""
         with self._lock:
             lane = self._open_lane()
             with lane.device.active(), self._settled(lane):
@@ -148,7 +148,7 @@ class GpuRunner:
         phase: tuple[float, float] = (0.5, 0.5),
         stages: StageTimes,
     ) -> None:
-        """Restore a frame that is on the GPU into one there; only within ``used``.
+        """Restore a frame within the GPU's memory; only within ``used``.
 
         Parameters
         ----------
@@ -156,11 +156,11 @@ class GpuRunner:
             (s*H, s*W) or (s*H, s*W, C), and (H, W) or (H, W, C) with the network's channels. What
             was queued before on the stream that ``used`` gives comes first.
         chroma
-            Pairs of a plane to write, or two interleaved ones, and what to enlarge.
+            Pairs of a target plane (or two interleaved ones) and its source.
         peak, shift, phase
             As of ``Task``.
         stages
-            Takes the time of ``device``.
+            Receives the time of the stage ``device``.
 
         Raises
         ------
@@ -185,7 +185,7 @@ class GpuRunner:
         )
 
     def empty(self, shape: Sequence[int], dtype: np.dtype[Any]) -> DeviceArray:
-        """Return memory of the GPU that holds nothing yet."""
+        """Return uninitialized GPU memory."""
         lane = self._open_lane()
         try:
             return lane.pool.empty(shape, dtype)
@@ -242,7 +242,7 @@ class GpuRunner:
 
     @contextmanager
     def _settled(self, lane: Lane) -> Iterator[None]:
-        """Let nothing work on the caller's memory any more when an error goes on."""
+        """On an error, wait until no work uses the caller's memory, then raise it."""
         try:
             yield
         except BaseException:
@@ -269,7 +269,7 @@ class GpuRunner:
         *,
         wide: bool,
     ) -> bool:
-        """Run a frame and wait for its result; tell whether it lies in the targets already."""
+        """Run a frame and wait for its result; return whether it is already in the targets."""
         self._copies.wait(lane.queue(buffers.task, after=ready, wide=wide))
         download_async(buffers.flag.on_host[0], buffers.flag.on_device[0], self._copies)
         direct = all(map(is_pinned, targets))
@@ -282,7 +282,7 @@ class GpuRunner:
         return direct
 
     def _flag(self) -> tuple[DeviceArray, NDArray[np.uint32]]:
-        """Return the flag of frames that stay on the GPU, there and here."""
+        """Return the flag of resident frames, on the device and on the host."""
         if self._resident_flag is None:
             flag = self.empty((1,), np.dtype(np.uint32))
             self._resident_flag = flag, pinned_empty((1,), np.uint32)

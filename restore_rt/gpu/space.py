@@ -26,18 +26,18 @@ _ALIGNED = 256
 
 @dataclass(frozen=True)
 class Batch:
-    """Tiles of a frame that go through the network together.
+    """Tiles of a frame that the network processes together.
 
     Attributes
     ----------
     first
-        The number of the first one.
+        Number of the first tile.
     tiles
-        Where they are cut to.
+        The network's input.
     made
-        Where the network writes to.
+        The network's output.
     results
-        Where its results belong: ``made`` itself, or they are to be copied.
+        Destination of the results: ``made`` itself, or the target of a copy.
     """
 
     first: int
@@ -47,7 +47,7 @@ class Batch:
 
 
 class Space:
-    """Grid and buffers of one frame size, which frames take in turn; results are a ring."""
+    """Grid and buffers of one frame size, used by frames in turn; results form a ring."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Space:
             backend.prepare(shape)
 
     def batches(self) -> Iterator[Batch]:
-        """Go through a frame's tiles, in the order in which they are run."""
+        """Iterate over a frame's tiles in processing order."""
         for first in range(0, self.grid.count, self.batch):
             count = min(self.batch, self.grid.count - first)
             slot = first % self.results.shape[0]

@@ -1,4 +1,4 @@
-"""What a lane is asked to do with a frame."""
+"""The work of a lane on one frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Plane", "Task"]
 
 @dataclass(frozen=True)
 class Plane:
-    """Chroma to be enlarged: one plane, or two that are interleaved."""
+    """Chroma to enlarge: one plane, or two interleaved ones."""
 
     target: DeviceArray
     source: DeviceArray
@@ -20,16 +20,16 @@ class Plane:
 
 @dataclass(frozen=True)
 class Task:
-    """One frame's way through the network, in buffers that stay the same.
+    """One frame's work, in constant buffers.
 
     Attributes
     ----------
     frame, out
         (H, W) or (H, W, C) and the same ``scale`` times as large.
     chroma
-        Planes that go along.
+        Chroma planes to enlarge.
     flag
-        One uint32, which is not 0 afterwards if the network returned NaN or infinity.
+        One uint32, nonzero afterwards if the network returned NaN or infinity.
     peak, shift
         As in ``restore_rt._cuda.split_into``.
     phase
@@ -51,7 +51,7 @@ class Task:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What a recorded graph depends on: every address, layout and number."""
+        """Everything that a recorded graph depends on: addresses, layouts and numbers."""
         arrays = [self.frame, self.out, self.flag]
         for plane in self.chroma:
             arrays += [plane.target, plane.source]

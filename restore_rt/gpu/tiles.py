@@ -1,4 +1,4 @@
-"""Tiles and results in device memory: the type that a network has, and arrays that it takes."""
+"""Tiles and results in device memory: the network's type and the checks of arrays."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tile_dtype(model: onnx.ModelProto, manifest: Manifest) -> np.dtype[Any]:
     Raises
     ------
     BackendError
-        It is none that tiles have, or is not the same.
+        Tiles cannot have this type, or input and output differ in type.
     """
     source, result = inputs_of(model)[0], model.graph.output[0]
     kinds = [type_name(value.type.tensor_type.elem_type) for value in (source, result)]
@@ -47,7 +47,7 @@ def tile_dtype(model: onnx.ModelProto, manifest: Manifest) -> np.dtype[Any]:
 
 
 def check_arrays(tiles: DeviceArray, out: DeviceArray, *, dtype: np.dtype[Any], scale: int) -> None:
-    """Refuse arrays that are not as ``DeviceBackend.enqueue`` takes them.
+    """Refuse arrays that ``DeviceBackend.enqueue`` does not accept.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Copies between the host and a GPU, and clearing: queued on a stream, waiting for nothing."""
+"""Copies between the host and a GPU, and clearing: queued on a stream without waiting."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ def upload_async(array: DeviceArray, pinned: NDArray[Any], stream: Stream) -> No
     Parameters
     ----------
     array
-        Written when the stream gets there. Its elements follow each other as in C; rows may be
-        farther apart.
+        Written when the stream reaches the copy. C order; rows may be padded.
     pinned
-        Of the same shape and dtype, C-contiguous, in page-locked memory (``pinned_empty``): from
-        other memory the copy would not wait for its turn in silence, but make the caller wait. It
-        must stay, and stay as it is, until the copy has run.
+        Of the same shape and dtype, C-contiguous, in page-locked memory (``pinned_empty``): a copy
+        from other memory would block the caller. The memory must be kept unchanged until the copy
+        has run.
     stream
         Takes the copy.
 
@@ -55,8 +54,7 @@ def upload_async(array: DeviceArray, pinned: NDArray[Any], stream: Stream) -> No
 def download_async(pinned: NDArray[Any], array: DeviceArray, stream: Stream) -> None:
     """Queue a copy from the GPU; the parameters and errors are those of ``upload_async``.
 
-    What arrives is to be read after the stream, or an event recorded behind the copy, was waited
-    for.
+    Read the data only after waiting for the stream, or for an event recorded after the copy.
     """
     count, width, pitch = _check(array, pinned)
     if not pinned.flags.writeable:
@@ -112,7 +110,7 @@ def copy_async(target: DeviceArray, source: DeviceArray, stream: Stream) -> None
 
 
 def zero_async(array: DeviceArray, stream: Stream) -> None:
-    """Queue the filling of an array with zero bytes; what lies between its rows stays.
+    """Queue the filling of an array with zero bytes; padding between rows is not changed.
 
     Raises
     ------
@@ -132,10 +130,10 @@ def zero_async(array: DeviceArray, stream: Stream) -> None:
 
 
 def rows_of(array: DeviceArray) -> tuple[int, int, int] | None:
-    """Return an array as rows of bytes: their number, their width, and from one to the next.
+    """Return an array's rows of bytes: number, width and pitch.
 
-    None where it is not made of such rows. A C-contiguous array is a single row, whose width is
-    also the distance.
+    None if the array does not consist of such rows. A C-contiguous array is a single row, whose
+    pitch is its width.
     """
     axes = [
         (side, step) for side, step in zip(array.shape, array.strides, strict=True) if side != 1

@@ -1,4 +1,4 @@
-"""Casts in a graph: those that change nothing are taken out, and nodes put in order again."""
+"""Casts in a graph: removal of casts that change nothing, and ordering of nodes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["join_casts", "rename", "replace_nodes", "simplify_casts", "sort_node
 
 
 def simplify_casts(model: onnx.ModelProto) -> None:
-    """Remove casts that change nothing: to the type that is there, or to fp32 and back."""
+    """Remove casts that change nothing: casts to the value's own type, or to fp32 and back."""
     import onnx
     from onnx import TensorProto
 
@@ -40,7 +40,7 @@ def simplify_casts(model: onnx.ModelProto) -> None:
 
 
 def join_casts(graph: onnx.GraphProto) -> None:
-    """Let nodes in fp32 that follow each other pass on fp32: the converter casts back and forth."""
+    """Pass fp32 between consecutive fp32 nodes, where the converter casts to fp16 and back."""
     from onnx import TensorProto
 
     casts = {
@@ -69,7 +69,7 @@ def join_casts(graph: onnx.GraphProto) -> None:
 
 
 def _remove_idle(graph: onnx.GraphProto) -> None:
-    """Remove casts whose results nothing takes."""
+    """Remove casts with unused results."""
     outputs = {value.name for value in graph.output}
     while True:
         used = outputs | {name for node in graph.node for name in _read_by(node)}
@@ -81,7 +81,7 @@ def _remove_idle(graph: onnx.GraphProto) -> None:
 
 
 def sort_nodes(graph: onnx.GraphProto) -> None:
-    """Put nodes behind those whose values they take, and keep their order else."""
+    """Sort nodes topologically, otherwise keeping their order."""
     known = {"", *(value.name for value in (*graph.input, *graph.initializer))}
     left, nodes = [*graph.node], []
     while left:
@@ -95,14 +95,14 @@ def sort_nodes(graph: onnx.GraphProto) -> None:
 
 
 def replace_nodes(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
-    """Let these be the graph's nodes; any of them may be nodes that it has."""
+    """Replace the graph's nodes; the new list may contain nodes of the graph."""
     copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(copies)
 
 
 def _bypass(graph: onnx.GraphProto, cast: onnx.NodeProto) -> None:
-    """Remove a cast where both its ends can be one value."""
+    """Remove a cast if its input and output can be one value."""
     start, end = cast.input[0], cast.output[0]
     outputs = {value.name for value in graph.output}
     made = {name for node in graph.node for name in node.output}
@@ -115,7 +115,7 @@ def _bypass(graph: onnx.GraphProto, cast: onnx.NodeProto) -> None:
 
 
 def rename(node: onnx.NodeProto, old: str, new: str) -> None:
-    """Rename a value in a node, and where its branches take it from outside."""
+    """Rename a value in a node, and in branches that use it from outside."""
     node.input[:] = [new if name == old else name for name in node.input]
     node.output[:] = [new if name == old else name for name in node.output]
     for attribute in node.attribute:

@@ -1,4 +1,4 @@
-"""What a network's graph holds: its operators, its weights, and how much it multiplies."""
+"""Counts of a network's graph: operators, weights and multiply-adds."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ _NOT_COUNTED = frozenset(
 
 
 class Tensors:
-    """The tensors of a graph, told apart.
+    """A graph's tensors, divided into weights and constants.
 
-    Weights are what training found: floats, and whole numbers that stand for floats. Constants
-    are the rest: single numbers, scales and zero points of quantization, shapes, limits, and what
-    no node reads.
+    Weights are trained values: floats, and integers that represent floats. Constants are all
+    others: single numbers, scales and zero points of quantization, shapes, limits, and unread
+    tensors.
 
     Attributes
     ----------
     weights, constants
-        Numbers in them; a tensor that several nodes read is counted once.
+        Number of values; a tensor that several nodes read is counted once.
     bytes
         Memory of both.
     kinds
-        ONNX element types of the weights, with the numbers in each.
+        ONNX element types of the weights, with the number of values of each.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Tensors:
 
 
 def count_tensors(model: onnx.ModelProto) -> Tensors:
-    """Count the numbers in a model's tensors, those of ``Constant`` nodes among them."""
+    """Count the values in a model's tensors, including those of ``Constant`` nodes."""
     readers: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in _nodes(model):
@@ -95,7 +95,7 @@ def count_tensors(model: onnx.ModelProto) -> Tensors:
 def count_operators(model: onnx.ModelProto) -> dict[str, int]:
     """Count the nodes by operator, the most frequent first; branches and functions count too.
 
-    An operator that is not of the standard's own has its domain before it.
+    An operator outside the standard domain is prefixed with its domain.
     """
     names = (
         node.op_type if node.domain in _STANDARD else f"{node.domain}.{node.op_type}"
@@ -105,10 +105,10 @@ def count_operators(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def multiply_adds(network: SizedNetwork) -> int | None:
-    """Count the multiply-adds of convolutions and products of matrices.
+    """Count the multiply-adds of convolutions and matrix products.
 
-    Biases, activations and interpolation are not counted. None if a shape that matters is not
-    known, or a node multiplies in a way that is not known.
+    Biases, activations and interpolation are not counted. None if a needed shape or a multiplying
+    operator is unknown.
     """
     total = 0
     for node in network.graph.node:

@@ -11,7 +11,7 @@ __all__ = ["dimensions", "inputs_of"]
 
 
 def inputs_of(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
-    """Return a network's inputs; old files list their weights among them."""
+    """Return a network's inputs, without the weights that old files list among them."""
     weights = {tensor.name for tensor in model.graph.initializer}
     return [value for value in model.graph.input if value.name not in weights]
 

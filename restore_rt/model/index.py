@@ -18,7 +18,7 @@ def index_text() -> str:
     Raises
     ------
     ModelError
-        A file has no manifest, or another name than its manifest says.
+        A file has no manifest, or its name differs from the manifest's.
     """
     import onnx
 

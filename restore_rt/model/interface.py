@@ -24,7 +24,7 @@ _DOMAINS = frozenset(["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microso
 
 @dataclass(frozen=True)
 class Interface:
-    """Sizes of a network's input that are not dynamic; ``None`` where they are."""
+    """Fixed sizes of a network's input; ``None`` for dynamic ones."""
 
     count: int | None
     channels: int | None
@@ -33,12 +33,12 @@ class Interface:
 
 
 def read_interface(network: onnx.ModelProto, path: Path) -> Interface:
-    """Check that a network takes and gives planes of float32, and return what it takes.
+    """Check that input and output are float32 planes, and return the input's fixed sizes.
 
     Raises
     ------
     ModelError
-        It does not, or needs a library of operators.
+        Input or output differ, or the network needs a library of operators.
     """
     own = {function.domain for function in network.functions}
     foreign = sorted(

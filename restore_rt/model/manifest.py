@@ -1,4 +1,4 @@
-"""What a model says of itself: the schema of ``metadata_props``, defined here and nowhere else."""
+"""A model's manifest: the schema of ``metadata_props``, which only this module defines."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ class Manifest:
     task
         One of ``TASKS``.
     content
-        What it was trained for, one of ``CONTENTS``.
+        The kind of pictures that the model was trained for, one of ``CONTENTS``.
     scale
         Output size over input size, 1 to 8.
     colour
         ``"rgb"`` (three channels in and out) or ``"luma"`` (one).
     value_range
-        Sample values that stand for black and white at the network's input and output.
+        Sample values of black and white at the network's input and output.
     halo
         Distance in input pixels over which the network looks, measured on export.
     multiple
-        Height and width of its input must be multiples of this.
+        Height and width of the input must be multiples of this.
     tile
         Recommended height and width of a tile, in input pixels.
     precision
@@ -78,8 +78,8 @@ class Manifest:
     metrics
         Figures measured on validation images, by name.
     checksum
-        SHA-256 of the graph but for its weights, and of all that stands here; ``write_manifest``
-        computes it. Empty in files of former versions, which are then not checked for it.
+        SHA-256 of the graph without its weights, and of the manifest; computed by
+        ``write_manifest``. Empty, and not checked, in files of former versions.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Manifest:
     checksum: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a description that the runtime could not honour."""
+        """Refuse values that the runtime does not support."""
         _check_schema(self.schema)
         for key in ("name", "version", "licence"):
             if not getattr(self, key).strip():
@@ -169,12 +169,12 @@ def weights_sha256(model: onnx.ModelProto) -> str:
 
 
 def parameter_count(model: onnx.ModelProto) -> int:
-    """Return how many weights a model has."""
+    """Return the number of a model's weights."""
     return sum(math.prod(tensor.dims) for tensor in model.graph.initializer)
 
 
 def _checksum(model: onnx.ModelProto, manifest: Manifest) -> str:
-    """Return the SHA-256 of what ``weights_sha256`` leaves out, the manifest included."""
+    """Return the SHA-256 of the graph without weights and of the manifest."""
     graph = model.graph
     digest = hashlib.sha256()
     for part in (model.opset_import, graph.input, graph.output, graph.node, model.functions):
@@ -194,7 +194,7 @@ def check_expected(
     Raises
     ------
     InputError
-        It does.
+        A value contradicts the manifest.
     """
     for key, given in (("scale", scale), ("colour", colour)):
         if given is not None and given != getattr(manifest, key):
@@ -205,7 +205,7 @@ def check_expected(
 
 
 def check_intact(model: onnx.ModelProto, manifest: Manifest, path: Path) -> None:
-    """Refuse a model, read from `path`, that is not the one that its manifest was written for.
+    """Refuse a model, read from `path`, that does not match its manifest's checksums.
 
     Raises
     ------
@@ -231,12 +231,12 @@ def _texts(manifest: Manifest) -> dict[str, str]:
 
 
 def write_manifest(model: onnx.ModelProto, manifest: Manifest) -> Manifest:
-    """Write ``manifest``, with its checksum, into ``model.metadata_props``, in place of another.
+    """Write ``manifest`` with its checksum to ``model.metadata_props``, replacing any other.
 
     Returns
     -------
     Manifest
-        With its checksum.
+        The manifest with its checksum.
     """
     # As they are read again: 0 and 0.0 are written differently.
     black, white = manifest.value_range
@@ -256,7 +256,7 @@ def read_manifest(model: onnx.ModelProto) -> Manifest | None:
     Returns
     -------
     Manifest or None
-        ``None`` when the model carries none.
+        ``None`` if the model has no manifest.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The precision of a graph changed: fp32 made fp16, and fp16 made fp32 again."""
+"""Conversion of a graph from fp32 to fp16, and from fp16 to fp32."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TYPES_OF = ("to", "dtype", "output_dtype")
 
 
 def precision_of(model: onnx.ModelProto) -> str:
-    """Return ``"int8"`` if the graph quantises, else ``"fp16"`` or ``"fp32"`` by its weights."""
+    """Return ``"int8"`` if the graph quantises, otherwise the weights' ``"fp16"`` or ``"fp32"``."""
     from onnx import TensorProto
 
     if any("QuantizeLinear" in node.op_type for graph in _graphs(model) for node in graph.node):
@@ -33,10 +33,10 @@ def precision_of(model: onnx.ModelProto) -> str:
 
 
 def narrow(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Make a network compute in fp16, with float16 in and out.
+    """Convert a network to fp16, with float16 input and output.
 
-    Nodes that an fp16 network keeps in fp32 stay so; an fp32 network keeps none. What that costs
-    is for the caller to measure: values beyond 65,504 become infinite.
+    Nodes that an fp16 network keeps in fp32 stay in fp32; an fp32 network keeps none. The caller
+    must measure the loss: values beyond 65,504 become infinite.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def narrow(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def widen(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Make a network compute in fp32, with float32 in and out; weights keep their values.
+    """Convert a network to fp32, with float32 input and output; weights keep their values.
 
     Parameters
     ----------
@@ -102,16 +102,16 @@ def widen(model: onnx.ModelProto) -> onnx.ModelProto:
 def to_half(
     model: onnx.ModelProto, *, keep: Collection[str] = (), float_io: bool = True
 ) -> onnx.ModelProto:
-    """Make a graph whose weights and values are fp16, typed so in the graph.
+    """Return a graph whose weights and values are typed as fp16.
 
     Parameters
     ----------
     model
-        fp32; not changed. Its manifest, if it has one, is no longer right.
+        fp32; not changed. A manifest is copied, and does not match the result.
     keep
         Names of nodes that stay in fp32, between casts.
     float_io
-        Input and output stay float32; else they are float16 too.
+        Keep input and output in float32; otherwise they are float16.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def _described(made: onnx.ModelProto, source: onnx.ModelProto, precision: str) -
 
 
 def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
-    """Go through the graph and the branches of its nodes."""
+    """Iterate over the graph and the branches of its nodes."""
     waiting = [model.graph]
     while waiting:
         graph = waiting.pop()
@@ -200,7 +200,7 @@ def _widen_node(node: onnx.NodeProto) -> None:
 
 
 def _take_half(graph: onnx.GraphProto) -> None:
-    """Let a graph take and give float16 in place of float32, between casts."""
+    """Change a graph's float32 input and output to float16, by casts."""
     from onnx import TensorProto, helper
 
     weights = {tensor.name for tensor in graph.initializer}

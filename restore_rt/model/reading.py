@@ -1,4 +1,4 @@
-"""Model files: found by name or path, read and checked."""
+"""Model files: finding by name or path, reading and checks."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class LoadedModel:
     Attributes
     ----------
     path
-        The file that it was read from.
+        The model's file.
     original
-        The network as it is in the file.
+        The network in the file.
     network
-        The same in the precision that was asked for.
+        The network in the requested precision.
     manifest
         The description of ``network``.
     interface
@@ -47,12 +47,12 @@ class LoadedModel:
 
 
 def find_model(model: str | os.PathLike[str]) -> Path:
-    """Find the file of a model: a path as it is, or that of a shipped model's name.
+    """Return the file of a model, given by its path or by a shipped model's name.
 
     Raises
     ------
     ModelError
-        There is no such file, and no such model is shipped.
+        No such file exists, and no such model is shipped.
     """
     path = Path(model)
     if path.is_file():
@@ -66,21 +66,21 @@ def find_model(model: str | os.PathLike[str]) -> Path:
 
 
 def is_model(path: Path) -> bool:
-    """Tell whether a path is for ``find_model``: an ``.onnx`` file, or a bare name of no file.
+    """Return whether a path names a model: an ``.onnx`` file, or a bare name of no file.
 
-    A folder of that name, which a run or a repository may have made, does not hide the model.
+    A folder of that name, such as a run's or a repository's, does not hide the model.
     """
     bare = not path.suffix and path.parent == Path()
     return path.suffix == ".onnx" or (bare and not path.is_file())
 
 
 def read_model(path: Path) -> onnx.ModelProto:
-    """Read an ONNX file, and check that it can be given to a backend.
+    """Read an ONNX file, and check that backends can load it.
 
     Raises
     ------
     ModelError
-        It is none, is damaged, or holds no network, or one that ``check_network`` refuses.
+        The file is not ONNX, is damaged, has no network, or fails ``check_network``.
     """
     import onnx
 

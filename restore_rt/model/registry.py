@@ -1,6 +1,6 @@
 """The shipped models: for each an ONNX file, a card (Markdown), and its manifest in an index.
 
-``python -m restore_rt.model.index`` writes the index again, after a model was added or changed.
+``python -m restore_rt.model.index`` updates the index after a model was added or changed.
 """
 
 from __future__ import annotations

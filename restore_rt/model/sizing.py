@@ -1,4 +1,4 @@
-"""A network at one size of its input: the shapes of all that it computes, and their memory."""
+"""A network at one input size: the shapes and memory of all its values."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ _PIXEL_CHANNELS = (1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Value:
-    """Element type (as ONNX numbers them) and shape of what a graph computes."""
+    """Element type (ONNX's number) and shape of a graph's value."""
 
     kind: int
     shape: tuple[int, ...]
 
     @property
     def count(self) -> int:
-        """How many numbers it has."""
+        """Number of elements."""
         return math.prod(self.shape)
 
     @property
     def bytes(self) -> int | None:
-        """Its memory; None for strings."""
+        """Memory in bytes; None for strings."""
         return size_in_bytes(self.kind, self.count)
 
 
 @dataclass(frozen=True)
 class SizedNetwork:
-    """A graph whose input has one size.
+    """A graph with a fixed input size.
 
     Attributes
     ----------
     graph
-        Local functions are part of it; large weights are inputs without data.
+        The graph, with local functions inlined, and inputs without data in place of large weights.
     values
-        What is known of all values, by name; those whose shape is not known are missing.
+        Values of known shape, by name.
     inputs, outputs
-        Their names.
+        Names of inputs and outputs.
     """
 
     graph: onnx.GraphProto
@@ -58,7 +58,7 @@ class SizedNetwork:
     outputs: tuple[str, ...]
 
     def bytes_of(self, names: tuple[str, ...]) -> int | None:
-        """Return the memory of these values together; None if one is not known."""
+        """Return the total memory of these values; None if one is unknown."""
         total = 0
         for name in names:
             value = self.values.get(name)
@@ -69,15 +69,15 @@ class SizedNetwork:
         return total
 
     def peak(self, *, known_only: bool = False) -> int | None:
-        """Return the most bytes that intermediate results take at once.
+        """Return the largest number of bytes of intermediate results at any time.
 
-        Each lives from the node that makes it to the last that reads it, nodes run in the graph's
-        order, and nothing is computed in place. Inputs, outputs and weights are not counted.
+        Each result exists from the node that computes it to the last one that reads it; nodes run
+        in the graph's order, and never in place. Inputs, outputs and weights are not counted.
 
         Parameters
         ----------
         known_only
-            Leave out what is not known, for a lower bound; else the result is then None.
+            Skip unknown sizes, for a lower bound; otherwise these make the result None.
         """
         last: dict[str, int] = {}
         for place, node in enumerate(self.graph.node):
@@ -103,9 +103,9 @@ class SizedNetwork:
 
 
 def image_axes(value: onnx.ValueInfoProto) -> tuple[int, int] | None:
-    """Return the axes of height and width of a batch of pictures; None if it is not one.
+    """Return the axes of height and width of a batch of pictures; None for other tensors.
 
-    Channels are second, or last where only that has a number of channels that pictures have.
+    Channels are the second axis, or the last if only its size is a picture's number of channels.
     """
     sides = dimensions(value)
     if len(sides) != 4:
@@ -115,9 +115,9 @@ def image_axes(value: onnx.ValueInfoProto) -> tuple[int, int] | None:
 
 
 def without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Copy a model but for its manifest, its notes on shapes and the data of large tensors.
+    """Copy a model without its manifest, its shape annotations and the data of large tensors.
 
-    Those tensors become inputs, so that the copy is as valid as the model is and small.
+    These tensors become inputs, so that the copy is small and as valid as the model.
     """
     import onnx
     from onnx import helper
@@ -148,16 +148,16 @@ def size_network(
     Parameters
     ----------
     model
-        A network that ``check_network`` let pass.
+        A network that passed ``check_network``.
     size
-        Height and width where the input's are free; batches where theirs is free are of one.
+        Height and width for dynamic input sizes; a dynamic batch size becomes one.
     strict
-        Raise where inference finds a contradiction; else nothing is then known.
+        Raise if inference finds a contradiction; otherwise no shapes are then known.
 
     Raises
     ------
     Exception
-        ``onnx`` raises many kinds, and only if ``strict``.
+        Of the many kinds that ``onnx`` raises, if ``strict``.
     """
     from onnx import inliner, shape_inference
 
@@ -209,7 +209,7 @@ def _known(item: onnx.ValueInfoProto) -> Value | None:
 
 
 def _read_by(node: onnx.NodeProto) -> set[str]:
-    """Return the names that a node reads, those that its branches take from outside among them."""
+    """Return the names that a node reads, including those that its branches use from outside."""
     names = set(node.input)
     for attribute in node.attribute:
         for graph in (attribute.g, *attribute.graphs):

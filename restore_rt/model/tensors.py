@@ -1,4 +1,4 @@
-"""How many bytes a tensor takes, and whether its data is what its shape promises."""
+"""Sizes of tensors in bytes, and checks of their data against their shapes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FIELDS = {
 
 
 def type_name(kind: int) -> str:
-    """Return the name of an ONNX element type, as NumPy would have it: ``"float32"``."""
+    """Return NumPy's name of an ONNX element type: ``"float32"``."""
     from onnx import TensorProto
 
     names: dict[int, str] = {number: name for name, number in TensorProto.DataType.items()}
@@ -50,12 +50,12 @@ def type_name(kind: int) -> str:
 
 
 def is_float(kind: int) -> bool:
-    """Tell whether an ONNX element type holds numbers that need not be whole."""
+    """Return whether an ONNX element type is a floating-point type."""
     return type_name(kind).startswith(("float", "bfloat"))
 
 
 def size_in_bytes(kind: int, count: int) -> int | None:
-    """Return the bytes that values of an ONNX element type take; None where that is not fixed."""
+    """Return the bytes of values of an ONNX element type; None if not fixed."""
     from onnx import TensorProto
 
     names: dict[int, str] = {number: name for name, number in TensorProto.DataType.items()}
@@ -64,12 +64,12 @@ def size_in_bytes(kind: int, count: int) -> int | None:
 
 
 def check_tensor(tensor: onnx.TensorProto) -> None:
-    """Refuse a tensor whose data is elsewhere, or more or less than its shape promises.
+    """Refuse a tensor whose data is in another file, or does not fit its shape.
 
     Raises
     ------
     ModelError
-        It is so; the message names the tensor.
+        The data does not fit; the message names the tensor.
     """
     from onnx import TensorProto
 

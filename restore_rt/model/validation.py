@@ -1,4 +1,4 @@
-"""What is refused of a model's file before a library written in C++ sees its graph."""
+"""Checks of a model's file before a C++ library reads its graph."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ _ENDLESS = ("Loop", "Scan", "SequenceMap")
 
 
 def one_line(error: Exception) -> str:
-    """Return the text of a library's error for a message: one line, short, printable."""
+    """Return a library's error text as one short, printable line."""
     text = " ".join(str(error).split()) or type(error).__name__
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def check_network(model: onnx.ModelProto) -> None:
-    """Refuse a graph that is not valid, that has no bounds, or whose weights are not all there.
+    """Refuse a graph that is invalid, unbounded, or lacks weights.
 
-    A graph that passes may still be refused by a backend, but no longer crashes it, keeps it busy
-    for ever, or makes it take memory without measure where shapes can be inferred.
+    A backend may still refuse a graph that passes, but the graph cannot crash the backend, keep it
+    busy for ever, or, where shapes can be inferred, make it allocate excessive memory.
 
     Raises
     ------
     ModelError
-        It is so; the message says where.
+        The graph fails a check; the message says where.
     """
     import onnx
 
@@ -72,7 +72,7 @@ def check_network(model: onnx.ModelProto) -> None:
 
 
 def _check_texts(message: Message) -> None:
-    """Refuse names and the like that are not UTF-8, which are read as bytes."""
+    """Refuse names and other texts, read as bytes, that are not UTF-8."""
     for kind, value in message.ListFields():
         if kind.type not in (kind.TYPE_STRING, kind.TYPE_MESSAGE):
             continue
@@ -117,7 +117,7 @@ def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
 
 
 def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
-    """Go through the graph and the branches of its nodes, and of those in functions."""
+    """Iterate over the graph, its functions, and the branches of their nodes."""
     yield model.graph
     waiting = [(node, 1) for node in model.graph.node]
     waiting += [(node, 1) for function in model.functions for node in function.node]
@@ -138,7 +138,7 @@ def _branches(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
 
 
 def _check_functions(model: onnx.ModelProto) -> None:
-    """Refuse functions that call themselves, or that unfold to too many nodes."""
+    """Refuse functions that are recursive or expand to too many nodes."""
     functions = {(item.domain, item.name): item for item in model.functions}
     if len(functions) < len(model.functions):
         raise ModelError("two functions have one name; names must differ")
@@ -171,7 +171,7 @@ def _check_functions(model: onnx.ModelProto) -> None:
 
 
 def _check_memory(model: onnx.ModelProto) -> None:
-    """Refuse a graph whose activations are out of all proportion to its input."""
+    """Refuse a graph whose activations are disproportionate to its input."""
     inputs = inputs_of(model)
     axes = image_axes(inputs[0]) if inputs else None
     if axes is None:

@@ -1,9 +1,8 @@
 # ruff: noqa: A002, D101, D102, N802
-"""The part of TensorRT's Python API that is used here, which both libraries have.
+"""Protocols for the part of TensorRT's Python API that both libraries share and we use.
 
-Neither library says what types it has, and one that is not installed cannot be asked. Enumerations
-are only named: their numbers differ between versions. What the calls do is in NVIDIA's
-documentation.
+Neither library has type annotations, and either may be missing. Enumerations are only named,
+because their numbers differ between versions. NVIDIA's documentation describes the calls.
 """
 
 from __future__ import annotations

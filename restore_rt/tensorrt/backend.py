@@ -50,23 +50,23 @@ def open_network_backend(
     folder: Path,
     progress: Progress = silent,
 ) -> TensorRtBackend:
-    """Open a network, whose engines are built when they are needed and not in the cache.
+    """Open a network; engines that are not in the cache are built on demand.
 
     Parameters
     ----------
     model, manifest, device, stream, pool, progress
         See ``open_device_backend``.
     library
-        What builds and runs it.
+        Builds and runs the engines.
     folder
-        The cache.
+        The cache folder.
 
     Raises
     ------
     ModelError
-        The network is no fp32 or fp16 one, or does not do what its manifest says.
+        The network is neither fp32 nor fp16, or contradicts its manifest.
     BackendError
-        The library does not build for this GPU, or the network's types are none that tiles have.
+        The library does not build for this GPU, or tiles cannot have the network's types.
     """
     network = network_of(model, manifest)
     key = (network.sha256, library.name, library.version, device.index, folder)
@@ -86,12 +86,12 @@ def open_network_backend(
 def open_engine_backend(
     path: Path, *, device: Device, stream: Stream, pool: Pool
 ) -> TensorRtBackend:
-    """Open an engine from its file; ``read_sidecar`` tells what it is.
+    """Open an engine from its file, described by its sidecar.
 
     Parameters
     ----------
     path
-        The ``.engine`` file, with its description beside it.
+        The ``.engine`` file, with its sidecar beside it.
     device, stream, pool
         See ``open_device_backend``.
 
@@ -99,7 +99,7 @@ def open_engine_backend(
     ------
     BackendError
         The library that built it is missing; or the engine is damaged, or of another library,
-        version or GPU; or its types are none that tiles have.
+        version or GPU; or tiles cannot have its types.
     """
     sidecar = read_sidecar(path)
     library = open_library(sidecar.library)
@@ -117,7 +117,7 @@ def open_engine_backend(
 
 @dataclass
 class _Prepared:
-    """A context for one shape, and what it works in; the addresses that it was told last."""
+    """A context for one shape, its memory, and the addresses that were set last."""
 
     context: Context
     memory: DeviceArray | None
@@ -129,25 +129,25 @@ class _Prepared:
 class TensorRtBackend:
     """A network in TensorRT or TensorRT-RTX on a GPU; see ``DeviceBackend``.
 
-    One context for each shape, which works in memory of the pool.
+    Each shape has a context, which works in memory of the pool.
 
     Parameters
     ----------
     share
-        Gives engines.
+        Source of engines.
     manifest
-        What the network is.
+        The network's description.
     ports
-        Its input and output.
+        The network's input and output.
     precision
-        What it computes in, for people.
+        The network's precision, for messages.
     stream, pool
         See ``open_device_backend``.
 
     Raises
     ------
     BackendError
-        The types of input and output are none that tiles have.
+        Tiles cannot have the types of input and output.
     """
 
     name = "tensorrt"
@@ -178,7 +178,7 @@ class TensorRtBackend:
         self._prepared: dict[tuple[int, ...], _Prepared] = {}
 
     def prepare(self, shape: TileShape) -> None:
-        """Open or build an engine, and make a context; see ``DeviceBackend.prepare``."""
+        """Open or build an engine, and create a context; see ``DeviceBackend.prepare``."""
         if shape in self._prepared:
             return
         if self._share is None:
@@ -223,7 +223,7 @@ class TensorRtBackend:
                 raise self._failed(f"fails to run tiles of shape {tiles.shape}", told)
 
     def release(self, shape: TileShape | None = None) -> None:
-        """Release contexts, with the memory that they work in, when their work is done."""
+        """Release contexts and their memory, when their work is done."""
         if not self._prepared:
             return
         with self._device.active():
@@ -232,7 +232,7 @@ class TensorRtBackend:
                 self._prepared.pop(one, None)
 
     def close(self) -> None:
-        """Release everything; engines that nobody else uses are closed."""
+        """Release everything, and close engines without other users."""
         self.release()
         with self._device.active():
             self._share = None

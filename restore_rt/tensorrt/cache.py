@@ -38,18 +38,18 @@ def engine_path(
     gpu: Gpu,
     profile: Profile,
 ) -> Path:
-    """Return where an engine lies: its name holds a checksum of all that it depends on.
+    """Return an engine's path; its name has a checksum of everything that the engine depends on.
 
     Parameters
     ----------
     folder
         See ``restore_rt.cache.engines_folder``.
     name
-        The model's, for people who look into the folder.
+        The model's name, for people who look into the folder.
     onnx_sha256
         Checksum of the model.
     library, target, gpu, profile
-        What builds it, for what, and for which sizes.
+        Library, target, GPU and sizes of the engine.
     """
     key = {
         "onnx": onnx_sha256,
@@ -67,17 +67,17 @@ def engine_path(
 
 
 def timing_path(folder: Path, library: Library, gpu: Gpu) -> Path:
-    """Return where what a library measured on a GPU lies."""
+    """Return the path of a library's timing cache for a GPU."""
     digest = hashlib.sha256(f"{library} on {gpu}".encode()).hexdigest()
     return folder / f"{library.name}-{digest[:_DIGITS]}.timing"
 
 
 @contextmanager
 def one_builder(path: Path) -> Iterator[None]:
-    """Let one process at a time, and one thread in it, build and write the engine at a path.
+    """Lock an engine's path, so that one thread of one process builds and writes the engine.
 
-    A process that dies lets go. Where files cannot be locked, several may build at once; engine
-    and sidecar then may not fit each other, which ``read_engine`` notices.
+    A process that dies releases the lock. Where files cannot be locked, several may build at once;
+    engine and sidecar may then not match, which ``read_engine`` detects.
     """
     try:
         import fcntl

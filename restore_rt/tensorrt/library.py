@@ -1,4 +1,4 @@
-"""TensorRT or TensorRT-RTX: one API in two libraries, of which either may be installed."""
+"""TensorRT or TensorRT-RTX: two libraries with one API, either of which may be missing."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _OLDEST_TENSORRT = (10, 16)
 
 @dataclass(frozen=True)
 class Library:
-    """A library that was imported.
+    """An imported library.
 
     Attributes
     ----------
     name
         One of ``LIBRARIES``.
     version
-        As it says.
+        The version that the library reports.
     module
-        Its Python module.
+        The library's Python module.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Library:
 
     @property
     def title(self) -> str:
-        """Its name for people."""
+        """The library's name for messages."""
         return _KNOWN[self.name][1]
 
     def __str__(self) -> str:
@@ -57,15 +57,16 @@ def open_library(choice: str = "auto") -> Library:
     Parameters
     ----------
     choice
-        One of ``LIBRARIES``, or ``"auto"`` for the first of them that is installed. One that is
-        installed and broken is not passed over.
+        One of ``LIBRARIES``, or ``"auto"`` for the first of them that is installed. A broken
+        installation is an error, not skipped.
 
     Raises
     ------
     InputError
-        There is no such library.
+        The library is unknown.
     BackendError
-        It is not installed, cannot be loaded, or is too old; the message says what to install.
+        The library is not installed, cannot be loaded, or is too old; the message says what to
+        install.
     """
     if choice not in (*LIBRARIES, "auto"):
         raise InputError(f"library is {choice!r}; allowed are auto, {', '.join(LIBRARIES)}")

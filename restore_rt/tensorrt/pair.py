@@ -1,4 +1,4 @@
-"""An engine's two files, which are written together and trusted only together."""
+"""An engine and its sidecar, which are written together and valid only together."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _AGAIN = "build it again with restore-rt build"
 
 
 def sidecar_path(engine: Path) -> Path:
-    """Return where the description of an engine lies: ``model.engine.json``."""
+    """Return the path of an engine's sidecar: ``model.engine.json``."""
     return engine.with_name(engine.name + ".json")
 
 
@@ -41,7 +41,7 @@ def file_sha256(path: Path) -> str:
     Raises
     ------
     OSError
-        It cannot be read.
+        The file cannot be read.
     """
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -63,16 +63,16 @@ def check_pair_target(path: Path, *, overwrite: bool = False) -> None:
 
 
 def write_engine(path: Path, plan: bytes, sidecar: Sidecar, *, overwrite: bool = False) -> None:
-    """Write an engine and its sidecar: both, or none.
+    """Write an engine and its sidecar: both, or neither.
 
-    The sidecar holds the plan's checksum, so whatever a crash leaves of old and new files, only the
-    two that belong together pass ``read_engine``. When old ones are replaced and the second
-    file cannot be put in its place, the old engine stays without a sidecar, and is refused.
+    The sidecar holds the plan's checksum, so after a crash only files that belong together pass
+    ``read_engine``. If existing files are replaced and the second one cannot be, the old engine is
+    left without a sidecar, and is refused.
 
     Raises
     ------
     InputError, OutputError
-        A file exists and may not be replaced, or cannot be written.
+        A file exists and must not be replaced, or cannot be written.
     """
     check_pair_target(path, overwrite=overwrite)
     beside = sidecar_path(path)
@@ -96,20 +96,20 @@ def write_engine(path: Path, plan: bytes, sidecar: Sidecar, *, overwrite: bool =
 def read_engine(
     path: Path, library: Library, *, gpu: Gpu | None = None, onnx: Path | None = None
 ) -> tuple[bytes, Sidecar]:
-    """Read an engine that is whole and that a library can load; nothing else may be given to it.
+    """Read an engine after checking that it is intact and that a library can load it.
 
-    TensorRT ends the whole process on some damaged plans, so this is found out before.
+    TensorRT crashes the whole process on some damaged plans, so the check comes first.
 
     Parameters
     ----------
     path
-        The engine; its sidecar lies beside it.
+        The engine, with its sidecar beside it.
     library
-        What is to load it.
+        The library that will load the engine.
     gpu
-        What it is to run on; None if that does not matter.
+        The GPU that will run the engine; None for no check.
     onnx
-        The model that it must have been built from; None if that does not matter.
+        The model that the engine must have been built from; None for no check.
 
     Returns
     -------
@@ -151,12 +151,12 @@ def read_engine(
 
 
 def read_sidecar(path: Path) -> Sidecar:
-    """Read what an engine is; its plan is not looked at.
+    """Read an engine's sidecar, without checking the plan.
 
     Raises
     ------
     EngineError
-        A file is missing, or the description is damaged.
+        A file is missing, or the sidecar is damaged.
     """
     beside = sidecar_path(path)
     if not path.is_file():

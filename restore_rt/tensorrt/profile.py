@@ -1,4 +1,4 @@
-"""The sizes that an engine takes: the least, those it is tuned for, and the greatest."""
+"""The sizes that an engine accepts: smallest, optimal and largest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Shape(NamedTuple):
 
 @dataclass(frozen=True)
 class Profile:
-    """The least shape that an engine takes, the one that it is tuned for, and the greatest.
+    """An engine's smallest, optimal and largest shape.
 
     Raises
     ------
@@ -47,7 +47,7 @@ class Profile:
     max: Shape
 
     def __post_init__(self) -> None:
-        """Refuse what no engine could have."""
+        """Refuse numbers that no engine can have."""
         for name, shape in self.named():
             for what, value, most in zip(
                 Shape._fields, shape, (_MOST_BATCH, _MOST_SIDE, _MOST_SIDE), strict=True
@@ -72,7 +72,7 @@ class Profile:
         Raises
         ------
         InputError
-            It is not that, or a number is not allowed.
+            The text has another form, or a number is not allowed.
         """
         shapes = [_shape(part, text) for part in text.split(":")]
         if len(shapes) not in (1, 3):
@@ -81,35 +81,35 @@ class Profile:
 
     @classmethod
     def of(cls, *shapes: Sequence[int]) -> Profile:
-        """Make one of three shapes, (batch, height, width) each, or of one for all three."""
+        """Return the profile of three (batch, height, width) shapes, or of one for all three."""
         made = [Shape(*shape) for shape in shapes]
         return cls(*(made * 3 if len(made) == 1 else made))
 
     @classmethod
     def usual(cls, manifest: Manifest) -> Profile:
-        """Return the profile that takes every tile which the runtime cuts, one at a time.
+        """Return the profile for every tile that the runtime cuts, one at a time.
 
-        Tuned for the recommended tile, which is the largest that it takes.
+        Optimal and largest shape are the recommended tile.
         """
         tile = Shape(1, *manifest.tile)
         return cls(Shape(1, manifest.multiple, manifest.multiple), tile, tile)
 
     def named(self) -> tuple[tuple[str, Shape], ...]:
-        """Return the three with their names."""
+        """Return the three shapes with their names."""
         return ("min", self.min), ("opt", self.opt), ("max", self.max)
 
     @property
     def is_static(self) -> bool:
-        """Whether one shape alone is taken."""
+        """Whether the profile accepts a single shape."""
         return self.min == self.max
 
     def check(self, manifest: Manifest) -> None:
-        """Refuse a profile that a model could not have.
+        """Refuse a profile that does not fit a model.
 
         Raises
         ------
         InputError
-            A side is no multiple of what the model needs, or the output would be too large.
+            A side is not a multiple of the model's ``multiple``, or the output would be too large.
         """
         for name, shape in self.named():
             if shape.height % manifest.multiple or shape.width % manifest.multiple:
@@ -126,7 +126,7 @@ class Profile:
             )
 
     def takes(self, shape: Shape) -> bool:
-        """Tell whether an engine with this profile takes a shape."""
+        """Return whether an engine with this profile accepts a shape."""
         return all(
             low <= value <= high for low, value, high in zip(self.min, shape, self.max, strict=True)
         )

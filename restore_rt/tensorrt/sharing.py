@@ -1,4 +1,4 @@
-"""Engines that are open on a GPU: read or built once, and shared by all who run them."""
+"""Engines that are open on a GPU: read or built once, and shared by all their users."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _OUT_OF_MEMORY = ("out of memory", "outofmemory", "cudaerrormemoryallocation", "
 
 
 def tells_of_memory(text: str) -> bool:
-    """Tell whether what a library said means that the device's memory ran out."""
+    """Return whether a library's message means that the device's memory ran out."""
     lower = text.lower()
     return any(mark in lower for mark in _OUT_OF_MEMORY)
 
 
 @dataclass(frozen=True)
 class OpenEngine:
-    """An engine that is ready to run, and what it is."""
+    """An engine that is ready to run, with its description."""
 
     engine: Engine
     sidecar: Sidecar
@@ -57,14 +57,14 @@ class OpenEngine:
 class EngineShare:
     """The engines of one network on one GPU; safe to use from several threads.
 
-    They stay open as long as this, so a backend keeps it as long as contexts of theirs.
+    The engines stay open as long as this object, so a backend keeps it as long as their contexts.
 
     Parameters
     ----------
     library
-        Loads them.
+        Loads the engines.
     device
-        Where they run.
+        The GPU.
     """
 
     def __init__(self, library: Library, device: Device) -> None:
@@ -81,8 +81,8 @@ class EngineShare:
         Raises
         ------
         BackendError
-            There is none, and the message says which shapes are taken; or it cannot be built or
-            loaded.
+            No engine accepts the shape (the message names the accepted ones), or it cannot be built
+            or loaded.
         """
         with self._lock:
             for opened in self._open:
@@ -96,12 +96,12 @@ class EngineShare:
         raise NotImplementedError
 
     def _load(self, plan: bytes, sidecar: Sidecar) -> OpenEngine | str:
-        """Give an engine to the library; return why it is not taken if it is not.
+        """Load an engine; return the reason if the library refuses it.
 
         Raises
         ------
         OutOfMemoryError
-            It may be taken when there is more memory.
+            Loading may succeed with more memory.
         """
         log = log_of(self.library)
         with self.device.active():
@@ -130,7 +130,8 @@ class FileShare(EngineShare):
     Raises
     ------
     EngineError
-        It is damaged, or of another library, version or GPU, or the library does not take it.
+        The engine is damaged, belongs to another library, version or GPU, or is refused by the
+        library.
     """
 
     def __init__(self, path: Path, library: Library, device: Device) -> None:
@@ -158,10 +159,9 @@ class FileShare(EngineShare):
 class NetworkShare(EngineShare):
     """Engines of a network, from the cache or built when a shape needs one.
 
-    The first one takes the height and the width that are asked for alone, and any number of tiles
-    up to that: it is the fastest, and a video needs no other. When there are others, an engine for
-    all sizes up to the recommended tile follows, so that pictures of all sizes do not cause a
-    build each.
+    The first engine accepts only the requested height and width, and batches up to the requested
+    one: it is the fastest, and enough for a video. Another size causes an engine for all sizes up
+    to the recommended tile, so that pictures of many sizes do not cause a build each.
 
     Parameters
     ----------
@@ -170,9 +170,9 @@ class NetworkShare(EngineShare):
     library, device
         See ``EngineShare``.
     folder
-        The cache; made if missing.
+        The cache folder; created if missing.
     progress
-        Told of builds.
+        Reports builds.
 
     Raises
     ------
@@ -232,7 +232,7 @@ class NetworkShare(EngineShare):
         return Profile(usual.min, self._largest, most)
 
     def _read(self, path: Path, profile: Profile) -> OpenEngine | None:
-        """Return the engine of the cache; None if it is to be built, there or not."""
+        """Return the cached engine; None if it is missing or must be built again."""
         try:
             plan, sidecar = read_engine(path, self.library, gpu=self.gpu)
         except EngineError:
@@ -274,7 +274,7 @@ class NetworkShare(EngineShare):
         return opened
 
     def _timing(self) -> bytes | None:
-        """Return what was measured before; TensorRT-RTX measures nothing."""
+        """Return earlier measurements; TensorRT-RTX has none."""
         if self.library.name == "rtx":
             return None
         try:
@@ -291,7 +291,7 @@ _sharing = threading.Lock()
 
 
 def share_of(key: Any, make: Callable[[], EngineShare]) -> EngineShare:
-    """Return the share that is in use under a key, or a new one."""
+    """Return the existing share of a key, or a new one."""
     with _sharing:
         share = _shares.get(key)
         if share is None:

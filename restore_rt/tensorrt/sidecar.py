@@ -1,4 +1,4 @@
-"""What an engine depends on, in a JSON file beside it: engines do not describe themselves."""
+"""The sidecar: a JSON file that describes an engine, as engines do not describe themselves."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Port:
     Attributes
     ----------
     name
-        Of the tensor.
+        The tensor's name.
     dtype
         ``"float32"``, ``"float16"`` or ``"uint8"``.
     layout
@@ -45,36 +45,36 @@ class Port:
 
 @dataclass(frozen=True, kw_only=True)
 class Sidecar:
-    """Everything that an engine depends on.
+    """An engine's description.
 
     Attributes
     ----------
     onnx_sha256, plan_sha256, plan_bytes
         Checksum of the ONNX file; checksum and size of the engine's own file.
     library, library_version
-        What built it, and alone can load it.
+        The library and version that built the engine and alone can load it.
     target
-        What it runs on: a compute capability (``"sm89"``), ``EXACT`` or ``AMPERE``.
+        The engine's GPUs: a compute capability (``"sm89"``), ``EXACT`` or ``AMPERE``.
     gpu
-        The GPU that it was built on; None where none was needed.
+        The GPU that the engine was built on; None if no GPU was needed.
     profile
-        The sizes that it takes.
+        The sizes that the engine accepts.
     input, output
-        Its two tensors.
+        The engine's tensors.
     precision
         ``"fp32"`` or ``"fp16"``.
     workspace_mib
         Limit of the builder's working memory in MiB; None for the library's own.
     timing_cache
-        Whether measurements of an earlier build could be used.
+        Whether a timing cache was used.
     built
-        When, in UTC (ISO 8601).
+        Time of the build, in UTC (ISO 8601).
     restore_rt
-        The version that built it.
+        The version of restore_rt that built the engine.
     manifest
-        What the model says of itself.
+        The model's manifest.
     schema
-        Version of this description.
+        Version of the sidecar's schema.
     """
 
     onnx_sha256: str
@@ -96,18 +96,18 @@ class Sidecar:
     schema: int = SCHEMA
 
     def to_json(self) -> str:
-        """Return it as a JSON text that carries a checksum of itself."""
+        """Return the sidecar as JSON with a checksum of itself."""
         fields = dataclasses.asdict(self)
         return json.dumps({**fields, _SEAL: _seal(fields)}, indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Sidecar:
-        """Read what ``to_json`` wrote.
+        """Read the text of ``to_json``.
 
         Raises
         ------
         EngineError
-            It is not that, was changed, or has another schema.
+            The text is not a sidecar, was changed, or has another schema.
         """
         try:
             fields = json.loads(text)
@@ -125,7 +125,7 @@ class Sidecar:
             raise EngineError(f"it cannot be used ({error})") from error
 
     def runs_on(self, gpu: Gpu) -> bool:
-        """Tell whether the engine was built for a GPU."""
+        """Return whether the engine was built for a GPU."""
         if self.target == EXACT:
             return gpu == self.gpu
         if self.target == AMPERE:

@@ -1,4 +1,4 @@
-"""An engine is built: network, profile and target checked, then compiled, then written."""
+"""Building of engines: check network, profile and target, then compile, then write."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MOST_WORKSPACE = 2**20
 
 @dataclass(frozen=True)
 class Built:
-    """An engine that was written."""
+    """A written engine."""
 
     path: Path
     sidecar_path: Path
@@ -63,9 +63,9 @@ def build_engine(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Built:
-    """Build an engine from an ONNX file, and write it with its sidecar: both or none.
+    """Build an engine from an ONNX file, and write it with its sidecar: both or neither.
 
-    Whether TensorRT takes a network is known then; what it computes is not, until it was run.
+    A successful build shows that TensorRT accepts the network, not that its results are right.
 
     Parameters
     ----------
@@ -74,19 +74,19 @@ def build_engine(
     out
         The ``.engine`` file to write; ``out.json`` is written beside it.
     profile
-        Sizes that the engine takes; None for every tile which the runtime cuts.
+        Sizes that the engine accepts; None for every tile that the runtime cuts.
     target
-        What it runs on, see ``choose_target``.
+        The GPUs that the engine is for, see ``choose_target``.
     library
-        As ``open_library`` takes it, or one that is open.
+        An argument of ``open_library``, or an open library.
     timing_cache
-        A file that keeps what the builder measures; made if missing, TensorRT only.
+        File for the builder's measurements; created if missing; TensorRT only.
     workspace
-        Most MiB of working memory that a layer may take; None for the library's own limit.
+        Limit of a layer's working memory in MiB; None for the library's own limit.
     overwrite
-        Existing files may be replaced.
+        Allow replacing existing files.
     progress
-        Gets what is done, and gives a context of what is told how many steps were done.
+        Called with a label; returns a context manager that yields ``advance(n)``.
 
     Returns
     -------
@@ -95,9 +95,9 @@ def build_engine(
     Raises
     ------
     InputError
-        An option is not allowed, or a file exists and may not be replaced.
+        An option is not allowed, or a file exists and ``overwrite`` is False.
     ModelError
-        There is no such model, it is damaged, or the parser refuses it.
+        The model is unknown or damaged, or the parser refuses it.
     BackendError
         The library is missing or fails.
     OutputError
@@ -145,16 +145,16 @@ def compile_network(
     progress: Progress = silent,
     active: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Compiled:
-    """Compile a network that was checked, for a profile that was.
+    """Compile a checked network for a checked profile.
 
     Parameters
     ----------
     network, profile, library, target
-        Of what, for which sizes, what with, and to run on what.
+        Network, sizes, library and target of the engine.
     workspace, progress
         See ``build_engine``.
     timing
-        Earlier measurements, ``b""`` to begin some, None not to keep any.
+        Earlier measurements; ``b""`` for a new timing cache, None for no timing cache.
     active
         See ``build_plan``.
 

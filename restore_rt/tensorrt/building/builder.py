@@ -1,4 +1,4 @@
-"""TensorRT's parser and builder: a network becomes a plan."""
+"""Compilation of a network into a plan by TensorRT's parser and builder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BUILDING = threading.Lock()
 
 @dataclass(frozen=True)
 class Plan:
-    """What the builder gives: the engine, and what it measured (nothing without a cache)."""
+    """The builder's result: the engine, and its measurements (empty without a timing cache)."""
 
     blob: bytes
     timing: bytes
@@ -49,17 +49,17 @@ def build_plan(
     Parameters
     ----------
     library, network, profile, target
-        What with, of what, for which sizes, and to run on what.
+        Library, network, sizes and target of the plan.
     workspace
-        Most bytes of working memory that a layer may take; None for the library's own limit.
+        Limit of a layer's working memory in bytes; None for the library's own limit.
     timing
-        Earlier measurements, ``b""`` to begin some, None not to keep any.
+        Earlier measurements; ``b""`` for a new timing cache, None for no timing cache.
     follow
-        Called after each of the builder's steps, whose number is not known before; what it raises
+        Called after each of the builder's steps, whose number is not known in advance; an exception
         stops the build.
     active
-        Gives a context in which the GPU to build on is current; that is a matter of the thread,
-        and the library works in one of its own. By default it is the first GPU.
+        Returns a context in which the GPU to build on is current; entered in the thread that the
+        library works in. By default the first GPU.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def build_plan(
     EngineError
         The builder fails.
     KeyboardInterrupt
-        Ctrl-C came; the build has stopped.
+        Ctrl-C stopped the build.
     """
     steps = Steps(follow)
 
@@ -131,7 +131,8 @@ def _build(
 def _typed_flags(trt: api.TensorRt) -> int:
     """Return the flags of a network whose types are those of the graph.
 
-    Where builders can choose other types, which shows in a flag for it, it has to be asked for.
+    A builder that can choose other types, which its FP16 flag shows, needs a flag for strong
+    typing.
     """
     if "FP16" not in trt.BuilderFlag.__members__:
         return 0

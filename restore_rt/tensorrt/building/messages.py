@@ -1,4 +1,4 @@
-"""What TensorRT says while it works, and what of that explains a failure."""
+"""TensorRT's messages, and the explanation of failures from them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Log:
     Attributes
     ----------
     logger
-        What TensorRT's constructors take.
+        Argument of TensorRT's constructors.
     errors
         Messages; cleared before each build.
     """
@@ -58,12 +58,12 @@ class Log:
 
 @functools.cache
 def log_of(library: Library) -> Log:
-    """Return the log of a library: one for good, as it keeps the first logger that it gets."""
+    """Return the log of a library; always the same, as a library keeps its first logger."""
     return Log(library.module)
 
 
 def parser_errors(parser: Parser) -> list[str]:
-    """Return what the parser found wrong, with the node's name."""
+    """Return the parser's errors, with the node's name."""
     found = []
     for index in range(parser.num_errors):
         error = parser.get_error(index)
@@ -76,7 +76,7 @@ def parser_errors(parser: Parser) -> list[str]:
 
 
 def explain(errors: list[str]) -> str:
-    """Return the messages that tell why something failed, on one line, and what helps."""
+    """Return a failure's messages on one line, with a remedy if known."""
     telling = [_essence(text) for text in errors if not any(mark in text for mark in _NOISE)]
     shown = list(dict.fromkeys(telling or map(_essence, errors)))[:_MOST_SHOWN]
     text = "; ".join(shown) or "it does not say why"

@@ -1,4 +1,4 @@
-"""The network that an engine is built from: checked in Python before TensorRT's parser sees it."""
+"""The network of an engine: checked in Python before TensorRT's parser reads it."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Network:
     Attributes
     ----------
     path, sha256
-        Its file, or its name where it has none; and the checksum of what is or would be in it.
+        The network's file, or its name if it has none; and the checksum of the file's contents.
     blob
         The ONNX model, for the parser.
     manifest
-        What it says of itself.
+        The network's description.
     input, output
-        Its tensors.
+        The network's tensors.
     fixed
-        Batch, height and width; None where any will do.
+        Batch, height and width; None where dynamic.
     precision
         ``"fp32"``, or ``"fp16"`` if there are weights of that type.
     """
@@ -57,7 +57,7 @@ class Network:
     precision: str
 
     def usual_profile(self) -> Profile:
-        """Return the profile to build with when none is asked for."""
+        """Return the default profile."""
         usual = Profile.usual(self.manifest)
         shapes = (
             (own or value for own, value in zip(self.fixed, shape, strict=True))
@@ -66,12 +66,12 @@ class Network:
         return Profile.of(*(tuple(shape) for shape in shapes))
 
     def check_profile(self, profile: Profile) -> None:
-        """Refuse a profile that the network could not have.
+        """Refuse a profile that does not fit the network.
 
         Raises
         ------
         InputError
-            It could not.
+            The profile does not fit.
         """
         profile.check(self.manifest)
         for name, shape in profile.named():
@@ -97,8 +97,7 @@ def read_network(path: Path) -> Network:
     Raises
     ------
     ModelError
-        It is damaged, has no manifest, is no fp32 or fp16 network, or does not do what its
-        manifest says.
+        The file is damaged, has no manifest, is neither fp32 nor fp16, or contradicts its manifest.
     """
     try:
         checksum = file_sha256(path)
@@ -120,9 +119,9 @@ def network_of(model: onnx.ModelProto, manifest: Manifest) -> Network:
     Parameters
     ----------
     model
-        The network; one that was changed since it was read is checked again.
+        The network; checked again if changed since it was read.
     manifest
-        What it is, if it does not say so itself.
+        The network's description, if the model contains none.
 
     Raises
     ------
@@ -189,7 +188,7 @@ def _fixed(
 
 
 def _precision(model: onnx.ModelProto, path: Path, manifest: Manifest) -> str:
-    """Return the precision, which the types in the graph decide and the manifest must name."""
+    """Return the graph's precision, which the manifest must name."""
     if manifest.precision not in ("fp32", "fp16"):
         raise ModelError(
             f"{path} is {manifest.precision}, which is for CPUs; engines are built from fp32 and "

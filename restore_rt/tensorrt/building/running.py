@@ -1,4 +1,4 @@
-"""Long work in C++ that shows how it goes and can be broken off."""
+"""Long work in C++ with progress, which can be interrupted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class Steps:
-    """Counts the steps of a build, and asks it to stop.
+    """Counts the steps of a build, and can stop the build.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Steps:
     Attributes
     ----------
     error
-        What ``follow`` raised; it stopped the build.
+        The exception of ``follow`` that stopped the build.
     """
 
     def __init__(self, follow: Callable[[], None]) -> None:
@@ -35,7 +35,7 @@ class Steps:
         self._lock = threading.Lock()
 
     def stop(self) -> None:
-        """Ask the build to end after its step."""
+        """Ask the build to end after its current step."""
         self._stopped.set()
 
     def step(self) -> bool:
@@ -51,7 +51,7 @@ class Steps:
 
 
 def make_monitor(trt: TensorRt, steps: Steps) -> Any:
-    """Return what a builder's ``progress_monitor`` takes."""
+    """Return an object for a builder's ``progress_monitor``."""
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
@@ -70,10 +70,10 @@ def make_monitor(trt: TensorRt, steps: Steps) -> Any:
 
 
 def run_apart(work: Callable[[], Result], stop: Callable[[], None]) -> Result:
-    """Run ``work`` in a thread of its own, so that a signal is heard while C++ is busy.
+    """Run ``work`` in a thread of its own, so that signals are handled while C++ is busy.
 
     An exception that a signal raises here, as Ctrl-C does, calls ``stop``, waits for the work to
-    end, and goes on; a second one does not wait.
+    end and is raised again; a second exception does not wait.
     """
     results: list[Result] = []
     errors: list[BaseException] = []

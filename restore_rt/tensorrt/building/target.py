@@ -1,4 +1,4 @@
-"""What an engine is to run on, and what of that a library can build for."""
+"""The target of an engine, and the targets that a library can build for."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["Target", "choose_target"]
 
 @dataclass(frozen=True)
 class Target:
-    """A target, and how a library is told of it.
+    """A target, and the library's settings for it.
 
     Attributes
     ----------
     name
-        As the sidecar keeps it.
+        The target's name in the sidecar.
     gpu
-        The GPU that the builder runs on; None if it needs none.
+        The GPU that the builder runs on; None if no GPU is needed.
     capability
         Member of ``ComputeCapability``, for TensorRT-RTX.
     level
@@ -39,12 +39,12 @@ class Target:
     level: str | None = None
 
     def apply(self, library: Library, config: Config) -> None:
-        """Tell the builder.
+        """Configure the builder for the target.
 
         Raises
         ------
         EngineError
-            It refuses.
+            The builder refuses.
         """
         if self.level is not None:
             levels = library.module.HardwareCompatibilityLevel
@@ -58,22 +58,22 @@ class Target:
 
 
 def choose_target(library: Library, wanted: str | None, gpu: Gpu | None) -> Target:
-    """Find how to build for a target.
+    """Return the settings for a target.
 
     Parameters
     ----------
     library
-        TensorRT builds on the GPU that the engine runs on, or for those like it; TensorRT-RTX
-        builds for any that it knows, without one.
+        TensorRT builds on the GPU that the engine runs on, or for similar GPUs; TensorRT-RTX builds
+        for every GPU that it supports, without a GPU.
     wanted
-        A compute capability as in ``"sm89"``, or ``"ampere+"``; None for the GPU at hand.
+        A compute capability as in ``"sm89"``, or ``"ampere+"``; None for this machine's GPU.
     gpu
-        The GPU at hand.
+        This machine's GPU.
 
     Raises
     ------
     InputError
-        The library cannot build for that.
+        The library cannot build for this target.
     EngineError
         TensorRT finds no GPU.
     """

@@ -1,4 +1,4 @@
-"""The file with what TensorRT measured in earlier builds, so that it need not do so again."""
+"""The timing cache: a file with TensorRT's measurements of earlier builds."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _FIX = "remove it or name another file"
 
 
 def check_timing_cache(path: Path, library: Library) -> None:
-    """Refuse, before any work, a cache that could not be used or written.
+    """Refuse, before any work, a cache that cannot be used or written.
 
     Raises
     ------
     InputError, OutputError
-        It could not.
+        The cache cannot be used or written.
     """
     if library.name == "rtx":
         raise InputError(
@@ -34,9 +34,9 @@ def check_timing_cache(path: Path, library: Library) -> None:
 
 
 def read_timing_cache(path: Path, library: Library, gpu: Gpu | None) -> bytes:
-    """Return what ``create_timing_cache`` takes: nothing if there is no file yet.
+    """Return the argument of ``create_timing_cache``; empty if there is no file yet.
 
-    TensorRT may end the process on a damaged cache, so only what is whole is returned.
+    A damaged cache may crash TensorRT, so only an intact one is returned.
 
     Raises
     ------
@@ -63,12 +63,12 @@ def read_timing_cache(path: Path, library: Library, gpu: Gpu | None) -> bytes:
 
 
 def write_timing_cache(path: Path, blob: bytes, library: Library, gpu: Gpu | None) -> None:
-    """Write what was measured, in place of what was there.
+    """Write the measurements, replacing an existing file.
 
     Raises
     ------
     OutputError
-        It cannot be written.
+        The file cannot be written.
     """
     rest = _header(library, gpu) + b"\n" + blob
     checksum = hashlib.sha256(rest).hexdigest().encode()
