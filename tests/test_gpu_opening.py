@@ -25,7 +25,7 @@ from restore_rt.model.precision import narrow
 from restore_rt.tensorrt.backend import TensorRtBackend
 from tests.gpu.fake_gpu import Gpu
 from tests.gpu.fake_onnxruntime import CPU, FakeOnnxRuntime
-from tests.tensorrt.fake_runtime import FakeTensorRtWithRuntime
+from tests.tensorrt.fake_runtime import FakeRuntime
 
 CUDA_13 = {"libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13", "libcudnn.so.9"}
 TENSORRT_10 = {"libnvinfer.so.10", "libnvonnxparser.so.10"}
@@ -153,7 +153,7 @@ def test_tensorrt_names_both_ways(machine: Machine) -> None:
 def test_tensorrt_runs_in_its_own_library_where_that_is_there(
     machine: Machine, model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path
 ) -> None:
-    machine.library = FakeTensorRtWithRuntime().library()
+    machine.library = FakeRuntime().library()
     machine.onnxruntime = None
     backend = opened(model, manifest, gpu, backend="tensorrt")
     assert isinstance(backend, TensorRtBackend)
@@ -185,7 +185,7 @@ def test_tensorrt_that_is_broken_is_not_passed_over(
 def test_cuda_is_onnxruntime_and_takes_any_folder(
     machine: Machine, model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, tmp_path: Path
 ) -> None:
-    machine.library = FakeTensorRtWithRuntime().library()
+    machine.library = FakeRuntime().library()
     for network, dtype in ((model, np.float32), (narrow(model), np.float16)):
         backend = opened(network, manifest, gpu, cache=tmp_path / "own")
         assert isinstance(backend, OnnxRuntimeDeviceBackend)
@@ -197,7 +197,7 @@ def test_cuda_is_onnxruntime_and_takes_any_folder(
 def test_models_that_say_nothing_are_built_by_what_is_said_of_them(
     machine: Machine, model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path
 ) -> None:
-    machine.library = FakeTensorRtWithRuntime().library()
+    machine.library = FakeRuntime().library()
     del model.metadata_props[:]
     # What is said of it was found before it was made fp16.
     backend = opened(narrow(model), manifest, gpu, backend="tensorrt")

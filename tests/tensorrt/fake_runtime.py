@@ -22,7 +22,7 @@ from tests.tensorrt.building.fake_tensorrt import FakeTensorRt
 _MARK = b"plan of "
 
 
-class FakeTensorRtWithRuntime(FakeTensorRt):
+class FakeRuntime(FakeTensorRt):
     """The module.
 
     Parameters
@@ -103,7 +103,7 @@ class FakeEngine:
 
     num_io_tensors = 2
 
-    def __init__(self, module: FakeTensorRtWithRuntime, blob: bytes) -> None:
+    def __init__(self, module: FakeRuntime, blob: bytes) -> None:
         self.module = module
         model = onnx.ModelProto.FromString(blob)
         self.profile = ast.literal_eval(model.metadata_props[-1].value)[1]

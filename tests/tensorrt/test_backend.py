@@ -10,23 +10,22 @@ import pytest
 from restore_rt.errors import BackendError, EngineError, InputError, OutOfMemoryError
 from restore_rt.export.interface import take_bytes
 from restore_rt.gpu.backend import DeviceBackend
-from restore_rt.model.manifest import Manifest
 from restore_rt.model.precision import narrow
-from tests.gpu import fake_gpu
+from tests.gpu.fake_gpu import Gpu, StandInArray
 from tests.tensorrt.building.models import described
-from tests.tensorrt.fake_runtime import FakeTensorRtWithRuntime
-from tests.tensorrt.opening import OTHER, SHAPE, expected_of, opened, tiles_of
+from tests.tensorrt.conftest import Opened
+from tests.tensorrt.fake_runtime import FakeRuntime
+from tests.tensorrt.opening import OTHER, SHAPE, expected_of, tiles_of
 
 
 @pytest.mark.parametrize("name", ["tensorrt", "rtx"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_results_come_when_the_stream_gets_there(
-    name: str, precision: str, model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu,
-    cache: Path,
-) -> None:  # fmt: skip
+    name: str, precision: str, model: onnx.ModelProto, gpu: Gpu, opened: Opened
+) -> None:
     network = model if precision == "fp32" else narrow(model)
-    fake = FakeTensorRtWithRuntime("1.7" if name == "rtx" else "11.4.0", name=name)
-    backend: DeviceBackend = opened(network, manifest, gpu, cache, fake)
+    fake = FakeRuntime("1.7" if name == "rtx" else "11.4.0", name=name)
+    backend: DeviceBackend = opened(fake, network=network)
     kind = np.dtype({"fp32": "float32", "fp16": "float16"}[precision])
     assert (backend.name, backend.capturable) == ("tensorrt", True)
     assert backend.dtype == kind
@@ -43,17 +42,16 @@ def test_results_come_when_the_stream_gets_there(
     (context,) = fake.contexts
     assert context.memory[1] == gpu.pool_.given[0].shape[0]
     for array in (gpu.pool_.given[0], *pairs[0][1:]):
-        assert cast(fake_gpu.StandInArray, array).streams == {gpu.stream_}
+        assert cast(StandInArray, array).streams == {gpu.stream_}
     for tiles, _, out in pairs:
         assert np.abs(gpu.values(out) - expected_of(model, tiles)).max() < 1e-2
     assert gpu.device_.depth == 0
 
 
 def test_addresses_are_told_once_while_they_stay(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
+    gpu: Gpu, opened: Opened, fake: FakeRuntime
 ) -> None:
-    fake = FakeTensorRtWithRuntime()
-    backend = opened(model, manifest, gpu, cache, fake)
+    backend = opened(fake)
     tiles, out = gpu.array(tiles_of()), gpu.empty((2, 1, 24, 40), np.float32)
     for _ in range(3):
         backend.enqueue(tiles, out)
@@ -75,11 +73,8 @@ def test_addresses_are_told_once_while_they_stay(
         "execute_async_v3",
     ],
 )
-def test_every_call_is_checked(
-    call: str, model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
-) -> None:
-    fake = FakeTensorRtWithRuntime()
-    backend = opened(model, manifest, gpu, cache, fake)
+def test_every_call_is_checked(call: str, gpu: Gpu, opened: Opened, fake: FakeRuntime) -> None:
+    backend = opened(fake)
     tiles, out = gpu.array(tiles_of()), gpu.empty((2, 1, 24, 40), np.float32)
     for said, kind in (("it is not liked", EngineError), ("Cuda: out of memory", OutOfMemoryError)):
         fake.refuses = call, said
@@ -91,22 +86,17 @@ def test_every_call_is_checked(
     assert gpu.device_.depth == 0
 
 
-def test_memory_for_a_context_may_run_out(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
-) -> None:
+def test_memory_for_a_context_may_run_out(gpu: Gpu, opened: Opened, fake: FakeRuntime) -> None:
     gpu.pool_.limit = 1000
-    backend = opened(model, manifest, gpu, cache, FakeTensorRtWithRuntime())
+    backend = opened(fake)
     with pytest.raises(OutOfMemoryError):
         backend.prepare(SHAPE)
     gpu.pool_.limit = 10**6
     backend.prepare(SHAPE)
 
 
-def test_contexts_stay_until_they_are_released(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
-) -> None:
-    fake = FakeTensorRtWithRuntime()
-    backend = opened(model, manifest, gpu, cache, fake)
+def test_contexts_stay_until_they_are_released(gpu: Gpu, opened: Opened, fake: FakeRuntime) -> None:
+    backend = opened(fake)
     for _ in range(2):
         for shape in (SHAPE, OTHER, (1, 1, 12, 20)):
             backend.prepare(shape)
@@ -125,29 +115,25 @@ def test_contexts_stay_until_they_are_released(
     backend.close()
 
 
-def test_rtx_says_whether_it_may_be_captured(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
-) -> None:
-    fake = FakeTensorRtWithRuntime("1.7", name="rtx")
+def test_rtx_says_whether_it_may_be_captured(cache: Path, opened: Opened) -> None:
+    fake = FakeRuntime("1.7", name="rtx")
     fake.refuses = "is_stream_capturable", "no"
-    backend = opened(model, manifest, gpu, cache, fake)
+    backend = opened(fake)
     backend.prepare(SHAPE)
     assert not backend.capturable
     assert list(cache.glob("*.timing")) == []
 
 
-def test_gpus_that_rtx_does_not_know_are_named(
-    model: onnx.ModelProto, manifest: Manifest, cache: Path
-) -> None:
-    fake = FakeTensorRtWithRuntime("1.7", name="rtx")
+def test_gpus_that_rtx_does_not_know_are_named(opened: Opened) -> None:
+    fake = FakeRuntime("1.7", name="rtx")
     with pytest.raises(BackendError, match=r"NVIDIA H100 \(sm90\).*restore-rt\[tensorrt\]"):
-        opened(model, manifest, fake_gpu.Gpu("NVIDIA H100", (9, 0)), cache, fake)
+        opened(fake, gpu=Gpu("NVIDIA H100", (9, 0)))
 
 
 def test_arrays_and_channels_that_do_not_fit_are_refused(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
+    gpu: Gpu, opened: Opened, fake: FakeRuntime
 ) -> None:
-    backend = opened(model, manifest, gpu, cache, FakeTensorRtWithRuntime())
+    backend = opened(fake)
     with pytest.raises(InputError, match="multiples of 256"):
         backend.enqueue(gpu.array(tiles_of(), shift=16), gpu.empty((2, 1, 24, 40), np.float32))
     with pytest.raises(BackendError, match="tiles have 3 channels, and small takes 1"):
@@ -155,8 +141,8 @@ def test_arrays_and_channels_that_do_not_fit_are_refused(
 
 
 def test_engines_of_other_types_are_refused(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
+    model: onnx.ModelProto, opened: Opened, fake: FakeRuntime
 ) -> None:
     made = described(take_bytes(model), of=model)
     with pytest.raises(BackendError, match="takes uint8 in NHWC and gives uint8 in NHWC; here"):
-        opened(made, manifest, gpu, cache, FakeTensorRtWithRuntime())
+        opened(fake, network=made)

@@ -14,17 +14,17 @@ import onnx
 import pytest
 
 from restore_rt.errors import BackendError, EngineError, OutOfMemoryError, OutputError
-from restore_rt.gpu.properties import Gpu
-from restore_rt.model.manifest import Manifest
+from restore_rt.gpu import properties
 from restore_rt.model.precision import narrow
 from restore_rt.tensorrt import backend as tensorrt
 from restore_rt.tensorrt import sharing as engine_share
 from restore_rt.tensorrt.library import Library
 from restore_rt.tensorrt.pair import read_engine, sidecar_path
-from tests.gpu import fake_gpu
+from tests.gpu.fake_gpu import Gpu
 from tests.tensorrt.building.models import described
-from tests.tensorrt.fake_runtime import FakeTensorRtWithRuntime
-from tests.tensorrt.opening import OTHER, SHAPE, opened
+from tests.tensorrt.conftest import Opened
+from tests.tensorrt.fake_runtime import FakeRuntime
+from tests.tensorrt.opening import OTHER, SHAPE
 
 
 def engines_in(folder: Path) -> list[str]:
@@ -32,10 +32,9 @@ def engines_in(folder: Path) -> list[str]:
 
 
 def test_the_first_engine_is_for_one_size_and_the_next_for_all(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
+    cache: Path, opened: Opened, fake: FakeRuntime
 ) -> None:
-    fake = FakeTensorRtWithRuntime()
-    backend = opened(model, manifest, gpu, cache, fake)
+    backend = opened(fake)
     backend.prepare(SHAPE)
     assert fake.seen["shapes"] == ("x", ((1, 1, 12, 20), (2, 1, 12, 20), (2, 1, 12, 20)))
     # The last batch of a frame may be smaller.
@@ -52,11 +51,8 @@ def test_the_first_engine_is_for_one_size_and_the_next_for_all(
     assert fake.seen["shapes"] == ("x", ((1, 1, 1, 1), (3, 1, 50, 20), (3, 1, 50, 64)))
 
 
-def test_engines_are_shared_and_their_cache_is_used(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
-) -> None:
-    fake = FakeTensorRtWithRuntime()
-    first, second = (opened(model, manifest, gpu, cache, fake) for _ in range(2))
+def test_engines_are_shared_and_their_cache_is_used(opened: Opened, fake: FakeRuntime) -> None:
+    first, second = (opened(fake) for _ in range(2))
     for backend in (first, second):
         backend.prepare(SHAPE)
     assert len({id(context.engine) for context in fake.contexts}) == 1
@@ -65,7 +61,7 @@ def test_engines_are_shared_and_their_cache_is_used(
     second.close()
     with pytest.raises(BackendError, match="is closed"):
         first.prepare(OTHER)
-    again = opened(model, manifest, gpu, cache, fake)
+    again = opened(fake)
     again.prepare(SHAPE)
     assert fake.builds_done == 1
     assert len({id(context.engine) for context in fake.contexts}) == 2
@@ -73,10 +69,14 @@ def test_engines_are_shared_and_their_cache_is_used(
 
 @pytest.mark.parametrize("difference", ["weights", "precision", "version", "gpu", "capability"])
 def test_all_that_an_engine_depends_on_makes_another(
-    difference: str, model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
+    difference: str,
+    model: onnx.ModelProto,
+    gpu: Gpu,
+    cache: Path,
+    opened: Opened,
+    fake: FakeRuntime,
 ) -> None:
-    fake = FakeTensorRtWithRuntime()
-    opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
+    opened(fake).prepare(SHAPE)
     if difference == "weights":
         raw = bytearray(model.graph.initializer[0].raw_data)
         raw[0] ^= 1
@@ -85,22 +85,21 @@ def test_all_that_an_engine_depends_on_makes_another(
     elif difference == "precision":
         model = narrow(model)
     elif difference == "version":
-        fake = FakeTensorRtWithRuntime("11.5.0")
+        fake = FakeRuntime("11.5.0")
     else:
         name = "NVIDIA L4" if difference == "gpu" else gpu.device_.name
-        gpu = fake_gpu.Gpu(name, (8, 6) if difference == "capability" else (8, 9))
+        gpu = Gpu(name, (8, 6) if difference == "capability" else (8, 9))
     before = fake.builds_done
-    opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
+    opened(fake, network=model, gpu=gpu).prepare(SHAPE)
     assert fake.builds_done == before + 1
     assert len(engines_in(cache)) == 2
 
 
 @pytest.mark.parametrize("damage", ["engine", "sidecar", "missing", "cut", "other"])
 def test_what_is_damaged_in_the_cache_is_built_again(
-    damage: str, model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
+    damage: str, gpu: Gpu, cache: Path, opened: Opened, fake: FakeRuntime
 ) -> None:
-    fake = FakeTensorRtWithRuntime()
-    opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
+    opened(fake).prepare(SHAPE)
     (path,) = cache.glob("*.engine")
     victim = sidecar_path(path) if damage == "sidecar" else path
     data = victim.read_bytes()
@@ -113,39 +112,37 @@ def test_what_is_damaged_in_the_cache_is_built_again(
         sidecar_path(path).write_text(text)
     else:
         victim.write_bytes(data[:-9] if damage == "cut" else data[:-9] + b"\0" + data[-8:])
-    backend = opened(model, manifest, gpu, cache, fake)
+    backend = opened(fake)
     backend.prepare(SHAPE)
     assert fake.builds_done == 2
-    read_engine(path, fake.library(), gpu=Gpu(gpu.device_.name, (8, 9)))
+    read_engine(path, fake.library(), gpu=properties.Gpu(gpu.device_.name, (8, 9)))
 
 
 def test_an_engine_that_the_library_no_longer_takes_is_built_again_once(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
+    opened: Opened, fake: FakeRuntime
 ) -> None:
-    fake = FakeTensorRtWithRuntime()
-    opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
+    opened(fake).prepare(SHAPE)
     # It is looked at again when nobody else can be building it.
     fake.refused_plans = 2
-    opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
+    opened(fake).prepare(SHAPE)
     assert fake.builds_done == 2
     fake.refused_plans = 3
     with pytest.raises(EngineError, match=r"built small and does not take it .*not liked; see"):
-        opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
+        opened(fake).prepare(SHAPE)
     assert fake.builds_done == 3
 
 
 def test_threads_build_one_engine_together(
-    model: onnx.ModelProto, manifest: Manifest, cache: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, opened: Opened, fake: FakeRuntime
 ) -> None:
-    fake = FakeTensorRtWithRuntime()
     library = fake.library()
-    gpus = [fake_gpu.Gpu() for _ in range(4)]
+    gpus = [Gpu() for _ in range(4)]
     together = threading.Barrier(4)
     # As if each were a process of its own, which shares but the folder.
     monkeypatch.setattr(tensorrt, "share_of", lambda key, make: make())
 
-    def work(gpu: fake_gpu.Gpu) -> None:
-        backend = opened(model, manifest, gpu, cache, library)
+    def work(gpu: Gpu) -> None:
+        backend = opened(library, gpu=gpu)
         together.wait()
         backend.prepare(SHAPE)
 
@@ -154,9 +151,7 @@ def test_threads_build_one_engine_together(
     assert fake.builds_done == 1
 
 
-def test_builds_show_how_they_go(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
-) -> None:
+def test_builds_show_how_they_go(opened: Opened, fake: FakeRuntime) -> None:
     told: list[Any] = []
 
     @contextmanager
@@ -164,31 +159,27 @@ def test_builds_show_how_they_go(
         told.append(label)
         yield told.append
 
-    fake = FakeTensorRtWithRuntime()
-    opened(model, manifest, gpu, cache, fake, progress=progress).prepare(SHAPE)
+    opened(fake, progress=progress).prepare(SHAPE)
     assert told == ["building small for exact", *[1] * 8]
     # The library's thread has the GPU's context, too.
     assert fake.depth_of_build == 1
 
 
 def test_a_cache_may_be_one_that_cannot_be_written(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    fake = FakeTensorRtWithRuntime()
-    opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
+    monkeypatch: pytest.MonkeyPatch, opened: Opened, fake: FakeRuntime
+) -> None:
+    opened(fake).prepare(SHAPE)
     # Root may write anywhere.
     monkeypatch.setattr(engine_share, "make_cache_folder", None)
     monkeypatch.setattr(engine_share, "one_builder", None)
-    opened(model, manifest, gpu, cache, fake).prepare(SHAPE)
+    opened(fake).prepare(SHAPE)
     assert fake.builds_done == 1
 
 
 def test_measurements_are_kept_beside_the_engines(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
+    cache: Path, opened: Opened, fake: FakeRuntime
 ) -> None:
-    fake = FakeTensorRtWithRuntime()
-    backend = opened(model, manifest, gpu, cache, fake)
+    backend = opened(fake)
     backend.prepare(SHAPE)
     assert fake.seen["timing"] == b""
     backend.prepare(OTHER)
@@ -200,20 +191,24 @@ def test_measurements_are_kept_beside_the_engines(
 
 
 def test_a_cache_that_cannot_be_written_is_named_before_any_build(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, tmp_path: Path
+    tmp_path: Path, opened: Opened, fake: FakeRuntime
 ) -> None:
     (tmp_path / "file").touch()
-    fake = FakeTensorRtWithRuntime()
     with pytest.raises(OutputError, match="set RESTORE_RT_CACHE"):
-        opened(model, manifest, gpu, tmp_path / "file" / "engines", fake).prepare(SHAPE)
+        opened(fake, folder=tmp_path / "file" / "engines").prepare(SHAPE)
     assert fake.builds_done == 0
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_rtx_builds_into_the_cache_without_a_gpu(
-    precision: str, rtx: Library, model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu,
-    cache: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    precision: str,
+    rtx: Library,
+    model: onnx.ModelProto,
+    gpu: Gpu,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    opened: Opened,
+) -> None:
     network = model if precision == "fp32" else narrow(model)
     plans: list[bytes] = []
 
@@ -224,30 +219,29 @@ def test_rtx_builds_into_the_cache_without_a_gpu(
     # All but the last step, which needs one.
     monkeypatch.setattr(engine_share.EngineShare, "_load", load)
     with pytest.raises(EngineError, match="there is no GPU"):
-        opened(network, manifest, gpu, cache, rtx).prepare(SHAPE)
+        opened(rtx, network=network).prepare(SHAPE)
     (path,) = cache.glob("*.engine")
-    plan, sidecar = read_engine(path, rtx, gpu=Gpu(gpu.device_.name, (8, 9)))
+    plan, sidecar = read_engine(path, rtx, gpu=properties.Gpu(gpu.device_.name, (8, 9)))
     assert plans == [plan]
     assert b"sm89" in plan
     assert (sidecar.precision, sidecar.target) == (precision, "sm89")
     assert str(sidecar.profile) == "1x12x20:2x12x20:2x12x20"
     # The next process finds it.
     with pytest.raises(EngineError):
-        opened(network, manifest, gpu, cache, rtx).prepare(SHAPE)
+        opened(rtx, network=network).prepare(SHAPE)
     assert plans[1] == plan
 
 
 def test_memory_that_runs_out_while_an_engine_is_built_or_loaded_is_told_apart(
-    model: onnx.ModelProto, manifest: Manifest, gpu: fake_gpu.Gpu, cache: Path
+    model: onnx.ModelProto, opened: Opened, fake: FakeRuntime
 ) -> None:
-    fake = FakeTensorRtWithRuntime()
-    backend = opened(model, manifest, gpu, cache, fake)
+    backend = opened(fake)
     fake.builds, fake.errors = False, ("Cuda Runtime (out of memory)",)
     with pytest.raises(OutOfMemoryError, match=r"cannot build small .*out of memory"):
         backend.prepare(SHAPE)
     fake.builds, fake.errors = True, ()
     backend.prepare(SHAPE)
-    built, backend = fake.builds_done, opened(narrow(model), manifest, gpu, cache, fake)
+    built, backend = fake.builds_done, opened(fake, network=narrow(model))
     fake.refused_plans, fake.reason = 1, "OutOfMemory (no further information)"
     with pytest.raises(
         OutOfMemoryError, match=r"too little memory on .* to load an engine of small"
