@@ -1,12 +1,39 @@
-"""Models that repeat pixels: what should survive does, bit for bit."""
+"""The command in this process, and models that repeat pixels."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from restore_rt.cli import run
 from tests.networks import nearest, save_model
+
+
+class Said(NamedTuple):
+    """What a command printed."""
+
+    out: str
+    err: str
+
+
+Cli = Callable[..., Said]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Return a function that runs ``restore-rt``, checks its exit code, and returns its output."""
+
+    def call(*arguments: object, code: int = 0) -> Said:
+        capsys.readouterr()
+        found = run([str(argument) for argument in arguments])
+        said = Said(*capsys.readouterr())
+        assert found == code, said.err
+        return said
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 
 from restore_rt import __version__, models
-from restore_rt.cli import run
 from restore_rt.video.codecs import CODECS
 from tests.cli.command import START, names_in, only_line, restore_rt
+from tests.cli.conftest import Cli
 
 
 def picture(path: Path, size: tuple[int, int] = (32, 24)) -> Path:
@@ -42,18 +42,14 @@ def test_help_is_quick_to_start() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], []])
-def test_help_names_verbs_and_exit_codes(
-    capsys: pytest.CaptureFixture[str], arguments: list[str]
-) -> None:
-    assert run(arguments) == 0
-    text = " ".join(capsys.readouterr().out.split())
+def test_help_names_verbs_and_exit_codes(arguments: list[str], cli: Cli) -> None:
+    text = " ".join(cli(*arguments).out.split())
     for wanted in ("image", "video", "models", "doctor", "codes: 0 done; 1 failed", "143 term"):
         assert wanted in text
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--version"]) == 0
-    assert capsys.readouterr().out == f"restore-rt {__version__}\n"
+def test_version(cli: Cli) -> None:
+    assert cli("--version").out == f"restore-rt {__version__}\n"
 
 
 def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
@@ -88,17 +84,12 @@ def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_use(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    message: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str, cli: Cli
 ) -> None:
     monkeypatch.chdir(tmp_path)
     picture(tmp_path / "in.png")
     (tmp_path / "old.png").write_bytes(b"old")
-    assert run(arguments) == 2
-    said = capsys.readouterr()
+    said = cli(*arguments, code=2)
     line = only_line(said.err)
     assert line.startswith("restore-rt: error: ")
     assert re.search(message, line), line
@@ -124,11 +115,7 @@ def test_wrong_use(
     ],
 )
 def test_failures(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    message: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str, cli: Cli
 ) -> None:
     monkeypatch.chdir(tmp_path)
     # On any machine: its driver is not asked.
@@ -137,8 +124,7 @@ def test_failures(
     (tmp_path / "text.png").write_text("just text")
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     before = names_in(tmp_path)
-    assert run(["image", *arguments]) == 1
-    said = capsys.readouterr()
+    said = cli("image", *arguments, code=1)
     line = only_line(said.err)
     assert line.startswith("restore-rt: error: ")
     assert message in line
@@ -198,20 +184,16 @@ def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
             image.load()
 
 
-def test_unexpected_errors_ask_for_a_report(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unexpected_errors_ask_for_a_report(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
     def plan(*arguments: object, **options: object) -> None:
         raise KeyError("oops")
 
     monkeypatch.setattr("restore_rt.cli.paths.plan", plan)
-    assert run(["image", "a.png", "-o", "b.png"]) == 1
-    line = only_line(capsys.readouterr().err)
+    line = only_line(cli("image", "a.png", "-o", "b.png", code=1).err)
     assert "unexpected KeyError: 'oops'; please report it" in line
     assert "RESTORE_RT_TRACEBACK=1" in line
     monkeypatch.setenv("RESTORE_RT_TRACEBACK", "1")
-    assert run(["image", "a.png", "-o", "b.png"]) == 1
-    assert "Traceback (most recent call last)" in capsys.readouterr().err
+    assert "Traceback (most recent call last)" in cli("image", "a.png", "-o", "b.png", code=1).err
 
 
 def test_a_name_that_is_no_text(tmp_path: Path) -> None:
@@ -222,12 +204,10 @@ def test_a_name_that_is_no_text(tmp_path: Path) -> None:
     assert names_in(tmp_path / "out") == [name]
 
 
-def test_models(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["models", "--json"]) == 0
-    listed = json.loads(capsys.readouterr().out)["models"]
+def test_models(cli: Cli) -> None:
+    listed = json.loads(cli("models", "--json").out)["models"]
     assert [entry["name"] for entry in listed] == [manifest.name for manifest in models()]
-    assert run(["models"]) == 0
-    table = capsys.readouterr().out
+    table = cli("models").out
     for entry in listed:
         assert entry["parameters"] > 1000
         assert Path(entry["file"]).is_file()
@@ -238,9 +218,8 @@ def test_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert "PSNR" not in table
 
 
-def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["doctor", "--json"]) == 0
-    report = json.loads(capsys.readouterr().out)
+def test_doctor(cli: Cli) -> None:
+    report = json.loads(cli("doctor", "--json").out)
     assert report["ok"] is True
     assert report["backends"]["cpu"].startswith("yes")
     assert report["backends"]["onnxruntime on cuda"].startswith("no")
@@ -249,27 +228,20 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
         assert report["encoders"][name] == f"yes, {codec.encoder}"
     assert all(test["first_frame_ms"] > 0 for test in report["self_test"])
     for arguments in (["doctor"], ["doctor", "-v"]):
-        assert run(arguments) == 0
-        assert "ready" in capsys.readouterr().out
+        assert "ready" in cli(*arguments).out
 
 
-def test_doctor_fits_on_one_screen(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_doctor_fits_on_one_screen(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
     monkeypatch.setattr("restore_rt.cli.console._WIDTH_WITHOUT_TERMINAL", 80)
-    assert run(["doctor"]) == 0
-    shown = capsys.readouterr().out
+    shown = cli("doctor").out
     assert len(shown.splitlines()) <= 24
     for wanted in ("native runs", "video-x2", "GPU", "no: ", "versions"):
         assert wanted in shown
 
 
-def test_doctor_knows_the_encoders_that_are_used(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_doctor_knows_the_encoders_that_are_used(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
     monkeypatch.setitem(CODECS, "av1", replace(CODECS["av1"], encoder="libsong"))
-    run(["doctor", "--json"])
-    encoders = json.loads(capsys.readouterr().out)["encoders"]
+    encoders = json.loads(cli("doctor", "--json").out)["encoders"]
     assert encoders["av1"] == "no: this build of av lacks libsong"
     assert encoders["ffv1"] == "yes, ffv1"
 

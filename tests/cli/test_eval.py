@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restore_rt.cli import run
 from restore_rt.training.evaluation import FRAMES
 from tests.cli.command import command_of, names_in, only_line
+from tests.cli.conftest import Cli
 from tests.images.pictures import noise
 from tests.networks import nearest, save_model
 
@@ -29,10 +29,9 @@ def folder(tmp_path: Path) -> Path:
     return data
 
 
-def test_a_table(folder: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line = ["eval", str(nearest_model), "video-x2", "--data", str(folder), "--threads", "1"]
-    assert run([*line, "--degrade", "reduce:nearest"]) == 0
-    said = capsys.readouterr()
+def test_a_table(folder: Path, nearest_model: Path, cli: Cli) -> None:
+    line = ["eval", nearest_model, "video-x2", "--data", folder, "--threads", "1"]
+    said = cli(*line, "--degrade", "reduce:nearest")
     assert said.err == ""
     summary, *rows = (row.split() for row in said.out.splitlines() if row.strip())
     assert " ".join(summary) == "3 pictures, x2, reduce:nearest"
@@ -43,10 +42,10 @@ def test_a_table(folder: Path, nearest_model: Path, capsys: pytest.CaptureFixtur
     assert by_name["video-x2"][-1] == "23,940"
 
 
-def test_json_and_html(folder: Path, nearest_model: Path, tmp_path: Path) -> None:
-    line = ["eval", str(nearest_model), "--data", str(folder), "--threads", "1"]
-    files = ["--json", str(tmp_path / "all.json"), "--html", str(tmp_path / "all.html")]
-    assert run([*line, *files, "--images", "2", "--degrade", "reduce:nearest,jpeg:30-60"]) == 0
+def test_json_and_html(folder: Path, nearest_model: Path, tmp_path: Path, cli: Cli) -> None:
+    line = ["eval", nearest_model, "--data", folder, "--threads", "1"]
+    files = ["--json", tmp_path / "all.json", "--html", tmp_path / "all.html"]
+    cli(*line, *files, "--images", "2", "--degrade", "reduce:nearest,jpeg:30-60")
     stored = json.loads((tmp_path / "all.json").read_text())
     assert stored["schema"] == 1
     assert stored["data"] == str(folder)
@@ -59,46 +58,42 @@ def test_json_and_html(folder: Path, nearest_model: Path, tmp_path: Path) -> Non
     page = (tmp_path / "all.html").read_text()
     assert page.count("<section>") == 2
     # Damage follows from the files' names: another run finds the same.
-    assert run([*line, *files, "--overwrite", "--degrade", "reduce:nearest,jpeg:30-60"]) == 0
+    cli(*line, *files, "--overwrite", "--degrade", "reduce:nearest,jpeg:30-60")
     again = json.loads((tmp_path / "all.json").read_text())
     assert again["totals"]["bicubic"]["psnr_y"] == stored["totals"]["bicubic"]["psnr_y"]
     assert (tmp_path / "all.html").read_text().count("<section>") == 3
 
 
-def test_repair(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_repair(folder: Path, tmp_path: Path, cli: Cli) -> None:
     same = save_model(tmp_path / "same.onnx", nearest(3, 1))
-    assert run(["eval", str(same), "--data", str(folder), "--degrade", "jpeg:30"]) == 0
-    rows = [row.split() for row in capsys.readouterr().out.splitlines() if row.strip()]
+    said = cli("eval", same, "--data", folder, "--degrade", "jpeg:30")
+    rows = [row.split() for row in said.out.splitlines() if row.strip()]
     figures = {row[0]: row[1:5] for row in rows[2:]}
     assert figures["input"] == figures["same"]
     assert not {"bicubic", "lanczos"} & figures.keys()
-    assert run(["eval", str(same), "--data", str(folder)]) == 2
-    assert "give --degrade, for example" in only_line(capsys.readouterr().err)
+    said = cli("eval", same, "--data", folder, code=2)
+    assert "give --degrade, for example" in only_line(said.err)
 
 
-def test_a_report_never_replaces_an_input(
-    folder: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_report_never_replaces_an_input(folder: Path, nearest_model: Path, cli: Cli) -> None:
     source = sorted(folder.glob("*.png"))[0]
     before = source.read_bytes()
-    line = ["eval", str(nearest_model), "--data", str(folder), "--json", str(source)]
-    assert run([*line, "--overwrite"]) == 2
-    assert "is one of the inputs" in only_line(capsys.readouterr().err)
+    line = ["eval", nearest_model, "--data", folder, "--json", source]
+    assert "is one of the inputs" in only_line(cli(*line, "--overwrite", code=2).err)
     assert source.read_bytes() == before
 
 
-def test_limit(folder: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["eval", str(nearest_model), "--data", str(folder), "--limit", "1"]) == 0
-    assert capsys.readouterr().out.startswith("1 picture, x2, reduce")
+def test_limit(folder: Path, nearest_model: Path, cli: Cli) -> None:
+    said = cli("eval", nearest_model, "--data", folder, "--limit", "1")
+    assert said.out.startswith("1 picture, x2, reduce")
 
 
 def test_a_bad_picture_among_others(
-    folder: Path, nearest_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, nearest_model: Path, tmp_path: Path, cli: Cli
 ) -> None:
     (folder / "1.png").write_text("not a picture")
-    line = ["eval", str(nearest_model), "--data", str(folder), "--json", str(tmp_path / "a.json")]
-    assert run(line) == 1
-    said = capsys.readouterr()
+    line = ["eval", nearest_model, "--data", folder, "--json", tmp_path / "a.json"]
+    said = cli(*line, code=1)
     error = only_line(said.err)
     assert error.startswith(f"restore-rt: error: {folder / '1.png'} is not a picture")
     assert said.out.startswith("2 pictures, x2, reduce; 1 of 3 failed")
@@ -107,45 +102,38 @@ def test_a_bad_picture_among_others(
     assert stored["evaluated"] == 2
 
 
-def test_bad_pictures_alone(
-    folder: Path, nearest_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_pictures_alone(folder: Path, nearest_model: Path, tmp_path: Path, cli: Cli) -> None:
     for path in folder.iterdir():
         path.write_text("not a picture")
     page = tmp_path / "page.html"
-    line = ["eval", str(nearest_model), "--data", str(folder), "--html", str(page)]
-    assert run(line) == 1
-    said = capsys.readouterr()
+    line = ["eval", nearest_model, "--data", folder, "--html", page]
+    said = cli(*line, code=1)
     assert len(said.err.splitlines()) == 3
     assert said.out == ""
-    assert run([*line, "--limit", "1"]) == 1
-    assert "0.png is not a picture" in only_line(capsys.readouterr().err)
+    assert "0.png is not a picture" in only_line(cli(*line, "--limit", "1", code=1).err)
     assert not page.exists()
 
 
-def test_what_is_no_file_is_passed_over(
-    folder: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_no_file_is_passed_over(folder: Path, nearest_model: Path, cli: Cli) -> None:
     os.mkfifo(folder / "pipe.png")
     (folder / "empty.png").mkdir()
     (folder / "null.png").symlink_to("/dev/null")
     (folder / "dead.png").symlink_to(folder / "nowhere.png")
-    assert run(["eval", str(nearest_model), "--data", str(folder)]) == 1
-    said = capsys.readouterr()
+    said = cli("eval", nearest_model, "--data", folder, code=1)
     assert "dead.png: there is no such file" in only_line(said.err)
     assert said.out.startswith("3 pictures, x2, reduce; 1 of 4 failed")
 
 
 def test_names_need_not_be_text_nor_differ_between_folders(
-    folder: Path, nearest_model: Path, tmp_path: Path
+    folder: Path, nearest_model: Path, tmp_path: Path, cli: Cli
 ) -> None:
     (folder / "sub").mkdir()
     (folder / "0.png").rename(folder / "sub" / "1.png")
     (folder / "2.png").rename(folder / os.fsdecode(b"\xff.png"))
     (folder / "sub" / "broken.png").write_text("not a picture")
     files = [tmp_path / "all.json", tmp_path / "all.html"]
-    line = ["eval", str(nearest_model), "--data", str(folder)]
-    assert run([*line, "--json", str(files[0]), "--html", str(files[1])]) == 1
+    line = ["eval", nearest_model, "--data", folder]
+    cli(*line, "--json", files[0], "--html", files[1], code=1)
     stored = json.loads(files[0].read_text("utf-8"))
     names = [entry["name"] for entry in stored["pictures"]]
     assert names == ["1.png", "sub/1.png", os.fsdecode(b"\xff.png")]
@@ -156,14 +144,11 @@ def test_names_need_not_be_text_nor_differ_between_folders(
     assert "nearest-x2 ran on " in page
 
 
-def test_a_model_without_a_manifest(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_model_without_a_manifest(folder: Path, tmp_path: Path, cli: Cli) -> None:
     bare = save_model(tmp_path / "bare.onnx", nearest(3, 2), scale=2, manifest=False)
-    line = ["eval", str(bare), "--data", str(folder), "--degrade", "reduce:nearest"]
+    line = ["eval", bare, "--data", folder, "--degrade", "reduce:nearest"]
     for given in ([], ["--scale", "2", "--colour", "rgb"]):
-        assert run([*line, *given]) == 0
-        rows = [row.split() for row in capsys.readouterr().out.splitlines() if row.strip()]
+        rows = [row.split() for row in cli(*line, *given).out.splitlines() if row.strip()]
         found = {row[0]: row[1:5] for row in rows}["bare"]
         assert found == ["100.00", "1.0000", "100.00", "1.0000"]
 
@@ -173,9 +158,7 @@ def test_the_help_tells_the_defaults() -> None:
     assert getattr(parameters["limit_frames"], "show_default", None) == str(FRAMES)
 
 
-def test_wrong_use_is_one_line(
-    folder: Path, nearest_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_use_is_one_line(folder: Path, nearest_model: Path, tmp_path: Path, cli: Cli) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "there.json").touch()
     same = save_model(tmp_path / "same.onnx", nearest(3, 1))
@@ -209,24 +192,17 @@ def test_wrong_use_is_one_line(
         ([model], 2, "--data"),
         (data, 2, "MODEL"),
     ):
-        assert run(["eval", *line]) == code, line
-        said = capsys.readouterr()
+        said = cli("eval", *line, code=code)
         assert said.out == ""
         assert message in only_line(said.err)
     assert names_in(tmp_path) == ["bare.onnx", "data", "empty", "same.onnx", "there.json"]
 
 
 def test_what_is_missing_is_named(
-    folder: Path,
-    nearest_model: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    folder: Path, nearest_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cli: Cli
 ) -> None:
-    line = ["eval", str(nearest_model), "--data", str(folder)]
+    line = ["eval", nearest_model, "--data", folder]
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert run([*line, "--ocr"]) == 2
-    assert "apt install tesseract-ocr" in only_line(capsys.readouterr().err)
+    assert "apt install tesseract-ocr" in only_line(cli(*line, "--ocr", code=2).err)
     monkeypatch.setitem(sys.modules, "skimage.metrics", None)
-    assert run(line) == 2
-    assert "pip install 'restore-rt[eval]'" in only_line(capsys.readouterr().err)
+    assert "pip install 'restore-rt[eval]'" in only_line(cli(*line, code=2).err)

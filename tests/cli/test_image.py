@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from restore_rt import images
-from restore_rt.cli import run
 from restore_rt.cli.image import restore_pictures
 from restore_rt.cli.paths import plan
 from restore_rt.errors import NonFiniteError
 from restore_rt.images import FORMATS, Picture, read_picture, write_picture
 from tests.cli.command import names_in
+from tests.cli.conftest import Cli
 from tests.images.pictures import CHANNELS, camera_exif, noise, srgb
 
 LIMIT = 1 << 24
@@ -30,7 +30,7 @@ def twice(pixels: Any) -> Any:
 @pytest.mark.parametrize("kind", CHANNELS)
 @pytest.mark.parametrize("name", ["png", "tiff"])
 def test_every_kind_comes_through(
-    tmp_path: Path, nearest_model: Path, kind: str, bits: int, name: str
+    tmp_path: Path, nearest_model: Path, kind: str, bits: int, name: str, cli: Cli
 ) -> None:
     pixels = noise(CHANNELS[kind], bits)
     if "alpha" in kind:
@@ -40,7 +40,7 @@ def test_every_kind_comes_through(
         picture = Picture(pixels, srgb(), camera_exif(), dpi=(72, 72))
     source, target = tmp_path / f"in.{name}", tmp_path / f"out.{name}"
     write_picture(source, picture, FORMATS[name])
-    assert run(["image", str(source), "-o", str(target), "--model", str(nearest_model)]) == 0
+    cli("image", source, "-o", target, "--model", nearest_model)
     result = read_picture(target)
     np.testing.assert_array_equal(result.pixels, twice(pixels))
     assert result.icc == picture.icc
@@ -55,14 +55,11 @@ def make(folder: Path, names: list[str]) -> None:
         Image.fromarray(noise(3, 8)).save(path)
 
 
-def test_one_bad_file_among_many(
-    tmp_path: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_bad_file_among_many(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     make(tmp_path, ["in/a.png", "in/c.png", "in/d.jpg"])
     (tmp_path / "in" / "b.png").write_text("not a picture")
-    line = ["image", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--json"]
-    assert run([*line, "--model", str(nearest_model)]) == 1
-    said = capsys.readouterr()
+    line = ["image", tmp_path / "in", "-o", tmp_path / "out", "--json"]
+    said = cli(*line, "--model", nearest_model, code=1)
     (error,) = said.err.splitlines()
     assert error.startswith("restore-rt: error: ")
     assert str(tmp_path / "in" / "b.png") in error
@@ -79,13 +76,10 @@ def test_one_bad_file_among_many(
     assert names_in(tmp_path / "out") == ["a.png", "c.png", "d.jpg"]
 
 
-def test_a_missing_file_among_many(
-    tmp_path: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_file_among_many(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     make(tmp_path, ["a.png"])
-    line = ["image", str(tmp_path / "no.png"), str(tmp_path / "a.png"), "-o", str(tmp_path / "o")]
-    assert run([*line, "--model", str(nearest_model)]) == 1
-    said = capsys.readouterr()
+    line = ["image", tmp_path / "no.png", tmp_path / "a.png", "-o", tmp_path / "o"]
+    said = cli(*line, "--model", nearest_model, code=1)
     assert "no such file" in said.err
     assert "1 of 2 pictures" in said.out
     assert names_in(tmp_path / "o") == ["a.png"]
@@ -172,7 +166,7 @@ def test_running_out_of_memory_says_what_helps(
     assert said.count("out of memory: close other programs, give smaller pictures, or") == 2
 
 
-def test_wrong_use_makes_no_folder(tmp_path: Path, nearest_model: Path) -> None:
+def test_wrong_use_makes_no_folder(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     make(tmp_path, ["a.png"])
     write_picture(tmp_path / "deep.png", Picture(noise(3, 16)), FORMATS["png"])
     for name, options in (
@@ -181,53 +175,47 @@ def test_wrong_use_makes_no_folder(tmp_path: Path, nearest_model: Path) -> None:
         ("a.png", ["--tile", "0"]),
         ("deep.png", ["--format", "jpeg"]),
     ):
-        line = ["image", str(tmp_path / name), "-o", str(tmp_path / "new" / "sub"), *options]
-        assert run([*line, "--model", str(nearest_model)]) == 2
+        line = ["image", tmp_path / name, "-o", tmp_path / "new" / "sub", *options]
+        cli(*line, "--model", nearest_model, code=2)
         assert names_in(tmp_path) == ["a.png", "deep.png"]
 
 
-def test_structure_is_kept(tmp_path: Path, nearest_model: Path) -> None:
+def test_structure_is_kept(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     make(tmp_path, ["in/a.png", "in/x/a.png", "in/x/y/b.jpg"])
-    line = ["image", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "-r", "--format", "webp"]
-    assert run([*line, "--model", str(nearest_model)]) == 0
+    line = ["image", tmp_path / "in", "-o", tmp_path / "out", "-r", "--format", "webp"]
+    cli(*line, "--model", nearest_model)
     found = sorted(str(path.relative_to(tmp_path / "out")) for path in tmp_path.glob("out/**/*.*"))
     assert found == ["a.webp", "x/a.webp", "x/y/b.webp"]
     with Image.open(tmp_path / "out" / "a.webp") as image:
         np.testing.assert_array_equal(np.asarray(image), twice(noise(3, 8)))
 
 
-def test_quality(tmp_path: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quality(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     make(tmp_path, ["a.png"])
-    line = ["image", str(tmp_path / "a.png"), "--model", str(nearest_model), "-o"]
-    assert run([*line, str(tmp_path / "x.png"), "--quality", "50"]) == 2
-    assert "--quality is 50" in capsys.readouterr().err
-    assert run([*line, str(tmp_path / "high.jpg")]) == 0
-    assert run([*line, str(tmp_path / "low.jpg"), "--quality", "30"]) == 0
+    line = ["image", tmp_path / "a.png", "--model", nearest_model, "-o"]
+    assert "--quality is 50" in cli(*line, tmp_path / "x.png", "--quality", "50", code=2).err
+    cli(*line, tmp_path / "high.jpg")
+    cli(*line, tmp_path / "low.jpg", "--quality", "30")
     assert (tmp_path / "low.jpg").stat().st_size < (tmp_path / "high.jpg").stat().st_size / 2
 
 
-def test_notes_name_the_picture(
-    tmp_path: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_notes_name_the_picture(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     Image.new("CMYK", (8, 8)).save(tmp_path / "a.jpg")
-    line = ["image", str(tmp_path / "a.jpg"), "-o", str(tmp_path / "b.jpg")]
-    assert run([*line, "--model", str(nearest_model)]) == 0
-    assert f"restore-rt: {tmp_path / 'a.jpg'}: CMYK" in capsys.readouterr().err
+    line = ["image", tmp_path / "a.jpg", "-o", tmp_path / "b.jpg"]
+    assert f"restore-rt: {tmp_path / 'a.jpg'}: CMYK" in cli(*line, "--model", nearest_model).err
 
 
-def test_model_goes_before_zoom(
-    tmp_path: Path, nearest_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_model_goes_before_zoom(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     make(tmp_path, ["a.png"])
-    line = ["image", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), "--scale", "4"]
-    assert run([*line, "--model", str(nearest_model)]) == 0
-    assert "--scale 4 is ignored: nearest-x2 enlarges 2 times" in capsys.readouterr().err
+    line = ["image", tmp_path / "a.png", "-o", tmp_path / "b.png", "--scale", "4"]
+    said = cli(*line, "--model", nearest_model)
+    assert "--scale 4 is ignored: nearest-x2 enlarges 2 times" in said.err
 
 
-def test_tile(tmp_path: Path, nearest_model: Path) -> None:
+def test_tile(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     make(tmp_path, ["a.png"])
     for index, tile in enumerate(("26", "26x32")):
-        line = ["image", str(tmp_path / "a.png"), "-o", str(tmp_path / f"{index}.png")]
-        assert run([*line, "--model", str(nearest_model), "--tile", tile]) == 0
+        line = ["image", tmp_path / "a.png", "-o", tmp_path / f"{index}.png"]
+        cli(*line, "--model", nearest_model, "--tile", tile)
         with Image.open(tmp_path / f"{index}.png") as image:
             np.testing.assert_array_equal(np.asarray(image), twice(noise(3, 8)))

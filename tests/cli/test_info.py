@@ -8,16 +8,15 @@ from pathlib import Path
 import onnx
 import pytest
 
-from restore_rt.cli import run
 from restore_rt.inspection import inspect_model
 from restore_rt.model.manifest import Manifest, read_manifest, write_manifest
 from tests.cli.command import only_line, restore_rt
+from tests.cli.conftest import Cli
 from tests.networks import nearest, save_model
 
 
-def test_the_table_says_what_people_ask(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["info", "video-x2", "--size", "540x960"]) == 0
-    said = capsys.readouterr()
+def test_the_table_says_what_people_ask(cli: Cli) -> None:
+    said = cli("info", "video-x2", "--size", "540x960")
     assert said.err == ""
     text = " ".join(said.out.split())
     for wanted in (
@@ -35,9 +34,8 @@ def test_the_table_says_what_people_ask(capsys: pytest.CaptureFixture[str]) -> N
         assert wanted in text
 
 
-def test_json_holds_all_that_is_found(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["info", "video-x2", "--json"]) == 0
-    data = json.loads(capsys.readouterr().out)
+def test_json_holds_all_that_is_found(cli: Cli) -> None:
+    data = json.loads(cli("info", "video-x2", "--json").out)
     found = inspect_model("video-x2")
     assert data["parameters"] == 23_940
     assert data["path"] == str(found.path)
@@ -48,14 +46,13 @@ def test_json_holds_all_that_is_found(capsys: pytest.CaptureFixture[str]) -> Non
     assert data["runs_on"]["native on cpu"]["runs"] is True
 
 
-def test_what_is_unknown_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_unknown_is_called_so(tmp_path: Path, cli: Cli) -> None:
     path = save_model(tmp_path / "plain.onnx", nearest(3, 2), scale=2, manifest=False)
     model = onnx.load(path)
     model.graph.node[0].op_type, model.graph.node[0].domain = "Secret", "elsewhere"
     model.opset_import.append(onnx.helper.make_opsetid("elsewhere", 1))
     onnx.save(model, path)
-    assert run(["info", str(path)]) == 0
-    text = " ".join(capsys.readouterr().out.split())
+    text = " ".join(cli("info", path).out.split())
     assert "Manifest none Network" in text
     assert "multiply-adds unknown" in text
     assert "memory, total unknown" in text
@@ -63,12 +60,9 @@ def test_what_is_unknown_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "cpu no: " in text
 
 
-def test_a_file_cannot_steer_the_terminal(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_cannot_steer_the_terminal(tmp_path: Path, cli: Cli) -> None:
     path = save_model(tmp_path / "evil.onnx", nearest(3, 2), scale=2, licence="\x1b]0;x\x07[red]")
-    assert run(["info", str(path)]) == 0
-    text = capsys.readouterr().out
+    text = cli("info", path).out
     assert "\x1b" not in text
     assert "\x07" not in text
     assert "?]0;x?[red]" in text
@@ -89,16 +83,15 @@ def test_a_file_cannot_steer_the_terminal(
 def test_wrong_use(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     arguments: list[str],
     code: int,
     message: str,
+    cli: Cli,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("text.onnx", "text.txt"):
         (tmp_path / name).write_text("just text")
-    assert run(["info", *arguments]) == code
-    said = capsys.readouterr()
+    said = cli("info", *arguments, code=code)
     assert said.out == ""
     assert only_line(said.err).startswith(f"restore-rt: error: {message}")
 
@@ -123,16 +116,13 @@ def test_torch_is_not_loaded() -> None:
     assert done.stdout.splitlines()[-1] == "TORCH False"
 
 
-def test_a_manifest_that_contradicts_the_network_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_manifest_that_contradicts_the_network_is_told(tmp_path: Path, cli: Cli) -> None:
     path = save_model(tmp_path / "wrong.onnx", nearest(3, 2), scale=2)
     model = onnx.load(path)
     manifest = read_manifest(model)
     assert manifest is not None
     write_manifest(model, Manifest(**{**manifest.__dict__, "scale": 3}))
     onnx.save(model, path)
-    assert run(["info", str(path), "--json"]) == 0
-    verdict = json.loads(capsys.readouterr().out)["runs_on"]["native on cpu"]
+    verdict = json.loads(cli("info", path, "--json").out)["runs_on"]["native on cpu"]
     assert verdict["runs"] is False
     assert "by its manifest it would be 3 and 3" in verdict["reason"]

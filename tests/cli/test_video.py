@@ -14,8 +14,9 @@ import av
 import numpy as np
 import pytest
 
-from restore_rt.cli import run
 from restore_rt.video.encoders import CODECS
+from tests.cli.command import names_in, only_line
+from tests.cli.conftest import Cli
 from tests.video.clips import make_clip, moving_picture, read_clip, samples
 
 ROOT = Path(__file__).parents[2]
@@ -25,27 +26,24 @@ def command(source: Path, target: Path, model: Path, *more: str) -> list[str]:
     return ["video", str(source), "-o", str(target), "--model", str(model), *more]
 
 
-def test_a_video_with_sound(
-    tmp_path: Path, luma_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_video_with_sound(tmp_path: Path, luma_model: Path, cli: Cli) -> None:
     source, target = make_clip(tmp_path / "in.mkv", sound="flac"), tmp_path / "out.mkv"
-    assert run(command(source, target, luma_model, "--codec", "ffv1")) == 0
+    said = cli(*command(source, target, luma_model, "--codec", "ffv1"))
     before, after = read_clip(source), read_clip(target)
     assert after.pts == before.pts
     assert after.others == before.others
     for old, new in zip(before.pictures, after.pictures, strict=True):
         luma = samples(old)[0].repeat(2, axis=0).repeat(2, axis=1)
         np.testing.assert_array_equal(samples(new)[0], luma)
-    said = capsys.readouterr().out
-    assert "10 frames, 128x96, ffv1" in said
-    assert " on native backend, fp32" in said
+    assert "10 frames, 128x96, ffv1" in said.out
+    assert " on native backend, fp32" in said.out
     for stage in ("decode", "network", "encode", "bottleneck: "):
-        assert stage in said
+        assert stage in said.out
 
 
-def test_an_rgb_model(tmp_path: Path, nearest_model: Path) -> None:
+def test_an_rgb_model(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     source, target = make_clip(tmp_path / "in.mp4", draw=_grey), tmp_path / "out.mp4"
-    assert run(command(source, target, nearest_model)) == 0
+    cli(*command(source, target, nearest_model))
     before, after = read_clip(source), read_clip(target)
     assert after.video["format"] == "yuv420p"
     old, new = samples(before.pictures[3])[0], samples(after.pictures[3])[0]
@@ -59,10 +57,9 @@ def _grey(index: int) -> av.VideoFrame:
     return picture
 
 
-def test_json(tmp_path: Path, luma_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json(tmp_path: Path, luma_model: Path, cli: Cli) -> None:
     source, target = make_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4"
-    assert run(command(source, target, luma_model, "--json")) == 0
-    data = json.loads(capsys.readouterr().out)
+    data = json.loads(cli(*command(source, target, luma_model, "--json")).out)
     assert data["frames"] == 10
     assert (data["width"], data["height"], data["codec"]) == (128, 96, "h264")
     assert data["target"] == str(target)
@@ -72,16 +69,14 @@ def test_json(tmp_path: Path, luma_model: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_cut_file_is_written_as_far_as_it_goes(
-    tmp_path: Path, luma_model: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, luma_model: Path, cli: Cli
 ) -> None:
     whole = make_clip(tmp_path / "in.mkv", frames=50)
     source, target = tmp_path / "cut.mkv", tmp_path / "out.mkv"
     source.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
-    assert run(command(source, target, luma_model, "--json")) == 3
-    out, err = capsys.readouterr()
-    assert json.loads(out)["frames"] == len(read_clip(target).pts)
-    assert f"{source} is damaged: it ends at" in err
-    assert len(err.splitlines()) == 1
+    said = cli(*command(source, target, luma_model, "--json"), code=3)
+    assert json.loads(said.out)["frames"] == len(read_clip(target).pts)
+    assert f"{source} is damaged: it ends at" in only_line(said.err)
 
 
 @pytest.mark.parametrize(
@@ -96,24 +91,16 @@ def test_a_cut_file_is_written_as_far_as_it_goes(
     ],
 )
 def test_options_that_are_not_allowed(
-    tmp_path: Path,
-    luma_model: Path,
-    capsys: pytest.CaptureFixture[str],
-    options: list[str],
-    code: int,
-    message: str,
+    tmp_path: Path, luma_model: Path, options: list[str], code: int, message: str, cli: Cli
 ) -> None:
     source = make_clip(tmp_path / "in.mp4", frames=2)
-    assert run(command(source, tmp_path / "out.mp4", luma_model, *options)) == code
-    said = capsys.readouterr().err
-    assert message in said
-    assert len(said.splitlines()) == 1
+    said = cli(*command(source, tmp_path / "out.mp4", luma_model, *options), code=code)
+    assert message in only_line(said.err)
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_help_gives_the_codecs_own_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["video", "--help"]) == 0
-    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+def test_help_gives_the_codecs_own_defaults(cli: Cli) -> None:
+    said = " ".join(cli("video", "--help").out.replace("│", " ").split())
     assert "|".join(CODECS) in said
     for name, codec in CODECS.items():
         if codec.quality is not None:
@@ -121,10 +108,10 @@ def test_help_gives_the_codecs_own_defaults(capsys: pytest.CaptureFixture[str]) 
             assert f"{name} {codec.preset}" in said
 
 
-def test_a_zoom_that_no_model_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_zoom_that_no_model_has(tmp_path: Path, cli: Cli) -> None:
     source = make_clip(tmp_path / "in.mp4", frames=2)
-    assert run(["video", str(source), "-o", str(tmp_path / "out.mp4"), "--scale", "7"]) == 2
-    assert "--scale is 7: no shipped model enlarges 7 times" in capsys.readouterr().err
+    said = cli("video", source, "-o", tmp_path / "out.mp4", "--scale", "7", code=2)
+    assert "--scale is 7: no shipped model enlarges 7 times" in said.err
 
 
 @pytest.mark.parametrize(
@@ -139,46 +126,32 @@ def test_a_zoom_that_no_model_has(tmp_path: Path, capsys: pytest.CaptureFixture[
     ],
 )
 def test_paths_that_cannot_be(
-    tmp_path: Path,
-    luma_model: Path,
-    capsys: pytest.CaptureFixture[str],
-    source: str,
-    target: str,
-    code: int,
-    message: str,
+    tmp_path: Path, luma_model: Path, source: str, target: str, code: int, message: str, cli: Cli
 ) -> None:
     make_clip(tmp_path / "in.mp4", frames=2)
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "there.mp4").write_text("precious")
-    before = sorted(path.name for path in tmp_path.iterdir())
-    assert run(command(tmp_path / source, tmp_path / target, luma_model)) == code
-    said = capsys.readouterr().err
-    assert message in said
-    assert len(said.splitlines()) == 1
-    assert "Traceback" not in said
-    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    before = names_in(tmp_path)
+    said = cli(*command(tmp_path / source, tmp_path / target, luma_model), code=code)
+    assert message in only_line(said.err)
+    assert names_in(tmp_path) == before
     assert (tmp_path / "there.mp4").read_text() == "precious"
 
 
-def test_notes_are_told(
-    tmp_path: Path, luma_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_notes_are_told(tmp_path: Path, luma_model: Path, cli: Cli) -> None:
     source = make_clip(tmp_path / "in.mp4", frames=2, size=(640, 16))
-    assert run(command(source, tmp_path / "out.mp4", luma_model)) == 0
-    assert "restore-rt: no colour matrix is named" in capsys.readouterr().err
+    said = cli(*command(source, tmp_path / "out.mp4", luma_model))
+    assert "restore-rt: no colour matrix is named" in said.err
 
 
 def test_without_pyav(
-    tmp_path: Path,
-    luma_model: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, luma_model: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     for name in [name for name in sys.modules if name.startswith("restore_rt.video")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "av", None)
-    assert run(command(tmp_path / "in.mp4", tmp_path / "out.mp4", luma_model)) == 1
-    assert "pip install 'restore-rt[video]'" in capsys.readouterr().err
+    said = cli(*command(tmp_path / "in.mp4", tmp_path / "out.mp4", luma_model), code=1)
+    assert "pip install 'restore-rt[video]'" in said.err
 
 
 def test_interrupted(tmp_path: Path, luma_model: Path) -> None:
@@ -198,4 +171,4 @@ def test_interrupted(tmp_path: Path, luma_model: Path) -> None:
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130
     assert said == "restore-rt: interrupted\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv"]
+    assert names_in(tmp_path) == ["in.mkv"]
