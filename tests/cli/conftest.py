@@ -28,7 +28,10 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 
     def call(*arguments: object, code: int = 0) -> Said:
         capsys.readouterr()
-        found = run([str(argument) for argument in arguments])
+        try:
+            found: object = run([str(argument) for argument in arguments])
+        except SystemExit as stopped:
+            found = stopped.code
         said = Said(*capsys.readouterr())
         assert found == code, said.err
         return said

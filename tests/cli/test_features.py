@@ -1,40 +1,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
 
-from restore_rt.cli import run
 from restore_rt.training.features import training as feature_training
 from restore_rt.training.features.networks import FeatureNet, load_features
+from tests.cli.conftest import Cli, Said
 from tests.training.conftest import write_pictures
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Cli:
     """Return the command, made short, with pictures of which some are held out."""
     monkeypatch.setattr(feature_training, "HELD_OUT_BATCHES", 1)
     monkeypatch.setattr(feature_training, "HOLDOUT", 3)
     write_pictures(tmp_path / "data")
 
-    def start(output: str = "mine.safetensors", *options: str, folder: str = "patterns") -> int:
-        where = ["-o", str(tmp_path / output), "--data", str(tmp_path / "data")]
-        always = ["--folder", folder, "--steps", "2", "--device", "cpu"]
-        return run(["train-features", *where, *always, *options])
+    def start(
+        output: str = "mine.safetensors", *options: str, folder: str = "patterns", code: int = 0
+    ) -> Said:
+        where = ["-o", tmp_path / output, "--data", tmp_path / "data", "--folder", folder]
+        return cli("train-features", *where, "--steps", "2", "--device", "cpu", *options, code=code)
 
     return start
 
 
-def test_the_command_writes_features_that_a_recipe_can_name(
-    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_writes_features_that_a_recipe_can_name(command: Cli, tmp_path: Path) -> None:
     told = ["--trained-on", "waves", "--licence", "CC0-1.0"]
-    assert command("mine.safetensors", *told) == 0
-    said = capsys.readouterr()
+    said = command("mine.safetensors", *told)
     assert said.out == f"{tmp_path / 'mine.safetensors'}\n"
     assert "step 2/2" in said.err
     features = load_features(tmp_path / "mine.safetensors")
@@ -47,20 +44,15 @@ def test_the_command_writes_features_that_a_recipe_can_name(
 
     # The seed decides.
     first = (tmp_path / "mine.safetensors").read_bytes()
-    assert command("same.safetensors", *told) == 0
+    command("same.safetensors", *told)
     assert (tmp_path / "same.safetensors").read_bytes() == first
-    assert command("other.safetensors", *told, "--seed", "1") == 0
+    command("other.safetensors", *told, "--seed", "1")
     assert (tmp_path / "other.safetensors").read_bytes() != first
 
 
-def test_wrong_use_is_one_line_and_writes_nothing(
-    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command("mine.pt") == 2
-    assert "must end in .safetensors" in capsys.readouterr().err
-    assert command(folder="none") == 2
-    assert "cannot list the folder" in capsys.readouterr().err
+def test_wrong_use_is_one_line_and_writes_nothing(command: Cli, tmp_path: Path) -> None:
+    assert "must end in .safetensors" in command("mine.pt", code=2).err
+    assert "cannot list the folder" in command(folder="none", code=2).err
     (tmp_path / "mine.safetensors").write_bytes(b"precious")
-    assert command() == 2
-    assert "--overwrite" in capsys.readouterr().err
+    assert "--overwrite" in command(code=2).err
     assert (tmp_path / "mine.safetensors").read_bytes() == b"precious"

@@ -11,23 +11,24 @@ import pytest
 import torch
 from torch import Tensor
 
-from restore_rt.cli import run
 from restore_rt.cli.train import _bar
 from restore_rt.training.loop import objective
 from restore_rt.training.loop.checkpoint import load_checkpoint
+from tests.cli.command import only_line
+from tests.cli.conftest import Cli, Said
 from tests.training.conftest import TEXT, write_pictures
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Iterator[Cli]:
     """Return the command, with the tiny recipe, but with this process's memory left alone."""
     monkeypatch.setattr("restore_rt.cli.train._keep_freed_memory", lambda: None)
     (tmp_path / "tiny.toml").write_text(TEXT)
     write_pictures(tmp_path / "data")
 
-    def start(*options: str, data: Path = tmp_path / "data") -> int:
-        where = ["--data", str(data), "--run", str(tmp_path / "run")]
-        return run(["train", str(tmp_path / "tiny.toml"), *where, *options])
+    def start(*options: str, data: Path = tmp_path / "data", code: int = 0) -> Said:
+        where = ["--data", data, "--run", tmp_path / "run"]
+        return cli("train", tmp_path / "tiny.toml", *where, *options, code=code)
 
     # Whoever runs the tests may ignore the signal.
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -35,47 +36,29 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     signal.signal(signal.SIGINT, former)
 
 
-def test_the_command_trains_and_resumes(
-    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_trains_and_resumes(command: Cli, tmp_path: Path) -> None:
     last = tmp_path / "run" / "last.pt"
-    assert command("--stop-after", "5") == 0
-    assert capsys.readouterr().out == f"{last}\n"
-    assert command() == 2
-    assert "has a run already" in capsys.readouterr().err
-    assert command("--resume") == 0
+    assert command("--stop-after", "5").out == f"{last}\n"
+    assert "has a run already" in command(code=2).err
+    command("--resume")
     assert load_checkpoint(last)["step"] == 12
 
 
-def test_errors_are_one_line(
-    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command(data=tmp_path / "none") == 2
-    assert (
-        capsys.readouterr()
-        .err.splitlines()[-1]
-        .startswith("restore-rt: error: cannot list the folder")
-    )
-    assert command("--threads", "0") == 2
+def test_errors_are_one_line(command: Cli, tmp_path: Path) -> None:
+    line = command(data=tmp_path / "none", code=2).err.splitlines()[-1]
+    assert line.startswith("restore-rt: error: cannot list the folder")
+    command("--threads", "0", code=2)
     (tmp_path / "tiny.toml").write_text(TEXT.replace("seed", "seeds"))
-    capsys.readouterr()
-    assert command() == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    line = only_line(command(code=2).err)
     assert "tiny.toml: unknown key 'seeds'; allowed here: seed" in line
     (tmp_path / "tiny.toml").write_text(TEXT)
     (tmp_path / "run").write_bytes(b"")
-    assert command() == 1
-    assert "cannot write" in capsys.readouterr().err.splitlines()[-1]
+    assert "cannot write" in command(code=1).err.splitlines()[-1]
 
 
-def test_a_gpu_that_is_not_there_is_no_cpu(
-    command: Callable[..., int],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_gpu_that_is_not_there_is_no_cpu(command: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert command("--device", "cuda") == 2
-    assert "PyTorch finds no GPU" in capsys.readouterr().err
+    assert "PyTorch finds no GPU" in command("--device", "cuda", code=2).err
 
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
@@ -83,87 +66,61 @@ SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_the_first_signal_lets_the_step_end_and_keeps_it(
-    command: Callable[..., int],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    number: signal.Signals,
-    code: int,
+    command: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
 ) -> None:
     former = [signal.getsignal(each) for each, _ in SIGNALS]
     in_step(6, lambda: signal.raise_signal(number), monkeypatch)
-    with pytest.raises(SystemExit) as caught:
-        command()
-    assert caught.value.code == code
+    said = command(code=code)
     last = tmp_path / "run" / "last.pt"
     content = load_checkpoint(last)
     # The last validation was at step 4.
     assert (content["step"], len(content["losses"])) == (6, 2)
-    said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("stopp") == 2
     *_, first, after = said.err.splitlines()
     assert "stopping after this step" in first
-    assert after == (f"restore-rt: stopped after step 6 of 12; --resume goes on from {last}")
+    assert after == f"restore-rt: stopped after step 6 of 12; --resume goes on from {last}"
     assert "interrupted" not in said.err
     assert [signal.getsignal(each) for each, _ in SIGNALS] == former
-    assert command("--resume") == 0
+    command("--resume")
 
 
 def test_the_second_signal_stops_at_once(
-    command: Callable[..., int],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    command: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def twice() -> None:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGINT)
 
     in_step(6, twice, monkeypatch)
-    with pytest.raises(SystemExit) as caught:
-        command()
-    assert caught.value.code == 130
+    said = command(code=130).err
     assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 4
-    said = capsys.readouterr().err
     assert said.endswith("stopped; --resume goes on from the last checkpoint\n")
 
 
 def test_a_signal_before_the_first_step_stops_at_once(
-    command: Callable[..., int],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    command: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*args: object, **options: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("restore_rt.training.loop.trainer.load_data", interrupted)
-    with pytest.raises(SystemExit) as caught:
-        command()
-    assert caught.value.code == 130
+    assert "stopped before the first checkpoint; start again" in command(code=130).err
     assert not (tmp_path / "run").exists()
-    assert "stopped before the first checkpoint; start again" in capsys.readouterr().err
 
 
 def test_a_signal_in_the_last_step_is_too_late(
-    command: Callable[..., int],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    command: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_step(12, lambda: signal.raise_signal(signal.SIGINT), monkeypatch)
-    assert command() == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'run' / 'last.pt'}\n"
+    assert command().out == f"{tmp_path / 'run' / 'last.pt'}\n"
 
 
-def test_a_signal_that_is_ignored_stays_so(
-    command: Callable[..., int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signal_that_is_ignored_stays_so(command: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     in_step(6, lambda: signal.raise_signal(signal.SIGINT), monkeypatch)
     former = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        assert command() == 0
+        command()
     finally:
         signal.signal(signal.SIGINT, former)
 
@@ -184,11 +141,7 @@ def in_step(number: int, act: Callable[[], None], monkeypatch: pytest.MonkeyPatc
     ("after", "advice"), [(3, "before the first checkpoint"), (5, "--resume goes on")]
 )
 def test_a_stopped_command_says_how_to_go_on(
-    command: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    after: int,
-    advice: str,
+    command: Cli, monkeypatch: pytest.MonkeyPatch, after: int, advice: str
 ) -> None:
     calls = iter(range(100))
 
@@ -198,27 +151,20 @@ def test_a_stopped_command_says_how_to_go_on(
         return (output - target).abs().mean()
 
     monkeypatch.setattr(objective, "LOSSES", {"l1": stops})
-    with pytest.raises(SystemExit) as caught:
-        command()
-    assert caught.value.code == 130
-    said = capsys.readouterr().err
+    said = command(code=130).err
     assert advice in said
     assert "interrupted" not in said
 
 
-def test_a_finished_run_has_nothing_left_to_do(
-    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command("--stop-after", "1") == 0
-    capsys.readouterr()
-    assert command("--resume", "--stop-after", "1", data=tmp_path / "none") == 0
-    said = capsys.readouterr()
+def test_a_finished_run_has_nothing_left_to_do(command: Cli, tmp_path: Path) -> None:
+    command("--stop-after", "1")
+    said = command("--resume", "--stop-after", "1", data=tmp_path / "none")
     assert said.out == f"{tmp_path / 'run' / 'last.pt'}\n"
     assert "nothing left to do" in said.err
 
 
 def test_threads_prepare_pictures_too(
-    command: Callable[..., int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    command: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     set_for_pytorch: list[int] = []
     given: list[int] = []
@@ -229,17 +175,14 @@ def test_threads_prepare_pictures_too(
 
     monkeypatch.setattr("torch.set_num_threads", set_for_pytorch.append)
     monkeypatch.setattr("restore_rt.training.loop.trainer.train", train)
-    assert command("--threads", "3") == 0
-    assert command() == 0
+    command("--threads", "3")
+    command()
     assert (set_for_pytorch, given) == ([3], [3, 2])
 
 
 @pytest.mark.parametrize(("stop", "total"), [((), 12), (("--stop-after", "5"), 5)])
 def test_the_bar_ends_where_the_run_does(
-    command: Callable[..., int],
-    monkeypatch: pytest.MonkeyPatch,
-    stop: tuple[str, ...],
-    total: int,
+    command: Cli, monkeypatch: pytest.MonkeyPatch, stop: tuple[str, ...], total: int
 ) -> None:
     totals: list[int] = []
     done: list[int] = []
@@ -251,7 +194,7 @@ def test_the_bar_ends_where_the_run_does(
 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setattr("restore_rt.cli.train._bar", bar)
-    assert command(*stop) == 0
+    command(*stop)
     assert totals == [total]
     assert done == list(range(total + 1))
 
@@ -278,40 +221,30 @@ def test_the_bar_shows_the_figures_of_the_last_step(
     ],
 )
 def test_too_little_memory_names_what_takes_it(
-    command: Callable[..., int],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    error: Exception,
+    command: Cli, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fails(output: Tensor, target: Tensor) -> Tensor:
         raise error
 
     monkeypatch.setattr(objective, "LOSSES", {"l1": fails})
-    assert command() == 1
-    line = capsys.readouterr().err.splitlines()[-1]
+    line = command(code=1).err.splitlines()[-1]
     assert line.startswith("restore-rt: error: out of memory: lower data.batch, which is 3")
     assert "data.patch, which is 12" in line
     assert "data.cache.count, which is 6" in line
 
 
 def test_other_errors_are_not_taken_for_too_little_memory(
-    command: Callable[..., int],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    command: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(output: Tensor, target: Tensor) -> Tensor:
         raise RuntimeError("the sizes do not match")
 
     monkeypatch.setattr(objective, "LOSSES", {"l1": fails})
-    assert command() == 1
-    assert "the sizes do not match" in capsys.readouterr().err
+    assert "the sizes do not match" in command(code=1).err
 
 
 def test_without_pytorch_the_error_names_the_extra(
-    command: Callable[..., int],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    command: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    assert command() == 2
-    assert "pip install 'restore-rt[train]'" in capsys.readouterr().err
+    assert "pip install 'restore-rt[train]'" in command(code=2).err
