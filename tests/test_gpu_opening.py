@@ -6,6 +6,7 @@ import ctypes
 import importlib
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from restore_rt import gpu_opening as device
 from restore_rt.errors import BackendError, EngineError, InputError
 from restore_rt.gpu import library as onnxruntime_gpu
+from restore_rt.gpu.backend import DeviceBackend
 from restore_rt.gpu.library import import_onnxruntime_gpu
 from restore_rt.gpu.onnxruntime import OnnxRuntimeDeviceBackend
 from restore_rt.gpu_opening import missing_for, open_device_backend
@@ -71,16 +73,19 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(monkeypatch)
 
 
-def opened(model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, **options: Any) -> Any:
+Opened = Callable[..., DeviceBackend]
+
+
+@pytest.fixture
+def opened(model: onnx.ModelProto, manifest: Manifest, gpu: Gpu) -> Opened:
+    """Return a function that opens ``model``, or another ``network``, on the fake GPU."""
     usual: dict[str, Any] = {"backend": "onnxruntime", "threads": 1}
-    return open_device_backend(
-        model,
-        manifest,
-        device=gpu.device,
-        stream=gpu.stream,
-        pool=gpu.pool,
-        **(usual | options),
-    )
+    place: dict[str, Any] = {"device": gpu.device, "stream": gpu.stream, "pool": gpu.pool}
+
+    def open_with(network: onnx.ModelProto = model, **options: Any) -> DeviceBackend:
+        return open_device_backend(network, manifest, **place, **(usual | options))
+
+    return open_with
 
 
 def test_nothing_is_missing_where_all_is_there(machine: Machine) -> None:
@@ -151,11 +156,11 @@ def test_tensorrt_names_both_ways(machine: Machine) -> None:
 
 
 def test_tensorrt_runs_in_its_own_library_where_that_is_there(
-    machine: Machine, model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path
+    machine: Machine, gpu: Gpu, cache: Path, opened: Opened
 ) -> None:
     machine.library = FakeRuntime().library()
     machine.onnxruntime = None
-    backend = opened(model, manifest, gpu, backend="tensorrt")
+    backend = opened(backend="tensorrt")
     assert isinstance(backend, TensorRtBackend)
     assert backend.description == f"TensorRT 11.4.0 on {gpu.device_.name}, fp32"
     backend.prepare((1, 1, 8, 8))
@@ -164,30 +169,28 @@ def test_tensorrt_runs_in_its_own_library_where_that_is_there(
 
 
 def test_tensorrt_runs_in_onnxruntime_where_that_is_all(
-    machine: Machine, model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path
+    machine: Machine, gpu: Gpu, cache: Path, opened: Opened
 ) -> None:
-    backend = opened(model, manifest, gpu, backend="tensorrt")
+    backend = opened(backend="tensorrt")
     assert isinstance(backend, OnnxRuntimeDeviceBackend)
     assert backend.description == f"ONNX Runtime 1.32.0, TensorRT on {gpu.device_.name}, fp32"
     backend.prepare((1, 1, 8, 8))
     assert (cache / "onnxruntime").is_dir()
 
 
-def test_tensorrt_that_is_broken_is_not_passed_over(
-    machine: Machine, model: onnx.ModelProto, manifest: Manifest, gpu: Gpu
-) -> None:
+def test_tensorrt_that_is_broken_is_not_passed_over(machine: Machine, opened: Opened) -> None:
     machine.library = EngineError("TensorRT is installed but cannot be loaded")
     with pytest.raises(EngineError, match="cannot be loaded"):
-        opened(model, manifest, gpu, backend="tensorrt")
+        opened(backend="tensorrt")
     assert missing_for("tensorrt") == ["TensorRT is installed but cannot be loaded"]
 
 
 def test_cuda_is_onnxruntime_and_takes_any_folder(
-    machine: Machine, model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, tmp_path: Path
+    machine: Machine, model: onnx.ModelProto, tmp_path: Path, opened: Opened
 ) -> None:
     machine.library = FakeRuntime().library()
     for network, dtype in ((model, np.float32), (narrow(model), np.float16)):
-        backend = opened(network, manifest, gpu, cache=tmp_path / "own")
+        backend = opened(network, cache=tmp_path / "own")
         assert isinstance(backend, OnnxRuntimeDeviceBackend)
         assert backend.name == "onnxruntime"
         assert backend.dtype == dtype
@@ -195,21 +198,21 @@ def test_cuda_is_onnxruntime_and_takes_any_folder(
 
 
 def test_models_that_say_nothing_are_built_by_what_is_said_of_them(
-    machine: Machine, model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path
+    machine: Machine, model: onnx.ModelProto, opened: Opened
 ) -> None:
     machine.library = FakeRuntime().library()
     del model.metadata_props[:]
     # What is said of it was found before it was made fp16.
-    backend = opened(narrow(model), manifest, gpu, backend="tensorrt")
+    backend = opened(narrow(model), backend="tensorrt")
     assert backend.dtype == np.float16
 
 
-def test_other_backends_are_refused(model: onnx.ModelProto, manifest: Manifest, gpu: Gpu) -> None:
+def test_other_backends_are_refused(opened: Opened) -> None:
     message = "'native'; on a GPU allowed are onnxruntime, tensorrt"
     with pytest.raises(InputError, match=message):
         missing_for("native")
     with pytest.raises(InputError, match=message):
-        opened(model, manifest, gpu, backend="native")
+        opened(backend="native")
 
 
 def test_importing_the_backends_loads_no_library() -> None:

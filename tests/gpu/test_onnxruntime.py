@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +20,43 @@ from tests.gpu.fake_gpu import Gpu
 from tests.gpu.fake_onnxruntime import CUDA, TENSORRT, FakeOnnxRuntime
 from tests.tensorrt.opening import SHAPE, expected_of, tiles_of
 
+Opened = Callable[..., OnnxRuntimeDeviceBackend]
+Install = Callable[[FakeOnnxRuntime], FakeOnnxRuntime]
+
 
 @pytest.fixture
-def library(monkeypatch: pytest.MonkeyPatch) -> FakeOnnxRuntime:
-    return install(monkeypatch, FakeOnnxRuntime())
+def install(monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Return a function that puts a library in ONNX Runtime's place."""
+
+    def put(fake: FakeOnnxRuntime) -> FakeOnnxRuntime:
+        monkeypatch.setattr(onnxruntime_device, "import_onnxruntime_gpu", lambda provider: fake)
+        return fake
+
+    return put
 
 
-def install(monkeypatch: pytest.MonkeyPatch, fake: FakeOnnxRuntime) -> FakeOnnxRuntime:
-    monkeypatch.setattr(onnxruntime_device, "import_onnxruntime_gpu", lambda provider: fake)
-    return fake
+@pytest.fixture
+def library(install: Install) -> FakeOnnxRuntime:
+    return install(FakeOnnxRuntime())
 
 
-def opened(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path, **options: Any
-) -> OnnxRuntimeDeviceBackend:
-    usual: dict[str, Any] = {"provider": "cuda", "threads": 1}
-    return OnnxRuntimeDeviceBackend(
-        model,
-        manifest,
-        device=gpu.device,
-        stream=gpu.stream,
-        pool=gpu.pool,
-        cache=cache,
-        **(usual | options),
-    )
+@pytest.fixture
+def opened(model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path) -> Opened:
+    """Return a function that opens ``model``, or another ``network``, on the fake GPU."""
+    usual: dict[str, Any] = {"provider": "cuda", "threads": 1, "cache": cache}
+    place: dict[str, Any] = {"device": gpu.device, "stream": gpu.stream, "pool": gpu.pool}
+
+    def open_with(network: onnx.ModelProto = model, **options: Any) -> OnnxRuntimeDeviceBackend:
+        return OnnxRuntimeDeviceBackend(network, manifest, **place, **(usual | options))
+
+    return open_with
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_results_are_those_of_the_cpu_when_the_stream_gets_there(
-    provider: str, model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path,
-    library: FakeOnnxRuntime,
-) -> None:  # fmt: skip
-    backend: DeviceBackend = opened(model, manifest, gpu, cache, provider=provider)
+    provider: str, model: onnx.ModelProto, gpu: Gpu, library: FakeOnnxRuntime, opened: Opened
+) -> None:
+    backend: DeviceBackend = opened(provider=provider)
     backend.prepare(SHAPE)
     waits = gpu.stream_.waits
     pairs = []
@@ -74,9 +80,9 @@ def test_results_are_those_of_the_cpu_when_the_stream_gets_there(
 
 
 def test_fp16_tiles_are_taken_by_fp16_networks(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path, library: FakeOnnxRuntime
+    model: onnx.ModelProto, gpu: Gpu, library: FakeOnnxRuntime, opened: Opened
 ) -> None:
-    backend = opened(narrow(model), manifest, gpu, cache)
+    backend = opened(narrow(model))
     assert backend.dtype == np.float16
     tiles = tiles_of()
     given, out = gpu.array(tiles.astype(np.float16)), gpu.empty((2, 1, 24, 40), np.float16)
@@ -86,9 +92,9 @@ def test_fp16_tiles_are_taken_by_fp16_networks(
 
 
 def test_the_cuda_provider_is_told_of_stream_shape_and_precision(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path, library: FakeOnnxRuntime
+    gpu: Gpu, library: FakeOnnxRuntime, opened: Opened
 ) -> None:
-    opened(model, manifest, gpu, cache).prepare(SHAPE)
+    opened().prepare(SHAPE)
     (session,) = library.sessions
     assert session.providers == [
         (
@@ -113,9 +119,13 @@ def test_the_cuda_provider_is_told_of_stream_shape_and_precision(
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_the_tensorrt_provider_always_has_all_three_profiles(
-    precision: str, model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path,
+    precision: str,
+    model: onnx.ModelProto,
+    gpu: Gpu,
+    cache: Path,
     library: FakeOnnxRuntime,
-) -> None:  # fmt: skip
+    opened: Opened,
+) -> None:
     network = model if precision == "fp32" else narrow(model)
     told: list[str] = []
 
@@ -123,7 +133,7 @@ def test_the_tensorrt_provider_always_has_all_three_profiles(
         told.append(label)
         return silent(label)
 
-    backend = opened(network, manifest, gpu, cache, provider="tensorrt", progress=progress)
+    backend = opened(network, provider="tensorrt", progress=progress)
     backend.prepare(SHAPE)
     backend.prepare((1, 1, 12, 20))
     first, second = library.sessions
@@ -144,70 +154,59 @@ def test_the_tensorrt_provider_always_has_all_three_profiles(
 
 
 def test_a_folder_that_cannot_be_made_is_named(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, tmp_path: Path, library: FakeOnnxRuntime
+    tmp_path: Path, library: FakeOnnxRuntime, opened: Opened
 ) -> None:
     (tmp_path / "file").touch()
-    backend = opened(model, manifest, gpu, tmp_path / "file" / "engines", provider="tensorrt")
+    backend = opened(cache=tmp_path / "file" / "engines", provider="tensorrt")
     with pytest.raises(OutputError, match="set RESTORE_RT_CACHE"):
         backend.prepare(SHAPE)
 
 
 def test_nodes_on_the_cpu_are_named_and_refused(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    install(monkeypatch, FakeOnnxRuntime(on_cpu=("DepthToSpace",)))
+    model: onnx.ModelProto, gpu: Gpu, opened: Opened, install: Install
+) -> None:
+    install(FakeOnnxRuntime(on_cpu=("DepthToSpace",)))
     for node in model.graph.node:
         node.name = f"node_{node.output[0]}"
-    backend = opened(model, manifest, gpu, cache)
+    backend = opened()
     with pytest.raises(BackendError, match=r"1 nodes .*: node_y \(DepthToSpace\); export"):
         backend.prepare(SHAPE)
     with pytest.raises(BackendError, match="DepthToSpace"):
         backend.enqueue(gpu.array(tiles_of()), gpu.empty((2, 1, 24, 40), np.float32))
-    opened(model, manifest, gpu, cache, allow_cpu_nodes=True).prepare(SHAPE)
+    opened(allow_cpu_nodes=True).prepare(SHAPE)
 
 
 def test_versions_that_do_not_tell_where_nodes_are_refuse_themselves(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    library = install(monkeypatch, FakeOnnxRuntime(on_cpu=("Conv",), tells=False))
+    opened: Opened, install: Install
+) -> None:
+    library = install(FakeOnnxRuntime(on_cpu=("Conv",), tells=False))
     with pytest.raises(BackendError, match=r"parts of small on the CPU.*1\.32"):
-        opened(model, manifest, gpu, cache).prepare(SHAPE)
+        opened().prepare(SHAPE)
     library.on_cpu = ()
-    opened(model, manifest, gpu, cache).prepare(SHAPE)
+    opened().prepare(SHAPE)
     library.on_cpu = ("Conv",)
-    opened(model, manifest, gpu, cache, allow_cpu_nodes=True).prepare(SHAPE)
+    opened(allow_cpu_nodes=True).prepare(SHAPE)
 
 
-def test_a_provider_that_did_not_start_is_noticed(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    install(monkeypatch, FakeOnnxRuntime(starts=False))
+def test_a_provider_that_did_not_start_is_noticed(opened: Opened, install: Install) -> None:
+    install(FakeOnnxRuntime(starts=False))
     for provider in ("cuda", "tensorrt"):
-        backend = opened(model, manifest, gpu, cache, provider=provider, allow_cpu_nodes=True)
+        backend = opened(provider=provider, allow_cpu_nodes=True)
         with pytest.raises(BackendError, match=r"did not start, .* would use CPUExecutionProvider"):
             backend.prepare(SHAPE)
 
 
-def test_tensorrt_may_leave_nodes_to_cuda_but_not_all(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    library = install(monkeypatch, FakeOnnxRuntime(on_cuda=("DepthToSpace",)))
-    opened(model, manifest, gpu, cache, provider="tensorrt").prepare(SHAPE)
+def test_tensorrt_may_leave_nodes_to_cuda_but_not_all(opened: Opened, install: Install) -> None:
+    library = install(FakeOnnxRuntime(on_cuda=("DepthToSpace",)))
+    opened(provider="tensorrt").prepare(SHAPE)
     library.on_cuda = ("DepthToSpace", "Conv")
     with pytest.raises(BackendError, match="TensorRT takes no part of small"):
-        opened(model, manifest, gpu, cache, provider="tensorrt").prepare(SHAPE)
+        opened(provider="tensorrt").prepare(SHAPE)
 
 
-def test_memory_that_runs_out_is_told_apart(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    install(monkeypatch, FakeOnnxRuntime(room=400))
-    backend = opened(model, manifest, gpu, cache)
+def test_memory_that_runs_out_is_told_apart(gpu: Gpu, opened: Opened, install: Install) -> None:
+    install(FakeOnnxRuntime(room=400))
+    backend = opened()
     with pytest.raises(OutOfMemoryError, match=r"\(2, 1, 12, 20\)"):
         backend.prepare(SHAPE)
     # What failed is not taken for prepared, and a smaller shape is.
@@ -218,9 +217,9 @@ def test_memory_that_runs_out_is_told_apart(
 
 
 def test_the_last_shapes_stay_prepared_until_they_are_released(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path, library: FakeOnnxRuntime
+    gpu: Gpu, library: FakeOnnxRuntime, opened: Opened
 ) -> None:
-    backend = opened(model, manifest, gpu, cache)
+    backend = opened()
     shapes = [(1, 1, 8, 8 + width) for width in range(4)]
     for _ in range(2):
         for shape in shapes:
@@ -252,9 +251,9 @@ def test_the_last_shapes_stay_prepared_until_they_are_released(
 
 
 def test_graphs_are_the_providers_own_one_for_each_pair_of_arrays(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path, library: FakeOnnxRuntime
+    gpu: Gpu, library: FakeOnnxRuntime, opened: Opened
 ) -> None:
-    backend = opened(model, manifest, gpu, cache, graphs=True)
+    backend = opened(graphs=True)
     backend.prepare(SHAPE)
     (session,) = library.sessions
     assert session.providers[0][1]["enable_cuda_graph"] == "1"
@@ -271,9 +270,9 @@ def test_graphs_are_the_providers_own_one_for_each_pair_of_arrays(
 
 
 def test_arrays_that_do_not_fit_are_refused(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path, library: FakeOnnxRuntime
+    gpu: Gpu, library: FakeOnnxRuntime, opened: Opened
 ) -> None:
-    backend = opened(model, manifest, gpu, cache)
+    backend = opened()
     tiles = gpu.array(tiles_of())
     with pytest.raises(InputError, match=r"for these tiles it is \(2, 1, 24, 40\)"):
         backend.enqueue(tiles, gpu.empty((2, 1, 24, 41), np.float32))
@@ -288,10 +287,10 @@ def test_arrays_that_do_not_fit_are_refused(
 
 
 def test_networks_of_other_types_are_refused(
-    model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path, library: FakeOnnxRuntime
+    model: onnx.ModelProto, library: FakeOnnxRuntime, opened: Opened
 ) -> None:
     model.graph.node.insert(0, helper.make_node("Cast", ["b"], ["x"], to=TensorProto.FLOAT))
     source = model.graph.input[0]
     source.name, source.type.tensor_type.elem_type = "b", TensorProto.UINT8
     with pytest.raises(BackendError, match="takes uint8 and gives float32"):
-        opened(model, manifest, gpu, cache)
+        opened()
