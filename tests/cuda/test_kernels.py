@@ -10,35 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from restore_rt import reference
 from restore_rt._ext import TileGrid
 from restore_rt.errors import InputError
 from tests.cuda.place import Place
+from tests.kernels.arrays import CASES, Array, frame_shape, random_frame, random_tiles
 from tests.kernels.conftest import LAYOUTS
-
-Array = NDArray[Any]
 
 SHIFT = 6
 MISALIGNED = st.integers(0, 5)
-
-
-def random_frame(shape: tuple[int, ...], dtype: type, seed: int) -> Array:
-    rng = np.random.default_rng(seed)
-    if dtype is np.float32:
-        return rng.normal(0.5, 1.0, shape).astype(np.float32)
-    return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
-
-
-def random_tiles(grid: TileGrid, channels: int, real: type, seed: int) -> Array:
-    rng = np.random.default_rng(seed)
-    shape = (grid.count, channels, grid.tile[0] * grid.scale, grid.tile[1] * grid.scale)
-    return rng.uniform(-0.1, 1.1, shape).astype(real)
-
-
-def frame_shape(height: int, width: int, channels: int | None) -> tuple[int, ...]:
-    return (height, width) if channels is None else (height, width, channels)
 
 
 def test_the_module_says_what_it_was_built_for(place: Place) -> None:
@@ -48,14 +29,7 @@ def test_the_module_says_what_it_was_built_for(place: Place) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-@given(
-    grid=st.from_type(TileGrid),
-    channels=st.sampled_from([None, 1, 3, 4]),
-    real=st.sampled_from([np.float32, np.float16]),
-    layout=st.sampled_from(sorted(LAYOUTS)),
-    offset=MISALIGNED,
-    seed=st.integers(0, 99),
-)
+@given(**CASES, layout=st.sampled_from(sorted(LAYOUTS)), offset=MISALIGNED)
 @example(TileGrid(135, 240, (72, 128), overlap=16, halo=4), 3, np.float16, "contiguous", 0, 0)
 @example(TileGrid(64, 96, 96, overlap=16, halo=4), None, np.float16, "contiguous", 1, 0)
 @example(TileGrid(3, 700, (8, 600), overlap=4, halo=0), 4, np.float32, "contiguous", 3, 0)
@@ -90,14 +64,7 @@ def test_a_batch_is_a_part_of_the_whole(place: Place, grid: TileGrid, data: st.D
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-@given(
-    grid=st.from_type(TileGrid),
-    channels=st.sampled_from([None, 1, 3, 4]),
-    real=st.sampled_from([np.float32, np.float16]),
-    layout=st.sampled_from(sorted(LAYOUTS)),
-    offset=MISALIGNED,
-    seed=st.integers(0, 99),
-)
+@given(**CASES, layout=st.sampled_from(sorted(LAYOUTS)), offset=MISALIGNED)
 @example(TileGrid(135, 240, (72, 128), overlap=16, halo=4, scale=2), 3, np.float16, "planar", 0, 0)
 @example(TileGrid(64, 96, 96, overlap=16, halo=4, scale=2), None, np.float16, "contiguous", 1, 0)
 @example(TileGrid(3, 700, (8, 600), overlap=4, halo=0), 4, np.float32, "contiguous", 3, 0)

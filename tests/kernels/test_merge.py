@@ -1,37 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from restore_rt import reference
 from restore_rt._ext import TileGrid, merge_into, split_into
-
-Array = NDArray[Any]
-Layout = Callable[[Array], Array]
-
-
-def random_tiles(grid: TileGrid, channels: int, real: type, seed: int) -> Array:
-    """Return outputs of a network, some of them beyond 0..1."""
-    rng = np.random.default_rng(seed)
-    shape = (grid.count, channels, grid.tile[0] * grid.scale, grid.tile[1] * grid.scale)
-    return rng.uniform(-0.1, 1.1, shape).astype(real)
+from tests.kernels.arrays import CASES, Array, Layout, random_tiles
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-@given(
-    grid=st.from_type(TileGrid),
-    channels=st.sampled_from([None, 1, 3, 4]),
-    real=st.sampled_from([np.float32, np.float16]),
-    threads=st.integers(1, 4),
-    seed=st.integers(0, 99),
-)
+@given(**CASES, threads=st.integers(1, 4))
 @example(TileGrid(201, 317, 96, overlap=16, halo=2, scale=2), 3, np.float32, 4, 0)
 @example(TileGrid(3, 700, (8, 600), overlap=4, halo=0), None, np.float16, 2, 0)
 @example(TileGrid(700, 900, 800, overlap=4, halo=0), None, np.float32, 3, 0)

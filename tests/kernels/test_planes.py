@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from restore_rt._ext import Network, upsample_plane_into
 from restore_rt.errors import InputError
+from tests.kernels.arrays import Array, Layout
 from tests.kernels.test_network import random_layer
-
-Array = NDArray[Any]
-Layout = Callable[[Array], Array]
 
 
 def luma_network(scale: int, *, colours: int = 1) -> Network:

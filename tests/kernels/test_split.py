@@ -1,37 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from restore_rt import reference
 from restore_rt._ext import TileGrid, split_into
-
-Array = NDArray[Any]
-Layout = Callable[[Array], Array]
-
-
-def random_frame(grid: TileGrid, channels: int | None, dtype: type, seed: int) -> Array:
-    rng = np.random.default_rng(seed)
-    shape = (grid.height, grid.width) + (() if channels is None else (channels,))
-    if dtype is np.float32:
-        return rng.normal(0.5, 1.0, shape).astype(np.float32)
-    return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+from tests.kernels.arrays import CASES, Array, Layout, frame_shape, random_frame
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-@given(
-    grid=st.from_type(TileGrid),
-    channels=st.sampled_from([None, 1, 3, 4]),
-    real=st.sampled_from([np.float32, np.float16]),
-    threads=st.integers(1, 4),
-    seed=st.integers(0, 99),
-)
+@given(**CASES, threads=st.integers(1, 4))
 @example(TileGrid(301, 517, 96, overlap=16, halo=2), 3, np.float32, 4, 0)
 @example(TileGrid(3, 700, (8, 600), overlap=4, halo=0), 1, np.float16, 2, 0)
 def test_tiles_equal_the_oracles_bit_for_bit(
@@ -44,7 +24,7 @@ def test_tiles_equal_the_oracles_bit_for_bit(
     threads: int,
     seed: int,
 ) -> None:
-    frame = random_frame(grid, channels, dtype, seed)
+    frame = random_frame(frame_shape(grid.height, grid.width, channels), dtype, seed)
     expected = reference.split(frame, grid, dtype=real)
     tiles: Array = np.full(expected.shape, np.nan, real)
     split_into(tiles, layout(frame), grid, threads=threads)
@@ -53,7 +33,7 @@ def test_tiles_equal_the_oracles_bit_for_bit(
 
 @given(grid=st.from_type(TileGrid), data=st.data())
 def test_a_batch_is_a_part_of_the_whole(grid: TileGrid, data: st.DataObject) -> None:
-    frame = random_frame(grid, 3, np.uint8, 1)
+    frame = random_frame((grid.height, grid.width, 3), np.uint8, 1)
     first = data.draw(st.integers(0, grid.count - 1))
     batch = data.draw(st.integers(0, min(9, grid.count - first)))
     guarded = np.full((batch + 2, 3, *grid.tile), 9.0, np.float32)
@@ -66,7 +46,7 @@ def test_a_batch_is_a_part_of_the_whole(grid: TileGrid, data: st.DataObject) -> 
 @pytest.mark.parametrize(("dtype", "peak"), [(np.uint8, 200), (np.uint16, 1023), (np.float32, 3.5)])
 def test_peak_divides(isa: str, dtype: type, peak: float) -> None:
     grid = TileGrid(40, 33, 16, overlap=4, halo=1)
-    frame = random_frame(grid, None, dtype, 2)
+    frame = random_frame((40, 33), dtype, 2)
     tiles = np.empty((grid.count, 1, 16, 16), np.float32)
     split_into(tiles, frame, grid, peak=peak)
     np.testing.assert_array_equal(tiles, reference.split(frame, grid, peak=peak))

@@ -1,28 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from restore_rt import reference
 from restore_rt._ext import upsample_plane_into
-
-Array = NDArray[Any]
-Layout = Callable[[Array], Array]
+from tests.kernels.arrays import Array, Layout, random_frame
 
 PHASES = st.sampled_from([(0.5, 0.5), (0.5, 0.25), (0.25, 0.25), (0.25, 0.5), (0.0, 1.0)])
-
-
-def random_plane(shape: tuple[int, int], dtype: type, seed: int) -> Array:
-    rng = np.random.default_rng(seed)
-    if dtype is np.float32:
-        return rng.normal(0.5, 1.0, shape).astype(np.float32)
-    return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -47,7 +34,7 @@ def test_planes_equal_the_oracles_bit_for_bit(
     seed: int,
     data: st.DataObject,
 ) -> None:
-    src = random_plane((height, width), dtype, seed)
+    src = random_frame((height, width), dtype, seed)
     crop = data.draw(st.tuples(*[st.integers(0, scale - 1)] * 2))
     shape = (height * scale - crop[0], width * scale - crop[1])
     dst = layout(np.zeros(shape, dtype))
@@ -63,7 +50,7 @@ def test_planes_equal_the_oracles_bit_for_bit(
 def test_rows_longer_than_the_kernels_scratch(
     isa: str, width: int, crop: int, threads: int
 ) -> None:
-    src = random_plane((180, width), np.uint8, 1)
+    src = random_frame((180, width), np.uint8, 1)
     dst = np.empty((360 - crop, 2 * width - crop), np.uint8)
     upsample_plane_into(dst, src, scale=2, phase=(0.5, 0.25), threads=threads)
     expected = reference.upsample_plane(src, dst.shape, scale=2, phase=(0.5, 0.25))
@@ -81,7 +68,7 @@ def test_a_hand_worked_row(isa: str) -> None:
 
 def test_a_co_sited_sample_is_kept_where_the_grids_meet(isa: str) -> None:
     """With phase 0 every second output sample lies on an input sample."""
-    src = random_plane((9, 11), np.uint16, 2)
+    src = random_frame((9, 11), np.uint16, 2)
     dst = np.empty((18, 22), np.uint16)
     upsample_plane_into(dst, src, scale=2, phase=(0, 0))
     np.testing.assert_array_equal(dst[::2, ::2], src)

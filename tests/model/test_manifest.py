@@ -87,20 +87,22 @@ def test_damaged_text_is_refused(make_model: MakeModel, key: str, text: str) -> 
         read_manifest(model)
 
 
-def test_missing_field_is_named(make_model: MakeModel) -> None:
-    model = onnx.load(make_model(nearest(1, 1)))
-    kept = [prop for prop in model.metadata_props if prop.key != "restore_rt.halo"]
+def drop(model: onnx.ModelProto, field: str) -> None:
+    kept = [prop for prop in model.metadata_props if prop.key != f"restore_rt.{field}"]
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
+
+
+def test_missing_field_is_named(make_model: MakeModel) -> None:
+    model = onnx.load(make_model(nearest(1, 1)))
+    drop(model, "halo")
     with pytest.raises(ModelError, match="halo"):
         read_manifest(model)
 
 
 def test_newer_schema_asks_for_an_upgrade(make_model: MakeModel) -> None:
     model = onnx.load(make_model(nearest(1, 1)))
-    kept = [prop for prop in model.metadata_props if prop.key != "restore_rt.recipe"]
-    del model.metadata_props[:]
-    model.metadata_props.extend(kept)
+    drop(model, "recipe")
     for prop in model.metadata_props:
         if prop.key == "restore_rt.schema":
             prop.value = "2"
@@ -192,9 +194,7 @@ def test_what_was_changed_is_not_intact(
 def test_a_file_of_a_version_without_checksum_loads(make_model: MakeModel) -> None:
     path = make_model(nearest(1, 1))
     model = onnx.load(path)
-    kept = [prop for prop in model.metadata_props if prop.key != "restore_rt.checksum"]
-    del model.metadata_props[:]
-    model.metadata_props.extend(kept)
+    drop(model, "checksum")
     onnx.save(model, path)
     with restore_rt.load(path) as restorer:
         assert restorer.manifest.checksum == ""

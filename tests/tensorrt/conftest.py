@@ -27,7 +27,7 @@ def fake() -> FakeRuntime:
 @pytest.fixture
 def opened(model: onnx.ModelProto, manifest: Manifest, gpu: Gpu, cache: Path) -> Opened:
     """Return a function that opens ``model``, or another ``network``, in a fake or real library."""
-    usual = {"network": model, "gpu": gpu, "folder": cache}
+    usual: dict[str, Any] = {"network": model, "gpu": gpu, "folder": cache}
 
     def open_with(library: FakeRuntime | Library, **changes: Any) -> TensorRtBackend:
         options = usual | changes

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import restore_rt
@@ -18,6 +17,7 @@ from restore_rt.errors import InputError, ModelError
 from restore_rt.images import read_picture
 from restore_rt.model.manifest import Manifest, weights_sha256, write_manifest
 from tests.networks import Kernels, MakeModel, nearest, network
+from tests.pixels import enlarged
 
 Size = tuple[int | str | None, ...]
 
@@ -54,10 +54,6 @@ def resized(scales: list[float]) -> dict[str, Any]:
         nearest_mode="floor",
     )
     return {"nodes": [node], "weights": {"s": np.array(scales, np.float32)}}
-
-
-def enlarged(frame: NDArray[Any], scale: int) -> NDArray[Any]:
-    return frame.repeat(scale, 0).repeat(scale, 1)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
