@@ -1,4 +1,4 @@
-"""The export stage: a checkpoint becomes an ONNX file that was checked and describes itself."""
+"""The export stage: from a checkpoint to a checked ONNX file with a manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From PyTorch to an ONNX graph, and what both compute at every node."""
+"""Conversion from PyTorch to an ONNX graph, and the values of both at every node."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Alter = Callable[[str, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Conversion:
-    """An ONNX graph and the PyTorch program that it was made of, whose values have its names."""
+    """An ONNX graph and the PyTorch program that it was converted from, with the same names."""
 
     model: onnx.ModelProto
     program: Any
@@ -55,7 +55,7 @@ class Conversion:
         return _Tracer(self.program.module(), alter).values(torch.from_numpy(x))
 
     def output(self, x: Array, alter: Alter | None = None) -> Array:
-        """Give what `values` has as ``y``, without keeping the rest in memory."""
+        """Return the output ``y`` of `values`, without keeping the rest in memory."""
         return _Tracer(self.program.module(), alter, only="y").values(torch.from_numpy(x))["y"]
 
 
@@ -106,7 +106,7 @@ def convert(
     multiple: int = 1,
     static: tuple[int, int] | None = None,
 ) -> Conversion:
-    """Make an ONNX graph of `network`, ``x`` (N, C, H, W) to ``y``, constants folded.
+    """Convert `network` to an ONNX graph, ``x`` (N, C, H, W) to ``y``, constants folded.
 
     The network is folded and in eval mode and takes C `channels`; H and W must be multiples of
     `multiple`, and are those of `static` if they are not to be free. N always is.
@@ -145,7 +145,7 @@ def convert(
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Remove what the exporter notes of its own source lines: paths of this machine, for one."""
+    """Remove the exporter's notes on source lines, which hold paths of this machine."""
     graph = model.graph
     del model.metadata_props[:], graph.metadata_props[:], graph.value_info[:]
     model.doc_string = graph.doc_string = ""
@@ -158,7 +158,7 @@ def _strip(model: onnx.ModelProto) -> None:
 
 
 def measure_multiple(network: nn.Module, channels: int, scale: int) -> int:
-    """Find what height and width must be multiples of, by trying.
+    """Find the size multiple of height and width by trial runs.
 
     Raises `ExportError` if no power of two up to 64 does.
     """
@@ -197,7 +197,7 @@ def run(session: onnxruntime.InferenceSession, x: Array) -> Array:
 
 
 def run_model(model: onnx.ModelProto, x: Array) -> Values:
-    """Run a graph in ONNX Runtime on `x` and give what each node gave, by name."""
+    """Run a graph in ONNX Runtime on `x` and return each node's output, by name."""
     open_graph = onnx.ModelProto()
     open_graph.CopyFrom(model)
     known = {output.name for output in model.graph.output}

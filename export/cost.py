@@ -1,4 +1,4 @@
-"""What a precision costs: quality against fp32, size, and time."""
+"""Cost of a precision: quality against fp32, size and time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RUNS, WARM_UP = 9, 2
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a graph loses and gains against fp32, on the same inputs.
+    """Losses and gains of a graph against fp32, on the same inputs.
 
     `psnr` is the mean over the samples and `least_psnr` that of the worst one, in dB, of outputs
     limited to 0 and 1; `worst_pixel` is the largest difference, of 1. `size` and `time` are the
@@ -37,7 +37,7 @@ class Cost:
     time: float
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return the cost in a line."""
         return (
             f"against fp32: PSNR {self.psnr:.1f} dB, at least {self.least_psnr:.1f}; worst pixel "
             f"{255 * self.worst_pixel:.1f} of 255; {self.size:.0%} of the size; "
@@ -88,9 +88,9 @@ def measure_cost(
 def time_ratio(
     fp32: onnx.ModelProto, models: Sequence[onnx.ModelProto], x: Batch, *, threads: int = 2
 ) -> list[float]:
-    """Give the time that each graph takes over that of `fp32`, on the same input.
+    """Return each graph's time over that of `fp32`, on the same input.
 
-    They take turns, and the fastest runs are compared: what else a machine does only adds.
+    The graphs run in turn, and the fastest runs are compared, as other load only adds time.
     """
     sessions = [open_session(each, threads=threads) for each in (fp32, *models)]
     times: list[list[float]] = [[] for _ in sessions]

@@ -1,4 +1,4 @@
-"""A checkpoint becomes an ONNX file: exported, measured, compared, described, then written."""
+"""Export of a checkpoint to ONNX: convert, measure, compare, describe, then write."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def _check_sizes(static: tuple[int, int] | None, tile: tuple[int, int] | None) -
 
 @dataclass(frozen=True)
 class _Samples:
-    """Inputs: of many sizes to compare, some to calibrate on, and others to measure on."""
+    """Inputs of many sizes for comparison, calibration and measurement."""
 
     varied: list[Batch]
     calibration: list[Batch]
@@ -264,7 +264,7 @@ def _reduced(
     float_io: bool,
     say: Callable[[str], None],
 ) -> onnx.ModelProto:
-    """Give the graph in its precision, and say what that costs."""
+    """Return the graph in its precision, and report the cost."""
     fp32 = conversion.model
     if precision == "fp32":
         return fp32
@@ -287,7 +287,7 @@ def _reduced(
 
 
 def _of_bytes(model: onnx.ModelProto, samples: list[Batch]) -> onnx.ModelProto:
-    """Make the graph take and give bytes, and check it against the one that it is made of."""
+    """Change the graph's input and output to bytes, and check it against the original."""
     made = take_bytes(model)
     planes, pixels = (open_session(each) for each in (model, made))
     for sample in samples:

@@ -1,4 +1,4 @@
-"""What the export stage raises of its own."""
+"""Errors of the export stage."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ __all__ = ["ExportError"]
 
 
 class ExportError(ModelError):
-    """The exported network does not do what the trained one does; no file was written."""
+    """The exported network differs from the trained one; no file was written."""

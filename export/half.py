@@ -1,4 +1,4 @@
-"""fp16 graphs: which nodes must stay in fp32 is found by measurement."""
+"""fp16 graphs: measurement of the nodes that must stay in fp32."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _search(
 
 
 def _overflowing(conversion: Conversion, samples: Sequence[Batch]) -> set[str]:
-    """Name the nodes that take or give what is no finite number in fp16."""
+    """Return the names of nodes with inputs or outputs that are not finite in fp16."""
     largest = float(np.finfo(np.float16).max)
     beyond: set[str] = set()
     for x in samples:

@@ -1,4 +1,4 @@
-"""How far a network looks, found by trying: perturb one input pixel, see which outputs change."""
+"""The halo of a network: perturb one input pixel, see which outputs change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PERTURBATIONS = (0.25, -0.25, 1.0, -1.0, 8.0, -8.0)
 
 
 class ReachError(ModelError):
-    """The network looks as far as the edge of the samples that its halo was measured on."""
+    """The halo reaches the edge of the samples that it was measured on."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a graph takes and gives: float32 or float16 planes, or the bytes of a frame."""
+"""Input and output of a graph: float32 or float16 planes, or the bytes of a frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INTERFACES = ("float32", "float16", "u8")
 
 
 def take_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Make a graph that takes and gives uint8 (N, H, W, C), of one with float32 (N, C, H, W).
+    """Change input and output of a graph from float32 (N, C, H, W) to uint8 (N, H, W, C).
 
     The conversion is inside: samples are divided by 255, and the result is multiplied by it,
     limited to 0 and 255, and rounded half to even. A NaN cannot be told from a colour then. Casts

@@ -1,4 +1,4 @@
-"""Inputs on which an exported network is compared with the trained one."""
+"""Inputs for the comparison of an exported network with the trained one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is exported: a trained network, and what its file is to say of itself."""
+"""Source of an export: a trained network and its description."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def load_source(
     content: str | None = None,
     licence: str | None = None,
 ) -> Source:
-    """Read what is to be exported.
+    """Read the network to export.
 
     That is a checkpoint that training wrote, of which the averaged weights are taken; a shipped
     model's name; an .onnx file of ours in fp32; or a checkpoint that others trained, see

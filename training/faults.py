@@ -1,4 +1,4 @@
-"""Where a value that is not finite came from."""
+"""Search for the origin of a value that is not finite."""
 
 from __future__ import annotations
 

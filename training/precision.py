@@ -1,4 +1,4 @@
-"""Where a training runs, in which precision, and how a loss becomes a step in it."""
+"""Device and precision of a training, and its optimiser steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OVERFLOWS = 20
 
 
 class Precision:
-    """A device and what it computes in; for one network, whose gradients it may have to scale.
+    """A device and its precision, for one network whose gradients may need scaling.
 
     `name` is ``"fp32"``; or ``"mixed"``: bfloat16 on CPUs with instructions for it and on GPUs,
     float16 with a scaled loss on GPUs without bfloat16, float32 on other CPUs, where that is
@@ -48,21 +48,21 @@ class Precision:
 
     @property
     def dtype_name(self) -> str:
-        """What most operations compute in: float32, bfloat16 or float16."""
+        """Type of most operations: float32, bfloat16 or float16."""
         return str(self.dtype or torch.float32).removeprefix("torch.")
 
     def _new_scaler(self) -> torch.amp.GradScaler:
         return torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
 
     def twin(self) -> Precision:
-        """Give the same for another network, whose gradients have a scale of their own."""
+        """Return the same precision for another network, with a gradient scale of its own."""
         other = copy.copy(self)
         other._scaler = self._new_scaler()
         other._overflows = 0
         return other
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Let the operations in a ``with`` block run in the lower precision, where that is safe."""
+        """Run operations in a ``with`` block in the lower precision, where safe."""
         return torch.autocast(
             self.device.type, self.dtype or torch.bfloat16, enabled=self.dtype is not None
         )
@@ -89,7 +89,7 @@ class Precision:
         self.step(optimiser)
 
     def step(self, optimiser: torch.optim.Optimizer) -> None:
-        """Let the optimiser take a step, unless float16's gradients overflowed.
+        """Take an optimiser step, unless float16's gradients overflowed.
 
         Raises `TrainingError` if they overflowed again and again, though the loss was scaled less
         each time.
@@ -105,12 +105,12 @@ class Precision:
             )
 
     def state(self) -> dict[str, Any]:
-        """Give what a checkpoint keeps; nothing where no loss is scaled."""
+        """Return the state for a checkpoint; empty if no loss is scaled."""
         state = self._scaler.state_dict()
         return state | {"overflows": self._overflows} if state else state
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take up what `state` gave."""
+        """Restore the result of `state`."""
         if state:
             self._scaler.load_state_dict(state)
             self._overflows = state.get("overflows", 0)
@@ -130,7 +130,7 @@ def whole_float32() -> Iterator[None]:
 
 
 def lower_dtype(*, gpu: bool) -> torch.dtype | None:
-    """Give the precision that is lower than float32 and faster here, if there is one."""
+    """Return a precision that is lower than float32 and faster here, if there is one."""
     if gpu:
         # A GPU that has to emulate bfloat16 is slower with it.
         whole = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -139,7 +139,7 @@ def lower_dtype(*, gpu: bool) -> torch.dtype | None:
 
 
 def cpu_has_bf16() -> bool:
-    """Tell whether the CPU multiplies bfloat16 in hardware, so that it is faster than float32."""
+    """Return whether the CPU multiplies bfloat16 in hardware, faster than float32."""
     with_avx512: bool = torch.cpu._is_avx512_bf16_supported()
     with_amx: bool = torch.cpu._is_amx_tile_supported()
     return with_avx512 or with_amx

@@ -1,4 +1,4 @@
-"""Checkpoints that others trained, put into networks of ours or made by spandrel."""
+"""Third-party checkpoints, loaded into our networks or by spandrel."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def describe(
 
 
 def _find_network(states: list[dict[str, Tensor]], path: Path) -> tuple[nn.Module, int, str, int]:
-    """Give the network with its weights, its scale, its colour and the side of a tile."""
+    """Return the network with its weights, scale, colour and tile side."""
     try:
         for state in states:
             layout = recognise(state)

@@ -1,4 +1,4 @@
-"""What a file that cannot be exported seems to be, and what to do about it."""
+"""Guesses at the kind of a file that cannot be exported, with advice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WHOLE_MAP = 7
 
 @dataclass(frozen=True)
 class Seems:
-    """What something seems to be, in words that follow "is", and what to do."""
+    """A guess at the kind, in words that follow "is", and advice."""
 
     what: str
     fix: str
@@ -89,7 +89,7 @@ def _seems_archive(path: Path) -> Seems | None:
 
 
 def seems_state(state: Mapping[str, Tensor]) -> Seems:
-    """Tell what weights of a network that is not known seem to be."""
+    """Return a guess at the kind of an unknown network's weights."""
     if all(_is_table(tensor) for tensor in state.values()):
         return Seems(
             f"{len(state)} lookup tables for colours (3D LUT)",

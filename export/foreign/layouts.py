@@ -1,4 +1,4 @@
-"""Networks that others trained, told by the names and the shapes of their weights."""
+"""Third-party networks, detected from the names and shapes of their weights."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ _NAMES = {
 
 
 def _old_names(state: Mapping[str, Tensor]) -> dict[str, str]:
-    """Give the names of the first models of ESRGAN, which number all layers in a row."""
+    """Return the names in ESRGAN's first models, which number all layers in a row."""
     found = [re.fullmatch(r"model\.(\d{1,4})\.weight", key) for key in state]
     numbers = sorted(int(match.group(1)) for match in found if match)
     doublings = len(numbers) - 3
@@ -141,7 +141,7 @@ def _old_names(state: Mapping[str, Tensor]) -> dict[str, str]:
 
 
 def _renamed(state: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor] | None:
-    """Give the weights by our names; None if one has no place."""
+    """Return the weights by our names; None if one has no equivalent."""
     renamed: dict[str, Tensor] = {}
     for key, tensor in state.items():
         layer, _, part = key.rpartition(".")

@@ -1,4 +1,4 @@
-"""Networks that the library spandrel knows; it is imported only when one is needed."""
+"""Networks of the library spandrel, which is imported only when needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INSTALL = "pip install 'restore-rt[spandrel]'"
 
 
 class SpandrelError(ModelError):
-    """Spandrel is missing, does not know a network, or knows one that cannot be exported."""
+    """Spandrel is missing or does not know a network, or the network cannot be exported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Taken:
 
 
 def load_with_spandrel(states: Sequence[Mapping[str, Tensor]]) -> Taken:
-    """Make the network that one of the states is of, if spandrel knows it.
+    """Return the network of one of the states, if spandrel knows it.
 
     Spandrel gets weights that were read without it, so it reads no file. Raises `SpandrelError` if
     it cannot; the message follows "spandrel".

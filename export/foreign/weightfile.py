@@ -1,4 +1,4 @@
-"""Files of weights that others wrote: read without running code from them."""
+"""Third-party weight files, read without running code from them."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def _turned(planes: U8, turn: int) -> U8:
 
 
 def fingerprint(files: Sequence[tuple[str, int]]) -> int:
-    """Give a number that changes when any of the files, names with contents' CRCs, does."""
+    """Return a checksum of the files' names and contents' CRCs."""
     return zlib.crc32(repr([*files]).encode())
 
 

@@ -19,7 +19,7 @@ LONGEST = 64
 
 
 def is_clip(path: Path) -> bool:
-    """Tell by its name whether a file is a clip."""
+    """Return whether a file's name is that of a clip."""
     return path.suffix.lower() in CLIP_SUFFIXES
 
 

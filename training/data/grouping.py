@@ -95,5 +95,5 @@ def hold_out(
 
 
 def is_far(found: int, wanted: float) -> bool:
-    """Tell whether a number of pictures is far from what would be the share."""
+    """Return whether a number of pictures is far from the expected share."""
     return abs(found - wanted) > max(_FAR * wanted, 1)

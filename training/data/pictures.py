@@ -215,7 +215,7 @@ def _refuse_overlap(files: Iterable[tuple[str, str, Path]]) -> None:
 
 
 def crc_of_name(name: str) -> int:
-    """Give a number for a file's name, which need not be valid text."""
+    """Return the CRC of a file's name, which need not be valid text."""
     return zlib.crc32(name.encode("utf-8", "surrogateescape"))
 
 

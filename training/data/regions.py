@@ -1,4 +1,4 @@
-"""Regions: a piece of a picture, degraded, beside what it was; each the same for the same seed."""
+"""Regions: a degraded piece of a picture with its original, determined by the seed."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Regions:
 
     @staticmethod
     def smallest(recipe: Recipe) -> int:
-        """Give the least side, in pixels, of a picture from which patches can be cut."""
+        """Return the smallest side, in pixels, of a picture that patches can be cut from."""
         drift = REACH if any(variant.frames > 1 for variant in recipe.data.variants) else 0
         return (recipe.data.patch + 3 * MARGIN) * recipe.network.scale + drift
 

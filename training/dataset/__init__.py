@@ -1,4 +1,4 @@
-"""Sets of pictures to train and test on: squares, smaller copies, sides, and what is in both.
+"""Sets of pictures to train and test on: squares, reductions, splits and duplicates.
 
 Split first and crop after: squares of one picture look unlike each other, so that nothing but
 their names tells that they belong together.

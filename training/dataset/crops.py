@@ -1,4 +1,4 @@
-"""Squares cut from pictures: the middle, or a grid without what shows nothing."""
+"""Squares cut from pictures: the middle, or a grid without blank squares."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _ROWS = 256
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A picture of one set and what shows the same in the other.
+    """A picture of one set and its duplicate in the other.
 
     Their hashes differ in `distance` of 64 bits, their thumbnails correlate by `agreement`, 0.65 to
     1, and one may be the mirror image of the other.

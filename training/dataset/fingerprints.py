@@ -1,4 +1,4 @@
-"""What is kept of a picture to tell whether another one shows the same.
+"""Fingerprints of pictures, which show whether two have the same content.
 
 Two checks follow each other. Perceptual hashes (the signs of the lowest frequencies of a reduced
 picture: C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010; by
@@ -102,7 +102,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Match:
-    """How two pictures agree.
+    """Agreement of two pictures.
 
     `distance` is in how many bits the hashes of the two views differ that agree best. `agreement`,
     at most 1, is the correlation of the thumbnails as they fit best: the mean over all blocks in

@@ -1,4 +1,4 @@
-"""Work on all the pictures below a folder, and where what is made of them goes."""
+"""Processing of all pictures below a folder, and the paths of the results."""
 
 from __future__ import annotations
 

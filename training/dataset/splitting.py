@@ -44,7 +44,7 @@ _COLUMNS = ("file", "side", "group", "sha256")
 
 @dataclass(frozen=True)
 class Placed:
-    """Where a picture goes: its path in the set, the side, its group, and the file's SHA-256."""
+    """Destination of a picture: path in the set, side, group, and the SHA-256 of the file."""
 
     file: Path
     side: str
@@ -74,7 +74,7 @@ class SplitPlan:
 
 @dataclass(frozen=True)
 class SplitRules:
-    """What decides on which side a picture goes.
+    """Rules that assign pictures to sides.
 
     A hash of the seed and of the name of a picture's group does, so that the counts meet the
     `shares` of `SIDES` (0 to 1, together 1; a side that is not named has 0) only roughly. A picture

@@ -1,4 +1,4 @@
-"""What happens to a picture before the network sees it: steps that a recipe composes.
+"""Degradation steps for the network's input, which recipes compose.
 
 Everything is deterministic: what is random comes from a seeded generator of the caller.
 """

@@ -31,7 +31,7 @@ def drifting(still: Rgb, frames: int, rng: np.random.Generator, *, reach: int = 
 
 
 def layered(still: Rgb, frames: int, rng: np.random.Generator, *, reach: int = REACH) -> Clip:
-    """Make a clip of a still (H, W, 3): layers that move, and what else happens in video.
+    """Make a clip of a still (H, W, 3): moving layers, cuts and other effects of video.
 
     The camera drifts, so frames are smaller than the still by `reach`, along both axes; in front of
     the background, another part of the picture may pass at a speed of its own, so that there are

@@ -1,4 +1,4 @@
-"""Steps of print and paper: the halftone screen, and what a scanner makes of an old page."""
+"""Steps of print and paper: halftone screens, and scans of old pages."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ class Scan(Step):
 
 
 def _other_side(page: F32, rng: np.random.Generator) -> F32:
-    """Return what shines through, (3, H, W): not in register with the page, and half grey."""
+    """Return the reverse side, (3, H, W), as it shines through: displaced, and half grey."""
     _, height, width = page.shape
     shift = (int(rng.integers(height)), int(rng.integers(width)))
     other = np.roll(page[..., ::-1], shift, axis=(1, 2))

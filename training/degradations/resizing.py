@@ -41,7 +41,7 @@ def resized(frame: Rgb, height: int, width: int, filter_name: str) -> Rgb:
 @register("reduce")
 @dataclass(frozen=True, kw_only=True)
 class Reduce(Step):
-    """Reduce by the network's scale, with one of the filters: what an upscaler undoes."""
+    """Reduce by the network's scale, with one of the filters."""
 
     filter: Filters = ("bicubic",)
 

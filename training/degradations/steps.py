@@ -1,4 +1,4 @@
-"""What a degradation step is, and how recipes and the command line write one.
+"""Degradation steps, and their notation in recipes and on the command line.
 
 A step is a frozen dataclass: its fields are what a recipe may set, mostly ranges (low, high) from
 which a value is drawn for each picture. Steps act on a clip, a list of frames of one size; a still
@@ -68,7 +68,7 @@ class Step:
 
 
 def register(kind: str) -> Callable[[S], S]:
-    """Give a step the name by which recipes call it."""
+    """Register a step under its name in recipes."""
 
     def decorate(step: S) -> S:
         step.kind = kind

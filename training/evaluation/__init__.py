@@ -1,4 +1,4 @@
-"""Evaluation: damage pictures, let models restore them, and measure what came back. No torch."""
+"""Evaluation: degrade pictures, restore them with models, and measure the results. No torch."""
 
 from restore_rt.training.evaluation.candidates import (
     BASELINES,

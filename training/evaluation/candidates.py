@@ -1,4 +1,4 @@
-"""What is compared: models as the product runs them, and enlarging without one."""
+"""Candidates of a comparison: models as the product runs them, and plain interpolation."""
 
 from __future__ import annotations
 

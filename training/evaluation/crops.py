@@ -1,4 +1,4 @@
-"""Where candidates differ most, cut out of each of them to be looked at."""
+"""Crops of the places where candidates differ most."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CROP = 96
 
 @dataclass(frozen=True)
 class Crops:
-    """The same place of a picture, (h, w, 3) or grey (h, w), by what it was cut from.
+    """Crops of one place, (h, w, 3) or grey (h, w), by candidate.
 
     `top` and `left` are in output pixels. The input's crop is `scale` times smaller.
     """

@@ -54,7 +54,7 @@ _WORD = "5"
 
 @dataclass(frozen=True)
 class ReferenceText:
-    """What is to be read: lines of text with their boxes (left, top, right, bottom), and the page.
+    """Reference text: lines with their boxes (left, top, right, bottom), and the page.
 
     Texts are `normalised`.
     """

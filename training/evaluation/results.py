@@ -1,4 +1,4 @@
-"""What an evaluation found, picture by picture and in total, and how it is stored."""
+"""Results of an evaluation, by picture and in total, and their storage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LIBRARIES = ("numpy", "pillow", "onnx", "onnxruntime", "scikit-image", "scipy",
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """How one candidate did on one picture.
+    """Score of one candidate on one picture.
 
     `metrics` are figures by the metric's name, means over the frames of a clip; what could not be
     measured is missing. `milliseconds` is for a megapixel of output, None where time means nothing;
@@ -38,7 +38,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureResult:
-    """How all candidates did on one picture or clip; `scores` is by their names, and `ORIGINAL`.
+    """Scores of all candidates on one picture or clip, by their names and `ORIGINAL`.
 
     The size is that of the original, in pixels. `lettering` is what could be read on it.
     """
@@ -88,7 +88,7 @@ class Evaluation:
 
     @property
     def lettered(self) -> int:
-        """How many pictures have enough lettering to be read."""
+        """Number of pictures with enough legible lettering."""
         return sum(picture.lettering is not None for picture in self.pictures)
 
     def totals(self, name: str) -> dict[str, float]:
@@ -152,7 +152,7 @@ class Evaluation:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures were measured on and with, for JSON."""
+    """Return the machine and library versions of the measurement, for JSON."""
     libraries = {}
     for name in _LIBRARIES:
         try:

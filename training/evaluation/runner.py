@@ -1,4 +1,4 @@
-"""Runs every candidate over every picture and measures what comes back."""
+"""Runs every candidate on every picture and measures the results."""
 
 from __future__ import annotations
 

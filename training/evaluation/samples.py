@@ -1,4 +1,4 @@
-"""What candidates are given and should give back: pictures and clips, damaged, and as they were."""
+"""Samples of an evaluation: degraded pictures and clips with their originals."""
 
 from __future__ import annotations
 

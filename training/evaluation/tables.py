@@ -26,7 +26,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a place of the table, and whether it is the best of its column."""
+    """A table's cell: its text, and whether it is the best of its column."""
 
     text: str
     best: bool = False

@@ -20,7 +20,7 @@ KINDS = ("ellipse", "box", "caption", "cloud", "shout", "wobble")
 
 @dataclass(frozen=True)
 class Paint:
-    """How a bubble is filled and outlined; `width` in px, `opacity` 0 to 1."""
+    """Fill and outline of a bubble; `width` in px, `opacity` 0 to 1."""
 
     fill: Colour
     outline: Colour

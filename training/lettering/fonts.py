@@ -1,4 +1,4 @@
-"""Fonts that can letter a comic: where they lie, which are fit, how they measure."""
+"""Fonts for comic lettering: search, selection and metrics."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Font = ImageFont.FreeTypeFont
 
 @dataclass(frozen=True)
 class Typeface:
-    """A font file (or, with `path` None, Pillow's built-in font) and what it can set.
+    """A font file (or, with `path` None, Pillow's built-in font) and its usable characters.
 
     `cap` is the height of a capital as a share of the font's size, `characters` what it has glyphs
     for, of the characters that this package writes.

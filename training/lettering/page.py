@@ -45,7 +45,7 @@ class TextLine:
 
 @dataclass(frozen=True)
 class _Hand:
-    """What the bubbles of a page have in common; lengths in the page's pixels."""
+    """Common style of a page's bubbles; lengths in the page's pixels."""
 
     face: Typeface
     cap: float

@@ -1,4 +1,4 @@
-"""What the lettering says: common words, words that do not exist, numbers, cries."""
+"""Words for lettering: common words, invented words, numbers, cries."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Opponent:
         return self.options.weight * loss
 
     def state(self) -> dict[str, Any]:
-        """Give what a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {
             "network": self.network.state_dict(),
             "adam": self.adam.state_dict(),
@@ -87,7 +87,7 @@ class Opponent:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take up what `state` gave."""
+        """Restore the result of `state`."""
         self.network.load_state_dict(state["network"])
         self.adam.load_state_dict(state["adam"])
         self.precision.load(state.get("scaler", {}))

@@ -1,4 +1,4 @@
-"""A run's folder: made, kept from other processes, refused if it holds what would be lost."""
+"""A run's folder: creation, lock, and refusal if files would be overwritten."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _locked(run: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def check_unused(run: Path, recipe: str) -> None:
-    """Refuse a folder that holds what a new run of a recipe, given as its text, would write over.
+    """Refuse a folder with files that a new run of a recipe (its text) would overwrite.
 
     Raises `InputError`, which names what it holds, or `OutputError` if it cannot be looked into.
     """

@@ -1,4 +1,4 @@
-"""What the generator is trained on: the recipe's losses by their weights."""
+"""The generator's objective: the recipe's losses by their weights."""
 
 from __future__ import annotations
 

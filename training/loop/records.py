@@ -1,4 +1,4 @@
-"""What a run leaves behind beside its checkpoints: tables, sample pictures, TensorBoard events."""
+"""Records of a run beside its checkpoints: tables, sample pictures, TensorBoard events."""
 
 from __future__ import annotations
 

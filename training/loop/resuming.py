@@ -1,4 +1,4 @@
-"""What a resumed run must find as it was before, and what may change if it is said."""
+"""Conditions of resuming: unchanged inputs, and changes that are reported."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def check_material(
 def say_what_changed(
     before: Mapping[str, Any], now: Mapping[str, Any], say: Callable[[str], None]
 ) -> None:
-    """Say it if the run goes on in another way than before, which changes the result."""
+    """Report changes of device, precision or threads, which change the result."""
     # Former versions did not keep all of these.
     then = {name: before.get(name, now[name]) for name in ("device", "dtype", "threads")}
     if _way(then) != _way(now):

@@ -75,7 +75,7 @@ class Start:
 
 
 def load_start(source: str | Path) -> Start:
-    """Read what a run shall begin with.
+    """Read the weights that a run starts from.
 
     That is a checkpoint; a model file (.onnx) that the export stage wrote in fp32; or a shipped
     model's name. Raises `InputError` or `ModelError` if it is not there, or its weights cannot be

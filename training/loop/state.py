@@ -1,4 +1,4 @@
-"""What a checkpoint holds: networks, optimisers and figures; and how a step changes them."""
+"""The state of a training (networks, optimisers and figures), and its steps."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEYS = (
 
 
 def learning_rate(optim: Optim, step: int) -> float:
-    """Give the rate at `step`, counted from 0: a linear warm-up, then half a cosine."""
+    """Return the rate at `step`, counted from 0: a linear warm-up, then half a cosine."""
     if step < optim.warmup:
         return optim.rate * (step + 1) / optim.warmup
     progress = (step - optim.warmup) / max(1, optim.steps - optim.warmup)
@@ -130,7 +130,7 @@ class TrainingState:
         return TrainingError(f"{what}; lower optim.rate, which was {rate:.3g} here")
 
     def figures(self) -> dict[str, float]:
-        """Give the means since the last call: of the loss and, with an adversary, of its parts.
+        """Return the means since the last call: of the loss and, with an adversary, of its parts.
 
         ``discriminator_loss`` is the discriminator's own, ``adversarial_loss`` what it adds to the
         generator's loss; each is left out where it did not take part.
@@ -144,7 +144,7 @@ class TrainingState:
         return figures
 
     def content(self) -> dict[str, Any]:
-        """Give what a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {
             "recipe": self.recipe.text,
             **self.made_from,

@@ -43,7 +43,7 @@ def train(
     follow: Callable[[int, str], None] | None = None,
     stop: Callable[[int], bool] | None = None,
 ) -> Path:
-    """Train what the recipe describes.
+    """Train a recipe's network.
 
     Writes ``last.pt`` and ``best.pt`` (by PSNR on the held-out pictures; with an adversary, which
     PSNR does not judge, the latest), ``metrics.csv``, ``metrics.json``, ``samples/``,
@@ -239,7 +239,7 @@ def _shown(scores: Mapping[str, float]) -> str:
 
 
 class _Pace:
-    """How fast the steps are taken."""
+    """Speed of a training."""
 
     def __init__(self, patches: PatchSet, first: int, steps: int) -> None:
         self.regions, self.first, self.steps = patches.regions, first, steps
@@ -247,17 +247,17 @@ class _Pace:
         self.started = self.logged = time.monotonic()
 
     def is_due(self) -> bool:
-        """Tell whether the last line was some time ago."""
+        """Return whether the next line is due."""
         return time.monotonic() - self.logged >= SECONDS_BETWEEN_LINES
 
     def figures(self, done: int) -> str:
-        """Give the pace after so many steps."""
+        """Return the pace after a number of steps."""
         passed = max(time.monotonic() - self.started, 1e-9)
         waited = (self.regions.waited - self.waited) / passed
         return f"{(done - self.first) / passed:.1f} steps/s  waited {waited:.1%} for data"
 
     def line(self, done: int, figures: str) -> str:
-        """Give the line to say after so many steps."""
+        """Return the progress line after a number of steps."""
         self.logged = time.monotonic()
         left = (self.steps - done) * (self.logged - self.started) / (done - self.first)
         return (

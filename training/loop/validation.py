@@ -1,4 +1,4 @@
-"""How a network in training does on held-out pictures: PSNR, and what it makes of some of them."""
+"""Validation on held-out pictures: PSNR, and samples of results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adversarial losses: what a discriminator and a generator each try to lessen."""
+"""Adversarial losses of discriminator and generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How close a restored picture comes to the original: PSNR and SSIM, as papers measure them."""
+"""Fidelity of a restored picture to the original: PSNR and SSIM, as papers measure them."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def shipped_model() -> NaturalModel:
 
 
 def _mscn(plane: F64) -> tuple[F64, F64]:
-    """Return what is left when local mean and contrast are taken out, and the local deviation."""
+    """Return samples normalised by local mean and contrast, and the local deviation."""
     mean = _smooth(plane)
     deviation = np.sqrt(np.abs(_smooth(plane**2) - mean**2))
     return (plane - mean) / (deviation + 1), deviation

@@ -82,7 +82,7 @@ class Unshuffle(nn.Module):
 
 @torch.no_grad()
 def fold(network: nn.Module) -> nn.Module:
-    """Replace what serves only the training by plain convolutions, in place; return the network.
+    """Replace training-only layers by plain convolutions, in place; return the network.
 
     What it computes stays the same: each `FoldingConv` becomes a convolution by the sum of its
     branches, and each `Unshuffle` one by zeros and ones.

@@ -88,7 +88,7 @@ class _Block(nn.Module):
 
 
 class _Dense(nn.Module):
-    """Convolutions that each see what all before them found."""
+    """Convolutions that each take the outputs of all previous ones."""
 
     def __init__(self, filters: int, growth: int) -> None:
         super().__init__()

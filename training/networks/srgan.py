@@ -1,4 +1,4 @@
-"""A residual generator for pictures that should look sharp: what SRGAN trains."""
+"""The residual generator of SRGAN."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class RecipeError(InputError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What the exported model says of itself."""
+    """The exported model's description."""
 
     name: Word
     version: Word
