@@ -121,10 +121,7 @@ def test_an_error_of_the_network_concerns_one_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("broken", ["read_picture", "restore", "write_picture"])
 def test_an_unexpected_error_concerns_one_picture(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    broken: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], broken: str
 ) -> None:
     make(tmp_path, ["a.png", "b.png", "c.png"])
     calls: list[None] = []

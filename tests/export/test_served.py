@@ -37,11 +37,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("precision", "most"), [("fp16", 1), ("int8", 12)])
 def test_a_lower_precision_is_served(
-    tmp_path: Path,
-    pictures: Path,
-    capsys: pytest.CaptureFixture[str],
-    precision: str,
-    most: int,
+    tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str], precision: str, most: int
 ) -> None:
     out = tmp_path / "model.onnx"
     options = ["--precision", precision, "--images", str(pictures), "--json"]

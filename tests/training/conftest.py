@@ -86,13 +86,16 @@ adversarial_start = 4
 """
 
 
+RecipeOf = Callable[..., Recipe]
+
+
 @pytest.fixture
 def text() -> str:
     return TEXT
 
 
 @pytest.fixture
-def recipe_of() -> Callable[..., Recipe]:
+def recipe_of() -> RecipeOf:
     """Return a function that reads the tiny recipe with some of its text replaced."""
 
     def make(*replacements: tuple[str, str]) -> Recipe:

@@ -10,14 +10,14 @@ from restore_rt.training import precision
 from restore_rt.training.faults import TrainingError
 from restore_rt.training.loop.adversary import Opponent
 from restore_rt.training.precision import Precision
-from restore_rt.training.recipes import Recipe
+from tests.training.conftest import RecipeOf
 
 ADVERSARY = 'l1 = 1\n[adversary]\nkind = "hinge"\nweight = 0.5\nsize = 4\nrate = 2e-3\n'
 MakeOpponent = Callable[..., Opponent]
 
 
 @pytest.fixture
-def opponent(recipe_of: Callable[..., Recipe]) -> MakeOpponent:
+def opponent(recipe_of: RecipeOf) -> MakeOpponent:
     """Return a function that makes a small opponent of a kind."""
 
     def make(kind: str = "hinge", generator: Precision | None = None) -> Opponent:

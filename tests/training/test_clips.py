@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,7 @@ from restore_rt.training.data.batches import load_data
 from restore_rt.training.data.clips import is_clip, read_clip
 from restore_rt.training.data.pictures import Library, survey
 from restore_rt.training.data.regions import Regions
-from restore_rt.training.recipes import Recipe
-from tests.training.conftest import picture, quiet
+from tests.training.conftest import RecipeOf, picture, quiet
 
 av = pytest.importorskip("av")
 
@@ -83,7 +81,7 @@ def test_clips_are_surveyed_beside_pictures(folder: Path) -> None:
 
 
 def test_a_variant_gets_consecutive_frames_of_a_clip(
-    recipe_of: Callable[..., Recipe], folder: Path, monkeypatch: pytest.MonkeyPatch
+    recipe_of: RecipeOf, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipe_of(("share = 2", "share = 1e-9"), ('"jpeg"\nshare = 1', '"jpeg"\nshare = 1e-9'))
     files = survey(folder, ["patterns"], smallest=88, say=quiet)
@@ -105,9 +103,7 @@ def test_a_variant_gets_consecutive_frames_of_a_clip(
     assert sorted(seen, key=len) == [[3], [3], [1, 2, 3, 4]]
 
 
-def test_regions_of_clips_lie_where_their_targets_lie(
-    recipe_of: Callable[..., Recipe], folder: Path
-) -> None:
+def test_regions_of_clips_lie_where_their_targets_lie(recipe_of: RecipeOf, folder: Path) -> None:
     files = survey(folder, ["patterns"], smallest=88, say=quiet)
     regions = Regions(recipe_of(("full_range = 0.5", "reduced = [0.9, 1.0]")), files, Library())
     for number in range(12):
@@ -119,9 +115,7 @@ def test_regions_of_clips_lie_where_their_targets_lie(
         assert aligned < 0.5 * shifted
 
 
-def test_clips_of_one_film_are_held_out_together(
-    recipe_of: Callable[..., Recipe], folder: Path
-) -> None:
+def test_clips_of_one_film_are_held_out_together(recipe_of: RecipeOf, folder: Path) -> None:
     recipe = recipe_of(("holdout = 3", "holdout = 2\ngroups = 'patterns/[a-z]+'"))
     patches, pairs, _ = load_data(recipe, folder, say=quiet)
     regions = patches.regions.make.__self__  # type: ignore[attr-defined]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from restore_rt.training.data.batches import PatchSet, RegionCache, load_data
 from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name
 from restore_rt.training.data.regions import Pair
 from restore_rt.training.recipes import Cache, Recipe
-from tests.training.conftest import picture
+from tests.training.conftest import RecipeOf, picture
 
 
 def quiet(line: str) -> None:
@@ -28,9 +27,7 @@ def load(recipe: Recipe, root: Path) -> PatchSet:
     return load_data(recipe, root, say=quiet)[0]
 
 
-def test_batches_depend_on_seed_and_step_alone(
-    recipe_of: Callable[..., Recipe], pictures: Path
-) -> None:
+def test_batches_depend_on_seed_and_step_alone(recipe_of: RecipeOf, pictures: Path) -> None:
     first, second = load(recipe_of(), pictures), load(recipe_of(), pictures)
     other = load(recipe_of(("seed = 7", "seed = 8")), pictures)
     seen: list[torch.Tensor] = []
@@ -50,9 +47,7 @@ def test_batches_depend_on_seed_and_step_alone(
         patches.regions.close()
 
 
-def test_inputs_lie_where_their_targets_lie(
-    recipe_of: Callable[..., Recipe], pictures: Path
-) -> None:
+def test_inputs_lie_where_their_targets_lie(recipe_of: RecipeOf, pictures: Path) -> None:
     chosen = load(recipe_of(("full_range = 0.5", "symmetries = 8")), pictures)
     for step in range(20):
         x, y = chosen.batch(step)
@@ -65,7 +60,7 @@ def test_inputs_lie_where_their_targets_lie(
 
 @pytest.mark.parametrize(("symmetries", "kinds"), [(1, 1), (2, 2), (8, 8)])
 def test_patches_come_in_as_many_symmetries_as_asked_for(
-    recipe_of: Callable[..., Recipe], symmetries: int, kinds: int
+    recipe_of: RecipeOf, symmetries: int, kinds: int
 ) -> None:
     recipe = recipe_of(("full_range = 0.5", f"symmetries = {symmetries}"))
     ramp = np.add.outer(np.arange(12), 3 * np.arange(12)).astype(np.uint8)[None]
@@ -85,12 +80,7 @@ def test_patches_come_in_as_many_symmetries_as_asked_for(
     [("[1.0, 1.0]", 200, 1, 1), ("[0.5, 0.5]", 240, 2, 2), ("[0.5, 0.5]", 110, 1, 1.4)],
 )
 def test_pictures_are_reduced_as_far_as_they_stay_large_enough(
-    recipe_of: Callable[..., Recipe],
-    tmp_path: Path,
-    reduced: str,
-    side: int,
-    low: float,
-    high: float,
+    recipe_of: RecipeOf, tmp_path: Path, reduced: str, side: int, low: float, high: float
 ) -> None:
     (tmp_path / "patterns").mkdir()
     ramp = np.tile(np.arange(side, dtype=np.uint8)[None, :, None], (side, 1, 3))
@@ -134,7 +124,7 @@ def test_an_error_in_a_region_reaches_the_training() -> None:
 
 
 def test_validation_pictures_are_never_trained_on(
-    recipe_of: Callable[..., Recipe], pictures: Path, monkeypatch: pytest.MonkeyPatch
+    recipe_of: RecipeOf, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipe_of()
     patches, pairs, _ = load_data(recipe, pictures, say=quiet)
@@ -158,9 +148,7 @@ def test_validation_pictures_are_never_trained_on(
     assert not set(reads) & set(kept)
 
 
-def test_clean_validation_inputs_are_reduced_targets(
-    recipe_of: Callable[..., Recipe], pictures: Path
-) -> None:
+def test_clean_validation_inputs_are_reduced_targets(recipe_of: RecipeOf, pictures: Path) -> None:
     patches, pairs, _ = load_data(recipe_of(), pictures, say=quiet)
     patches.regions.close()
     for some in pairs.values():
@@ -171,7 +159,7 @@ def test_clean_validation_inputs_are_reduced_targets(
 
 
 def test_broken_pictures_are_named_skipped_and_counted(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     (pictures / "patterns" / "8.png").write_bytes(b"not a picture")
     whole = (pictures / "patterns" / "0.png").read_bytes()
@@ -188,7 +176,7 @@ def test_broken_pictures_are_named_skipped_and_counted(
     assert "1 of 12 pictures are smaller than 88 pixels and were skipped" in lines
 
 
-def test_excluded_pictures_are_left_out(recipe_of: Callable[..., Recipe], pictures: Path) -> None:
+def test_excluded_pictures_are_left_out(recipe_of: RecipeOf, pictures: Path) -> None:
     lines: list[str] = []
     recipe = recipe_of(("holdout = 3", 'holdout = 3\nexclude = ["patterns/[0-3].png"]'))
     patches, _, fewer = load_data(recipe, pictures, say=lines.append)
@@ -200,9 +188,7 @@ def test_excluded_pictures_are_left_out(recipe_of: Callable[..., Recipe], pictur
     assert trained + held == 4
 
 
-def test_batches_may_be_asked_for_backwards(
-    recipe_of: Callable[..., Recipe], pictures: Path
-) -> None:
+def test_batches_may_be_asked_for_backwards(recipe_of: RecipeOf, pictures: Path) -> None:
     patches = load(recipe_of(), pictures)
     forward = {step: patches.batch(step)[0] for step in (0, 3, 8, 30)}
     for step in (30, 8, 3, 0):
@@ -211,7 +197,7 @@ def test_batches_may_be_asked_for_backwards(
 
 
 def test_names_that_are_not_valid_text_are_names_like_others(
-    recipe_of: Callable[..., Recipe], pictures: Path
+    recipe_of: RecipeOf, pictures: Path
 ) -> None:
     folder = pictures / "patterns"
     for number in range(8):
@@ -231,7 +217,7 @@ def test_names_that_are_not_valid_text_are_names_like_others(
 
 
 def test_folders_that_cannot_be_used_are_refused(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"cannot list the folder .*patterns"):
         load(recipe_of(), tmp_path)
@@ -247,7 +233,7 @@ def test_folders_that_cannot_be_used_are_refused(
 
 
 def test_a_few_of_many_held_out_pictures_are_measured(
-    recipe_of: Callable[..., Recipe], pictures: Path, monkeypatch: pytest.MonkeyPatch
+    recipe_of: RecipeOf, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patches, all_pairs, made_from = load_data(recipe_of(), pictures, say=quiet)
     patches.regions.close()
@@ -269,7 +255,7 @@ def test_a_few_of_many_held_out_pictures_are_measured(
 
 
 def test_what_a_recipe_needs_is_missed_before_any_picture_is_read(
-    recipe_of: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe_of: RecipeOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named = recipe_of(("full_range", 'lettering = { share = 0.5, fonts = ["none"] }\nfull_range'))
     with pytest.raises(InputError, match="no folder of fonts at none"):
@@ -280,9 +266,7 @@ def test_what_a_recipe_needs_is_missed_before_any_picture_is_read(
 
 
 def test_the_fonts_of_the_lettering_are_counted(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipe_of(("full_range", "lettering = { share = 0.5 }\nfull_range"))
     built_in = ImageFont.load_default(20)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -16,12 +15,13 @@ from restore_rt.training import RecipeError, load_recipe
 from restore_rt.training.degradations.video import H264
 from restore_rt.training.networks import NETWORKS
 from restore_rt.training.recipes import Recipe, parse_recipe
+from tests.training.conftest import RecipeOf
 
 ADVERSARY = '\n[adversary]\nkind = "hinge"\nweight = 1\nsize = 4\nrate = 1e-3\n'
 PERCEPTUAL = 'perceptual = 1\n[perceptual]\nlayer = "{}"\n'
 
 
-def test_a_recipe_is_read_whole(recipe_of: Callable[..., Recipe], text: str) -> None:
+def test_a_recipe_is_read_whole(recipe_of: RecipeOf, text: str) -> None:
     recipe = recipe_of()
     assert recipe.model.tile == (32, 48)
     assert recipe.network.params == {"width": 4, "depth": 3}

@@ -19,8 +19,8 @@ from restore_rt.training.loop import trainer
 from restore_rt.training.loop.checkpoint import load_checkpoint, save_checkpoint
 from restore_rt.training.loop.resuming import check_recipe, say_what_changed
 from restore_rt.training.loop.trainer import train
-from restore_rt.training.recipes import Perceptual, Recipe
-from tests.training.conftest import ADVERSARY, picture, quiet, rows, same
+from restore_rt.training.recipes import Perceptual
+from tests.training.conftest import ADVERSARY, RecipeOf, picture, quiet, rows, same
 
 
 def assert_same_runs(whole: Path, parts: Path) -> None:
@@ -34,7 +34,7 @@ def assert_same_runs(whole: Path, parts: Path) -> None:
 
 @pytest.mark.parametrize("broken_off", [4, 7])
 def test_a_resumed_run_equals_an_unbroken_one(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path, broken_off: int
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, broken_off: int
 ) -> None:
     recipe = recipe_of()
     train(recipe, pictures, tmp_path / "whole", say=quiet)
@@ -44,7 +44,7 @@ def test_a_resumed_run_equals_an_unbroken_one(
 
 
 def test_a_run_that_was_asked_to_stop_resumes_exactly(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     train(recipe_of(), pictures, tmp_path / "whole", say=quiet)
     asked: list[int] = []
@@ -88,7 +88,7 @@ def test_a_run_that_was_asked_to_stop_resumes_exactly(
     ],
 )
 def test_another_recipe_is_refused_and_the_difference_named(
-    recipe_of: Callable[..., Recipe], old: str, new: str, message: str
+    recipe_of: RecipeOf, old: str, new: str, message: str
 ) -> None:
     before = {"recipe": recipe_of().text}
     with pytest.raises(InputError, match=f"another recipe than the one given: .*{message}"):
@@ -96,7 +96,7 @@ def test_another_recipe_is_refused_and_the_difference_named(
 
 
 def test_a_recipe_that_says_the_same_in_other_words_resumes(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     train(recipe_of(), pictures, run, stop_after=1, say=quiet)
@@ -107,7 +107,7 @@ def test_a_recipe_that_says_the_same_in_other_words_resumes(
     assert (run / "recipe.toml").read_text() == other.text
 
 
-def test_a_recipe_of_a_former_version_is_told_apart(recipe_of: Callable[..., Recipe]) -> None:
+def test_a_recipe_of_a_former_version_is_told_apart(recipe_of: RecipeOf) -> None:
     before = {"recipe": recipe_of().text.replace("seed", "sed")}
     with pytest.raises(
         InputError,
@@ -130,9 +130,7 @@ def test_another_number_of_threads_is_said() -> None:
     )
 
 
-def test_the_number_of_threads_is_kept(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
-) -> None:
+def test_the_number_of_threads_is_kept(recipe_of: RecipeOf, pictures: Path, tmp_path: Path) -> None:
     last = train(recipe_of(), pictures, tmp_path / "run", stop_after=1, say=quiet)
     content = load_checkpoint(last)
     assert content["threads"] == torch.get_num_threads()
@@ -143,10 +141,7 @@ def test_the_number_of_threads_is_kept(
 
 
 def test_a_run_killed_between_its_checkpoints_keeps_its_best(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(recipe_of(), pictures, tmp_path / "whole", say=quiet)
     written = 0
@@ -168,10 +163,7 @@ def test_a_run_killed_between_its_checkpoints_keeps_its_best(
 
 
 def test_a_run_in_bfloat16_resumes_exactly_and_says_what_changed(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "cpu_has_bf16", lambda: True)
     recipe = recipe_of(("ema = 0.9", 'ema = 0.9\nprecision = "mixed"'))
@@ -193,7 +185,7 @@ def test_a_run_in_bfloat16_resumes_exactly_and_says_what_changed(
 
 
 def test_an_adversarial_run_resumes_exactly(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     recipe = recipe_of(
         ("patch = 12", "patch = 16"), ("l1 = 1\n", "l1 = 1\n" + ADVERSARY.format(kind="hinge"))
@@ -215,7 +207,7 @@ def test_an_adversarial_run_resumes_exactly(
 
 
 def test_a_checkpoint_of_before_these_figures_were_kept_resumes_exactly(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     whole = load_checkpoint(train(recipe_of(), pictures, tmp_path / "whole", say=quiet))
     last = train(recipe_of(), pictures, tmp_path / "parts", stop_after=6, say=quiet)
@@ -232,7 +224,7 @@ def test_a_checkpoint_of_before_these_figures_were_kept_resumes_exactly(
 
 
 def test_a_finished_run_has_nothing_left_to_do(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     last = train(recipe_of(), pictures, tmp_path / "run", stop_after=5, say=quiet)
     before = last.read_bytes()
@@ -248,7 +240,7 @@ def test_a_finished_run_has_nothing_left_to_do(
 
 
 def test_other_pictures_than_before_are_refused(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     train(recipe_of(), pictures, tmp_path / "run", stop_after=1, say=quiet)
     Image.fromarray(picture(99)).save(pictures / "patterns" / "99.png")
@@ -257,10 +249,7 @@ def test_other_pictures_than_before_are_refused(
 
 
 def test_other_fonts_than_before_are_refused(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fonts = tmp_path / "fonts"
     fonts.mkdir()
@@ -282,7 +271,7 @@ def test_other_fonts_than_before_are_refused(
 
 
 def test_other_features_than_before_are_refused(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     recipe = dataclasses.replace(
         recipe_of(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import onnx
@@ -19,6 +18,7 @@ from restore_rt.training.networks import build, deepen, fold, unfold
 from restore_rt.training.recipes import Network, Recipe
 from tests.export.test_quantization import without_manifest
 from tests.networks import nearest, save_model
+from tests.training.conftest import RecipeOf
 
 # Nothing that is learned shows at such a rate.
 STILL = (("rate = 1e-2", "rate = 1e-12"), ("rate_end = 1e-4", "rate_end = 0"))
@@ -48,11 +48,7 @@ def agree(a: nn.Module, b: nn.Module) -> bool:
 @pytest.mark.parametrize("other", [EXPANDED, DEEPER])
 @pytest.mark.parametrize("exported", [False, True])
 def test_a_run_begins_as_what_it_starts_from(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    other: tuple[str, str],
-    exported: bool,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, other: tuple[str, str], exported: bool
 ) -> None:
     recipe = recipe_of(EXPANDED)
     first = train(recipe, pictures, tmp_path / "first", say=quiet)
@@ -68,7 +64,7 @@ def test_a_run_begins_as_what_it_starts_from(
 
 
 def test_a_deeper_network_learns_with_all_of_its_layers(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     first = train(recipe_of(), pictures, tmp_path / "first", say=quiet)
     recipe = recipe_of(DEEPER)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,10 +12,10 @@ from restore_rt.training.loop.checkpoint import load_checkpoint
 from restore_rt.training.loop.trainer import TrainingError, learning_rate, train
 from restore_rt.training.networks import NETWORKS, build
 from restore_rt.training.recipes import Recipe
-from tests.training.conftest import ADVERSARY, quiet, same
+from tests.training.conftest import ADVERSARY, RecipeOf, quiet, same
 
 
-def test_the_rate_warms_up_and_falls(recipe_of: Callable[..., Recipe]) -> None:
+def test_the_rate_warms_up_and_falls(recipe_of: RecipeOf) -> None:
     optim = recipe_of().optim
     rates = [learning_rate(optim, step) for step in range(12)]
     assert rates[0] == pytest.approx(optim.rate / 2)
@@ -26,10 +25,7 @@ def test_the_rate_warms_up_and_falls(recipe_of: Callable[..., Recipe]) -> None:
 
 
 def test_the_average_is_validated_as_it_will_be_used(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes = set()
 
@@ -56,7 +52,7 @@ def test_the_average_is_validated_as_it_will_be_used(
 
 @pytest.mark.parametrize("kind", ["hinge", "relativistic"])
 def test_each_side_of_an_adversarial_run_starts_when_it_shall(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path, kind: str
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, kind: str
 ) -> None:
     larger = (("patch = 12", "patch = 16"), ("l1 = 1\n", "l1 = 1\n" + ADVERSARY.format(kind=kind)))
     plain = recipe_of(larger[0])
@@ -76,10 +72,7 @@ def test_each_side_of_an_adversarial_run_starts_when_it_shall(
 
 
 def test_no_checkpoint_is_promised_where_there_is_none(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(objective, "LOSSES", {"l1": lambda a, b: (a - b).mean() / 0})
     with pytest.raises(
@@ -90,10 +83,7 @@ def test_no_checkpoint_is_promised_where_there_is_none(
 
 
 def test_the_first_value_that_is_no_number_stops_the_run(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = iter(range(100))
 
@@ -108,10 +98,7 @@ def test_the_first_value_that_is_no_number_stops_the_run(
 
 
 def test_an_activation_that_is_no_number_names_its_layer(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = iter(range(100))
 
@@ -133,10 +120,7 @@ def test_an_activation_that_is_no_number_names_its_layer(
 
 
 def test_a_gradient_that_is_no_number_names_its_layer(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = iter(range(100))
 

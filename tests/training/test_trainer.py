@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,11 @@ from restore_rt.errors import InputError, OutputError
 from restore_rt.training.loop import trainer
 from restore_rt.training.loop.checkpoint import load_checkpoint, save_checkpoint
 from restore_rt.training.loop.trainer import TrainingError, train
-from restore_rt.training.recipes import Recipe
-from tests.training.conftest import quiet, rows
+from tests.training.conftest import RecipeOf, quiet, rows
 
 
 def test_a_run_that_stops_between_validations_says_so(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     content = load_checkpoint(
         train(recipe_of(), pictures, tmp_path / "run", stop_after=6, say=quiet)
@@ -31,9 +29,7 @@ def test_a_run_that_stops_between_validations_says_so(
     assert not (tmp_path / "other").exists()
 
 
-def test_training_brings_the_loss_down(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
-) -> None:
+def test_training_brings_the_loss_down(recipe_of: RecipeOf, pictures: Path, tmp_path: Path) -> None:
     recipe = recipe_of(
         ("steps = 12", "steps = 60"), ("validation_interval = 4", "validation_interval = 10")
     )
@@ -44,7 +40,7 @@ def test_training_brings_the_loss_down(
 
 
 def test_a_checkpoint_of_another_kind_is_named(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "features.pt"
     save_checkpoint(other, {"features": {}, "classes": []})
@@ -59,10 +55,7 @@ def test_a_checkpoint_of_another_kind_is_named(
 
 
 def test_a_figure_that_is_no_number_stops_the_run(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = {"clean": 30.0, "h264": float("nan"), "jpeg": 20.0}
     monkeypatch.setattr(trainer, "validate", lambda *args, **options: scores)
@@ -71,9 +64,7 @@ def test_a_figure_that_is_no_number_stops_the_run(
     assert not (tmp_path / "run" / "metrics.json").exists()
 
 
-def test_nothing_is_left_behind_by_data_that_are_wrong(
-    recipe_of: Callable[..., Recipe], tmp_path: Path
-) -> None:
+def test_nothing_is_left_behind_by_data_that_are_wrong(recipe_of: RecipeOf, tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     for run in (tmp_path / "new" / "deep" / "run", tmp_path / "kept"):
         with pytest.raises(InputError, match="cannot list the folder"):
@@ -88,7 +79,7 @@ def test_nothing_is_left_behind_by_data_that_are_wrong(
 
 
 def test_a_run_is_neither_overwritten_nor_invented(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     with pytest.raises(InputError, match="nothing to resume"):
@@ -99,7 +90,7 @@ def test_a_run_is_neither_overwritten_nor_invented(
 
 
 def test_samples_and_records_are_written(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     train(recipe_of(), pictures, run, say=quiet)
@@ -117,7 +108,7 @@ def test_samples_and_records_are_written(
 
 
 def test_a_run_can_begin_with_the_weights_of_another(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     first = train(recipe_of(), pictures, tmp_path / "first", say=quiet)
     slow = recipe_of(("rate = 1e-2", "rate = 1e-9"), ("rate_end = 1e-4", "rate_end = 0"))
@@ -135,7 +126,7 @@ def test_a_run_can_begin_with_the_weights_of_another(
 
 
 def test_progress_goes_to_the_follower_instead_of_lines(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     steps: list[int] = []
     figures: list[str] = []
@@ -155,10 +146,7 @@ def test_progress_goes_to_the_follower_instead_of_lines(
 
 
 def test_what_cannot_be_written_costs_nothing_but_itself(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
     lines: list[str] = []
@@ -189,10 +177,7 @@ def test_what_cannot_be_written_costs_nothing_but_itself(
 
 
 def test_the_checkpoint_comes_before_what_can_be_done_without(
-    recipe_of: Callable[..., Recipe],
-    pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*args: Any, **options: Any) -> None:
         raise MemoryError
@@ -204,7 +189,7 @@ def test_the_checkpoint_comes_before_what_can_be_done_without(
 
 
 def test_a_start_that_failed_before_its_first_checkpoint_can_be_started_again(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path
 ) -> None:
     def fails(done: int) -> bool:
         if done == 2:

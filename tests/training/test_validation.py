@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from restore_rt.training.data.batches import load_data
 from restore_rt.training.data.regions import MULTIPLE, Pair
 from restore_rt.training.loop.validation import restore, sample_grid, validate
-from restore_rt.training.recipes import Recipe
+from tests.training.conftest import RecipeOf
 
 CPU = torch.device("cpu")
 
@@ -64,7 +63,7 @@ def test_a_grid_has_four_columns_and_a_row_for_each_picture(variants: int, rows:
 
 
 def test_inputs_are_cut_to_multiples_after_the_camera_drifted(
-    recipe_of: Callable[..., Recipe], pictures: Path
+    recipe_of: RecipeOf, pictures: Path
 ) -> None:
     recipe = recipe_of(("full_range = 0.5", "full_range = 0.5\nlettering = { share = 0.5 }"))
     patches, pairs, _ = load_data(recipe, pictures, say=lambda line: None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,8 @@ from restore_rt.training.data.regions import Regions
 from restore_rt.training.loop.starting import _further, load_start
 from restore_rt.training.loop.trainer import train
 from restore_rt.training.networks import build, fold
-from restore_rt.training.recipes import Network, Recipe, RecipeError, load_recipe
-from tests.training.conftest import quiet
+from restore_rt.training.recipes import Network, RecipeError, load_recipe
+from tests.training.conftest import RecipeOf, quiet
 from tests.training.test_clips import numbered, write_clip
 
 # The tiny recipe, with a window of three, and three frames in each variant.
@@ -56,7 +55,7 @@ def test_every_frame_of_the_window_matters() -> None:
 
 @pytest.mark.parametrize("params", [{}, {"unshuffle": 2}, {"depth": 5, "expand": 2}])
 def test_a_window_begins_as_the_network_of_single_frames(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path, params: dict[str, int]
+    recipe_of: RecipeOf, pictures: Path, tmp_path: Path, params: dict[str, int]
 ) -> None:
     shuffled = params.get("unshuffle", 1)
     single = recipe_of(("depth = 3 }", f"depth = 3, unshuffle = {shuffled} }}"))
@@ -86,7 +85,7 @@ def test_a_window_is_not_given_up() -> None:
 
 
 def test_regions_hold_the_frames_around_their_target(
-    recipe_of: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe_of: RecipeOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "patterns").mkdir()
     flat = [np.full_like(frame, 20 * n) for n, frame in enumerate(numbered(6))]
@@ -106,9 +105,7 @@ def test_regions_hold_the_frames_around_their_target(
     assert seen == {(1, 1), (0, 1), (1, 0)}
 
 
-def test_a_window_is_trained_and_shown(
-    recipe_of: Callable[..., Recipe], pictures: Path, tmp_path: Path
-) -> None:
+def test_a_window_is_trained_and_shown(recipe_of: RecipeOf, pictures: Path, tmp_path: Path) -> None:
     last = train(recipe_of(*WINDOW), pictures, tmp_path / "run", stop_after=4, say=quiet)
     assert last.is_file()
     (sample,) = (tmp_path / "run" / "samples").iterdir()
@@ -117,7 +114,7 @@ def test_a_window_is_trained_and_shown(
     assert np.ptp(rgb, axis=2).max() == 0
 
 
-def test_variants_must_have_the_frames_of_the_window(recipe_of: Callable[..., Recipe]) -> None:
+def test_variants_must_have_the_frames_of_the_window(recipe_of: RecipeOf) -> None:
     with pytest.raises(
         RecipeError, match=r"variants\[0\]\.frames is 1; a network whose window is 3"
     ):

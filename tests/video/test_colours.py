@@ -42,9 +42,7 @@ def test_chroma_location(tmp_path: Path, codec: str) -> None:
             assert chroma_location(file, file.streams.video[0]) == location
 
 
-def test_an_unnamed_matrix_is_named_where_players_would_change_their_guess(
-    tmp_path: Path,
-) -> None:
+def test_an_unnamed_matrix_is_named_where_players_would_change_their_guess(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", size=(640, 16), frames=2)
     report = restore_video(source, tmp_path / "out.mp4", Enlarger())
     assert read_clip(source).video["tags"][3] == 2
