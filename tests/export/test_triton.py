@@ -168,9 +168,7 @@ def test_frames_of_bytes(tmp_path: Path) -> None:
     )
     for value in (model.graph.input[0], model.graph.output[0]):
         sides = ["n", "h" + value.name, "w" + value.name, 3]
-        value.CopyFrom(
-            onnx.helper.make_tensor_value_info(value.name, TensorProto.UINT8, sides),
-        )
+        value.CopyFrom(onnx.helper.make_tensor_value_info(value.name, TensorProto.UINT8, sides))
     onnx.save(model, tmp_path / "u8.onnx")
     (folder,) = write_repository([tmp_path / "u8.onnx"], tmp_path / "models")
     config = config_of(folder)

@@ -162,8 +162,7 @@ def test_pages(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "bits"),
-    [("png", 8), ("png", 16), ("tiff", 8), ("tiff", 16), ("jpeg", 8), ("webp", 8)],
+    ("kind", "bits"), [("png", 8), ("png", 16), ("tiff", 8), ("tiff", 16), ("jpeg", 8), ("webp", 8)]
 )
 def test_files_that_end_early(tmp_path: Path, kind: str, bits: int) -> None:
     pixels = noise(3, bits, size=(60, 60))

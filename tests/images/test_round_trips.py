@@ -56,8 +56,7 @@ def test_jpeg_keeps_chroma_in_full(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(
-    ("name", "bits"),
-    [("png", 8), ("png", 16), ("tiff", 8), ("tiff", 16), ("jpeg", 8), ("webp", 8)],
+    ("name", "bits"), [("png", 8), ("png", 16), ("tiff", 8), ("tiff", 16), ("jpeg", 8), ("webp", 8)]
 )
 def test_metadata_survives(tmp_path: Path, name: str, bits: int, order: str) -> None:
     path = tmp_path / f"x.{name}"

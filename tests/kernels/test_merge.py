@@ -146,8 +146,7 @@ def test_the_two_weights_sum_to_exactly_one(
 
 
 @pytest.mark.parametrize(
-    ("dtype", "real"),
-    [(np.uint8, np.float32), (np.uint8, np.float16), (np.uint16, np.float32)],
+    ("dtype", "real"), [(np.uint8, np.float32), (np.uint8, np.float16), (np.uint16, np.float32)]
 )
 def test_every_sample_value_survives(isa: str, dtype: type, real: type) -> None:
     size = int(np.iinfo(dtype).max) + 1

@@ -6,8 +6,10 @@ import os
 import random
 import re
 import wave
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -170,40 +172,26 @@ def test_no_frames(tmp_path: Path) -> None:
     _refused(_cut(whole, 0.2), tmp_path, "no frame that can be decoded")
 
 
-def test_a_text(tmp_path: Path) -> None:
-    path = tmp_path / "text.mp4"
-    path.write_text("This is no video.\n" * 200)
-    _refused(path, tmp_path, "not a video that can be read")
+PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://192.0.2.1/a.ts\n"
 
 
-def test_a_playlist_opens_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "list.mp4"
-    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://192.0.2.1/a.ts\n")
-    _refused(path, tmp_path, "not a video that can be read|no video stream|no frame")
-
-
-def test_nothing_there(tmp_path: Path) -> None:
-    _refused(tmp_path / "missing.mp4", tmp_path, "there is no file .*missing.mp4; check its name")
-
-
-def test_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "folder.mp4").mkdir()
-    _refused(tmp_path / "folder.mp4", tmp_path, "is a folder; give a video file")
-
-
-def test_a_pipe(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.mp4")
-    _refused(tmp_path / "pipe.mp4", tmp_path, "is not a regular file; give a video file")
-
-
-def test_an_empty_file(tmp_path: Path) -> None:
-    (tmp_path / "empty.mp4").touch()
-    _refused(tmp_path / "empty.mp4", tmp_path, "not a video that can be read")
-
-
-def test_a_picture(tmp_path: Path) -> None:
-    Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
-    _refused(tmp_path / "picture.png", tmp_path, "is a picture; use `restore-rt image`")
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: path.write_text("This is no video.\n" * 200), "not a video that can be read"),
+        # It must not be followed.
+        (lambda path: path.write_text(PLAYLIST), "not a video|no video stream|no frame"),
+        (lambda path: None, r"there is no file .*source\.mp4; check its name"),
+        (lambda path: path.mkdir(), "is a folder; give a video file"),
+        (os.mkfifo, "is not a regular file; give a video file"),
+        (lambda path: path.touch(), "not a video that can be read"),
+        (lambda path: Image.new("RGB", (8, 8)).save(path, "PNG"), "is a picture; use `restore-rt"),
+    ],
+    ids=["text", "playlist", "missing", "folder", "pipe", "empty", "picture"],
+)
+def test_what_is_no_video(tmp_path: Path, make: Callable[[Path], Any], message: str) -> None:
+    make(tmp_path / "source.mp4")
+    _refused(tmp_path / "source.mp4", tmp_path, message)
 
 
 def test_sound_alone(tmp_path: Path) -> None:

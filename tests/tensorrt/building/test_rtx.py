@@ -57,11 +57,7 @@ def test_every_shipped_model_is_built_for_every_target(
     assert profile.max == (1, *network.manifest.tile)
     steps: list[None] = []
     plan = build_plan(
-        rtx,
-        network,
-        profile,
-        choose_target(rtx, target, None),
-        follow=lambda: steps.append(None),
+        rtx, network, profile, choose_target(rtx, target, None), follow=lambda: steps.append(None)
     )
     # The weights are in it, and the name of what it was compiled for.
     assert len(plan.blob) > 0.9 * len(network.blob)
@@ -96,8 +92,7 @@ def of_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize(
-    ("change", "dtype", "layout"),
-    [(half_io, "float16", "nchw"), (of_bytes, "uint8", "nhwc")],
+    ("change", "dtype", "layout"), [(half_io, "float16", "nchw"), (of_bytes, "uint8", "nhwc")]
 )
 @pytest.mark.parametrize("name", ["comic-x2", "video-x2"])
 def test_other_inputs_and_outputs_are_built(
@@ -218,10 +213,7 @@ def test_a_profile_outside_a_static_model_is_refused_by_the_builder_too(
     network.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 32
     with pytest.raises(EngineError, match="profile has min=48, opt=48, max=48 but tensor has 32"):
         build_plan(
-            rtx,
-            unchecked(model, network),
-            Profile.parse("48x64"),
-            choose_target(rtx, "sm86", None),
+            rtx, unchecked(model, network), Profile.parse("48x64"), choose_target(rtx, "sm86", None)
         )
 
 

@@ -153,11 +153,7 @@ def test_measurements_are_kept_and_used_again(model: Path, ada: Gpu, tmp_path: P
     for given in (b"", b"+measured", b"+measured+measured"):
         fake = FakeTensorRt()
         built = build_engine(
-            model,
-            tmp_path / "m.engine",
-            library=fake.library(),
-            timing_cache=cache,
-            overwrite=True,
+            model, tmp_path / "m.engine", library=fake.library(), timing_cache=cache, overwrite=True
         )
         assert fake.seen["timing"] == given
         assert built.sidecar.timing_cache == bool(given)
