@@ -55,7 +55,7 @@ def measured(case: Case, effort: Effort) -> Report:
     """Return a report of one case, passed off as the usual one."""
     report = run([case], effort)
     if report.failures:
-        raise SystemExit(report.failures[0][1])
+        raise SystemExit(report.failures[0].reason)
     (made,) = report.measurements
     return dataclasses.replace(report, measurements=(dataclasses.replace(made, case=USUAL),))
 
@@ -86,7 +86,7 @@ def overhead(step_seconds: float = 1e-3) -> float:
             pass
 
     begin = time.perf_counter()
-    count = len(sample(step, seconds=1.0).seconds)
+    count = len(sample([step], seconds=1.0).seconds)
     return (time.perf_counter() - begin - step_seconds * count) / count
 
 

@@ -101,7 +101,7 @@ def measure_models(rounds: int) -> Record:
     """Return the report of ``restore-rt bench`` on a frame with each model."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "bench.json"
-        effort = f"--rounds {rounds} --most-rounds {rounds} --seconds 0.3 --sustain 0"
+        effort = f"--rounds {rounds} --seconds 0.3 --sustain 0"
         sweep = [OURS, "bench", "--sweep", str(HERE / "models.toml"), "-o", str(report)]
         subprocess.run([*sweep, *effort.split()], check=True, stdout=subprocess.DEVNULL)
         found: Record = json.loads(report.read_text(encoding="utf-8"))

@@ -41,7 +41,7 @@ def main() -> None:
     effort = Effort(rounds=chosen.runs, most_rounds=chosen.runs, seconds=0.5, sustain=0)
     report = run(cases, effort)
     if report.failures:
-        raise SystemExit("; ".join(f"{case}: {reason}" for case, reason in report.failures))
+        raise SystemExit("; ".join(f"{each.case}: {each.reason}" for each in report.failures))
     made = dict(zip(cases, report.measurements, strict=True))
     model = onnx.load(registry.path_of(MODEL))
     record = {

@@ -17,7 +17,7 @@ from restore_rt.progress import Progress, silent
 from restore_rt.restorer import Restorer
 from restore_rt.threads import thread_count
 
-__all__ = ["load"]
+__all__ = ["load", "read_loaded"]
 
 
 def load(
@@ -117,11 +117,11 @@ def load(
     path = find_model(model)
     if path.suffix == ".engine":
         return open_engine(path, options)
-    loaded = _read(path, options)
+    loaded = read_loaded(path, options)
     return open_restorer(loaded, choose_place(loaded, options), options)
 
 
-def _read(path: Path, options: LoadOptions) -> LoadedModel:
+def read_loaded(path: Path, options: LoadOptions) -> LoadedModel:
     """Read a file, describe it where it has no manifest, and convert it to the precision."""
     network = read_model(path)
     interface = read_interface(network, path)

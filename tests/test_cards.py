@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import restore_rt
-from restore_rt.bench.reading import measurement_of
+from restore_rt.bench import Measurement
+from restore_rt.bench.reading import typed
 from restore_rt.model import registry as zoo
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -97,7 +98,7 @@ def test_speeds_are_of_the_shipped_models(models: Any) -> None:
         assert made["verified"]["pixels"] > 0
         assert len(made["rounds"]) >= 5
         # What follows from the rounds follows from them as it does today.
-        found_again = measurement_of(made)
+        found_again = typed(Measurement, made)
         assert made["derived"]["p50_ms"] == pytest.approx(found_again.p50_ms.value)
         low, high = made["derived"]["p50_interval_ms"]
         assert high - low < 0.1 * made["derived"]["p50_ms"]

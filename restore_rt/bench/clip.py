@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,28 +40,21 @@ def clip_size(path: Path) -> tuple[int, int]:
         return stream.height, stream.width
 
 
-def time_clip(
-    restorer: Restorer,
-    case: Case,
-    seconds: float,
-    between: Callable[[], None],
-    folder: str | None = None,
-) -> Timed:
+def time_clip(restorer: Restorer, case: Case, seconds: float, between: Callable[[], None]) -> Timed:
     """Restore a video once untimed, then repeatedly for some seconds.
 
     The time of a frame runs from the end of the frame before to its own end. The median and the
-    rate are of the whole video, opening and closing included. ``between`` runs around each pass;
-    ``folder`` holds the restored video for a while.
+    rate are of the whole video, opening and closing included. ``between`` runs around each pass.
     """
     from restore_rt.video import restore_video
 
-    assert case.clip is not None
-    clip, times = case.clip, list[float]()
+    clip = str(case.clip)
+    times: list[float] = []
     passes: list[VideoReport] = []
-    stages: dict[str, float] = {}
-    with tempfile.TemporaryDirectory(dir=folder) as here:
+    stages: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
         # Matroska holds every kind of stream.
-        target = Path(here) / "restored.mkv"
+        target = Path(folder) / "restored.mkv"
 
         def restore() -> tuple[VideoReport, list[float]]:
             done: list[float] = []
@@ -72,19 +66,16 @@ def time_clip(
                 overwrite=True,
                 on_frame=lambda: done.append(time.perf_counter()),
             )
-            if made.frames < 2:
-                raise InputError(f"{clip} has {made.frames} frames; at least 2 are needed")
+            between()
             return made, done
 
-        restore()
-        between()
+        if restore()[0].frames < 2:
+            raise InputError(f"{clip} has fewer than 2 frames; give a longer one")
         while sum(each.seconds for each in passes) < seconds or not passes:
             made, done = restore()
-            between()
             passes.append(made)
             times += np.diff(done).tolist()
-            for row in made.table:
-                stages[row.stage] = stages.get(row.stage, 0.0) + row.milliseconds
+            stages.update({row.stage: row.milliseconds for row in made.table})
     return Timed(
         seconds=np.asarray(times),
         median_ms=1e3 / statistics.median(each.fps for each in passes),

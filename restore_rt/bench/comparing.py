@@ -41,7 +41,7 @@ class Difference:
 
     case: Case
     ratio: Interval
-    steadied: Interval | None
+    steadied: Interval
     verdict: Verdict
     notes: tuple[str, ...] = ()
 
@@ -66,25 +66,23 @@ class Comparison:
         for each in data["differences"]:
             for interval in (each["ratio"], each["steadied"]):
                 # A single round gives no interval, and JSON has no infinity.
-                if interval is not None and math.isinf(interval["high"]):
+                if math.isinf(interval["high"]):
                     interval["low"] = interval["high"] = None
         return {"verdict": self.verdict, **data}
 
 
-def compare(before: Report, after: Report, *, across_machines: bool = False) -> Comparison:
+def compare(before: Report, after: Report) -> Comparison:
     """Compare two reports case by case.
 
     Raises
     ------
     InputError
-        The reports come from different machines without ``across_machines``, or have no case in
-        common.
+        The reports come from different machines, or have no case in common.
     """
     machines = same_machine(before.machine, after.machine)
-    if machines and not across_machines:
+    if machines:
         raise InputError(
-            f"the reports come from different machines ({'; '.join(machines)}); measure both on "
-            "one, or give --across-machines to compare the machines"
+            f"the reports come from different machines ({'; '.join(machines)}); measure both on one"
         )
     earlier = {_key(each): each for each in before.measurements}
     later = {_key(each): each for each in after.measurements}
@@ -97,24 +95,23 @@ def compare(before: Report, after: Report, *, across_machines: bool = False) -> 
     notes = [
         *(f"only before: {case}" for case in earlier if case not in later),
         *(f"only after: {case}" for case in later if case not in earlier),
-        *(f"different machines: {line}" for line in machines),
     ]
     for name in sorted(before.software.keys() | after.software.keys()):
         versions = [each.software.get(name, "missing") for each in (before, after)]
         if versions[0] != versions[1]:
             notes.append(f"{name} {versions[0]} became {versions[1]}")
-    steady = not machines
-    differences = (_difference(earlier[case], later[case], steady=steady) for case in common)
-    return Comparison(tuple(differences), tuple(notes))
+    return Comparison(
+        tuple(_difference(earlier[case], later[case]) for case in common), tuple(notes)
+    )
 
 
-def _difference(before: Measurement, after: Measurement, *, steady: bool) -> Difference:
+def _difference(before: Measurement, after: Measurement) -> Difference:
     def ratio_of(time: Callable[[Round], float]) -> Interval:
         sides = ([time(each) for each in one.quiet_rounds] for one in (after, before))
         return ratio_interval(*sides)
 
     ratio = ratio_of(lambda each: each.median_ms)
-    steadied = ratio_of(lambda each: each.median_ms / each.control_ms) if steady else None
+    steadied = ratio_of(lambda each: each.median_ms / each.control_ms)
     notes = []
     if before.model.get("sha256") != after.model.get("sha256"):
         versions = (each.model.get("version") or "?" for each in (before, after))
@@ -124,14 +121,14 @@ def _difference(before: Measurement, after: Measurement, *, steady: bool) -> Dif
     return Difference(_key(before), ratio, steadied, _verdict(ratio, steadied), tuple(notes))
 
 
-def _verdict(ratio: Interval, steadied: Interval | None) -> Verdict:
-    surest = steadied or ratio
-    if ratio.low > 1 + SMALLEST and surest.low > 1 + SMALLEST:
+def _verdict(ratio: Interval, steadied: Interval) -> Verdict:
+    most, least = 1 + SMALLEST, 1 / (1 + SMALLEST)
+    if ratio.low > most and steadied.low > most:
         return "slower"
-    if ratio.high < 1 / (1 + SMALLEST) and surest.high < 1 / (1 + SMALLEST):
+    if ratio.high < least and steadied.high < least:
         return "faster"
-    differs = surest.low > 1 + SMALLEST or surest.high < 1 / (1 + SMALLEST)
-    if _is_same(surest) or (_is_same(ratio) and not differs):
+    contradicts = steadied.low > most or steadied.high < least
+    if _is_same(steadied) or (_is_same(ratio) and not contradicts):
         return "no difference"
     return "undecided"
 

@@ -7,40 +7,50 @@ import hashlib
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import restore_rt
 from restore_rt.bench.clip import time_clip
-from restore_rt.bench.device import memory_in_use
 from restore_rt.bench.machine import Control, clocks, describe_machine, describe_software
-from restore_rt.bench.memory import Memory
+from restore_rt.bench.memory import GpuMemory, Memory, memory_in_use
 from restore_rt.bench.report import (
     JUDGED_SECONDS,
     RATES,
     Case,
+    Failure,
     Measurement,
     Report,
     Round,
     Scope,
     Sustained,
 )
-from restore_rt.bench.sampling import Step, Timed, sample, sample_streams, warm_up
+from restore_rt.bench.sampling import Step, Timed, sample, warm_up
 from restore_rt.bench.statistics import Histogram
-from restore_rt.bench.subject import Subject
-from restore_rt.bench.verification import Reference, reference_for
+from restore_rt.bench.subject import open_subject
+from restore_rt.bench.verification import Reference, reference_for, verify
 from restore_rt.errors import InputError
-from restore_rt.gpu import missing_pieces
+from restore_rt.gpu import missing_pieces, open_device
 from restore_rt.model.manifest import parameter_count
 from restore_rt.model.reading import read_model
 from restore_rt.options import LoadOptions
 from restore_rt.restorer import Restorer
 
-__all__ = ["load_case", "measure", "measure_case", "report"]
+__all__ = ["Loaded", "load_case", "measure", "measure_case", "report"]
 
 _MOST_WARM_SECONDS = 10.0
 _MOST_SECONDS = 86_400.0
+# Seconds between two runs of the control loop.
+_CONTROL_EVERY = 0.5
+
+
+class Loaded(NamedTuple):
+    """A Restorer, the seconds that loading took, and the GPU's bytes in use before, if known."""
+
+    restorer: Restorer
+    seconds: float = 0.0
+    gpu_memory: int | None = None
 
 
 def measure(
@@ -92,13 +102,13 @@ def measure(
             f"more, and both at most {_MOST_SECONDS:.0f}"
         )
     before = clocks()
-    made = measure_case(restorer, case, seconds=seconds, sustain=sustain)
+    made = measure_case(Loaded(restorer), case, seconds=seconds, sustain=sustain)
     return report([made], before=before)
 
 
 def report(
     measurements: Sequence[Measurement],
-    failures: Sequence[tuple[Case, str]] = (),
+    failures: Sequence[Failure] = (),
     *,
     before: dict[str, Any],
 ) -> Report:
@@ -117,50 +127,48 @@ def report(
     )
 
 
-def load_case(case: Case) -> tuple[Restorer, float, int | None]:
-    """Load the model of a case; return also the seconds and the GPU's bytes in use before.
-
-    Those are None if no GPU can be used.
-    """
+def load_case(case: Case) -> Loaded:
+    """Load the model of a case."""
     memory, options = None, LoadOptions(**case.options)
     if not options.on_cpu and not missing_pieces(options.gpu):
-        memory = memory_in_use(options.gpu)
+        memory = memory_in_use(open_device(options.gpu))
     begin = time.perf_counter()
     restorer = restore_rt.load(case.model, **case.options)
-    return restorer, time.perf_counter() - begin, memory
+    return Loaded(restorer, time.perf_counter() - begin, memory)
 
 
 def measure_case(
-    restorer: Restorer,
+    loaded: Loaded,
     case: Case,
     *,
     seconds: float,
     sustain: float = 0.0,
-    load_seconds: float = 0.0,
-    gpu_memory_before: int | None = None,
     reference: Reference | None = None,
-    folder: str | None = None,
 ) -> Measurement:
-    """Verify a result, warm up and time frames, or a clip that is written to ``folder``.
+    """Verify a result, warm up, and time frames or a clip.
 
     The reference is computed in this process if it is None.
     """
-    subject = Subject(restorer, case, gpu_memory_before=gpu_memory_before)
+    restorer = loaded.restorer
+    manifest, lane = restorer.manifest, restorer.lane
+    gpu = None if lane is None else GpuMemory(lane.device, loaded.gpu_memory)
+    subject = open_subject(restorer, case)
     memory, control = Memory(), Control()
     subject.first()
-    subject.look()
     added = memory.added()
-    reference = reference or reference_for(restorer.path, restorer.manifest, subject.frame)
-    verified = subject.verified(reference)
+    reference = reference or reference_for(restorer.path, manifest, subject.frame)
+    out = subject.out if isinstance(subject.out, np.ndarray) else subject.out.to_host()
+    verified = verify(out, reference, manifest, (case.height, case.width), restorer.precision)
 
     def between() -> None:
         control()
-        subject.look()
+        if gpu is not None:
+            gpu.look()
 
     if case.clip is None:
-        timed = _time_frames(subject, seconds, sustain, between)
+        timed = _time_frames(restorer, subject.steps, case, seconds, sustain, between)
     else:
-        timed = time_clip(restorer, case, seconds, between, folder)
+        timed = time_clip(restorer, case, seconds, between)
         added = memory.added()
     times = timed.seconds * 1e3
     return Measurement(
@@ -173,51 +181,52 @@ def measure_case(
         verified=verified,
         not_verified="" if verified else reference.name,
         stable=timed.stable,
-        rounds=(Round(timed.median_ms, control.median, len(times), timed.rate, load_seconds),),
+        rounds=(Round(timed.median_ms, control.median, len(times), timed.rate, loaded.seconds),),
         min_ms=float(times.min()),
         max_ms=float(times.max()),
         samples=Histogram.of(times),
         stages=timed.stages,
         host_peak_mb=memory.peak(),
-        host_frames_mb=added,
-        device_peak_mb=None if subject.gpu is None else subject.gpu.added() / 1e6,
+        # Of several streams only the first has restored a frame.
+        host_frames_mb=added if case.streams == 1 else None,
+        device_peak_mb=None if gpu is None else gpu.added(),
         sustained=timed.sustained,
     )
 
 
 def _time_frames(
-    subject: Subject, seconds: float, sustain: float, between: Callable[[], None]
+    restorer: Restorer,
+    steps: Sequence[Step],
+    case: Case,
+    seconds: float,
+    sustain: float,
+    between: Callable[[], None],
 ) -> Timed:
-    restorer = subject.restorer
-    for step in subject.steps[1:]:
+    for step in steps[1:]:
         step()
-    stable = warm_up(subject.steps[0], most=_MOST_WARM_SECONDS)
+    stable = warm_up(steps[0], most=_MOST_WARM_SECONDS)
     before = restorer.stages.seconds
-    if len(subject.steps) == 1:
-        samples = sample(subject.steps[0], seconds=seconds, between=between)
-    else:
-        between()
-        samples = sample_streams(subject.steps, seconds=seconds)
-        between()
-    frames, after = len(samples.seconds), restorer.stages.seconds
-    spent = {stage: total - before.get(stage, 0.0) for stage, total in after.items()}
+    # Streams are not interrupted, since the last of them would wait for the others each time.
+    every = {"every": _CONTROL_EVERY} if len(steps) == 1 else {}
+    samples = sample(steps, seconds=seconds, between=between, **every)
+    frames = len(samples.seconds)
+    spent = {
+        stage: total - before.get(stage, 0.0) for stage, total in restorer.stages.seconds.items()
+    }
     return Timed(
         seconds=samples.seconds,
         median_ms=float(np.median(samples.seconds)) * 1e3,
-        # On a GPU, untimed runs of the network come between the timed ones.
-        rate=1 / float(samples.seconds.mean()) if subject.alone else samples.rate,
+        # Of the network alone, other work comes between the timed runs.
+        rate=1 / float(samples.seconds.mean()) if case.scope == "network" else samples.rate,
         stages={stage: busy / frames * 1e3 for stage, busy in spent.items() if busy > 0},
         stable=stable,
-        sustained=_sustained(subject.steps, sustain) if sustain > 0 else None,
+        sustained=_sustained(steps, sustain) if sustain > 0 else None,
     )
 
 
 def _sustained(steps: Sequence[Step], seconds: float) -> Sustained:
     """Run without a pause, and judge by the slowest hundredth of the frames."""
-    if len(steps) == 1:
-        samples = sample(steps[0], seconds=seconds)
-    else:
-        samples = sample_streams(steps, seconds=seconds)
+    samples = sample(steps, seconds=seconds)
     times = samples.seconds * 1e3
     p99 = float(np.percentile(times, 99))
     rates = RATES if samples.wall >= JUDGED_SECONDS else ()

@@ -9,10 +9,10 @@ import typing
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
-from restore_rt.bench.report import SCHEMA, Case, Measurement, Report
+from restore_rt.bench.report import SCHEMA, Report
 from restore_rt.errors import InputError
 
-__all__ = ["case_of", "measurement_of", "read_report"]
+__all__ = ["read_report", "typed"]
 
 _T = TypeVar("_T")
 _LARGEST = 1e12
@@ -39,8 +39,7 @@ def read_report(path: str | Path) -> Report:
             "`restore-rt bench -o FILE` writes"
         )
     try:
-        failures = [(each["case"], each["reason"]) for each in data["failures"]]
-        return _typed(Report, {**data, "failures": failures})
+        return typed(Report, data)
     except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
         raise InputError(
             f"{path} is damaged ({type(error).__name__}: {error}); measure again"
@@ -51,24 +50,14 @@ def _refused(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number")
 
 
-def measurement_of(data: dict[str, Any]) -> Measurement:
-    """Return a measurement from its JSON form; keys that it does not know are ignored.
+def typed(kind: type[_T], value: Any) -> _T:
+    """Return a value of JSON as a dataclass; keys that it does not know are ignored.
 
     Raises
     ------
-    TypeError, ValueError, InputError
+    TypeError, ValueError, AttributeError, InputError
         A value is missing, of another type or not allowed.
     """
-    return _typed(Measurement, data)
-
-
-def case_of(data: dict[str, Any]) -> Case:
-    """Return a case from its JSON form; raises as ``measurement_of``."""
-    return _typed(Case, data)
-
-
-def _typed(kind: type[_T], value: Any) -> _T:
-    """Return a value of JSON as the type that an annotation names."""
     return cast(_T, _as(kind, value))
 
 
@@ -78,25 +67,26 @@ def _as(kind: Any, value: Any) -> Any:
         return value
     if origin is types.UnionType:
         return None if value is None else _as(inner[0], value)
-    if origin is typing.Literal:
-        kind = str
-    elif origin is tuple:
+    if origin is tuple:
         kinds = (inner[0],) * len(value) if inner[-1] is Ellipsis else inner
         return tuple(_as(each, item) for each, item in zip(kinds, value, strict=True))
-    elif origin is not None:
+    if origin not in (None, typing.Literal):
         # Keys of JSON are text.
         return {inner[0](key): _as(inner[1], item) for key, item in value.items()}
-    elif dataclasses.is_dataclass(kind):
+    if dataclasses.is_dataclass(kind):
         if not isinstance(value, dict):
             raise TypeError(f"{value!r} is not a table")
-        given = {}
-        for name, hint in typing.get_type_hints(kind).items():
-            # A null that the type does not allow stands for the default.
-            if value.get(name) is not None or (
-                name in value and type(None) in typing.get_args(hint)
-            ):
-                given[name] = _as(hint, value[name])
-        return cast(Any, kind)(**given)
+        hints = typing.get_type_hints(kind)
+        given = {name: value[name] for name in hints if name in value}
+        # A null that the type does not allow stands for the default.
+        return cast(Any, kind)(
+            **{
+                name: _as(hints[name], item)
+                for name, item in given.items()
+                if item is not None or type(None) in typing.get_args(hints[name])
+            }
+        )
+    kind = str if origin is typing.Literal else kind
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind or (kind in (int, float) and not 0 <= value < _LARGEST):

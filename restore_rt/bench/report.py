@@ -21,6 +21,7 @@ __all__ = [
     "SCHEMA",
     "SCOPES",
     "Case",
+    "Failure",
     "Measurement",
     "Report",
     "Round",
@@ -107,11 +108,10 @@ class Case:
         parts = [f"{self.model}, {self.width}x{self.height}"]
         if self.clip is not None:
             parts.append(Path(self.clip).name)
-        for name in ("device", "backend", "precision", "batch", "streams", "threads"):
-            if getattr(self, name) != getattr(Case, name):
-                parts.append(f"{name} {getattr(self, name)}")
-        if self.tile is not None:
-            parts.append(f"tile {self.tile[1]}x{self.tile[0]}")
+        for name in ("device", "backend", "precision", "batch", "streams", "threads", "tile"):
+            value = getattr(self, name)
+            if value != getattr(Case, name):
+                parts.append(f"{name} {f'{value[1]}x{value[0]}' if name == 'tile' else value}")
         if self.scope != Case.scope:
             parts.append(f"scope {self.scope}")
         return ", ".join(parts)
@@ -226,6 +226,14 @@ class Measurement:
         return {**dataclasses.asdict(self), "derived": derived}
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A case that could not be measured."""
+
+    case: Case
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """The results of one run of ``restore-rt bench``; ``docs/bench.md`` explains every field."""
@@ -235,29 +243,19 @@ class Report:
     software: dict[str, str]
     control: dict[str, float]
     measurements: tuple[Measurement, ...]
-    failures: tuple[tuple[Case, str], ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report for JSON."""
-        return {
-            "schema": SCHEMA,
-            "created": self.created,
-            "machine": self.machine,
-            "software": self.software,
-            "control": self.control,
-            "measurements": [each.as_dict() for each in self.measurements],
-            "failures": [
-                {"case": dataclasses.asdict(case), "reason": reason}
-                for case, reason in self.failures
-            ],
-        }
+        measurements = [each.as_dict() for each in self.measurements]
+        return {"schema": SCHEMA, **dataclasses.asdict(self), "measurements": measurements}
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the report as JSON.
 
         Raises
         ------
-        OutputError
+        InputError, OutputError
             The file exists and ``overwrite`` is False, or it cannot be written.
         """
         text = json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"

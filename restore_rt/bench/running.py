@@ -14,8 +14,8 @@ from typing import Any
 
 from restore_rt.bench.machine import clocks
 from restore_rt.bench.measuring import report
-from restore_rt.bench.reading import measurement_of
-from restore_rt.bench.report import Case, Measurement, Report
+from restore_rt.bench.reading import typed
+from restore_rt.bench.report import Case, Failure, Measurement, Report
 from restore_rt.bench.statistics import Histogram
 from restore_rt.errors import BackendError, RestoreError
 
@@ -81,7 +81,7 @@ def run(
                     # The rounds were measured and stay in the report.
                     failures[case] = f"without a pause: {error}"
             measured.append(whole)
-    return report(measured, list(failures.items()), before=before)
+    return report(measured, [Failure(*each) for each in failures.items()], before=before)
 
 
 def _is_known(made: list[Measurement], effort: Effort) -> bool:
@@ -130,7 +130,7 @@ class _Work:
             self._references[key] = path
         answer = self._answer({**task, "reference": str(self._references[key])})
         self._done(1)
-        return measurement_of(answer)
+        return typed(Measurement, answer)
 
     def _answer(self, task: dict[str, Any]) -> dict[str, Any]:
         path = self._folder / "answer.json"

@@ -1,12 +1,13 @@
-"""Calls a function repeatedly and times every call."""
+"""Calls functions repeatedly and times every call."""
 
 from __future__ import annotations
 
+import math
 import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from restore_rt.bench.report import Sustained
 
-__all__ = ["Samples", "Step", "Timed", "sample", "sample_streams", "warm_up"]
+__all__ = ["Samples", "Step", "Timed", "sample", "warm_up"]
 
 # A call may return the seconds that count, if that is not all of its time.
 Step = Callable[[], float | None]
@@ -73,53 +74,43 @@ def warm_up(step: Step, *, most: float, clock: Clock = time.perf_counter) -> boo
 
 
 def sample(
-    step: Step,
+    steps: Sequence[Step],
     *,
     seconds: float,
     least: int = 3,
     between: Callable[[], None] = lambda: None,
-    every: float = 0.5,
+    every: float = math.inf,
     clock: Clock = time.perf_counter,
 ) -> Samples:
-    """Call for some seconds, and at least ``least`` times.
+    """Call functions for some seconds, each at least ``least`` times.
 
-    ``between`` runs before the first call, after the last, and every ``every`` seconds; its time
-    is not counted.
+    Several functions are called at once, each on a thread of its own. ``between`` runs before the
+    first call, after the last, and every ``every`` seconds; its time is not counted.
     """
-    times: list[float] = []
-    inside = 0.0
+    times, wall, failed = list[float](), 0.0, threading.Event()
+
+    def calls(step: Step, until: float) -> list[float]:
+        made: list[float] = []
+        try:
+            while not failed.is_set() and (not made or clock() < until):
+                begin = clock()
+                counted = step()
+                made.append(clock() - begin if counted is None else counted)
+        except BaseException:
+            failed.set()
+            raise
+        return made
+
     between()
-    called = clock()
-    while inside < seconds or len(times) < least:
-        begin = clock()
-        counted = step()
-        now = clock()
-        times.append(now - begin if counted is None else counted)
-        inside += now - begin
-        if now - called >= every:
-            between()
-            called = clock()
-    between()
-    return Samples(np.asarray(times), inside)
-
-
-def sample_streams(steps: Sequence[Step], *, seconds: float, least: int = 3) -> Samples:
-    """Call several functions at once for some seconds, each on its own thread."""
-    stop = threading.Event()
-
-    def run(step: Step) -> list[float]:
-        times: list[float] = []
-        while not stop.is_set() or len(times) < least:
-            begin = time.perf_counter()
-            counted = step()
-            taken = time.perf_counter() - begin
-            times.append(taken if counted is None else counted)
-        return times
-
     with ThreadPoolExecutor(len(steps)) as pool:
-        begin = time.perf_counter()
-        streams = [pool.submit(run, step) for step in steps]
-        wait(streams, timeout=seconds, return_when=FIRST_EXCEPTION)
-        stop.set()
-        times = [taken for stream in streams for taken in stream.result()]
-        return Samples(np.asarray(times), time.perf_counter() - begin)
+        while wall < seconds or len(times) < least * len(steps):
+            begin = clock()
+            until = begin + min(every, seconds - wall)
+            if len(steps) == 1:
+                times += calls(steps[0], until)
+            else:
+                streams = [pool.submit(calls, step, until) for step in steps]
+                times += [taken for stream in streams for taken in stream.result()]
+            wall += clock() - begin
+            between()
+    return Samples(np.asarray(times), wall)

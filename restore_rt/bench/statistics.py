@@ -17,8 +17,8 @@ _T = (
     *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
     *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
     *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+    1.960,
 )
-_NORMAL = 1.960
 
 
 @dataclass(frozen=True)
@@ -31,46 +31,32 @@ class Interval:
 
     @property
     def spread(self) -> float:
-        """Half the interval's width over the figure."""
+        """Half the interval's width over the value."""
         return (self.high - self.low) / 2 / self.value
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
     """Return the geometric mean of independent positive values."""
-    logs = np.log(np.asarray(values, np.float64))
-    return _interval(float(logs.mean()), _squared_error(logs), len(logs) - 1)
+    return _interval(np.log(values))
 
 
 def ratio_interval(numerators: Sequence[float], denominators: Sequence[float]) -> Interval:
     """Return the ratio of two geometric means, by Welch's t-test (1947) for unequal variances."""
-    above, below = (np.log(np.asarray(side, np.float64)) for side in (numerators, denominators))
-    errors = [_squared_error(above), _squared_error(below)]
-    freedom = math.inf
-    if sum(errors) > 0:
-        each = (
-            error**2 / (len(side) - 1)
-            for error, side in zip(errors, (above, below), strict=True)
-            if len(side) > 1
-        )
-        total = sum(each)
-        freedom = sum(errors) ** 2 / total if total > 0 else 0
-    if min(len(above), len(below)) < 2:
-        freedom = 0
-    return _interval(float(above.mean() - below.mean()), sum(errors), freedom)
+    return _interval(np.log(numerators), -np.log(denominators))
 
 
-def _squared_error(logs: NDArray[np.float64]) -> float:
-    """Return the squared standard error of the mean; 0 for a single value."""
-    return float(logs.var(ddof=1)) / len(logs) if len(logs) > 1 else 0.0
-
-
-def _interval(centre: float, squared_error: float, freedom: float) -> Interval:
-    if freedom < 1:
+def _interval(*sides: NDArray[np.float64]) -> Interval:
+    """Return the exponential of the sum of the sides' means."""
+    centre = sum(float(side.mean()) for side in sides)
+    if min(map(len, sides)) < 2:
         return Interval(math.exp(centre), 0.0, math.inf)
+    # Squared standard errors of the means.
+    errors = np.array([side.var(ddof=1) / len(side) for side in sides])
+    freedoms = np.array([len(side) - 1 for side in sides])
+    total = float(errors.sum())
+    freedom = total**2 / float((errors**2 / freedoms).sum()) if total > 0 else math.inf
     # Rounding errors must not cost a degree of freedom.
-    whole = math.floor(min(freedom, len(_T) + 1) + 1e-9)
-    factor = _T[whole - 1] if whole <= len(_T) else _NORMAL
-    reach = factor * math.sqrt(squared_error)
+    reach = _T[math.floor(min(freedom, len(_T)) + 1e-9) - 1] * math.sqrt(total)
     return Interval(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
 
 
@@ -93,8 +79,7 @@ class Histogram:
     def of(cls, values: NDArray[np.float64]) -> Histogram:
         """Return the histogram of some samples."""
         bins = np.rint(np.log(values) / math.log(cls.STEP)).astype(int)
-        found, counts = np.unique(bins, return_counts=True)
-        return cls({int(at): int(count) for at, count in zip(found, counts, strict=True)})
+        return cls(dict(sorted(Counter(bins.tolist()).items())))
 
     def __add__(self, other: Histogram) -> Histogram:
         """Return the histogram of both sets of samples."""
@@ -105,10 +90,6 @@ class Histogram:
         return sum(self.counts.values())
 
     def percentile(self, percent: float) -> float:
-        """Return the middle of the bin that holds a percentile."""
-        wanted, seen = percent / 100 * len(self), 0
-        for at in sorted(self.counts):
-            seen += self.counts[at]
-            if seen >= wanted:
-                return float(self.STEP**at)
-        raise ValueError("a histogram without samples has no percentiles")
+        """Return the middle of the bin that holds a percentile; at least one sample is needed."""
+        bins = np.repeat(sorted(self.counts), [self.counts[at] for at in sorted(self.counts)])
+        return float(self.STEP ** np.percentile(bins, percent, method="inverted_cdf"))

@@ -1,26 +1,47 @@
-"""The restorer under test, its frames, and the calls that are timed."""
+"""The frames of a case, and the calls that are timed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.bench.device import gpu_of
-from restore_rt.bench.report import Case, Verified
+from restore_rt.bench.report import Case
 from restore_rt.bench.sampling import Step
-from restore_rt.bench.verification import Reference, verify
+from restore_rt.errors import InputError
 from restore_rt.model.manifest import Manifest
 from restore_rt.restorer import Restorer
 
 if TYPE_CHECKING:
-    from restore_rt.gpu import DeviceFrame
+    from restore_rt.gpu import DeviceFrame, Pool
+    from restore_rt.gpu.lane import Lane
 
-__all__ = ["Subject", "test_frame"]
+__all__ = ["Subject", "open_subject", "test_frame"]
 
 U8 = NDArray[np.uint8]
 _STRIP = 32
+
+
+class Subject(NamedTuple):
+    """What a case restores.
+
+    Attributes
+    ----------
+    frame
+        The frame in host memory.
+    out
+        The first stream's result, which may lie on a GPU.
+    first
+        Restores the first stream's frame, whatever the scope.
+    steps
+        The calls that are timed, one for each stream.
+    """
+
+    frame: U8
+    out: U8 | DeviceFrame
+    first: Step
+    steps: list[Step]
 
 
 def test_frame(manifest: Manifest, height: int, width: int) -> U8:
@@ -39,56 +60,54 @@ def test_frame(manifest: Manifest, height: int, width: int) -> U8:
     return made if channels == 3 else made[..., 0]
 
 
-class Subject:
-    """A restorer with frames and memory for the results.
-
-    ``first`` restores the first stream's frame, whatever the scope; ``steps`` are the timed calls,
-    one for each stream. ``alone`` tells that the network is timed on a GPU, without any frame.
+def open_subject(restorer: Restorer, case: Case) -> Subject:
+    """Make the frames of a case, memory for their results, and the steps.
 
     Raises
     ------
     InputError
-        The case needs a GPU, and the restorer runs on a CPU.
+        The case needs a GPU, and the Restorer runs on a CPU.
     """
+    lane = restorer.lane
+    if case.scope == "device" and lane is None:
+        raise InputError(
+            f"scope is 'device', which needs a GPU, but {restorer.manifest.name} runs on the CPU; "
+            "load it with device='cuda', or choose another scope"
+        )
+    frame = test_frame(restorer.manifest, case.height, case.width)
+    shape = (restorer.scale * case.height, restorer.scale * case.width, *frame.shape[2:])
+    pairs: list[tuple[Any, Any]]
+    if case.scope == "device" and lane is not None:
+        from restore_rt.gpu import Pool
 
-    def __init__(
-        self, restorer: Restorer, case: Case, *, gpu_memory_before: int | None = None
-    ) -> None:
-        self.restorer = restorer
-        self.gpu = gpu_of(restorer, case, memory_before=gpu_memory_before)
-        self.alone = self.gpu is not None and case.scope == "network"
-        self.frame = test_frame(restorer.manifest, case.height, case.width)
-        scale = restorer.manifest.scale
-        shape = (scale * case.height, scale * case.width, *self.frame.shape[2:])
-        pairs: list[tuple[Any, Any]]
-        if self.gpu is not None and case.scope == "device":
-            pairs = [self.gpu.pair(self.frame, shape) for _ in range(case.streams)]
-            self.steps = [_resident(restorer, *pair) for pair in pairs]
-        else:
-            # Filled, so that the memory is there before any is counted.
-            pairs = [(self.frame.copy(), np.full(shape, 1, np.uint8)) for _ in range(case.streams)]
-            self.steps = [_whole(restorer, *pair) for pair in pairs]
-        self._out = pairs[0][1]
-        self.first = self.steps[0]
-        if self.alone:
-            self.steps = [self._network_on_gpu]
-        elif case.scope == "network":
-            self.steps = [_network(restorer, *pairs[0])]
+        # The caller's frames do not count towards the memory limit of the Restorer's own pool.
+        pool = Pool(lane.device)
+        pairs = [_pair_on_gpu(pool, frame, shape) for _ in range(case.streams)]
+        steps = [_resident(restorer, *pair) for pair in pairs]
+    else:
+        # Filled, so that the memory is there before any is counted.
+        pairs = [(frame.copy(), np.full(shape, 1, np.uint8)) for _ in range(case.streams)]
+        steps = [_whole(restorer, *pair) for pair in pairs]
+    out, first = pairs[0][1], steps[0]
+    if case.scope == "network":
+        pair = pairs[0]
+        steps = [_network(restorer, *pair) if lane is None else _network_on_gpu(lane, frame.shape)]
+    return Subject(frame, out, first, steps)
 
-    def look(self) -> None:
-        """Note the GPU memory in use, if there is a GPU."""
-        if self.gpu is not None:
-            self.gpu.look()
 
-    def verified(self, reference: Reference) -> Verified | None:
-        """Compare the first result with the reference; see ``verify``."""
-        out = self._out if isinstance(self._out, np.ndarray) else self._out.to_host()
-        size = self.frame.shape[0], self.frame.shape[1]
-        return verify(out, reference, self.restorer.manifest, size, self.restorer.precision)
+def _pair_on_gpu(pool: Pool, frame: U8, shape: tuple[int, ...]) -> tuple[DeviceFrame, DeviceFrame]:
+    """Return a frame in GPU memory, and GPU memory for its result."""
+    from restore_rt.gpu import DeviceFrame, pinned_empty, upload_async
 
-    def _network_on_gpu(self) -> float:
-        assert self.gpu is not None
-        return self.gpu.network_seconds((self.frame.shape[0], self.frame.shape[1]))
+    device = pool.device
+    with device.active():
+        stream = device.stream()
+        staged = pinned_empty(frame.shape, frame.dtype)
+        staged[...] = frame
+        there, out = (pool.empty(sides, frame.dtype) for sides in (frame.shape, shape))
+        upload_async(there, staged, stream)
+        stream.synchronize()
+    return DeviceFrame.of(there), DeviceFrame.of(out)
 
 
 def _whole(restorer: Restorer, frame: U8, out: U8) -> Step:
@@ -109,11 +128,33 @@ def _resident(restorer: Restorer, frame: DeviceFrame, out: DeviceFrame) -> Step:
 
 
 def _network(restorer: Restorer, frame: U8, out: U8) -> Step:
+    """Return a step that restores a frame and returns the seconds in which the network ran."""
     stages = restorer.stages
 
     def step() -> float:
         before = stages.seconds.get("network", 0.0)
         restorer(frame, out=out)
         return stages.seconds["network"] - before
+
+    return step
+
+
+def _network_on_gpu(lane: Lane, shape: tuple[int, ...]) -> Step:
+    """Return a step that runs the network for all tiles, and returns the time between two events.
+
+    An untimed run comes first: it keeps the GPU busy while the timed run is queued, so that
+    queueing is not measured. The events end with the step, on the thread that made them.
+    """
+    size = (shape[0], shape[1])
+    begin, end = lane.device.event(timed=True), lane.device.event(timed=True)
+
+    def step() -> float:
+        with lane.device.active():
+            lane.queue_network(size)
+            begin.record(lane.stream)
+            lane.queue_network(size)
+            end.record(lane.stream)
+            end.synchronize()
+        return end.seconds_since(begin)
 
     return step

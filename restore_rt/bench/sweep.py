@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,8 +29,8 @@ def cases_of(sweep: Mapping[str, Any]) -> list[Case]:
     Parameters
     ----------
     sweep
-        A value or a list of values for any of ``KEYS``. A size or tile is (height, width) or text
-        such as ``"360x640"``.
+        A value or a list of values for any of ``KEYS``. Sizes and tiles are text, width first,
+        such as ``"640x360"``, or one number for a square.
 
     Raises
     ------
@@ -81,11 +82,7 @@ def read_sweep(path: Path) -> list[Case]:
 
 def _values(key: str, given: Any) -> list[Any]:
     """Return the checked values of a key, which may have one value or a list of them."""
-    several = isinstance(given, (list, tuple))
-    # [360, 640] is one size, [[360, 640]] and ["360x640"] are lists of sizes.
-    if several and key in ("size", "tile") and len(given) == 2:
-        several = not all(isinstance(side, int) for side in given)
-    values = given if several else [given]
+    values = given if isinstance(given, list) else [given]
     if not values:
         raise InputError(f"{key} is an empty list; give at least one value")
     return [_checked(key, value) for value in values]
@@ -107,11 +104,12 @@ def _checked(key: str, value: Any) -> Any:
 
 
 def _sides(key: str, value: Any) -> tuple[int, int]:
-    sides = value.lower().split("x") if isinstance(value, str) else value
-    sides = sides if isinstance(sides, (list, tuple)) else [sides]
-    if len(sides) == 1:
-        sides = [*sides, *sides]
-    whole = [int(side) if isinstance(side, str) and side.isdecimal() else side for side in sides]
-    if len(whole) != 2 or not all(type(side) is int and side > 0 for side in whole):
-        raise InputError(f"{key} is {value!r}; give height and width, such as 360x640")
-    return int(whole[0]), int(whole[1])
+    """Return the height and width that text such as ``640x360``, width first, names."""
+    found = re.fullmatch(r"([1-9]\d{0,8})(?:[xX]([1-9]\d{0,8}))?", str(value), re.ASCII)
+    if found is None:
+        raise InputError(
+            f"{key} is {value!r}; give width and height, such as 640x360, or one number for a "
+            "square"
+        )
+    width = int(found[1])
+    return int(found[2] or width), width

@@ -1,11 +1,11 @@
-"""Reports as tables and notes, drawn for a terminal or as Markdown."""
+"""Reports as Markdown, which Rich draws in a terminal."""
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from restore_rt.bench.comparing import SMALLEST, Comparison
@@ -15,48 +15,15 @@ from restore_rt.bench.statistics import Interval
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Page", "comparison_page", "markdown", "report_page", "terminal"]
+__all__ = ["comparison_markdown", "report_markdown", "terminal"]
 
 _NOTHING = "-"
 
-
-# A title, the names of the columns, and rows; the first column has names, the others figures.
-Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 # A subject, sentences, and whether they warn that figures may be wrong or are missing.
 Note = tuple[str, Sequence[str], bool]
 
 
-@dataclass(frozen=True)
-class Page:
-    """What is drawn; no text in it contains control characters."""
-
-    title: str
-    tables: tuple[Table, ...]
-    notes: tuple[Note, ...]
-
-    @classmethod
-    def of(cls, title: str, tables: Sequence[Table], notes: Sequence[Note]) -> Page:
-        """Return a page without empty tables and notes, and without control characters."""
-        return cls(
-            _plain(title),
-            tuple(
-                (
-                    name,
-                    [_plain(cell) for cell in head],
-                    [[_plain(cell) for cell in r] for r in rows],
-                )
-                for name, head, rows in tables
-                if rows
-            ),
-            tuple(
-                (name, [_plain(line) for line in lines], warns)
-                for name, lines, warns in notes
-                if lines
-            ),
-        )
-
-
-def report_page(report: Report) -> Page:
+def report_markdown(report: Report) -> str:
     """Return the tables and notes of a report."""
     made = report.measurements
     single = len(made) + len(report.failures) == 1
@@ -67,25 +34,32 @@ def report_page(report: Report) -> Page:
             said = [("all cases", said[0][1])]
         return [text if single else f"{name}: {text}" for name, text in said if text]
 
-    spread = report.control["spread"]
-    control = (
-        f"the control loop takes {_figure(report.control['median_ms'])} ms; its slowest round took "
-        f"{spread:.2f} times as long as its fastest"
-    )
-    noise = [control]
+    loop, spread = _figure(report.control["median_ms"]), report.control["spread"]
+    slowest = f"its slowest round took {spread:.2f} times as long as its fastest"
+    noise = [f"the control loop takes {loop} ms; {slowest}"]
     if spread > QUIET_SPREAD:
         noise.append(
             f"more than {QUIET_SPREAD:.2f} times means that other programs kept the machine busy; "
             "measure again when it is quiet"
         )
-    software = ", ".join(f"{name} {version}" for name, version in report.software.items())
-    failed = [f"{case}: {reason}" for case, reason in report.failures]
-    return Page.of(
-        f"{_machine(report)}, {report.created}",
-        [_times(made), _stages(made)],
-        [
+    machine = report.machine
+    gpus = [gpu.get("name") for gpu in machine.get("gpus") or [] if isinstance(gpu, dict)]
+    where = [machine.get("processor", "unknown processor"), *gpus]
+    where += [f"{machine.get('threads', '?')} threads", report.created]
+    stages = list(dict.fromkeys(stage for each in made for stage in each.stages))
+    busy = [
+        [str(each.case), *(_figure(each.stages.get(stage)) for stage in stages)]
+        for each in made
+        if each.stages
+    ]
+    return _page(
+        _bold(", ".join(map(str, where))),
+        _times(made),
+        _bold("Busy ms per frame of each stage") if busy else "",
+        _table(["case", *stages], busy),
+        _notes(
             ("Ran", lines(_ran), False),
-            ("Software", [software], False),
+            ("Software", [", ".join(f"{name} {v}" for name, v in report.software.items())], False),
             ("Noise", noise, spread > QUIET_SPREAD),
             ("Rounds left out", lines(_left_out), False),
             ("Uneven rounds", lines(_uneven), True),
@@ -93,81 +67,72 @@ def report_page(report: Report) -> Page:
             ("Not verified", lines(lambda each: each.not_verified), True),
             ("Warm-up", lines(_unstable), True),
             ("Real time", lines(_real_time), False),
-            ("Failed", failed, True),
-        ],
+            ("Failed", [f"{each.case}: {each.reason}" for each in report.failures], True),
+        ),
     )
 
 
-def comparison_page(comparison: Comparison) -> Page:
+def comparison_markdown(comparison: Comparison) -> str:
     """Return the table and notes of a comparison."""
     rows = [
-        (
+        [
             str(each.case),
             f"{each.ratio.value:.3f}",
-            _ends(each.ratio, lambda end: f"{end:.3f}"),
-            _NOTHING if each.steadied is None else f"{each.steadied.value:.3f}",
+            _ends(each.ratio, "{:.3f}".format),
+            f"{each.steadied.value:.3f}",
             each.verdict,
-        )
+        ]
         for each in comparison.differences
     ]
-    head = ("case", "after / before", "95 % interval", "over control loop", "verdict")
-    notes = [f"{each.case}: {note}" for each in comparison.differences for note in each.notes]
+    head = ["case", "after / before", "95 % interval", "over control loop", "verdict"]
+    changes = [f"{each.case}: {note}" for each in comparison.differences for note in each.notes]
     worst = comparison.verdict
     said = f"{worst}; changes below {SMALLEST:.0%} count as none"
-    warns = worst in ("slower", "undecided")
-    changes = ("Changes", [*notes, *comparison.notes], False)
-    return Page.of("", [("", head, rows)], [changes, ("Verdict", [said], warns)])
+    return _page(
+        _table(head, rows),
+        _notes(
+            ("Changes", [*changes, *comparison.notes], False),
+            ("Verdict", [said], worst in ("slower", "undecided")),
+        ),
+    )
 
 
-def terminal(page: Page) -> RenderableType:
-    """Return a page that Rich can draw; brackets in its texts have no meaning."""
-    from rich import box, table
-    from rich.console import Group
-    from rich.text import Text
+def terminal(markdown: str) -> RenderableType:
+    """Return Markdown as Rich draws it."""
+    from rich.markdown import Markdown
 
-    parts: list[RenderableType] = [Text(page.title, style="bold")] if page.title else []
-    for name, head, rows in page.tables:
-        if name:
-            parts.append(Text(name, style="bold"))
-        drawn = table.Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        drawn.add_column(Text(head[0]), overflow="fold")
-        for column in head[1:]:
-            drawn.add_column(Text(column), justify="right", no_wrap=True)
-        for row in rows:
-            drawn.add_row(*map(Text, row))
-        parts.append(drawn)
-    notes = table.Table.grid(padding=(0, 2, 0, 0))
-    notes.add_column(no_wrap=True)
-    notes.add_column(overflow="fold")
-    for name, lines, warns in page.notes:
-        style = "yellow" if warns else ""
-        for at, line in enumerate(lines):
-            notes.add_row(Text("" if at else name, style=f"bold {style}"), Text(line, style=style))
-    return Group(*parts, notes)
+    return Markdown(markdown)
 
 
-def markdown(page: Page) -> str:
-    """Return a page as GitHub Markdown."""
-    blocks = [f"### {_escaped(page.title)}"] if page.title else []
-    for name, head, rows in page.tables:
-        cells = [[_escaped(cell) for cell in row] for row in (head, *rows)]
-        cells.insert(1, [":--", *["--:"] * (len(head) - 1)])
-        blocks += [f"**{_escaped(name)}**"] if name else []
-        blocks.append("\n".join(f"| {' | '.join(row)} |" for row in cells))
-    notes = [
-        f"- **{'Warning: ' if warns else ''}{name}**: {_escaped(line)}"
-        for name, lines, warns in page.notes
+def _page(*blocks: str) -> str:
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _bold(text: str) -> str:
+    return f"**{_escaped(text)}**"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table, empty without rows; the first column has names, the others figures."""
+    lines = [[_escaped(cell) for cell in row] for row in (head, *rows)]
+    lines.insert(1, [":--", *["--:"] * (len(head) - 1)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else ""
+
+
+def _notes(*notes: Note) -> str:
+    return "\n".join(
+        f"- **{'Warning: ' if warns else ''}{subject}**: {_escaped(line)}"
+        for subject, lines, warns in notes
         for line in lines
-    ]
-    return "\n\n".join([*blocks, "\n".join(notes)]) + "\n"
+    )
 
 
-def _times(made: Sequence[Measurement]) -> Table:
+def _times(made: Sequence[Measurement]) -> str:
     columns: dict[str, Callable[[Measurement], str]] = {
         "case": lambda each: str(each.case),
         "p50 ms": lambda each: _figure(each.p50_ms.value),
         "95 % interval": lambda each: _ends(
-            each.p50_ms, lambda end: _figure(end, each.p50_ms.value)
+            each.p50_ms, functools.partial(_figure, like=each.p50_ms.value)
         ),
         "p95": lambda each: _figure(each.percentile(95)),
         "p99": lambda each: _figure(each.percentile(99)),
@@ -177,18 +142,7 @@ def _times(made: Sequence[Measurement]) -> Table:
     }
     if any(each.device_peak_mb is not None for each in made):
         columns["GPU MB"] = lambda each: _megabytes(each.device_peak_mb)
-    rows = (tuple(cell(each) for cell in columns.values()) for each in made)
-    return "", tuple(columns), tuple(rows)
-
-
-def _stages(made: Sequence[Measurement]) -> Table:
-    stages = list(dict.fromkeys(stage for each in made for stage in each.stages))
-    rows = tuple(
-        (str(each.case), *(_figure(each.stages.get(stage)) for stage in stages))
-        for each in made
-        if each.stages
-    )
-    return "Busy ms per frame of each stage", ("case", *stages), rows
+    return _table(list(columns), [[cell(each) for cell in columns.values()] for each in made])
 
 
 def _ran(each: Measurement) -> str:
@@ -253,13 +207,6 @@ def _real_time(each: Measurement) -> str:
     return f"holds {', '.join(held)} frames/s; not {', '.join(missed)} {reason}"
 
 
-def _machine(report: Report) -> str:
-    machine = report.machine
-    gpus = [str(gpu.get("name")) for gpu in machine.get("gpus") or [] if isinstance(gpu, dict)]
-    parts = [str(machine.get("processor", "unknown processor")), *gpus]
-    return ", ".join([*parts, f"{machine.get('threads', '?')} threads"])
-
-
 def _ends(found: Interval, text: Callable[[float], str]) -> str:
     return "one round" if math.isinf(found.high) else f"{text(found.low)} to {text(found.high)}"
 
@@ -277,11 +224,7 @@ def _figure(value: float | None, like: float | None = None) -> str:
     return f"{value:.{decimals}f}"
 
 
-def _plain(text: object) -> str:
-    """Return text on one line; control characters become question marks."""
-    joined = " ".join(str(text).split())
-    return "".join(letter if letter.isprintable() else "?" for letter in joined)
-
-
 def _escaped(text: str) -> str:
-    return re.sub(r"[\\`*_\[\]<>|~$&#]", r"\\\g<0>", text)
+    """Return text on one line that is shown as it is, without control characters."""
+    printable = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    return re.sub(r"[\\`*_\[\]<>|~$&#]", r"\\\g<0>", printable)

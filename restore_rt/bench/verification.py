@@ -20,7 +20,7 @@ from restore_rt.model.reading import read_model
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Reference", "VerificationError", "reference_for", "verify", "windows"]
+__all__ = ["NO_FILE", "Reference", "VerificationError", "reference_for", "verify", "windows"]
 
 # Side of a window, and the least context around it, in input pixels.
 _SIDE, _MARGIN = 64, 32
@@ -61,6 +61,9 @@ class Reference:
             return cls(str(data["name"]), parts)
 
 
+NO_FILE = Reference("there is no .onnx file to compare with")
+
+
 def windows(height: int, width: int) -> list[Window]:
     """Return the parts of a frame to compare: top, left, bottom, right in input pixels.
 
@@ -86,7 +89,7 @@ def reference_for(path: Path | None, manifest: Manifest, frame: U8) -> Reference
     without tiles and without any kernel of this package.
     """
     if path is None or path.suffix != ".onnx":
-        return Reference("there is no .onnx file to compare with")
+        return NO_FILE
     model = read_model(path)
     interface = read_interface(model, path)
     if interface.height is not None or interface.width is not None:
@@ -136,7 +139,8 @@ def verify(
     return Verified(reference.name, worst, psnr, pixels)
 
 
-def _network(model: onnx.ModelProto) -> tuple[Callable[[F32], F32], str]:
+def _network(model: onnx.ModelProto) -> tuple[Callable[[F32], Any], str]:
+    """Return a function that runs a model, and the name of what runs it."""
     name = model.graph.input[0].name
     try:
         import onnxruntime
@@ -144,52 +148,41 @@ def _network(model: onnx.ModelProto) -> tuple[Callable[[F32], F32], str]:
         import onnx
         from onnx.reference import ReferenceEvaluator
 
-        evaluator = ReferenceEvaluator(model)
-        return (
-            lambda x: np.asarray(evaluator.run(None, {name: x})[0], np.float32),  # type: ignore[index]
-            f"ONNX's reference {onnx.__version__}",
-        )
+        evaluator: Any = ReferenceEvaluator(model)
+        return lambda x: evaluator.run(None, {name: x})[0], f"ONNX's reference {onnx.__version__}"
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    return (
-        lambda x: np.asarray(session.run(None, {name: x})[0], np.float32),
-        f"ONNX Runtime {onnxruntime.__version__}, fp32, without tiles",
-    )
+    told = f"ONNX Runtime {onnxruntime.__version__}, fp32, without tiles"
+    return lambda x: session.run(None, {name: x})[0], told
 
 
-def _expected(run: Callable[[F32], F32], manifest: Manifest, frame: U8, window: Window) -> U8:
+def _expected(run: Callable[[F32], Any], manifest: Manifest, frame: U8, window: Window) -> U8:
+    """Return what the network makes of a window, with all the context that it uses."""
     top, left, bottom, right = window
-    filled = _filled(frame.reshape(*frame.shape[:2], -1), manifest.multiple)
-    rows = _around(top, bottom, filled.shape[0], manifest)
-    columns = _around(left, right, filled.shape[1], manifest)
-    black, white = manifest.value_range
-    part = filled[rows, columns].astype(np.float32) / np.float32(_WHITE)
-    x = part * np.float32(white - black) + np.float32(black)
-    y = run(np.ascontiguousarray(x.transpose(2, 0, 1)[None]))[0]
-    levels = (y.transpose(1, 2, 0) - np.float32(black)) * np.float32(_WHITE / (white - black))
+    rows, above = _around(top, bottom, frame.shape[0], manifest)
+    columns, before = _around(left, right, frame.shape[1], manifest)
+    black, white = (np.float32(level) for level in manifest.value_range)
+    part = frame.reshape(*frame.shape[:2], -1)[np.ix_(rows, columns)].astype(np.float32)
+    x = part / np.float32(_WHITE) * (white - black) + black
+    y = np.asarray(run(np.ascontiguousarray(x.transpose(2, 0, 1)[None])), np.float32)[0]
+    levels = (y.transpose(1, 2, 0) - black) * (np.float32(_WHITE) / (white - black))
     made = np.rint(np.clip(levels, 0, _WHITE)).astype(np.uint8)
-    above, before = top - rows.start, left - columns.start
     inside = (above, before, above + bottom - top, before + right - left)
     return _cut(made, inside, manifest.scale)
 
 
-def _filled(frame: U8, multiple: int) -> U8:
-    """Return a frame padded to multiples by reflection, as the runtime pads it."""
-    for axis in (0, 1):
-        length = frame.shape[axis]
-        beyond = -length % multiple
-        widths = [(0, 0)] * 3
-        widths[axis] = (0, beyond)
-        frame = np.pad(frame, widths, "reflect" if beyond < length else "edge")
-    return frame
+def _around(begin: int, end: int, length: int, manifest: Manifest) -> tuple[NDArray[np.int64], int]:
+    """Return the pixels of an axis from which a range is computed, and the range's place in them.
 
-
-def _around(begin: int, end: int, length: int, manifest: Manifest) -> slice:
-    """Return a range with context, which is ample even if the file does not state its halo."""
+    The axis is padded to multiples by reflection, as the runtime pads it. The context is ample even
+    if the file does not state its halo.
+    """
     multiple, reach = manifest.multiple, 2 * manifest.halo + _MARGIN
+    beyond = -length % multiple
+    padded = np.pad(np.arange(length), (0, beyond), "reflect" if beyond < length else "edge")
     first = max(begin - reach, 0) // multiple * multiple
-    return slice(first, min(-(-(end + reach) // multiple) * multiple, length))
+    return padded[first : -(-(end + reach) // multiple) * multiple], begin - first
 
 
 def _cut(picture: U8, window: Window, scale: int) -> U8:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from restore_rt.bench.measuring import load_case, measure_case
-from restore_rt.bench.reading import case_of
+from restore_rt.bench.reading import typed
+from restore_rt.bench.report import Case
 from restore_rt.bench.subject import test_frame
-from restore_rt.bench.verification import Reference, reference_for
+from restore_rt.bench.verification import NO_FILE, Reference, reference_for
 from restore_rt.errors import RestoreError
+from restore_rt.loading import read_loaded
+from restore_rt.model.reading import find_model
+from restore_rt.options import LoadOptions
 
 __all__: list[str] = []
 
@@ -35,24 +40,31 @@ def main() -> None:
 
 
 def _answer(task: dict[str, Any]) -> dict[str, Any]:
-    case, path = case_of(task["case"]), Path(task["reference"])
-    restorer, seconds, memory = load_case(case)
-    with restorer:
-        if not path.exists():
-            frame = test_frame(restorer.manifest, case.height, case.width)
-            reference_for(restorer.path, restorer.manifest, frame).write(path)
-            return {}
+    case, path = typed(Case, task["case"]), Path(task["reference"])
+    # The parent removes this folder, even if this process is killed.
+    tempfile.tempdir = str(path.parent)
+    if not path.exists():
+        _reference(case).write(path)
+        return {}
+    loaded = load_case(case)
+    with loaded.restorer:
         made = measure_case(
-            restorer,
+            loaded,
             case,
             seconds=task["seconds"],
             sustain=task["sustain"],
-            load_seconds=seconds,
-            gpu_memory_before=memory,
             reference=Reference.read(path),
-            folder=str(path.parent),
         )
     return made.as_dict()
+
+
+def _reference(case: Case) -> Reference:
+    """Compute the reference of a case; only the model's file is read, no backend is opened."""
+    path = find_model(case.model)
+    if path.suffix != ".onnx":
+        return NO_FILE
+    model = read_loaded(path, LoadOptions())
+    return reference_for(path, model.manifest, test_frame(model.manifest, case.height, case.width))
 
 
 if __name__ == "__main__":

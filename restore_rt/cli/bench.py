@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,8 +30,6 @@ bench = typer.Typer(
 
 _Texts = list[str] | None
 _Path = Path | None
-_Count = int | None
-_Seconds = float | None
 
 
 def _many(help_text: str, metavar: str) -> Any:
@@ -40,8 +37,10 @@ def _many(help_text: str, metavar: str) -> Any:
     return typer.Option(help=help_text, metavar=metavar, rich_help_panel=panel)
 
 
-def _number(help_text: str, shown: str, min: float = 0.0) -> Any:  # noqa: A002
-    return typer.Option(help=help_text, metavar="N", show_default=shown, min=min, max=_MOST_SECONDS)
+def _seconds(help_text: str, shown: str, least: float) -> Any:
+    return typer.Option(
+        help=help_text, metavar="N", show_default=shown, min=least, max=_MOST_SECONDS
+    )
 
 
 def _file(help_text: str, *names: str) -> Any:
@@ -52,7 +51,7 @@ def _file(help_text: str, *names: str) -> Any:
 def measure(
     context: typer.Context,
     model: Annotated[_Texts, _many("Name of a shipped model, or an .onnx file.", "NAME")] = None,
-    size: Annotated[_Texts, _many("Height and width of the frames.", "HxW")] = None,
+    size: Annotated[_Texts, _many("Width and height of the frames.", "WxH")] = None,
     clip: Annotated[_Texts, _many("Video to decode, restore and encode.", "FILE")] = None,
     device: Annotated[_Texts, _many("Where it runs.", "auto|cpu|cuda|cuda:N")] = None,
     backend: Annotated[_Texts, _many("What runs it.", "auto|native|onnxruntime|tensorrt")] = None,
@@ -60,15 +59,23 @@ def measure(
     threads: Annotated[_Texts, _many("CPU threads.", "N")] = None,
     streams: Annotated[_Texts, _many("Concurrent callers.", "N")] = None,
     batch: Annotated[_Texts, _many("Tiles in one run of the network.", "N")] = None,
-    tile: Annotated[_Texts, _many("Largest tile.", "N|HxW")] = None,
+    tile: Annotated[_Texts, _many("Largest tile, width first.", "N|WxH")] = None,
     scope: Annotated[_Texts, _many("What is timed.", "end_to_end|device|network")] = None,
     sweep: Annotated[_Path, _file("TOML file with the options above; see docs/bench.md.")] = None,
-    rounds: Annotated[_Count, _number("Least rounds with a quiet machine.", "5", min=1)] = None,
-    most_rounds: Annotated[_Count, _number("Most rounds.", "4 x --rounds", min=1)] = None,
-    seconds: Annotated[_Seconds, _number("Seconds of frames in a round.", "1.5", min=0.01)] = None,
-    within: Annotated[float, _number("Stop when p50 is known this well.", "0.02")] = 0.02,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            help="Rounds of each case.",
+            metavar="N",
+            show_default="5 to 20, until p50 is known to 2 %",
+            min=1,
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None, _seconds("Seconds of frames in a round.", "1.5", least=0.01)
+    ] = None,
     sustain: Annotated[
-        _Seconds, _number("Seconds without a pause; a real-time verdict needs 60.", "60", min=0.0)
+        float | None, _seconds("Seconds without a pause; a real-time verdict needs 60.", "60", 0)
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Three rounds of a second, no real-time verdict.")
@@ -89,55 +96,40 @@ def measure(
         return 0
     from restore_rt.bench.plotting import figure_class, plot_report
     from restore_rt.bench.running import Effort, run
-    from restore_rt.bench.sweep import cases_of, read_sweep
-    from restore_rt.bench.tables import markdown as markdown_of
-    from restore_rt.bench.tables import report_page, terminal
+    from restore_rt.bench.sweep import KEYS, cases_of, read_sweep
+    from restore_rt.bench.tables import report_markdown, terminal
 
-    options = (
-        *(("model", model), ("size", size), ("clip", clip), ("device", device)),
-        *(("backend", backend), ("precision", precision), ("threads", threads)),
-        *(("streams", streams), ("batch", batch), ("tile", tile), ("scope", scope)),
-    )
-    named = {name: _split(given) for name, given in options if given is not None}
+    named = {key: _split(context.params[key]) for key in KEYS if context.params[key]}
     if sweep is not None and named:
         raise InputError(f"--sweep and --{next(iter(named))} were given; give one of them")
-    _check_targets({"-o": target, "--markdown": markdown, "--plot": plot}, overwrite=overwrite)
+    for path in (target, markdown, plot):
+        if path is not None:
+            check_target(path, overwrite=overwrite)
     if plot is not None:
         figure_class(plot)
     cases = cases_of(named) if sweep is None else read_sweep(sweep)
     effort = Effort(rounds=3, most_rounds=3, seconds=1.0, sustain=0.0) if quick else Effort()
-    if rounds is not None and most_rounds is None:
-        most_rounds = rounds if quick else 4 * rounds
-    given: dict[str, Any] = {
-        "rounds": rounds,
-        "most_rounds": most_rounds,
-        "seconds": seconds,
-        "sustain": sustain,
-    }
-    chosen = {name: value for name, value in given.items() if value is not None}
-    effort = dataclasses.replace(effort, within=within, **chosen)
-    if effort.most_rounds < effort.rounds:
-        raise InputError(
-            f"--most-rounds is {effort.most_rounds}, but --rounds is {effort.rounds}; give more"
-        )
+    given = {"rounds": rounds, "most_rounds": rounds, "seconds": seconds, "sustain": sustain}
+    chosen: Any = {name: value for name, value in given.items() if value is not None}
+    effort = dataclasses.replace(effort, **chosen)
     with progress(count_of(len(cases), "case"), None, "processes") as advance:
         report = run(cases, effort, done=advance)
     if not report.measurements:
-        reasons = (f"{case}: {reason}" for case, reason in report.failures)
+        reasons = (f"{each.case}: {each.reason}" for each in report.failures)
         raise BackendError(f"nothing was measured; {'; '.join(reasons)}")
-    page = report_page(report)
+    text = report_markdown(report)
     # Shown first, because writing a file may fail.
-    emit(report.as_dict(), terminal(page), as_json=as_json)
+    emit(report.as_dict(), terminal(text), as_json=as_json)
     if target is not None:
         report.write(target, overwrite=overwrite)
     if markdown is not None:
         with whole_file(markdown, overwrite=overwrite) as temporary:
-            temporary.write_text(markdown_of(page), encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
     if plot is not None:
         with whole_file(plot, overwrite=overwrite) as temporary:
             plot_report(report, temporary)
-    for case, reason in report.failures:
-        note(f"not measured: {case}: {reason}")
+    for each in report.failures:
+        note(f"not measured: {each.case}: {each.reason}")
     return 1 if report.failures else 0
 
 
@@ -145,9 +137,6 @@ def measure(
 def compare(
     before: Annotated[Path, typer.Argument(metavar="BEFORE.json", help="Report of bench -o.")],
     after: Annotated[Path, typer.Argument(metavar="AFTER.json", help="A later report.")],
-    across_machines: Annotated[
-        bool, typer.Option("--across-machines", help="Compare even if the machines differ.")
-    ] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Compare two reports: ratios of median times, their confidence intervals, and a verdict.
@@ -155,14 +144,11 @@ def compare(
     Exit codes: 0 nothing became slower; 1 failed; 2 wrong use; 4 a case became slower; 5 undecided:
     measure with more --rounds, or on a quieter machine.
     """
-    from restore_rt.bench.comparing import compare as compare_reports
-    from restore_rt.bench.reading import read_report
-    from restore_rt.bench.tables import comparison_page, terminal
+    from restore_rt.bench import comparing, read_report
+    from restore_rt.bench.tables import comparison_markdown, terminal
 
-    found = compare_reports(
-        read_report(before), read_report(after), across_machines=across_machines
-    )
-    emit(found.as_dict(), terminal(comparison_page(found)), as_json=as_json)
+    found = comparing.compare(read_report(before), read_report(after))
+    emit(found.as_dict(), terminal(comparison_markdown(found)), as_json=as_json)
     return _EXIT_CODES[found.verdict]
 
 
@@ -181,14 +167,3 @@ def _split(given: list[str]) -> list[str]:
     """Return values that commas separate; a name with commas that is a file stays whole."""
     parts = ([text] if Path(text).is_file() else text.split(",") for text in given)
     return [part.strip() for each in parts for part in each]
-
-
-def _check_targets(targets: dict[str, Path | None], *, overwrite: bool) -> None:
-    seen: dict[str, str] = {}
-    for option, path in targets.items():
-        if path is None:
-            continue
-        check_target(path, overwrite=overwrite)
-        other = seen.setdefault(os.path.realpath(path), option)
-        if other != option:
-            raise InputError(f"{other} and {option} are both {path}; give each its own file")

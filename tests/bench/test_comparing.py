@@ -10,7 +10,7 @@ import pytest
 from restore_rt.bench import compare
 from restore_rt.bench.comparing import Difference
 from restore_rt.bench.report import Report
-from restore_rt.bench.tables import report_page
+from restore_rt.bench.tables import report_markdown
 from restore_rt.errors import InputError
 from tests.bench.made import MACHINE, measured, other_case, reported
 
@@ -86,10 +86,9 @@ def test_a_slow_down_in_some_processes_is_not_left_out() -> None:
     # With enough rounds, it is found.
     often = reported(measured(4 * [*quiet[:3], 27.0, 27.1]))
     assert only(reported(measured(4 * quiet)), often).verdict == "slower"
-    (uneven,) = [lines for name, lines, _ in report_page(often).notes if name == "Uneven rounds"]
-    assert uneven[0].startswith("medians of 20 rounds range from 17.9 to 27.1 ms")
-    page = report_page(reported(measured(quiet)))
-    assert "Uneven rounds" not in [name for name, _, _ in page.notes]
+    uneven = "**Warning: Uneven rounds**: medians of 20 rounds range from 17.9 to 27.1 ms"
+    assert uneven in report_markdown(often)
+    assert "Uneven rounds" not in report_markdown(reported(measured(quiet)))
 
 
 def test_where_hardly_a_round_was_quiet_all_count() -> None:
@@ -103,16 +102,13 @@ def test_one_round_decides_nothing() -> None:
     assert found.ratio.value == pytest.approx(2)
 
 
-def test_another_machine_is_refused_unless_asked_for() -> None:
+def test_another_machine_is_refused() -> None:
     before = drawn(0)
     after = dataclasses.replace(drawn(1, slower=1.5), machine={**MACHINE, "processor": "Another"})
-    with pytest.raises(InputError, match=r"processor: A processor and Another.*--across-machines"):
+    with pytest.raises(
+        InputError, match=r"processor: A processor and Another\); measure both on one"
+    ):
         compare(before, after)
-    found = compare(before, after, across_machines=True)
-    assert found.notes == ("different machines: processor: A processor and Another",)
-    assert found.differences[0].verdict == "slower"
-    # The control loop is of one machine.
-    assert found.differences[0].steadied is None
 
 
 def test_clocks_and_load_do_not_make_another_machine() -> None:

@@ -32,6 +32,8 @@ class Pretender:
     device = "cpu"
     backend = "native"
     precision = "fp32"
+    scale = 2
+    lane = None
 
     def __init__(self, seconds: float = 0.0) -> None:
         (self.manifest,) = (each for each in restore_rt.models() if each.name == "video-x2")

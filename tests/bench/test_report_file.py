@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from restore_rt.bench import read_report
-from restore_rt.bench.reading import measurement_of
-from restore_rt.bench.report import SCHEMA
+from restore_rt.bench import Measurement, read_report
+from restore_rt.bench.reading import typed
+from restore_rt.bench.report import SCHEMA, Failure
 from restore_rt.errors import InputError
 from tests.bench.made import measured, other_case, reported
 
@@ -21,7 +21,7 @@ def test_a_report_comes_back_as_it_went(tmp_path: Path) -> None:
     report = reported(
         measured([10.0, 10.5, 11.0]),
         measured([3.0], case=other_case(tile=(64, 96), threads=1), sustained=None, verified=None),
-        failures=((other_case(device="cuda"), "there is no GPU"),),
+        failures=(Failure(other_case(device="cuda"), "there is no GPU"),),
     )
     report.write(tmp_path / "a.json")
     assert read_report(tmp_path / "a.json") == report
@@ -41,7 +41,7 @@ def test_the_file_has_what_follows_from_the_rest(tmp_path: Path) -> None:
 
 def test_results_of_earlier_versions_can_be_read() -> None:
     read = [
-        (made, measurement_of(made))
+        (made, typed(Measurement, made))
         for path in RESULTS.glob("*.json")
         for made in json.loads(path.read_text("utf-8"))
         .get("parts", {})

@@ -60,8 +60,3 @@ def test_a_histogram_has_all_samples_to_half_a_percent() -> None:
 def test_histograms_add_up() -> None:
     values = np.random.default_rng(1).lognormal(0, 1, 300)
     assert Histogram.of(values[:100]) + Histogram.of(values[100:]) == Histogram.of(values)
-
-
-def test_without_samples_there_are_no_percentiles() -> None:
-    with pytest.raises(ValueError, match="without samples"):
-        Histogram().percentile(50)

@@ -11,8 +11,8 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from restore_rt.bench.plotting import plot_report
-from restore_rt.bench.report import Case, Sustained
-from restore_rt.bench.tables import Page, markdown, report_page, terminal
+from restore_rt.bench.report import Case, Failure, Report, Sustained
+from restore_rt.bench.tables import report_markdown, terminal
 from restore_rt.errors import InputError
 from tests.bench.made import measured, other_case, reported
 
@@ -20,37 +20,51 @@ NASTY = "<b>|[red]x`$*_"
 MEDIANS = [15.0, 15.2, 15.1]
 
 
-def lines_of(page: Page, title: str) -> list[str]:
-    return [line for name, lines, _ in page.notes if name == title for line in lines]
+def texts(report: Report) -> list[str]:
+    """Return the texts of a report's Markdown: cells, titles and notes, as they are shown."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(report_markdown(report))
+    return [
+        "".join(child.content for child in each.children or []) for each in tokens if each.children
+    ]
 
 
-def warned(page: Page) -> set[str]:
-    return {name for name, _, warns in page.notes if warns}
+def lines_of(report: Report, subject: str) -> list[str]:
+    """Return the sentences on a subject."""
+    notes = (text.partition(": ") for text in texts(report) if not text.startswith("Warning"))
+    return [line for name, _, line in notes if name == subject]
 
 
-def drawn(page: Page, width: int = 120) -> str:
+def warned(report: Report) -> set[str]:
+    """Return the subjects of warnings."""
+    return set(re.findall(r"\*\*Warning: (.*?)\*\*", report_markdown(report)))
+
+
+def drawn(report: Report, width: int = 120) -> str:
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
-        console.print(terminal(page))
+        console.print(terminal(report_markdown(report)))
     return capture.get()
 
 
 def test_the_figures_are_the_reports() -> None:
     one, other = measured(MEDIANS), measured([40.0], case=other_case(threads=1), host_peak_mb=None)
-    page = report_page(reported(one, other))
-    _, head, rows = page.tables[0]
-    columns = dict(zip(head, zip(*rows, strict=True), strict=True))
+    report = reported(one, other)
+    table, stages = (
+        [[cell.strip() for cell in line.split("|")[1:-1]] for line in block.splitlines()]
+        for block in report_markdown(report).split("\n\n")
+        if block.startswith("|")
+    )
+    columns = dict(zip(table[0], zip(*table[2:], strict=True), strict=True))
     assert columns["case"] == ("video-x2, 640x360", "video-x2, 640x360, threads 1")
     assert float(columns["p50 ms"][0]) == pytest.approx(one.p50_ms.value, rel=0.005)
     assert columns["95 % interval"] == ("14.9 to 15.4", "one round")
     assert float(columns["p99"][0]) == pytest.approx(one.percentile(99), rel=0.005)
     assert float(columns["frames/s"][0]) == pytest.approx(one.frames_per_second, rel=0.005)
     assert columns["peak MB"] == ("181", "-")
-    _, head, rows = page.tables[1]
-    assert (tuple(head), rows[0][1]) == (("case", "network"), "9.00")
+    assert (stages[0], stages[2][1]) == (["case", "network"], "9.00")
     # What is the same for all cases is said once, what is said of a single case is not named.
-    assert lines_of(page, "Verified")[0].startswith("all cases: at most 1 of 255 apart")
-    assert lines_of(report_page(reported(one)), "Verified")[0].startswith("at most 1 of 255 apart")
+    assert lines_of(report, "Verified")[0].startswith("all cases: at most 1 of 255 apart")
+    assert lines_of(reported(one), "Verified")[0].startswith("at most 1 of 255 apart")
 
 
 def test_what_makes_figures_doubtful_is_a_warning() -> None:
@@ -61,13 +75,12 @@ def test_what_makes_figures_doubtful_is_a_warning() -> None:
         verified=None,
         not_verified="no file",
     )
-    page = report_page(reported(made, failures=((other_case(device="cuda"), "no GPU"),)))
-    assert warned(page) == {"Noise", "Not verified", "Warm-up", "Failed"}
-    assert lines_of(page, "Failed") == ["video-x2, 640x360, device cuda: no GPU"]
-    assert (
-        "1 of 4 rounds, because the control loop was slow" in lines_of(page, "Rounds left out")[0]
-    )
-    assert warned(report_page(reported(measured(MEDIANS)))) == set()
+    report = reported(made, failures=(Failure(other_case(device="cuda"), "no GPU"),))
+    assert warned(report) == {"Noise", "Not verified", "Warm-up", "Failed"}
+    assert "Warning: Failed: video-x2, 640x360, device cuda: no GPU" in texts(report)
+    left_out = lines_of(report, "Rounds left out")[0]
+    assert "1 of 4 rounds, because the control loop was slow" in left_out
+    assert warned(reported(measured(MEDIANS))) == set()
 
 
 @pytest.mark.parametrize(
@@ -95,29 +108,28 @@ def test_what_makes_figures_doubtful_is_a_warning() -> None:
     ],
 )
 def test_the_verdict_on_real_time(sustained: Sustained | None, expected: str) -> None:
-    page = report_page(reported(measured(MEDIANS, sustained=sustained)))
-    assert lines_of(page, "Real time") == [expected]
+    report = reported(measured(MEDIANS, sustained=sustained))
+    assert lines_of(report, "Real time") == [expected]
 
 
 def test_texts_are_shown_as_they_are_and_steer_nothing() -> None:
     made = measured(MEDIANS, case=Case(model=NASTY), description="\x1b[31mred\r\n\u202eend")
-    page = report_page(reported(made))
-    assert lines_of(page, "Ran")[0].startswith("?[31mred ?end")
-    assert NASTY in drawn(page, 200)
-    cells = [
-        "".join(child.content for child in token.children or [])
-        for token in MarkdownIt("commonmark").enable("table").parse(markdown(page))
-    ]
-    assert f"{NASTY}, 640x360" in cells
+    report = reported(made)
+    assert lines_of(report, "Ran")[0].startswith("?[31mred ?end")
+    assert NASTY in drawn(report, 200)
+    assert "\x1b" not in drawn(report)
+    assert f"{NASTY}, 640x360" in texts(report)
 
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_no_figure_is_cut(width: int) -> None:
-    page = report_page(reported(measured(MEDIANS), measured([4e4] * 3, case=other_case(threads=1))))
-    text = drawn(page, width)
+    report = reported(measured(MEDIANS), measured([4e4] * 3, case=other_case(threads=1)))
+    text = drawn(report, width)
     assert max(map(len, text.splitlines())) <= width
-    for row in page.tables[0][2]:
-        assert re.search(r" +".join(map(re.escape, row[1:])), text)
+    rows = re.findall(r"^\| video-x2.*?\| (.*) \|$", report_markdown(report), re.MULTILINE)
+    assert len(rows) == 4
+    for row in rows:
+        assert re.search(" +".join(map(re.escape, row.split(" | "))), text)
 
 
 @pytest.mark.parametrize(("suffix", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml")])

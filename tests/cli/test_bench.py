@@ -14,11 +14,11 @@ from restore_rt.cli import run
 from tests.bench.made import MACHINE, measured, reported
 from tests.cli.command import only_line
 
-QUICK = ("--rounds", "1", "--most-rounds", "1", "--seconds", "0.02", "--sustain", "0")
+QUICK = ("--rounds", "1", "--seconds", "0.02", "--sustain", "0")
 
 
 def bench(model: Path, *more: str) -> list[str]:
-    return ["bench", "--model", str(model), "--size", "24x32", *QUICK, *more]
+    return ["bench", "--model", str(model), "--size", "32x24", *QUICK, *more]
 
 
 def test_a_table_and_files(
@@ -32,7 +32,7 @@ def test_a_table_and_files(
     assert f"{made.host_peak_mb:.0f}" in said
     assert made.description in said
     assert "against ONNX Runtime" in said
-    assert text.read_text("utf-8").startswith("### ")
+    assert text.read_text("utf-8").startswith("**")
     assert "| --: |" in text.read_text("utf-8")
     assert "<svg" in plot.read_text("utf-8")
     assert run(bench(luma_model, "-o", str(report))) == 2
@@ -75,7 +75,7 @@ def test_a_sweep_from_a_file(
     luma_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep = tmp_path / "sweep.toml"
-    sweep.write_text(f"model = '{luma_model}'\nsize = ['24x32', '8x8']\n", "utf-8")
+    sweep.write_text(f"model = '{luma_model}'\nsize = ['32x24', '8x8']\n", "utf-8")
     assert run(["bench", "--sweep", str(sweep), *QUICK, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert [made["case"]["height"] for made in data["measurements"]] == [24, 8]
@@ -102,10 +102,8 @@ def test_what_fails_is_told_beside_what_was_measured(
         (["--scope", "all"], 2, "scope is 'all'"),
         (["--scope", "device", "--backend", "native"], 2, "scope is 'device', which needs a GPU"),
         (["--rounds", "0"], 2, "greater than or equal to 1"),
-        (["--rounds", "4", "--most-rounds", "3"], 2, "--most-rounds is 3, but --rounds is 4"),
         (["--seconds", "inf"], 2, "less than or equal to 86400"),
         (["--sweep", "a.toml", "--size", "3x3"], 2, "--sweep and --size were given"),
-        (["-o", "same", "--plot", "./same"], 2, "-o and --plot are both same"),
         (["--plot", "a.txt"], 2, "must end in .png, .svg, .pdf"),
         (["--clip", "none.mp4"], 1, "there is no file"),
         (["--model", "nope"], 1, "'nope' is neither"),
@@ -172,11 +170,8 @@ def test_faster_is_no_failure(files: dict[str, Path], capsys: pytest.CaptureFixt
     assert "faster" in capsys.readouterr().out
 
 
-def test_another_machine_needs_a_word(
+def test_another_machine_is_refused(
     files: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pair = [str(files["before"]), str(files["other"])]
-    assert run(["bench", "compare", *pair]) == 2
+    assert run(["bench", "compare", str(files["before"]), str(files["other"])]) == 2
     assert "different machines (processor: " in only_line(capsys.readouterr().err)
-    assert run(["bench", "compare", *pair, "--across-machines"]) == 0
-    assert "different machines" in capsys.readouterr().out

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import time
+import weakref
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,12 +15,12 @@ import pytest
 import restore_rt
 from restore_rt import Restorer
 from restore_rt.bench import Case, Measurement, VerificationError, measure, read_report
-from restore_rt.bench.device import gpu_of, memory_in_use
-from restore_rt.bench.measuring import load_case, measure_case
+from restore_rt.bench.measuring import Loaded, load_case, measure_case
+from restore_rt.bench.memory import GpuMemory, memory_in_use
 from restore_rt.bench.report import SCOPES
-from restore_rt.bench.subject import Subject, _resident
+from restore_rt.bench.subject import _network_on_gpu, _resident, open_subject
 from restore_rt.errors import InputError
-from restore_rt.gpu import DeviceFrame, open_device
+from restore_rt.gpu import Device, DeviceFrame, Event, open_device
 from tests.gpu.frames import MODEL, TILE, load
 from tests.gpu.stand_in import Stage
 from tests.video.clips import make_clip
@@ -60,7 +62,7 @@ def test_a_wrong_result_on_the_gpu_is_not_timed(stage: Stage) -> None:
     with load() as restorer:
         # It agrees with the CPU when it is first compared, and is spoilt afterwards.
         restorer.warmup((40, 60))
-        restorer(Subject(restorer, CASE).frame)
+        restorer(open_subject(restorer, CASE).frame)
         stage.spoil = lambda result, half: result * 0.8
         calls = stage.opened[0].calls
         with pytest.raises(VerificationError, match="of 255 off"):
@@ -70,7 +72,7 @@ def test_a_wrong_result_on_the_gpu_is_not_timed(stage: Stage) -> None:
 
 def test_frames_on_the_gpu_never_leave_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with load() as restorer:
-        subject = Subject(restorer, dataclasses.replace(CASE, scope="device", streams=2))
+        subject = open_subject(restorer, dataclasses.replace(CASE, scope="device", streams=2))
         given: list[Any] = []
         call = Restorer.__call__
 
@@ -96,7 +98,7 @@ def test_a_result_that_is_still_being_made_is_waited_for(stage: Stage) -> None:
     # Nothing runs before somebody waits for it.
     stage.emulator.queues._eager = 0.0
     with load() as restorer:
-        subject = Subject(restorer, dataclasses.replace(CASE, scope="device"))
+        subject = open_subject(restorer, dataclasses.replace(CASE, scope="device"))
         device, ran = open_device(), list[int]()
         stream = device.stream()
 
@@ -120,9 +122,8 @@ def test_the_network_alone_is_run_for_all_tiles_and_nothing_else(
 ) -> None:
     stage.capturable = capturable
     with load() as restorer:
-        subject = Subject(
-            restorer, dataclasses.replace(CASE, height=100, width=130, scope="network")
-        )
+        case = dataclasses.replace(CASE, height=100, width=130, scope="network")
+        subject = open_subject(restorer, case)
         subject.first()
         (network,) = stage.opened
         lane = restorer.lane
@@ -152,21 +153,46 @@ def test_what_the_network_takes_on_the_gpu_is_the_time_between_events(stage: Sta
     with load() as restorer:
         restorer.warmup((40, 60))
         stage.spoil = spoil
-        gpu = gpu_of(restorer, CASE)
-        assert gpu is not None
+        assert restorer.lane is not None
+        taken = _network_on_gpu(restorer.lane, (40, 60))()
         # One tile, and one run of the two that were queued.
-        assert slow <= gpu.network_seconds((40, 60)) < 2 * slow
+        assert taken is not None
+        assert slow <= taken < 2 * slow
+
+
+def test_nothing_of_the_gpu_outlives_the_measuring(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events end with the step that timed the network, without the garbage collector's help."""
+    made: list[weakref.ref[Event]] = []
+    real = Device.event
+
+    def event(self: Device, *, timed: bool = False) -> Event:
+        found = real(self, timed=timed)
+        if timed:
+            made.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(Device, "event", event)
+    with load() as restorer:
+        gc.disable()
+        try:
+            measured(restorer, scope="network")
+            assert len(made) == 2
+            assert [each() for each in made] == [None, None]
+        finally:
+            gc.enable()
 
 
 def test_memory_of_the_gpu_is_what_is_in_use_beyond_what_was_before(stage: Stage) -> None:
     open_device()
     others = open_device().allocate(3_000_000)
-    before = memory_in_use()
+    before = memory_in_use(open_device())
     assert before == stage.emulator.memory.used >= 3_000_000
     # What a library takes when it loads a network.
     weights = open_device().allocate(2_000_000)
     with load() as restorer:
-        added = measure_case(restorer, CASE, seconds=0.05, gpu_memory_before=before).device_peak_mb
+        added = measure_case(Loaded(restorer, 0, before), CASE, seconds=0.05).device_peak_mb
         assert added is not None
         # Nothing of the frames' own comes back before the Restorer is closed.
         assert added == pytest.approx((stage.emulator.memory.used - before) / 1e6)
@@ -182,33 +208,33 @@ def test_memory_of_the_gpu_is_what_is_in_use_beyond_what_was_before(stage: Stage
 
 def test_the_most_memory_counts_and_not_the_last(stage: Stage) -> None:
     with load() as restorer:
-        gpu = gpu_of(restorer, CASE)
-        assert gpu is not None
+        assert restorer.lane is not None
+        gpu = GpuMemory(restorer.lane.device)
         block = open_device().allocate(5_000_000)
         gpu.look()
         block.free()
-        assert gpu.added() == 5_000_000
+        assert gpu.added() == 5
 
 
 def test_a_clip_goes_through_the_gpu(stage: Stage, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mkv", frames=6)
     case = dataclasses.replace(CASE, height=48, width=64, clip=str(clip))
     with load() as restorer:
-        made = measure_case(restorer, case, seconds=0.01, gpu_memory_before=0)
+        made = measure_case(Loaded(restorer, 0, 0), case, seconds=0.01)
         assert made.device_peak_mb is not None
         assert made.device_peak_mb == pytest.approx(stage.emulator.memory.used / 1e6)
     assert {"decode", "upload", "device", "encode"} <= made.stages.keys()
 
 
 def test_memory_before_loading_is_looked_at_only_where_a_gpu_is_asked_for(stage: Stage) -> None:
-    restorer, _, memory = load_case(CASE)
-    with restorer:
-        assert memory == 0
+    loaded = load_case(CASE)
+    with loaded.restorer:
+        assert loaded.gpu_memory == 0
     case = dataclasses.replace(CASE, device="cpu", tile=None)
-    restorer, _, memory = load_case(case)
-    with restorer:
-        assert memory is None
-        assert measure_case(restorer, case, seconds=0.02).device_peak_mb is None
+    loaded = load_case(case)
+    with loaded.restorer:
+        assert loaded.gpu_memory is None
+        assert measure_case(loaded, case, seconds=0.02).device_peak_mb is None
 
 
 @pytest.mark.parametrize(
@@ -223,7 +249,7 @@ def test_what_turns_out_to_run_on_a_cpu_is_refused(
     """With device auto, where a model runs is known only once it is loaded."""
     case = dataclasses.replace(CASE, device="auto", **changes)
     with pytest.raises(InputError, match=said):
-        measure_case(on_cpu, case, seconds=0.02)
+        measure_case(Loaded(on_cpu), case, seconds=0.02)
     with pytest.raises(InputError, match="which needs a GPU"):
         measure(on_cpu, scope="device")
 
