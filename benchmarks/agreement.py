@@ -10,12 +10,13 @@ import collections
 import dataclasses
 import itertools
 import time
+from collections.abc import Iterable
 from typing import Any
 
-import benchmark_tables as page
+import figures
 from harness import options, write
 
-from restore_rt.bench import Case, Comparison, Effort, Report, compare, run
+from restore_rt.bench import Case, Effort, Report, compare, run
 from restore_rt.bench.sampling import sample
 
 USUAL = Case()
@@ -24,47 +25,41 @@ HIGHER = dataclasses.replace(USUAL, height=USUAL.height * 11 // 10)
 
 def main() -> None:
     """Measure and write the part ``agreement``."""
-    parser = options(__doc__, runs=20)
-    parser.add_argument("--rounds", type=int, help="of each report; default: as the command does")
-    chosen = parser.parse_args()
-    effort = Effort(sustain=0)
-    if chosen.rounds:
-        effort = dataclasses.replace(effort, rounds=chosen.rounds, most_rounds=chosen.rounds)
-    usual, higher = [measured(USUAL, effort)], []
+    chosen = options(__doc__, runs=20).parse_args()
+    usual, higher = [measured(USUAL)], []
     for number in range(chosen.runs):
-        higher.append(measured(HIGHER, effort))
-        usual.append(measured(USUAL, effort))
+        higher.append(measured(HIGHER))
+        usual.append(measured(USUAL))
         print(f"{number + 1} of {chosen.runs}", flush=True)
-    same = [compare(one, other) for one, other in itertools.pairwise(usual)]
-    slower = [compare(one, other) for one, other in zip(usual[:-1], higher, strict=True)]
     record: dict[str, Any] = {
         "what": (
             "reports of `restore-rt bench --sustain 0`, in turn: of the same case, and of one with "
             "frames a tenth higher; overhead: of timing a step, in microseconds"
         ),
-        "same": described(same),
-        "a_tenth_more": described(slower),
+        "same": described(itertools.pairwise(usual)),
+        "a_tenth_more": described(zip(usual[:-1], higher, strict=True)),
         "overhead_us": round(overhead() * 1e6, 3),
         "control_spread": [round(report.control["spread"], 3) for report in usual],
         "rounds": {"usual": rounds_of(usual), "a_tenth_more": rounds_of(higher)},
     }
-    page.show("agreement", page.agreement(write("agreement", record)))
+    figures.show("agreement", write("agreement", record))
 
 
-def measured(case: Case, effort: Effort) -> Report:
+def measured(case: Case) -> Report:
     """Return a report of one case, passed off as the usual one."""
-    report = run([case], effort)
+    report = run([case], Effort(sustain=0))
     if report.failures:
         raise SystemExit(report.failures[0].reason)
     (made,) = report.measurements
     return dataclasses.replace(report, measurements=(dataclasses.replace(made, case=USUAL),))
 
 
-def described(comparisons: list[Comparison]) -> dict[str, Any]:
+def described(pairs: Iterable[tuple[Report, Report]]) -> dict[str, Any]:
     """Return how often each verdict was given, and the ratios."""
+    compared = [compare(*pair).differences[0] for pair in pairs]
     return {
-        "verdicts": dict(collections.Counter(each.verdict for each in comparisons)),
-        "ratios": [round(each.differences[0].ratio.value, 4) for each in comparisons],
+        "verdicts": dict(collections.Counter(each.verdict for each in compared)),
+        "ratios": [round(each.ratio.value, 4) for each in compared],
     }
 
 

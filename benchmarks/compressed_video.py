@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import av
-import benchmark_tables as page
 import harness
 import numpy as np
 from numpy.typing import NDArray
-from tables import Found
+from tables import Found, render
 
 from restore_rt.training.data.clips import is_clip, read_clip
 from restore_rt.training.degradations.motion import whole
@@ -63,7 +62,7 @@ def main() -> None:
     harness.write(chosen.name, record, alone=True)
     for value in (entry[metric] for entry in entries for metric in METRICS):
         value["interval"] = [value["low"], value["high"]] if "low" in value else None
-    page.show("compressed_video", Found({f"Compared with {candidates[0].name}": entries}))
+    print(render("compressed_video", Found({f"Compared with {candidates[0].name}": entries})))
 
 
 def measured(path: Path, candidates: Sequence[Any]) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ reason. All engines have the same number of threads.
 
 ``--masked`` measures the native backend, ONNX Runtime and OpenVINO as on a CPU with AVX2 and
 nothing wider: a library makes CPUID fault and answers in its place, which needs Linux on an Intel
-CPU. A second process without the mask shows what the mask changes.
+CPU.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import ctypes
 import dataclasses
 import functools
 import io
-import json
 import os
 import subprocess
 import sys
@@ -28,19 +27,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import benchmark_tables as page
+import figures
 import harness
 import numpy as np
 import onnx
 from harness import Step, Unavailable, need
 from numpy.typing import NDArray
-from user_loops import Tiled, open_ncnn, open_onnxruntime
+from other_weights import Network, open_ncnn
 
 import restore_rt
 from restore_rt import _ext
 from restore_rt.model import registry
-from restore_rt.model.manifest import read_manifest, weights_sha256, write_manifest
+from restore_rt.model.manifest import Manifest, read_manifest, weights_sha256, write_manifest
 from restore_rt.native.network import open_native
+from restore_rt.tiled.sizes import TileSizes
 
 MODEL, SCALE, TILE = "video-x2", 2, 256
 WHAT = f"{MODEL}, 8-bit luma in and out, one frame at a time"
@@ -51,6 +51,8 @@ MOST_OFF = {"fp32": 1, "bf16": 20, "int8": 20}
 EXACT = ("native", "onnxruntime")
 HERE = Path(__file__).parent
 MASKED = ("native", "onnxruntime", "openvino")
+# In the environment: the library that masks CPUID.
+MASK = "RESTORE_RT_MASK"
 
 U8 = NDArray[np.uint8]
 Record = dict[str, Any]
@@ -66,6 +68,13 @@ class Case:
     frame: U8
     expected: Mapping[str, U8]
     threads: int
+
+    @property
+    def manifest(self) -> Manifest:
+        """The description of the model."""
+        manifest = read_manifest(self.fp32)
+        assert manifest is not None
+        return manifest
 
     def model(self, precision: str) -> onnx.ModelProto:
         """Return the file for a precision."""
@@ -94,22 +103,16 @@ def main() -> None:
         "--engines", nargs="+", choices=OPENERS, default=list(OPENERS), metavar="ENGINE"
     )
     parser.add_argument("--masked", action="store_true", help="as on a CPU with AVX2 alone")
-    parser.add_argument("--into", type=Path, help="write the cases to this file and nothing else")
     chosen = parser.parse_args()
-    what = {"what": WHAT, "model": harness.model_entry(MODEL)}
-    if chosen.masked:
-        both = measure_masked(chosen.runs, chosen.threads)
-        page.show("engines", page.masked(harness.write("avx2", {**what, **both})))
+    if chosen.masked and MASK not in os.environ:
+        run_under_mask()
         return
-    asked = _asked_under_mask()
-    found = measure(chosen.runs, chosen.threads, chosen.engines)
-    if chosen.into:
-        found |= {"isa": _ext.isa(), **asked}
-        chosen.into.write_text(json.dumps(found), encoding="utf-8")
-        return
+    asked = asked_under_mask() if chosen.masked else {}
+    found = measure(chosen.runs, chosen.threads, MASKED if chosen.masked else chosen.engines)
     allowed = {**MOST_OFF, **{f"{engine} int8": 1 for engine in EXACT}}
-    record = {**what, "most_off_allowed": allowed, **found}
-    page.show("engines", page.engines(harness.write("engines", record)))
+    what = {"what": WHAT, "model": harness.model_entry(MODEL), "most_off_allowed": allowed}
+    part, block = ("avx2", "masked") if chosen.masked else ("engines", "engines")
+    figures.show(block, harness.write(part, {**what, **asked, **found}))
 
 
 def measure(runs: int, threads: Sequence[int], names: Sequence[str]) -> Record:
@@ -123,16 +126,18 @@ def measure(runs: int, threads: Sequence[int], names: Sequence[str]) -> Record:
             off = verify(case, running)
             steps = {" ".join(key): one.step for key, one in running.items()}
             seconds = harness.interleaved(steps, runs, threads=count)
-            ms = {key: harness.milliseconds(seconds[" ".join(key)]) for key in running}
-            engines = []
-            for (name, kind), found in ms.items():
-                ours = ms.get(("native", kind))
-                ratio = round(found["median"] / ours["median"], 2) if ours else None
-                row = {"engine": name, "precision": kind, "milliseconds": found}
-                engines.append({**row, "times_native": ratio, "most_off": off[name, kind]})
+            engines = [
+                {
+                    "engine": name,
+                    "precision": kind,
+                    "milliseconds": harness.milliseconds(seconds[f"{name} {kind}"]),
+                    "most_off": off[name, kind],
+                }
+                for name, kind in running
+            ]
             cases.append({"size": f"{width}x{height}", "threads": count, "engines": engines})
     reasons = [
-        {"engine": key[0], "precision": key[1], "reason": why} for key, why in absent.items()
+        {"engine": name, "precision": kind, "reason": why} for (name, kind), why in absent.items()
     ]
     return {"cases": cases, "absent": reasons}
 
@@ -227,13 +232,30 @@ def open_product(case: Case, precision: str, *, tile: int = 0) -> Running:
 
 def open_session(case: Case, precision: str) -> Running:
     """Open ONNX Runtime with its own defaults, among them threads that spin."""
+    onnxruntime = need("onnxruntime", "onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = case.threads
     with _saved(case, precision) as path:
-        return _in_loop(case, Tiled(open_onnxruntime(path, case.threads), 0, 0))
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return _in_tiles(case, lambda x: session.run(None, {name: x})[0])
 
 
-def _in_loop(case: Case, tiled: Tiled) -> Running:
-    out = case.new_out()
-    return Running(lambda: tiled.run_into(out[None], case.frame[None]), out)
+def _in_tiles(case: Case, network: Network, tile: int = 0) -> Running:
+    """Run a network in tiles, or with the frame as one tile; restore_rt's kernels do the rest."""
+    size: Any = tile or case.frame.shape
+    sizes = TileSizes.of(case.manifest, tile=size, overlap=None, feather=None, batch=1)
+    grid, out = sizes.grid(*case.frame.shape, SCALE), case.new_out()
+    given = np.empty((grid.count, 1, *grid.tile), np.float32)
+    made = np.empty((grid.count, 1, *(SCALE * side for side in grid.tile)), np.float32)
+
+    def step() -> None:
+        _ext.split_into(given, case.frame[..., None], grid, threads=case.threads)
+        for at in range(grid.count):
+            made[at] = network(given[at : at + 1])[0]
+        _ext.merge_into(out[..., None], made, grid, threads=case.threads)
+
+    return Running(step, out)
 
 
 def open_openvino(case: Case, precision: str) -> Running:
@@ -272,13 +294,9 @@ def open_openvino(case: Case, precision: str) -> Running:
 
 @functools.cache
 def _converted(model: bytes) -> tuple[Path, tempfile.TemporaryDirectory[str]]:
-    folder = tempfile.TemporaryDirectory()
-    return pnnx_param(model, Path(folder.name)), folder
-
-
-def pnnx_param(model: bytes, folder: Path) -> Path:
-    """Convert an ONNX model for ncnn into ``folder``; return the .param file, with .bin beside."""
-    pnnx = need("pnnx", "pnnx")
+    """Convert an ONNX model for ncnn; return the .param file, with .bin beside, and its folder."""
+    pnnx, kept = need("pnnx", "pnnx"), tempfile.TemporaryDirectory()
+    folder = Path(kept.name)
     (folder / "model.onnx").write_bytes(model)
     # The size is for its estimates: the layers take any. Weights stay fp32.
     command = [pnnx.EXEC_PATH, "model.onnx", "inputshape=[1,1,64,64]", "fp16=0"]
@@ -286,19 +304,17 @@ def pnnx_param(model: bytes, folder: Path) -> Path:
     made = folder / "model.ncnn.param"
     if finished.returncode or not made.exists():
         raise Unavailable(f"pnnx failed: {finished.stderr.strip()[-200:]}")
-    return made
+    return made, kept
 
 
 def open_in_ncnn(case: Case, precision: str, *, tile: int = 0) -> Running:
     """Open ncnn, with the model as pnnx converts it."""
-    need("ncnn", "ncnn")
     if precision == "int8":
         raise Unavailable("it takes no QDQ file; its int8 is quantised by a table of its own")
+    need("ncnn", "ncnn")
     param, _ = _converted(case.fp32.SerializeToString())
-    manifest = read_manifest(case.fp32)
-    assert manifest is not None
     network = open_ncnn(param, case.threads, bf16=precision == "bf16")
-    return _in_loop(case, Tiled(network, tile, manifest.halo))
+    return _in_tiles(case, network, tile)
 
 
 def open_torch(case: Case, precision: str, *, compiled: bool = False) -> Running:
@@ -391,33 +407,23 @@ OPENERS: dict[str, Callable[[Case, str], Running]] = {
 }
 
 
-def measure_masked(runs: int, threads: Sequence[int]) -> Record:
-    """Return the times with and without the mask, each measured in a process of its own."""
+def run_under_mask() -> None:
+    """Run this program again with CPUID masked, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        mask, into = Path(folder) / "mask_cpuid.so", Path(folder) / "found.json"
+        mask = Path(folder) / "mask_cpuid.so"
         (source,) = [*harness.ROOT.glob("tests/**/mask_cpuid.c"), *HERE.glob("mask_cpuid.c")]
         flags = ["-O2", "-shared", "-fPIC", str(source), "-o", str(mask)]
         subprocess.run([os.environ.get("CC", "cc"), *flags], check=True)
-        masked = {"LD_PRELOAD": str(mask), "RESTORE_RT_MASK": str(mask)}
-        tried = subprocess.run([sys.executable, "-c", ""], env=os.environ | masked)
+        masked = {**os.environ, "LD_PRELOAD": str(mask), MASK: str(mask)}
+        tried = subprocess.run([sys.executable, "-c", ""], env=masked)
         if tried.returncode:
             raise SystemExit(f"CPUID cannot be masked here (status {tried.returncode}): no figures")
-        found = {}
-        for name, more in (("masked", masked), ("whole", {})):
-            counts = [str(count) for count in threads]
-            command = [sys.executable, __file__, "--runs", str(runs), "--threads", *counts]
-            command += ["--engines", *MASKED, "--into", str(into)]
-            subprocess.run(command, env=os.environ | more, check=True)
-            found[name] = json.loads(into.read_text(encoding="utf-8"))
-    return found
+        subprocess.run([sys.executable, *sys.argv], env=masked, check=True)
 
 
-def _asked_under_mask() -> dict[str, int]:
-    """Return how often ONNX Runtime asked a masked CPU; end the benchmark if the mask fails."""
-    path = os.environ.get("RESTORE_RT_MASK")
-    if path is None:
-        return {}
-    mask = ctypes.CDLL(path)
+def asked_under_mask() -> Record:
+    """Return how often ONNX Runtime asked the masked CPU; end the benchmark if the mask fails."""
+    mask = ctypes.CDLL(os.environ[MASK])
     with ThreadPoolExecutor(1) as pool:
         seen = [mask.rrt_sees_avx512(), pool.submit(mask.rrt_sees_avx512).result()]
     if any(seen) or _ext.isa() != "avx2":
@@ -427,7 +433,7 @@ def _asked_under_mask() -> dict[str, int]:
     answers: int = mask.rrt_masked_answers() - before
     if answers == 0:
         raise SystemExit("ONNX Runtime did not ask the CPU for what the mask hides")
-    return {"answers_to_onnxruntime": answers}
+    return {"isa": _ext.isa(), "answers_to_onnxruntime": answers}
 
 
 if __name__ == "__main__":

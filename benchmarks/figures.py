@@ -1,8 +1,8 @@
 """Writes the figures of the README, the docs and the models' cards, from ``benchmarks/results``.
 
 Whatever stands between ``<!-- figures: NAME -->`` and ``<!-- end of figures -->`` is written here:
-run ``python benchmarks/figures.py`` after anything was measured. Two documents may use the same
-name for different blocks. ``blocks.toml`` has the text and the columns of the blocks.
+run ``python benchmarks/figures.py`` after anything was measured. ``blocks.toml`` has the text and
+the columns of the blocks; the functions here find their rows and values.
 """
 
 from __future__ import annotations
@@ -11,24 +11,50 @@ import argparse
 import functools
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import benchmark_tables as own
-import tables
+import quality_picture
 from harness import ROOT
-from tables import Found, part, render
+from tables import (
+    AMX,
+    EPYC,
+    MACHINE,
+    RESULTS,
+    Found,
+    Record,
+    beside,
+    by_case,
+    label,
+    machine_words,
+    named,
+    part,
+    processor,
+    ratios,
+    render,
+    results,
+    span,
+    timings,
+)
+
+from restore_rt.wording import count_of
 
 ZOO = ROOT / "restore_rt" / "zoo"
-README = ROOT / "README.md"
-BENCHMARKS = ROOT / "benchmarks" / "README.md"
-DOCS = tuple(ROOT / "docs" / f"{name}.md" for name in ("performance", "quality", "export"))
+# The models in the README's order: their use, and the pictures of their headline figure.
+MODELS = {
+    "video-x2": ("video, in real time on a CPU", "Set14"),
+    "video-x2-fast": ("the same, faster", "Set14"),
+    "video-x2-quality": ("the same, better on clean sources, and slower", "Set14"),
+    "photo-x2": ("photographs", "Set14"),
+    "photo-x4": ("photographs, four times", "Set14"),
+    "photo-x4-gan": ("the same, sharper and less true", "Set14"),
+    "comic-x2": ("comics that were compressed again and again", "comics, JPEG 70, 50, 60"),
+    "comic-x1": ("the same at their own size", quality_picture.SCANS),
+    "repair-x1": ("photographs with JPEG's artefacts", "Set14, JPEG 20"),
+}
 _BLOCK = re.compile(
     r"(?<=<!-- figures: )(\w+)( -->\n\n).*?(?=\n\n<!-- end of figures -->)", re.DOTALL
 )
-
-# By the name of a marker: the block in blocks.toml, and what finds its rows and values.
-Blocks = Mapping[str, Callable[[], str]]
 
 
 def main() -> int:
@@ -41,19 +67,34 @@ def main() -> int:
         print(f"{path.relative_to(ROOT)}: {'old' if check else 'written'}")
         if not check:
             path.write_text(written(path), encoding="utf-8")
+    if not check:
+        quality_picture.draw(quality_picture.PATH)
     return int(check and bool(old))
 
 
 def documents() -> list[Path]:
     """Return the documents that have figures."""
+    guides = (ROOT / "docs" / f"{name}.md" for name in ("performance", "export"))
     return [
-        path for path in (README, BENCHMARKS, *DOCS, *sorted(ZOO.glob("*.md"))) if path.exists()
+        ROOT / "README.md",
+        ROOT / "benchmarks" / "README.md",
+        *guides,
+        *sorted(ZOO.glob("*.md")),
     ]
 
 
 def written(path: Path) -> str:
     """Return a document with the figures of today's results."""
-    blocks = blocks_of(path)
+    blocks: dict[str, Callable[[], str]] = {
+        **{name: functools.partial(of_a_part, name) for name in OF_A_PART},
+        **{
+            name: functools.partial(lambda name: render(name, OF_ALL[name]()), name)
+            for name in OF_ALL
+        },
+    }
+    if path.parent == ZOO:
+        names = ("quality", "lettering", "sharpness", "speed")
+        blocks = {name: functools.partial(card, name, path.stem) for name in names}
 
     def block(found: re.Match[str]) -> str:
         if found[1] not in blocks:
@@ -72,45 +113,283 @@ def written(path: Path) -> str:
     return _BLOCK.sub(block, text)
 
 
-def blocks_of(path: Path) -> Blocks:
-    """Return the blocks that a document may have."""
-    if path.parent == ZOO:
-        names = ("quality", "lettering", "sharpness", "speed")
-        return {name: functools.partial(tables.card, name, path.stem) for name in names}
-    return {README: _README, BENCHMARKS: _BENCHMARKS}.get(path, _DOCS)
+def of_a_part(name: str, record: Record | None = None) -> str:
+    """Return a block, by default with the figures of the part that is stored."""
+    source, find = OF_A_PART[name]
+    record = record or part(source)
+    found = find(record)
+    return render(name, found._replace(values={source: record, **found.values}))
 
 
-def _block(name: str, find: Callable[[], Found]) -> Callable[[], str]:
-    return lambda: render(name, find())
+def show(name: str, record: Record) -> None:
+    """Print the block of a part that was just measured."""
+    print(f"\n{of_a_part(name, record)}\n")
 
 
-def _part(name: str, find: Callable[[tables.Record], Found], source: str) -> Callable[[], str]:
-    return lambda: render(name, find(part(source)))
+def measurements(report: Record) -> Found:
+    """Return what `restore-rt bench` measured, a row for each case."""
+    return Found({"": report["measurements"]})
 
 
-_README: Blocks = {
-    "speed": _block("speed", tables.speed),
-    "quality": _block("headlines", functools.partial(tables.quality, headlines=True)),
+def speed() -> Found:
+    """Return the time of a frame in engines, and with each model."""
+    found = part("engines")
+    rows = []
+    for case in found["cases"]:
+        if case["threads"] == found["machine"]["threads"]:
+            width, height = (int(side) for side in case["size"].split("x"))
+            times = timings(case).items()
+            fp32 = {name: ms["median"] for (name, kind), ms in times if kind == "fp32"}
+            rows.append({"size": f"{width}x{height} to {2 * width}x{2 * height}", **fp32})
+    return Found({"": rows}, {"models": render("speed_models", measurements(part("bench")))})
+
+
+def models() -> Found:
+    """Return the shipped models."""
+    rows = [
+        {
+            "name": name,
+            "use": use,
+            "scale": re.findall(r"-x(\d)", name)[0],
+            "parameters": results(f"model_{name}")["model"]["parameters"],
+        }
+        for name, (use, _) in MODELS.items()
+    ]
+    return Found({"": rows})
+
+
+def quality(*, headlines: bool = False) -> Found:
+    """Return PSNR and errors of reading, before and after, of all models."""
+    rows = []
+    for name, (_, headline) in MODELS.items():
+        for pictures, case in results(f"model_{name}")["cases"].items():
+            if not headlines or pictures == headline:
+                totals = case["totals"]
+                both = {"before": totals[case["baseline"]], "after": totals[name]}
+                rows.append({"model": name, "label": label(pictures, case), **both})
+    return Found({"": rows})
+
+
+def video_speed(found: Record) -> Found:
+    """Return the frames per second from file to file, a column for each size of clip."""
+    rows: dict[tuple[str, ...], Record] = {}
+    for made in found["measurements"]:
+        case = made["case"]
+        options = [
+            f"--{key} {case[key]}" for key in ("backend", "precision") if case[key] != "auto"
+        ]
+        row = rows.setdefault((case["model"], *options), {"made": made, "rates": []})
+        row["command"] = " ".join(["restore-rt video", f"--model {case['model']}", *options])
+        row["rates"].append(made["derived"]["frames_per_second"])
+    sizes = dict.fromkeys((m["case"]["width"], m["case"]["height"]) for m in found["measurements"])
+    columns = {
+        f"{width}x{height} to {2 * width}x{2 * height}": f"{{rates[{at}]:.1f}}"
+        for at, (width, height) in enumerate(sizes)
+    }
+    stages = found["measurements"][0]["stages"]
+    busy = ", ".join(f"{stage} {ms:.1f} ms" for stage, ms in stages.items())
+    return Found({"": rows.values()}, {"busy": busy}, columns)
+
+
+def engine_speed(found: Record) -> Found:
+    """Return the times of engines in fp32, and ratios on other machines."""
+    cases, software = found["cases"], found["software"]
+    times = [timings(case) for case in cases]
+    rows = [
+        {"name": name, "ms": [each.get((name, kind)) for each in times]}
+        for name, kind in times[0]
+        if kind == "fp32" and "," not in name
+    ]
+    versions = [
+        f"{named(name)} {software[name].partition('+')[0]}"
+        for name in ("onnxruntime", "openvino", "ncnn", "torch")
+        if name in software
+    ]
+    values = {
+        "versions": ", ".join(versions),
+        "masked": beside(part("avx2")["cases"])["fp32_onnxruntime"],
+        "int8_onnxruntime": ratios(cases, ("native", "int8"), ("onnxruntime", "int8")),
+        "int8_openvino": ratios(cases, ("native", "int8"), ("openvino", "int8")),
+        "parameters": part("engines", EPYC)["model"]["parameters"],
+        "epyc": beside(part("engines", EPYC)["cases"]),
+        "amx": beside(part("engines", AMX)["cases"]),
+        **beside(cases),
+    }
+    return Found({"": rows}, values, by_case(cases, "{{ms[{0}][median]:.2f}}"))
+
+
+def other_speed(found: Record) -> Found:
+    """Return memory, tiles and the import."""
+    largest = [made for made in found["measurements"] if made["case"]["width"] == 3840]
+    tiled = next(made for made in part("bench")["measurements"] if "split" in made["stages"])
+    oracle = [
+        case["milliseconds"]["oracle"]["median"] / case["milliseconds"]["restore_rt"]["median"]
+        for case in part("kernels")["cases"]
+        if "oracle" in case["milliseconds"]
+    ]
+    return Found(
+        {},
+        {
+            **{made["backend"]: made["host_frames_mb"] for made in largest},
+            "tiled": tiled,
+            "share": (tiled["stages"]["split"] + tiled["stages"]["merge"])
+            / tiled["stages"]["network"],
+            "oracle": span(oracle, ".0f"),
+        },
+    )
+
+
+def precisions() -> Found:
+    """Return what narrower precisions cost, and what int8 gains."""
+    record = results("precisions")
+    rows = []
+    for name, fp16 in sorted(record["fp16"].items()):
+        row = {"name": name, "fp16": fp16["simulated"], "bf16": None, "int8": None, "times": None}
+        if bf16 := record["bf16"].get(name):
+            psnr = bf16["psnr_y"].values()
+            row["bf16"] = max(max(case.values()) - min(case.values()) for case in psnr)
+        if int8 := record["int8"].get(name):
+            times = [1 / int8["time_ratio"][key] for key in ("median", "max", "min")]
+            row["int8"] = int8["psnr_y_fp32"] - int8["psnr_y"]
+            row["times"] = "{:.1f} ({:.1f} to {:.1f})".format(*times)
+        rows.append(row)
+    where = {name: machine_words(found["machine"]) for name, found in record["int8"].items()}
+    values = {
+        "pictures": next(iter(record["fp16"].values()))["pictures"],
+        "onnxruntime": record["software"]["onnxruntime"],
+        "machines": ", ".join(f"`{name}` on {words}" for name, words in where.items()),
+    }
+    return Found({"": rows}, values)
+
+
+def card(block: str, name: str) -> str:
+    """Return a block of a model's card."""
+    if block == "speed":
+        report = part("bench")
+        made = next(each for each in report["measurements"] if each["model"]["name"] == name)
+        values = {
+            "made": made,
+            "threads": report["machine"]["threads"],
+            "processor": processor(report["machine"]),
+            "file": MACHINE,
+            "where": "the " * (made["backend"] == "native") + named(made["backend"]),
+        }
+        return render("card_speed", Found({}, values))
+    cases = results(f"model_{name}")["cases"]
+    base = next(iter(cases.values()))["baseline"]
+    if block == "lettering":
+        columns = {
+            f"{who}, {read}": f"{{case[totals][{who}][{key}]:.3f}}"
+            for key, read in (("cer_page", "page"), ("cer", "lines"))
+            for who in (base, name)
+        }
+        rows = [{"name": pictures, "case": case} for pictures, case in cases.items()]
+        return render("card_lettering", Found({"": rows}, {}, columns))
+    key = {"quality": "psnr_y", "sharpness": "niqe"}[block]
+    whose = (base, name) if block == "quality" else (base, name.removesuffix("-gan"), name)
+    rows = []
+    for pictures, case in cases.items():
+        told = label(pictures, case)
+        row: Record = {"counted": told if told != pictures else f"{told} ({case['pictures']})"}
+        for who in whose:
+            of = name if who == base else who
+            row[who] = results(f"model_{of}")["cases"][pictures]["totals"][who][key]
+        rows.append(row)
+    return render("card_quality", Found({"": rows}, {}, {who: f"{{{who}:.2f}}" for who in whose}))
+
+
+def machine() -> Found:
+    """Return the machine of the results, and the versions of libraries."""
+    record = results(MACHINE)
+    software: dict[str, str] = {}
+    for each in record["parts"].values():
+        software |= each["software"]
+    words = machine_words(record["machine"])
+    values = {
+        "Machine": words[0].upper() + words[1:],
+        "machine": record["machine"],
+        "days": " and ".join(sorted({each["created"][:10] for each in record["parts"].values()})),
+        "versions": ", ".join(f"{name} {version}" for name, version in software.items()),
+        "file": MACHINE,
+        "minutes": record["minutes_of_make_bench"],
+    }
+    return Found({}, values)
+
+
+def engines(found: Record) -> Found:
+    """Return the times of engines, and how many times those of the native backend they are."""
+    cases = found["cases"]
+    times = [timings(case) for case in cases]
+    rows = []
+    for name, kind in dict.fromkeys(key for each in times for key in each):
+        here = [each.get((name, kind)) for each in times]
+        ours = [each.get(("native", kind)) for each in times]
+        both = [a["median"] / b["median"] for a, b in zip(here, ours, strict=True) if a and b]
+        ratio = span(both) if both else None
+        rows.append({"name": name, "precision": kind, "ms": here, "ratio": ratio})
+    columns = {
+        **by_case(cases, "{{ms[{0}][median]:.2f}} ({{ms[{0}]:to.2f}})"),
+        "times the native backend's": "{ratio}",
+    }
+    absent: dict[str, list[str]] = {}
+    for each in found.get("absent", []):
+        absent.setdefault(each["reason"], []).append(f"{named(each['engine'])} {each['precision']}")
+    lines = [f"- {', '.join(who)}: {why}" for why, who in absent.items()]
+    told = "\n\nNot measured:\n\n" + "\n".join(lines) if lines else ""
+    return Found({"": rows}, {"absent": told}, columns)
+
+
+def machines() -> Found:
+    """Return the native backend beside others on all machines that have results."""
+    rows = []
+    for path in sorted(RESULTS.glob("*.json")):
+        record = results(path.stem)
+        if found := record.get("parts", {}).get("engines"):
+            row = {"machine": machine_words(record["machine"]), "file": path.name}
+            day = found["created"][:10]
+            rows.append({**row, "model": found["model"], "day": day, **beside(found["cases"])})
+    return Found({"": rows})
+
+
+def kernels(found: Record) -> Found:
+    """Return split and merge beside what other libraries need for them."""
+    rows: dict[str, Iterable[Record]] = {}
+    for case in found["cases"]:
+        ms = case["milliseconds"]
+        moved = (case["bytes_read"] + case["bytes_written"]) / 1e6
+        threads = count_of(case["threads"], "thread")
+        title = f"{case['operation'].capitalize()} of {case['frame']}, {threads}, {moved:.1f} MB"
+        rows[title] = [
+            {"name": who, "ms": one, "times": one["median"] / ms["memcpy"]["median"]}
+            for who, one in ms.items()
+        ]
+    return Found(rows, {"What": found["what"][0].upper() + found["what"][1:]})
+
+
+# By block: the part of the results that it shows, and the function that finds its rows and values.
+OF_A_PART: dict[str, tuple[str, Callable[[Record], Found]]] = {
+    "agreement": ("agreement", lambda found: Found()),
+    "engine_speed": ("engines", engine_speed),
+    "engines": ("engines", engines),
+    "frame_speed": ("bench", measurements),
+    "frames": ("bench", measurements),
+    "kernels": ("kernels", kernels),
+    "masked": ("avx2", engines),
+    "other_speed": ("scaling", other_speed),
+    "quality_cost": ("quality_cost", quality_picture.quality_cost),
+    "scaling": ("scaling", measurements),
+    "video_speed": ("clip", video_speed),
 }
-_DOCS: Blocks = {
-    **{
-        name: _block(name, getattr(tables, name))
-        for name in (
-            *("models", "quality", "sharpness", "video_speed"),
-            *("engine_speed", "other_speed", "precisions"),
-        )
-    },
-    "frame_speed": _part("frame_speed", own.frames, "bench"),
-}
-_BENCHMARKS: Blocks = {
-    "machine": _block("machine", own.machine),
-    "machines": _block("machines", own.machines),
-    "frames": _part("frames", own.frames, "bench"),
-    "masked": _part("engines", own.masked, "avx2"),
-    **{
-        name: _part(name, getattr(own, name), name)
-        for name in ("agreement", "engines", "kernels", "quality_cost", "scaling", "systems")
-    },
+# Blocks that show several files or parts.
+OF_ALL: dict[str, Callable[[], Found]] = {
+    "headlines": functools.partial(quality, headlines=True),
+    "machine": machine,
+    "machines": machines,
+    "models": models,
+    "precisions": precisions,
+    "quality": quality,
+    "sharpness": Found,
+    "speed": speed,
 }
 
 

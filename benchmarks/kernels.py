@@ -4,12 +4,10 @@ Split cuts a frame of bytes into overlapping tiles of float32; merge drops each 
 neighbours over the feather and makes bytes of the whole. The oracle does all of it in NumPy
 (`restore_rt.reference`); rivals neither pad nor look for NaN, and keep what they can between calls.
 OpenCV splits by `blobFromImages`, and merges by `accumulateProduct` of each plane of each tile.
-PyTorch splits by `Tensor.unfold`, and merges by `addcmul_` of each tile, or by `fold`, which needs
-tiles equally far apart. Results are verified against the oracle: split to 1e-6 where a library
+PyTorch splits by `Tensor.unfold`, which needs tiles equally far apart, and merges by `addcmul_` of
+each tile. Results are verified against the oracle: split to 1e-6 where a library
 multiplies by 1/255, else to the bit; merge within 1 of 255, the kernels' own to the bit. The bytes
 of an operation are the least that it can move.
-
-The part ``frame`` has the steps of a whole frame of 640x360 in tiles, network and chroma included.
 """
 
 from __future__ import annotations
@@ -21,23 +19,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import benchmark_tables as page
+import figures
 import harness
 import numpy as np
-import onnx
 from harness import Step, check
 from numpy.typing import NDArray
 
-import restore_rt
 from restore_rt import _ext, reference
-from restore_rt.model import registry
 from restore_rt.reference import AxisTiles
-from restore_rt.threads import available_threads
-from restore_rt.tiled.session import OnnxRuntimeBackend
 
 TILE, OVERLAP, HALO, FEATHER, SCALE = 256, 40, 16, 8, 2
 FRAMES = {"640x360 luma": (360, 640, 1), "1920x1080 RGB": (1080, 1920, 3)}
-MODEL, HEIGHT, WIDTH = "video-x2", 360, 640
 
 Array = NDArray[Any]
 Record = dict[str, Any]
@@ -162,24 +154,7 @@ def _merge_torch(a: Arrays, threads: int) -> Array:
     a.total.fill(0)
     for tile, count, place in a.tensors:
         place.addcmul_(tile, count)
-    return _bytes_of(torch.from_numpy(a.total))
-
-
-def _fold_torch(a: Arrays, threads: int) -> Array:
-    torch: Any = importlib.import_module("torch")
-    torch.set_num_threads(threads)
-    starts = (a.grid.starts_y(), a.grid.starts_x())
-    stride = [equal_step(each) * a.grid.scale for each in starts]
-    results, counts, product = map(torch.from_numpy, (a.results, a.counts, a.product))
-    torch.mul(results, counts[:, None], out=product)
-    columns, sides = product.view(len(results), -1).T[None], a.results.shape[2:]
-    total = torch.nn.functional.fold(columns, a.grid.output_shape, sides, stride=stride)
-    return _bytes_of(total[0])
-
-
-def _bytes_of(total: Any) -> Array:
-    """Return a tensor as bytes, channels last; the tensor is overwritten."""
-    made = total.mul_(255).round_().clamp_(0, 255).byte()
+    made = torch.from_numpy(a.total).mul_(255).round_().clamp_(0, 255).byte()
     out: Array = made.permute(1, 2, 0).contiguous().numpy()
     return out
 
@@ -190,7 +165,7 @@ class Way(NamedTuple):
     module: str
     has_threads: bool
     off: tuple[float, float]
-    split: Callable[[Arrays, int], Array] | None
+    split: Callable[[Arrays, int], Array]
     merge: Callable[[Arrays, int], Array]
 
 
@@ -204,12 +179,11 @@ WAYS = {
     "numpy": Way("numpy", False, (0, 1), _split_numpy, _merge_numpy),
     "opencv": Way("cv2", True, (1e-6, 1), _split_opencv, _merge_opencv),
     "torch": Way("torch", True, (0, 1), _split_torch, _merge_torch),
-    "torch fold": Way("torch", True, (0, 1), None, _fold_torch),
 }
 
 
 def main() -> None:
-    """Measure and write the parts ``kernels`` and ``frame``."""
+    """Measure and write the part ``kernels``."""
     chosen = harness.options(__doc__, runs=25, threads=(1, 2)).parse_args()
     absent = {
         name: f"not installed: {way.module}"
@@ -230,8 +204,7 @@ def main() -> None:
         f"{FEATHER}, merged at {SCALE} times the frame's size; bytes to float32 and back"
     )
     record = {"what": what, "cases": cases, "absent": absent}
-    page.show("kernels", page.kernels(harness.write("kernels", record)))
-    print(harness.write("frame", measure_frame(chosen.runs))["ratios"])
+    figures.show("kernels", harness.write("kernels", record))
 
 
 def measure(arrays: Arrays, operation: str, threads: int, runs: int, absent: Record) -> Record:
@@ -240,7 +213,7 @@ def measure(arrays: Arrays, operation: str, threads: int, runs: int, absent: Rec
     split, steps = operation == "split", dict[str, Step]()
     for name, way in WAYS.items():
         make = way.split if split else way.merge
-        if name not in absent and make and (threads == 1 or way.has_threads):
+        if name not in absent and (threads == 1 or way.has_threads):
             step = functools.partial(make, arrays, threads)
             check(name, step(), arrays.tiles if split else arrays.merged, way.off[not split])
             steps[name] = step
@@ -282,52 +255,6 @@ def memcpy(size: int, threads: int, pool: ThreadPoolExecutor) -> Step:
     step()
     check("memcpy", target, source, 0)
     return step
-
-
-def measure_frame(runs: int) -> Record:
-    """Verify and time the steps of a frame of luma, the whole frame as one tile."""
-    threads = available_threads()
-    luma, chroma = harness.picture(HEIGHT, WIDTH), harness.picture(HEIGHT // 2, WIDTH // 2)
-    backend = OnnxRuntimeBackend(onnx.load(registry.path_of(MODEL)), threads=threads)
-    restorer = restore_rt.load(MODEL, backend="onnxruntime", threads=threads)
-    given: Any = {"overlap": 2 * restorer.manifest.halo + 8, "halo": restorer.manifest.halo}
-    grid = _ext.TileGrid(HEIGHT, WIDTH, (HEIGHT, WIDTH), scale=SCALE, **given)
-    results = np.empty((1, 1, *grid.output_shape), np.float32)
-    backend.run(np.ascontiguousarray(reference.split(luma[..., None], grid)), results)
-    arrays, enlarged = Arrays(luma[..., None], grid, results), np.empty((HEIGHT, WIDTH), np.uint8)
-    chroma_given: Any = {"scale": 2, "phase": (0.5, 0.25)}
-
-    def enlarge_chroma() -> None:
-        for _ in range(2):
-            _ext.upsample_plane_into(enlarged, chroma, threads=threads, **chroma_given)
-
-    steps: dict[str, Step] = {
-        "split": lambda: _split_ours(arrays, threads),
-        "network": lambda: backend.run(arrays.tiles_out, results),
-        "merge": lambda: _merge_ours(arrays, threads),
-        "chroma": enlarge_chroma,
-        "whole call": lambda: restorer(luma),
-        "oracle split": lambda: reference.split(arrays.frame, grid),
-        "oracle merge": lambda: reference.merge(results, grid),
-    }
-    for step in steps.values():
-        step()
-    check("split", arrays.tiles_out, arrays.tiles, 0)
-    check("merge", arrays.merged_out, arrays.merged, 0)
-    check("the whole call", arrays.merged_out[..., 0], restorer(luma), 0)
-    check("chroma", enlarged, reference.upsample_plane(chroma, (HEIGHT, WIDTH), **chroma_given), 0)
-    counts = {name: max(1, runs // 8) if "oracle" in name else runs for name in steps}
-    timings = harness.interleaved(steps, counts, threads=threads)
-    figures = {name: harness.milliseconds(seconds) for name, seconds in timings.items()}
-    ms = {name: each["median"] for name, each in figures.items()}
-    kernels, oracle = ms["split"] + ms["merge"], ms["oracle split"] + ms["oracle merge"]
-    ratios = {
-        "split_and_merge_over_network": round(kernels / ms["network"], 4),
-        "oracle_over_split_and_merge": round(oracle / kernels, 1),
-    }
-    what = f"{MODEL}, {WIDTH}x{HEIGHT} 8-bit luma, the whole frame as one tile"
-    record = {"what": what, "model": harness.model_entry(MODEL), "threads": threads}
-    return {**record, "milliseconds": figures, "ratios": ratios}
 
 
 if __name__ == "__main__":

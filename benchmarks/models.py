@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
+import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import tables
 from harness import options, write
 
-from restore_rt.model import registry
 from restore_rt.training.evaluation import (
     Candidate,
     Evaluation,
@@ -29,8 +26,7 @@ FIGURES = ("psnr_y", "ssim_y", "niqe", "cer", "cer_page", "ms_per_megapixel")
 Record = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """Pictures (``files`` in ``folder``), their damage, and whether lettering is read."""
 
     folder: str
@@ -39,54 +35,34 @@ class Case:
     files: str = "*"
 
 
-PHOTOS = {name: Case(f"test/sr/{name}") for name in ("Set5", "Set14", "BSD100")}
-# The JPEG there is the twin of one of the pages.
-comics = functools.partial(Case, "test/comic", files="*.png", ocr=True)
-VIDEO = {
-    **PHOTOS,
-    **{f"{name}, H.264 CRF 28": Case(c.folder, "reduce,h264:28") for name, c in PHOTOS.items()},
-    "clips, H.264 CRF 28": Case("test/video", "reduce,h264:28"),
-}
-CASES: dict[str, dict[str, Case]] = {
-    **dict.fromkeys(("video-x2-fast", "video-x2", "video-x2-quality"), VIDEO),
-    "photo-x2": {**PHOTOS, "Set14, JPEG 80": Case("test/sr/Set14", "reduce,jpeg:80")},
-    **dict.fromkeys(("photo-x4", "photo-x4-gan"), PHOTOS),
-    "comic-x2": {
-        "comics, JPEG 70, 50, 60": comics(degrade="reduce,jpeg:70,jpeg:50,jpeg:60"),
-        "comics": comics(),
-    },
-    "comic-x1": {tables.SCANS: comics(degrade="jpeg:quality=30-60:rounds=3")},
-    "repair-x1": {
-        **{f"classic5, JPEG {q}": Case("test/classic5", f"jpeg:{q}") for q in (10, 20, 40)},
-        "Set14, JPEG 20": Case("test/sr/Set14", "jpeg:20"),
-    },
-}
+_TABLES = tomllib.loads(Path(__file__).with_name("quality.toml").read_text(encoding="utf-8"))
+CASES = {label: Case(**given) for label, given in _TABLES["cases"].items()}
+MODELS: dict[str, list[str]] = _TABLES["models"]
+OTHERS: dict[str, list[str]] = _TABLES["others"]
 
 
 def main() -> None:
     """Measure and write ``model_NAME.json`` for each model."""
-    shipped = [manifest.name for manifest in registry.models()]
     parser = options(__doc__, data="test/sr/Set5")
     parser.add_argument("models", nargs="*", metavar="MODEL", help="default: all that are shipped")
-    parser.add_argument("--cases", nargs="+", help="default: all of a model")
     chosen = parser.parse_args()
     for name in chosen.models:
-        if name not in shipped:
-            parser.error(f"{name!r} is not shipped; there are {', '.join(shipped)}")
-    for name in chosen.models or shipped:
-        cases = {label: CASES[name][label] for label in chosen.cases or CASES[name]}
-        record = write(f"model_{name}", measure(name, cases, chosen.data), alone=True)
+        if name not in MODELS:
+            parser.error(f"{name!r} is not shipped; there are {', '.join(MODELS)}")
+    for name in chosen.models or MODELS:
+        record = write(f"model_{name}", measure(name, chosen.data), alone=True)
         for label, case in record["cases"].items():
             print(f"{label}: {case['totals'][case['baseline']]} {case['totals'][name]}")
 
 
-def measure(name: str, cases: Mapping[str, Case], data: Path) -> Record:
+def measure(name: str, data: Path) -> Record:
     """Evaluate one model in its cases."""
     found = {}
     with open_models([name], threads=None) as loaded:
         (model,) = loaded
         metrics = picture_metrics(model.scale)
-        for label, case in cases.items():
+        for label in MODELS[name]:
+            case = CASES[label]
             reader = Tesseract() if case.ocr else None
             candidates = [*baselines(model.scale), model]
             evaluation = run_case(case, candidates, data, metrics, reader)

@@ -16,18 +16,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from harness import Unavailable, need
 from numpy.typing import NDArray
-from user_loops import Floats, Network, open_ncnn
 
 import restore_rt
 from restore_rt.colour import add_luma_detail, luma_of, mean_grey
 from restore_rt.errors import RestoreError
 
-__all__ = ["OTHERS", "Opened", "by_luma", "by_rgb", "open_other"]
+__all__ = ["OTHERS", "Floats", "Network", "Opened", "by_luma", "by_rgb", "open_ncnn", "open_other"]
 
 OTHERS: dict[str, dict[str, Any]] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )
 U8 = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+# Takes and gives (1, C, H, W).
+Network = Callable[[Floats], Floats]
 # Takes (H, W, 3) or grey (H, W), gives it enlarged.
 Restore = Callable[[U8], U8]
 
@@ -164,9 +166,33 @@ def _onnx(path: Path, threads: int) -> Opened:
     return _opened(_load(path, threads))
 
 
+def open_ncnn(
+    param: Path, threads: int, *, bf16: bool = False, blobs: tuple[str, str] = ("in0", "out0")
+) -> Network:
+    """Open a model in ncnn; by default its input and output have the names that pnnx gives."""
+    ncnn = need("ncnn", "ncnn")
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
+    net.opt.use_bf16_storage = net.opt.use_bf16_packed = bf16
+    if net.load_param(str(param)) or net.load_model(str(param.with_suffix(".bin"))):
+        raise ValueError(f"ncnn cannot load {param}")
+
+    def run(x: Floats) -> Floats:
+        extractor = net.create_extractor()
+        extractor.input(blobs[0], ncnn.Mat(x[0]))
+        code, made = extractor.extract(blobs[1])
+        if code:
+            raise ValueError(f"ncnn failed with {code}")
+        # A view that keeps its memory.
+        found: Floats = made.numpy()[np.newaxis]
+        return found
+
+    return run
+
+
 def _ncnn(path: Path, threads: int, *, scale: int, blobs: tuple[str, str]) -> Opened:
     """Open ncnn's own file, .param with .bin beside it: RGB, 0 to 1."""
-    need("ncnn", "ncnn")
     if not path.with_suffix(".bin").is_file():
         raise Unavailable("its .bin is missing")
     try:

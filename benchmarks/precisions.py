@@ -128,7 +128,7 @@ def measure_int8(name: str, data: Path, folder: Path) -> Record:
     path = folder / f"{name}-int8.onnx"
     export_onnx(name, path, precision="int8", images=data / CALIBRATION, say=lines.append)
     with open_models([name, str(path)], threads=THREADS) as candidates:
-        quality = psnr_y(candidates, CASES[name]["Set14"], data)
+        quality = psnr_y(candidates, CASES["Set14"], data)
     fp32, int8 = onnx.load(registry.path_of(name)), onnx.load(path)
     shape = (1, _manifest(name).channels, *INT8[name])
     x = np.random.default_rng(0).random(shape, dtype=np.float32)
@@ -164,7 +164,7 @@ def measure_bf16(name: str, data: Path, folder: Path) -> Record:
             for way, names in {"fp32": exact, **ways}.items()
         ]
         for label in ("Set5", "Set14"):
-            figures = psnr_y(candidates, CASES[name][label], data)
+            figures = psnr_y(candidates, CASES[label], data)
             found[label] = {each.name: f for each, f in zip(candidates, figures, strict=True)}
     return {"psnr_y": found}
 

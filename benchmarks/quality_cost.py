@@ -12,14 +12,13 @@ import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import benchmark_tables as page
+import figures
 import models
 import numpy as np
-import tables
 from harness import (
     Step,
     Unavailable,
@@ -30,8 +29,10 @@ from harness import (
     picture,
     write,
 )
+from models import CASES, described, run_case
 from numpy.typing import NDArray
 from other_weights import OTHERS, Opened, open_other, runs_in
+from tables import part
 
 import restore_rt
 from restore_rt.model import registry
@@ -43,17 +44,7 @@ HEIGHT, WIDTH = 360, 640
 FIGURES = ("psnr_y", "ssim_y")
 # Seconds; a network that takes longer is run a third as often.
 SLOW = 0.2
-COMICS = {
-    label: dataclasses.replace(case, ocr=False) for label, case in models.CASES["comic-x2"].items()
-}
-CLIPS = "clips, H.264 CRF 28"
-# The pictures for networks of others, by scale; the labels are those of models.py.
-CASES: dict[int, dict[str, models.Case]] = {
-    2: {**models.PHOTOS, CLIPS: models.VIDEO[CLIPS], **COMICS},
-    3: models.PHOTOS,
-    4: models.PHOTOS,
-}
-
+SCALES = (2, 3, 4)
 Record = dict[str, Any]
 
 
@@ -62,7 +53,7 @@ class Timed(NamedTuple):
 
     restore: Callable[[NDArray[np.uint8]], Any]
     scale: int
-    described: Record
+    told: Record
 
 
 def main() -> None:
@@ -71,10 +62,7 @@ def main() -> None:
     parser.add_argument("--times", action="store_true", help="keep the quality that was measured")
     chosen = parser.parse_args()
     others, absent = open_others(chosen.data / "weights", chosen.threads)
-    if chosen.times:
-        cases = tables.part("quality_cost")["cases"]
-    else:
-        cases = measure_quality(others, chosen.data)
+    cases = part("quality_cost")["cases"] if chosen.times else measure_quality(others, chosen.data)
     with contextlib.ExitStack() as stack:
         timed = everything(others, chosen.threads, stack)
         times = measure_times(timed, chosen.runs, chosen.threads)
@@ -83,8 +71,7 @@ def main() -> None:
         f"RGB picture of {WIDTH}x{HEIGHT}, with chroma where a network restores luma alone"
     )
     record = {"what": what, "threads": chosen.threads, "times": times, "cases": cases}
-    found = write("quality_cost", {**record, "absent": absent})
-    page.show("quality_cost", page.quality_cost(found))
+    figures.show("quality_cost", write("quality_cost", {**record, "absent": absent}))
 
 
 def open_others(folder: Path, threads: int) -> tuple[dict[str, Opened], list[Record]]:
@@ -101,57 +88,50 @@ def open_others(folder: Path, threads: int) -> tuple[dict[str, Opened], list[Rec
 def measure_quality(opened: Mapping[str, Opened], data: Path) -> dict[str, Record]:
     """Measure filters and networks of others, by scale and pictures."""
     found: dict[str, Record] = {}
-    for scale, cases in CASES.items():
+    for scale in SCALES:
         metrics = {name: picture_metrics(scale)[name] for name in FIGURES}
         candidates = [dataclasses.replace(filter_, timed=False) for filter_ in baselines(scale)]
-        for name, one in opened.items():
-            if one.scale == scale:
-                candidates.append(
-                    Candidate(name=name, restore=one.restore, scale=scale, timed=False)
-                )
-        found[f"x{scale}"] = {
-            label: models.described(case, models.run_case(case, candidates, data, metrics), FIGURES)
-            for label, case in cases.items()
-        }
+        candidates += [
+            Candidate(name=name, restore=one.restore, scale=scale, timed=False)
+            for name, one in opened.items()
+            if one.scale == scale
+        ]
+        found[f"x{scale}"] = cases = {}
+        for label in models.OTHERS[f"x{scale}"]:
+            evaluation = run_case(CASES[label], candidates, data, metrics)
+            cases[label] = described(CASES[label], evaluation, FIGURES)
     return found
 
 
 def everything(
     opened: Mapping[str, Opened], threads: int, stack: contextlib.ExitStack
-) -> dict[str, Timed]:
+) -> list[Timed]:
     """Return filters, our models, which stay open as long as `stack`, and networks of others."""
-    found = {}
-    for scale in CASES:
+    found = []
+    for scale in SCALES:
         for each in baselines(scale):
-            described = {"name": each.name, "by": "filters", "runs_in": "Pillow, 1 thread"}
-            found[f"{each.name} x{scale}"] = Timed(each.restore, scale, described)
+            told = {"name": each.name, "by": "filters", "runs_in": "Pillow, 1 thread"}
+            found.append(Timed(each.restore, scale, told))
     for manifest in registry.models():
         restorer = stack.enter_context(restore_rt.load(manifest.name, threads=threads))
-        described = {
-            **model_entry(manifest.name),
-            "by": "restore_rt",
-            "colour": manifest.colour,
-            "runs_in": runs_in(restorer),
-        }
-        found[manifest.name] = Timed(restorer, manifest.scale, described)
+        told = {"by": "restore_rt", "colour": manifest.colour, "runs_in": runs_in(restorer)}
+        found.append(Timed(restorer, manifest.scale, {**model_entry(manifest.name), **told}))
     for name, one in opened.items():
-        described = {"name": name, "by": "others", "colour": one.colour, "runs_in": one.runs_in}
-        found[name] = Timed(one.restore, one.scale, described)
+        told = {"name": name, "by": "others", "colour": one.colour, "runs_in": one.runs_in}
+        found.append(Timed(one.restore, one.scale, told))
     return found
 
 
-def measure_times(timed: Mapping[str, Timed], runs: int, threads: int) -> list[Record]:
+def measure_times(timed: Sequence[Timed], runs: int, threads: int) -> list[Record]:
     """Time everything in turn, on one picture."""
-    frame = picture(HEIGHT, WIDTH, 3)
-    steps = {key: functools.partial(one.restore, frame) for key, one in timed.items()}
+    frame, found = picture(HEIGHT, WIDTH, 3), []
+    steps = {str(at): functools.partial(one.restore, frame) for at, one in enumerate(timed)}
     counts = {key: runs_for(step, runs) for key, step in steps.items()}
-    timings = interleaved(steps, counts, threads=threads)
-    found = []
-    for key, one in timed.items():
-        ms = milliseconds(timings[key])
+    seconds = interleaved(steps, counts, threads=threads)
+    for one, times in zip(timed, seconds.values(), strict=True):
+        ms = milliseconds(times)
         each = round(ms["median"] / (one.scale**2 * HEIGHT * WIDTH / 1e6), 2)
-        figures = {"scale": one.scale, "milliseconds": ms, "ms_per_megapixel": each}
-        found.append({**one.described, **figures})
+        found.append({**one.told, "scale": one.scale, "milliseconds": ms, "ms_per_megapixel": each})
     return found
 
 

@@ -61,8 +61,14 @@ def models(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_every_shipped_model_is_measured(models: Any) -> None:
-    assert {manifest.name for manifest in restore_rt.models()} <= models.CASES.keys()
-    assert all(models.CASES.values())
+    assert {manifest.name for manifest in restore_rt.models()} == models.MODELS.keys()
+    for name, labels in models.MODELS.items():
+        cases = _record(name)["cases"]
+        assert [*cases] == labels
+        for label, case in cases.items():
+            given = models.CASES[label]
+            found = (case["folder"], case["degrade"], case["files"])
+            assert found == (given.folder, given.degrade, given.files)
 
 
 def test_a_wrong_name_is_told_before_anything_is_measured(
