@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import importlib
-import importlib.metadata
 import json
 import os
 import random
@@ -13,7 +12,6 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,12 @@ from numpy.typing import NDArray
 
 from restore_rt.bench.machine import clocks, describe_machine, describe_software, same_machine
 from restore_rt.model import registry
+from restore_rt.model.manifest import Manifest
+
+__all__ = [
+    *("ROOT", "Step", "Unavailable", "check", "interleaved", "kept", "manifest_of", "milliseconds"),
+    *("model_entry", "need", "options", "picture", "update", "write"),
+]
 
 ROOT = Path(__file__).parent.parent
 Step = Callable[[], object]
@@ -68,15 +72,6 @@ def options(
         told = f"the folder that holds {data}; default: RESTORE_RT_DATA"
         parser.add_argument("--data", type=Path, default=found, required=found is None, help=told)
     return parser
-
-
-def picture(height: int, width: int, channels: int = 0) -> NDArray[np.uint8]:
-    """Return a picture with edges, slopes and grain: grey, or with channels that differ."""
-    y, x = np.mgrid[0:height, 0:width]
-    waves = np.sin(x / 7) * np.cos(y / 11) + ((x // 16 + y // 16) % 2)
-    grain = np.random.default_rng(0).normal(0, 3, (height, width))
-    grey: NDArray[np.uint8] = np.clip(110 + 55 * waves + grain, 0, 255).astype(np.uint8)
-    return np.stack([np.roll(grey, 5 * c, 1) for c in range(channels)], -1) if channels else grey
 
 
 def check(who: str, found: NDArray[Any], expected: NDArray[Any], allowed: float) -> float:
@@ -137,9 +132,14 @@ def milliseconds(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
+def manifest_of(name: str) -> Manifest:
+    """Return the manifest of a shipped model."""
+    return next(each for each in registry.models() if each.name == name)
+
+
 def model_entry(name: str) -> dict[str, Any]:
     """Return which version of a shipped model was measured."""
-    manifest = next(each for each in registry.models() if each.name == name)
+    manifest = manifest_of(name)
     return {"name": name, "version": manifest.version, "sha256": manifest.sha256}
 
 
@@ -152,11 +152,11 @@ def write(name: str, measured: Mapping[str, Any], *, alone: bool = False) -> dic
     part: dict[str, Any] = {
         "benchmark": name,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "software": describe_software() | _versions(),
+        "software": describe_software(_LIBRARIES),
         **{key: value for key, value in measured.items() if key != "machine"},
     }
     if alone:
-        part["machine"] = machine_now()
+        part["machine"] = {**describe_machine(), "clocks": clocks()}
         _save(_folder() / f"{name}.json", part)
         return part
     path, record = _of_processor()
@@ -176,11 +176,6 @@ def kept(name: str) -> dict[str, Any]:
     path = _folder() / f"{name}.json"
     found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     return found
-
-
-def machine_now() -> dict[str, Any]:
-    """Return this machine, with its load and clocks as they are now."""
-    return {**describe_machine(), "clocks": clocks()}
 
 
 def _of_processor() -> tuple[Path, dict[str, Any]]:
@@ -212,11 +207,3 @@ def _save(path: Path, record: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(f"written: {path}", flush=True)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found

@@ -194,7 +194,8 @@ def main() -> None:
     given: Any = {"overlap": OVERLAP, "halo": HALO, "feather": FEATHER, "scale": SCALE}
     for name, (height, width, channels) in FRAMES.items():
         grid = _ext.TileGrid(height, width, TILE, **given)
-        arrays = Arrays(harness.picture(height, width, channels), grid)
+        frame = harness.picture(height, width, channels).reshape(height, width, channels)
+        arrays = Arrays(frame, grid)
         for threads in chosen.threads:
             for operation in ("split", "merge"):
                 case = {"frame": name, "operation": operation, "threads": threads}

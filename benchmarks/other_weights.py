@@ -193,6 +193,7 @@ def open_ncnn(
 
 def _ncnn(path: Path, threads: int, *, scale: int, blobs: tuple[str, str]) -> Opened:
     """Open ncnn's own file, .param with .bin beside it: RGB, 0 to 1."""
+    need("ncnn", "ncnn")
     if not path.with_suffix(".bin").is_file():
         raise Unavailable("its .bin is missing")
     try:

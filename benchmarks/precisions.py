@@ -12,12 +12,13 @@ from unittest.mock import patch
 
 import numpy as np
 import onnx
-from harness import kept, machine_now, options, write
+from harness import kept, manifest_of, options, write
 from models import CASES, Case, run_case
 from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt import Restorer, _ext, load
+from restore_rt.bench.machine import describe_machine
 from restore_rt.export import export_onnx
 from restore_rt.export.conversion import convert, open_session, run
 from restore_rt.export.cost import psnr, time_ratio
@@ -84,7 +85,7 @@ def measure_fp16(name: str, data: Path, folder: Path) -> Record:
     export_onnx(name, files["fp16"], precision="fp16", images=images, say=lines.append)
     (told,) = (line.split(": ", 1)[1] for line in lines if line.startswith("kept in fp32"))
     keep = [] if told == "nothing" else told.split(", ")
-    source, multiple = load_source(name), _manifest(name).multiple
+    source, multiple = load_source(name), manifest_of(name).multiple
     conversion = convert(source.network, source.channels, multiple=multiple)
     sessions = {precision: open_session(onnx.load(path)) for precision, path in files.items()}
     simulated, actual = [], []
@@ -101,10 +102,6 @@ def measure_fp16(name: str, data: Path, folder: Path) -> Record:
         "bytes_fp32": files["fp32"].stat().st_size,
         "export_s": round(seconds, 1),
     }
-
-
-def _manifest(name: str) -> Any:
-    return next(manifest for manifest in registry.models() if manifest.name == name)
 
 
 def inputs(data: Path, scale: int, colour: str, multiple: int) -> list[NDArray[np.float32]]:
@@ -130,7 +127,7 @@ def measure_int8(name: str, data: Path, folder: Path) -> Record:
     with open_models([name, str(path)], threads=THREADS) as candidates:
         quality = psnr_y(candidates, CASES["Set14"], data)
     fp32, int8 = onnx.load(registry.path_of(name)), onnx.load(path)
-    shape = (1, _manifest(name).channels, *INT8[name])
+    shape = (1, manifest_of(name).channels, *INT8[name])
     x = np.random.default_rng(0).random(shape, dtype=np.float32)
     ratios = [time_ratio(fp32, [int8], x, threads=THREADS)[0] for _ in range(ROUNDS)]
     spread = {"median": float(np.median(ratios)), "min": min(ratios), "max": max(ratios)}
@@ -139,7 +136,7 @@ def measure_int8(name: str, data: Path, folder: Path) -> Record:
         "psnr_y_fp32": quality[0],
         "psnr_y": quality[1],
         "size": list(INT8[name]),
-        "machine": machine_now(),
+        "machine": describe_machine(),
         "time_ratio": {key: round(value, 4) for key, value in spread.items()},
         "bytes": path.stat().st_size,
     }

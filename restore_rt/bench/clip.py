@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from restore_rt.bench.report import Case
-from restore_rt.bench.sampling import Timed
+from restore_rt.bench.report import Case, Timed
 from restore_rt.errors import InputError, MediaError
 
 if TYPE_CHECKING:

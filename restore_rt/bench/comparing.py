@@ -34,9 +34,7 @@ class Difference:
         The later median time over the earlier one; and the same after each round's time is divided
         by that of its control loop, which removes changes of the machine as a whole.
     verdict
-        ``"slower"`` or ``"faster"`` if both whole intervals lie beyond ``SMALLEST``; ``"no
-        difference"`` if one ratio lies within it, with an interval within twice as much, and the
-        other does not contradict; else ``"undecided"``.
+        See ``docs/bench.md``.
     """
 
     case: Case

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import platform
 import statistics
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -33,10 +35,7 @@ _LIBRARIES = (
 )
 # Times are comparable if these are equal; clocks and load differ from run to run.
 _IDENTITY = ("processor", "cores", "threads", "instructions", "extensions", "system", "gpus")
-_CPUINFO = Path("/proc/cpuinfo")
-_GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _GPU_FIELDS = ("name", "driver_version", "memory.total", "power.limit", "clocks.max.sm")
-_GPU_CLOCKS = ("clocks.sm", "clocks.mem", "temperature.gpu", "power.draw")
 
 
 class Control:
@@ -70,7 +69,7 @@ def describe_machine() -> dict[str, Any]:
         "bf16": _ext.has_bf16(),
         "vnni": _ext.has_vnni(),
     }
-    memory = _lines(Path("/proc/meminfo"), "MemTotal")
+    memory = _lines("/proc/meminfo", "MemTotal")
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
@@ -80,14 +79,14 @@ def describe_machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "kernel": platform.release(),
         "memory_mb": round(int(memory[0].split()[0]) * 1024 / 1e6) if memory else None,
-        "gpus": _gpus(_GPU_FIELDS),
+        "gpus": _gpus(),
     }
 
 
-def describe_software() -> dict[str, str]:
-    """Return the versions of the libraries that may take part."""
+def describe_software(more: Sequence[str] = ()) -> dict[str, str]:
+    """Return the versions of the libraries that may take part, and of some more."""
     found = {"restore_rt": restore_rt.__version__, "python": platform.python_version()}
-    for name in _LIBRARIES:
+    for name in (*_LIBRARIES, *more):
         with suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found
@@ -100,40 +99,32 @@ def same_machine(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 
 def clocks() -> dict[str, Any]:
-    """Return the load and the clock rates as they are now; nothing is changed."""
-    found: dict[str, Any] = {"load": round(os.getloadavg()[0], 2), "governor": _read(_GOVERNOR)}
-    rates = [float(rate) for rate in _lines(_CPUINFO, "cpu MHz")]
-    if rates:
-        found["mhz"] = {"min": min(rates), "max": max(rates)}
-    return found | ({"gpus": gpus} if (gpus := _gpus(_GPU_CLOCKS)) else {})
+    """Return the load and the clock rates as they are now."""
+    found: dict[str, Any] = {"load": round(os.getloadavg()[0], 2)}
+    rates = [float(rate) for rate in _lines("/proc/cpuinfo", "cpu MHz")]
+    return found | ({"mhz": {"min": min(rates), "max": max(rates)}} if rates else {})
 
 
 def processor() -> str:
     """Return the processor's name as the system reports it."""
-    names = _lines(_CPUINFO, "model name")
+    names = _lines("/proc/cpuinfo", "model name")
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _gpus(fields: tuple[str, ...]) -> list[dict[str, str]]:
-    command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
+def _gpus() -> list[dict[str, str]]:
+    command = ["nvidia-smi", f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return []
-    return [
-        dict(zip(fields, (cell.strip() for cell in line.split(",")), strict=False))
-        for line in said.stdout.splitlines()
-    ]
+    rows = csv.reader(said.stdout.splitlines(), skipinitialspace=True)
+    return [dict(zip(_GPU_FIELDS, row, strict=False)) for row in rows]
 
 
-def _lines(path: Path, key: str) -> list[str]:
-    """Return the values of ``key: value`` lines."""
-    lines = (line.partition(":") for line in (_read(path) or "").splitlines())
-    return [value.strip() for name, _, value in lines if name.strip() == key]
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None
+def _lines(path: str, key: str) -> list[str]:
+    """Return the values of ``key: value`` lines; none if there is no such file."""
+    with suppress(OSError):
+        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+        pairs = (line.partition(":") for line in lines)
+        return [value.strip() for name, _, value in pairs if name.strip() == key]
+    return []

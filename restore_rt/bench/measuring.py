@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -16,8 +17,6 @@ from restore_rt.bench.clip import time_clip
 from restore_rt.bench.machine import Control, clocks, describe_machine, describe_software
 from restore_rt.bench.memory import GpuMemory, Memory, memory_in_use
 from restore_rt.bench.report import (
-    JUDGED_SECONDS,
-    RATES,
     Case,
     Failure,
     Measurement,
@@ -25,8 +24,9 @@ from restore_rt.bench.report import (
     Round,
     Scope,
     Sustained,
+    Timed,
 )
-from restore_rt.bench.sampling import Step, Timed, sample, warm_up
+from restore_rt.bench.sampling import Step, sample, warm_up
 from restore_rt.bench.statistics import Histogram
 from restore_rt.bench.subject import open_subject
 from restore_rt.bench.verification import Reference, reference_for, verify
@@ -86,13 +86,12 @@ def measure(
     VerificationError
         The result differs from what the network computes.
     """
-    height, width = size
     case = Case(
         model=restorer.manifest.name,
         device=restorer.device,
         backend=restorer.backend,
-        height=height,
-        width=width,
+        height=size[0],
+        width=size[1],
         streams=streams,
         scope=scope,
     )
@@ -101,26 +100,19 @@ def measure(
             f"seconds is {seconds} and sustain {sustain}; seconds must be above 0, sustain 0 or "
             f"more, and both at most {_MOST_SECONDS:.0f}"
         )
-    before = clocks()
-    made = measure_case(Loaded(restorer), case, seconds=seconds, sustain=sustain)
-    return report([made], before=before)
+    return report([measure_case(Loaded(restorer), case, seconds=seconds, sustain=sustain)])
 
 
-def report(
-    measurements: Sequence[Measurement],
-    failures: Sequence[Failure] = (),
-    *,
-    before: dict[str, Any],
-) -> Report:
-    """Return a report of measurements on this machine; ``before`` are its clocks at the start."""
-    control = [each.control_ms for made in measurements for each in made.rounds] or [0.0]
+def report(measurements: Sequence[Measurement], failures: Sequence[Failure] = ()) -> Report:
+    """Return a report of measurements on this machine."""
+    control = [each.control_ms for made in measurements for each in made.rounds] or [1.0]
     return Report(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        machine={**describe_machine(), "clocks": {"before": before, "after": clocks()}},
+        machine={**describe_machine(), "clocks": clocks()},
         software=describe_software(),
         control={
             "median_ms": statistics.median(control),
-            "spread": max(control) / min(control) if measurements else 1.0,
+            "spread": max(control) / min(control),
         },
         measurements=tuple(measurements),
         failures=tuple(failures),
@@ -207,12 +199,11 @@ def _time_frames(
     stable = warm_up(steps[0], most=_MOST_WARM_SECONDS)
     before = restorer.stages.seconds
     # Streams are not interrupted, since the last of them would wait for the others each time.
-    every = {"every": _CONTROL_EVERY} if len(steps) == 1 else {}
-    samples = sample(steps, seconds=seconds, between=between, **every)
+    every = _CONTROL_EVERY if len(steps) == 1 else math.inf
+    samples = sample(steps, seconds=seconds, between=between, every=every)
     frames = len(samples.seconds)
-    spent = {
-        stage: total - before.get(stage, 0.0) for stage, total in restorer.stages.seconds.items()
-    }
+    after = restorer.stages.seconds.items()
+    spent = {stage: total - before.get(stage, 0.0) for stage, total in after}
     return Timed(
         seconds=samples.seconds,
         median_ms=float(np.median(samples.seconds)) * 1e3,
@@ -220,28 +211,14 @@ def _time_frames(
         rate=1 / float(samples.seconds.mean()) if case.scope == "network" else samples.rate,
         stages={stage: busy / frames * 1e3 for stage, busy in spent.items() if busy > 0},
         stable=stable,
-        sustained=_sustained(steps, sustain) if sustain > 0 else None,
+        sustained=Sustained.of(sample(steps, seconds=sustain)) if sustain > 0 else None,
     )
-
-
-def _sustained(steps: Sequence[Step], seconds: float) -> Sustained:
-    """Run without a pause, and judge by the slowest hundredth of the frames."""
-    samples = sample(steps, seconds=seconds)
-    times = samples.seconds * 1e3
-    p99 = float(np.percentile(times, 99))
-    rates = RATES if samples.wall >= JUDGED_SECONDS else ()
-    holds = {str(rate): p99 <= 1e3 / rate for rate in rates}
-    return Sustained(samples.wall, len(times), p99, float(times.max()), holds)
 
 
 def _model(restorer: Restorer) -> dict[str, Any]:
     manifest, path = restorer.manifest, restorer.path
-    found: dict[str, Any] = {
-        "name": manifest.name,
-        "version": manifest.version,
-        "sha256": manifest.sha256,
-    }
-    if path is not None and path.suffix == ".onnx":
-        found["parameters"] = parameter_count(read_model(path))
-        found["sha256"] = manifest.sha256 or hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+    found = {"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256}
+    if path is None or path.suffix != ".onnx":
+        return found
+    sha256 = manifest.sha256 or hashlib.sha256(path.read_bytes()).hexdigest()
+    return {**found, "sha256": sha256, "parameters": parameter_count(read_model(path))}

@@ -33,14 +33,12 @@ def plot_report(report: Report, path: Path) -> None:
     figure = figure_class(path)(figsize=(9, 5 + 0.4 * len(made)), layout="constrained")
     bars, curves = figure.subplots(2, 1, height_ratios=(1 + 0.4 * len(made), 4))
     colours = [f"C{at}" for at in range(len(made))]
-    medians = np.array([each.p50_ms.value for each in made])
+    medians = [each.p50_ms.value for each in made]
     # A single round has no interval.
-    ends = [
-        (each.p50_ms.low, each.p50_ms.high) if len(each.rounds) > 1 else (each.p50_ms.value,) * 2
-        for each in made
-    ]
-    low, high = np.array(ends).T
-    bars.barh(labels, medians, xerr=(medians - low, high - medians), color=colours, capsize=3)
+    known = [each.p50_ms if len(each.rounds) > 1 else None for each in made]
+    below = [each.value - each.low if each else 0 for each in known]
+    above = [each.high - each.value if each else 0 for each in known]
+    bars.barh(labels, medians, xerr=(below, above), color=colours, capsize=3)
     bars.invert_yaxis()
     bars.set_xlabel("median ms per frame, with its 95 % confidence interval")
     for each, label, colour in zip(made, labels, colours, strict=True):

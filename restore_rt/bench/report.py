@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_rt.bench.sampling import Samples
 from restore_rt.bench.statistics import Histogram, Interval, mean_interval
 from restore_rt.errors import InputError
 from restore_rt.files import whole_file
@@ -27,6 +31,7 @@ __all__ = [
     "Round",
     "Scope",
     "Sustained",
+    "Timed",
     "Verified",
 ]
 
@@ -57,8 +62,8 @@ class Case:
     streams
         Number of concurrent callers, each with its own frame.
     scope
-        ``"end_to_end"`` times from a frame in host memory to its result in host memory,
-        ``"device"`` from GPU memory to GPU memory, ``"network"`` the network alone.
+        Times run from host memory to host memory (``"end_to_end"``), from GPU memory to GPU memory
+        (``"device"``), or are those of the ``"network"`` alone.
     """
 
     model: str = "video-x2"
@@ -88,9 +93,7 @@ class Case:
                 "one of them out"
             )
         if self.scope == "network" and self.streams > 1:
-            raise InputError(
-                f"scope is 'network' and streams {self.streams}; this scope takes one stream"
-            )
+            raise InputError(f"streams is {self.streams}; the scope 'network' takes one stream")
         if self.clip is not None and (self.scope, self.streams) != ("end_to_end", 1):
             raise InputError(
                 "a clip is measured end to end with one stream; leave out scope and streams"
@@ -105,16 +108,17 @@ class Case:
 
     def __str__(self) -> str:
         """Return the model, the size and every option that is not at its default."""
-        parts = [f"{self.model}, {self.width}x{self.height}"]
-        if self.clip is not None:
-            parts.append(Path(self.clip).name)
-        for name in ("device", "backend", "precision", "batch", "streams", "threads", "tile"):
-            value = getattr(self, name)
-            if value != getattr(Case, name):
-                parts.append(f"{name} {f'{value[1]}x{value[0]}' if name == 'tile' else value}")
-        if self.scope != Case.scope:
-            parts.append(f"scope {self.scope}")
-        return ", ".join(parts)
+        shown = {**vars(self), "clip": self.clip and Path(self.clip).name}
+        if self.tile is not None:
+            shown["tile"] = f"{self.tile[1]}x{self.tile[0]}"
+        return ", ".join(
+            [f"{self.model}, {self.width}x{self.height}"]
+            + [
+                f"{name} {value}"
+                for name, value in shown.items()
+                if name not in ("model", "width", "height") and value != getattr(Case, name)
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,31 @@ class Sustained:
     max_ms: float
     holds: dict[str, bool]
 
+    @classmethod
+    def of(cls, samples: Samples) -> Sustained:
+        """Judge frames by the slowest hundredth of them."""
+        times = samples.seconds * 1e3
+        p99 = float(np.percentile(times, 99))
+        rates = RATES if samples.wall >= JUDGED_SECONDS else ()
+        holds = {str(rate): p99 <= 1e3 / rate for rate in rates}
+        return cls(samples.wall, len(times), p99, float(times.max()), holds)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Frames that one process timed.
+
+    ``median_ms`` is compared with other rounds, ``rate`` is in frames per second of all streams,
+    and ``stages`` are busy ms per frame.
+    """
+
+    seconds: NDArray[np.float64]
+    median_ms: float
+    rate: float
+    stages: dict[str, float]
+    stable: bool
+    sustained: Sustained | None = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
@@ -191,9 +220,9 @@ class Measurement:
     def quiet_rounds(self) -> tuple[Round, ...]:
         """The rounds in which the machine was not busy with other programs.
 
-        The control loop alone decides: its time is at most a tenth above that of the case's
-        fastest round. Frame times have no say, so that a network that is slow in some processes
-        is reported and not discarded. If fewer than three rounds were quiet, all count.
+        The control loop alone decides: it took at most a tenth longer than in the case's fastest
+        round. Frame times have no say, so that a network that is slow in some processes is
+        reported and not discarded. If fewer than three rounds were quiet, all count.
         """
         limit = QUIET_SPREAD * min(each.control_ms for each in self.rounds)
         quiet = tuple(each for each in self.rounds if each.control_ms <= limit)

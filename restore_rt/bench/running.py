@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import pickle
 import statistics
 import subprocess
 import sys
@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from restore_rt.bench.machine import clocks
 from restore_rt.bench.measuring import report
-from restore_rt.bench.reading import typed
 from restore_rt.bench.report import Case, Failure, Measurement, Report
 from restore_rt.bench.statistics import Histogram
+from restore_rt.bench.verification import Reference
+from restore_rt.bench.worker import Task
 from restore_rt.errors import BackendError, RestoreError
 
 __all__ = ["Effort", "run"]
 
-_WORKER = (sys.executable, "-m", "restore_rt.bench.worker")
+_WORKER = (sys.executable, "-c", "from restore_rt.bench.worker import main; main()")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,6 @@ def run(
     Rounds alternate between the cases, so that a machine that slows down slows all of them. A case
     that fails is left out of further rounds and reported.
     """
-    before = clocks()
     found: dict[Case, list[Measurement]] = {case: [] for case in cases}
     failures: dict[Case, str] = {}
     measured = []
@@ -81,7 +80,7 @@ def run(
                     # The rounds were measured and stay in the report.
                     failures[case] = f"without a pause: {error}"
             measured.append(whole)
-    return report(measured, [Failure(*each) for each in failures.items()], before=before)
+    return report(measured, [Failure(*each) for each in failures.items()])
 
 
 def _is_known(made: list[Measurement], effort: Effort) -> bool:
@@ -92,11 +91,12 @@ def _is_known(made: list[Measurement], effort: Effort) -> bool:
 def _merged(made: Sequence[Measurement]) -> Measurement:
     """Return the measurement of several rounds from those of single rounds."""
     stages = dict.fromkeys(stage for each in made for stage in each.stages)
-
-    def most(name: str) -> float | None:
-        values = [getattr(each, name) for each in made]
-        return max((value for value in values if value is not None), default=None)
-
+    peaks = {
+        name: max(
+            (value for each in made if (value := getattr(each, name)) is not None), default=None
+        )
+        for name in ("host_peak_mb", "host_frames_mb", "device_peak_mb")
+    }
     return dataclasses.replace(
         made[0],
         stable=all(each.stable for each in made),
@@ -107,9 +107,7 @@ def _merged(made: Sequence[Measurement]) -> Measurement:
         stages={
             name: statistics.fmean(each.stages.get(name, 0) for each in made) for name in stages
         },
-        host_peak_mb=most("host_peak_mb"),
-        host_frames_mb=most("host_frames_mb"),
-        device_peak_mb=most("device_peak_mb"),
+        **peaks,
     )
 
 
@@ -118,39 +116,34 @@ class _Work:
 
     def __init__(self, folder: Path, done: Callable[[int], None]) -> None:
         self._folder, self._done = folder, done
-        self._references: dict[tuple[str, int, int], Path] = {}
+        self._references: dict[tuple[str, int, int], Reference] = {}
 
     def measure(self, case: Case, seconds: float, *, sustain: float = 0.0) -> Measurement:
         """Measure a case once; its reference comes first, in a process of its own."""
-        key = case.model, case.height, case.width
-        task = {"case": dataclasses.asdict(case), "seconds": seconds, "sustain": sustain}
+        key, task = (case.model, case.height, case.width), Task(case, seconds, sustain)
         if key not in self._references:
-            path = self._folder / f"reference-{len(self._references)}.npz"
-            self._answer({**task, "reference": str(path)})
-            self._references[key] = path
-        answer = self._answer({**task, "reference": str(self._references[key])})
+            self._references[key] = self._answer(task)
+        made: Measurement = self._answer(task._replace(reference=self._references[key]))
         self._done(1)
-        return typed(Measurement, answer)
+        return made
 
-    def _answer(self, task: dict[str, Any]) -> dict[str, Any]:
-        path = self._folder / "answer.json"
+    def _answer(self, task: Task) -> Any:
+        path = self._folder / "answer"
         path.unlink(missing_ok=True)
         ended = subprocess.run(
-            _WORKER,
-            input=json.dumps({**task, "answer": str(path)}),
+            [*_WORKER, str(path)],
+            input=pickle.dumps(task),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
             check=False,
         )
         if not path.exists():
-            said = ended.stderr.strip().splitlines()
+            said = ended.stderr.decode(errors="replace").strip().splitlines()
             raise BackendError(
                 f"the measuring process ended with {ended.returncode}"
                 + (f": {said[-1]}" if said else ", as if it was killed for lack of memory")
             )
-        answer: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if "error" in answer:
-            raise BackendError(answer["error"])
+        answer = pickle.loads(path.read_bytes())
+        if isinstance(answer, RestoreError):
+            raise answer
         return answer

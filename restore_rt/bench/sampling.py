@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.bench.report import Sustained
+__all__ = ["Samples", "Step", "sample", "warm_up"]
 
-__all__ = ["Samples", "Step", "Timed", "sample", "warm_up"]
-
-# A call may return the seconds that count, if that is not all of its time.
-Step = Callable[[], float | None]
+# A call may return the seconds that count, a float, if that is not all of its time.
+Step = Callable[[], object]
 Clock = Callable[[], float]
 
 # The warm-up ends when the medians of three windows in a row lie within 3 %.
@@ -38,22 +36,6 @@ class Samples:
     def rate(self) -> float:
         """Calls per second."""
         return len(self.seconds) / self.wall
-
-
-@dataclass(frozen=True)
-class Timed:
-    """Frames that one process timed.
-
-    ``median_ms`` is compared with other rounds, ``rate`` is in frames per second of all streams,
-    and ``stages`` are busy ms per frame.
-    """
-
-    seconds: NDArray[np.float64]
-    median_ms: float
-    rate: float
-    stages: dict[str, float]
-    stable: bool
-    sustained: Sustained | None = None
 
 
 def warm_up(step: Step, *, most: float, clock: Clock = time.perf_counter) -> bool:
@@ -95,7 +77,7 @@ def sample(
             while not failed.is_set() and (not made or clock() < until):
                 begin = clock()
                 counted = step()
-                made.append(clock() - begin if counted is None else counted)
+                made.append(counted if isinstance(counted, float) else clock() - begin)
         except BaseException:
             failed.set()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,32 +11,22 @@ from numpy.typing import NDArray
 from restore_rt.bench.report import Case
 from restore_rt.bench.sampling import Step
 from restore_rt.errors import InputError
-from restore_rt.model.manifest import Manifest
 from restore_rt.restorer import Restorer
 
 if TYPE_CHECKING:
     from restore_rt.gpu import DeviceFrame, Pool
     from restore_rt.gpu.lane import Lane
 
-__all__ = ["Subject", "open_subject", "test_frame"]
+__all__ = ["Subject", "open_subject", "picture"]
 
 U8 = NDArray[np.uint8]
 _STRIP = 32
 
 
 class Subject(NamedTuple):
-    """What a case restores.
+    """A frame in host memory, the first stream's result, and the calls that are timed.
 
-    Attributes
-    ----------
-    frame
-        The frame in host memory.
-    out
-        The first stream's result, which may lie on a GPU.
-    first
-        Restores the first stream's frame, whatever the scope.
-    steps
-        The calls that are timed, one for each stream.
+    ``first`` restores the first stream's frame, whatever the scope; there is a step per stream.
     """
 
     frame: U8
@@ -44,9 +35,8 @@ class Subject(NamedTuple):
     steps: list[Step]
 
 
-def test_frame(manifest: Manifest, height: int, width: int) -> U8:
-    """Return a picture with edges, gradients and grain: (H, W) for luma, else (H, W, 3)."""
-    channels = 1 if manifest.colour == "luma" else 3
+def picture(height: int, width: int, channels: int = 1) -> U8:
+    """Return a picture with edges, gradients and grain: (H, W), or (H, W, C) with channels."""
     made = np.empty((height, width, channels), np.uint8)
     random = np.random.default_rng(0)
     # In strips, so that temporary arrays do not show in the measured memory.
@@ -57,7 +47,7 @@ def test_frame(manifest: Manifest, height: int, width: int) -> U8:
             waves = np.sin(shifted / 7) * np.cos(y / 11) + ((shifted // 16 + y // 16) % 2)
             grain = random.normal(0, 3, waves.shape)
             made[top : top + _STRIP, :, channel] = np.clip(110 + 55 * waves + grain, 0, 255)
-    return made if channels == 3 else made[..., 0]
+    return made if channels > 1 else made[..., 0]
 
 
 def open_subject(restorer: Restorer, case: Case) -> Subject:
@@ -74,7 +64,7 @@ def open_subject(restorer: Restorer, case: Case) -> Subject:
             f"scope is 'device', which needs a GPU, but {restorer.manifest.name} runs on the CPU; "
             "load it with device='cuda', or choose another scope"
         )
-    frame = test_frame(restorer.manifest, case.height, case.width)
+    frame = picture(case.height, case.width, restorer.manifest.channels)
     shape = (restorer.scale * case.height, restorer.scale * case.width, *frame.shape[2:])
     pairs: list[tuple[Any, Any]]
     if case.scope == "device" and lane is not None:
@@ -87,7 +77,7 @@ def open_subject(restorer: Restorer, case: Case) -> Subject:
     else:
         # Filled, so that the memory is there before any is counted.
         pairs = [(frame.copy(), np.full(shape, 1, np.uint8)) for _ in range(case.streams)]
-        steps = [_whole(restorer, *pair) for pair in pairs]
+        steps = [partial(restorer, frame, out=out) for frame, out in pairs]
     out, first = pairs[0][1], steps[0]
     if case.scope == "network":
         pair = pairs[0]
@@ -108,13 +98,6 @@ def _pair_on_gpu(pool: Pool, frame: U8, shape: tuple[int, ...]) -> tuple[DeviceF
         upload_async(there, staged, stream)
         stream.synchronize()
     return DeviceFrame.of(there), DeviceFrame.of(out)
-
-
-def _whole(restorer: Restorer, frame: U8, out: U8) -> Step:
-    def step() -> None:
-        restorer(frame, out=out)
-
-    return step
 
 
 def _resident(restorer: Restorer, frame: DeviceFrame, out: DeviceFrame) -> Step:

@@ -48,18 +48,6 @@ class Reference:
     name: str
     parts: tuple[U8, ...] = ()
 
-    def write(self, path: Path) -> None:
-        """Write the reference to an ``.npz`` file."""
-        arrays: dict[str, Any] = {str(at): part for at, part in enumerate(self.parts)}
-        np.savez(path, name=np.array(self.name), **arrays)
-
-    @classmethod
-    def read(cls, path: Path) -> Reference:
-        """Read what ``write`` wrote."""
-        with np.load(path) as data:
-            parts = tuple(data[str(at)] for at in range(len(data.files) - 1))
-            return cls(str(data["name"]), parts)
-
 
 NO_FILE = Reference("there is no .onnx file to compare with")
 
@@ -69,16 +57,11 @@ def windows(height: int, width: int) -> list[Window]:
 
     They lie in two corners and in the middle, where most grids of tiles have a seam.
     """
-    found: dict[Window, None] = {}
-    for place in (0.0, 0.5, 1.0):
-        sides = []
-        for length in (height, width):
-            side = min(_SIDE, length)
-            begin = round(place * (length - side))
-            sides.append((begin, begin + side))
-        (top, bottom), (left, right) = sides
-        found[top, left, bottom, right] = None
-    return list(found)
+    rows, columns = min(_SIDE, height), min(_SIDE, width)
+    corners = (
+        (round(place * (height - rows)), round(place * (width - columns))) for place in (0, 0.5, 1)
+    )
+    return list(dict.fromkeys((y, x, y + rows, x + columns) for y, x in corners))
 
 
 def reference_for(path: Path | None, manifest: Manifest, frame: U8) -> Reference:

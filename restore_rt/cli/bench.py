@@ -37,7 +37,7 @@ def _many(help_text: str, metavar: str) -> Any:
     return typer.Option(help=help_text, metavar=metavar, rich_help_panel=panel)
 
 
-def _seconds(help_text: str, shown: str, least: float) -> Any:
+def _number(help_text: str, shown: str, least: float) -> Any:
     return typer.Option(
         help=help_text, metavar="N", show_default=shown, min=least, max=_MOST_SECONDS
     )
@@ -62,20 +62,10 @@ def measure(
     tile: Annotated[_Texts, _many("Largest tile, width first.", "N|WxH")] = None,
     scope: Annotated[_Texts, _many("What is timed.", "end_to_end|device|network")] = None,
     sweep: Annotated[_Path, _file("TOML file with the options above; see docs/bench.md.")] = None,
-    rounds: Annotated[
-        int | None,
-        typer.Option(
-            help="Rounds of each case.",
-            metavar="N",
-            show_default="5 to 20, until p50 is known to 2 %",
-            min=1,
-        ),
-    ] = None,
-    seconds: Annotated[
-        float | None, _seconds("Seconds of frames in a round.", "1.5", least=0.01)
-    ] = None,
+    rounds: Annotated[int | None, _number("Rounds of each case.", "5 to 20", 1)] = None,
+    seconds: Annotated[float | None, _number("Seconds of frames in a round.", "1.5", 0.01)] = None,
     sustain: Annotated[
-        float | None, _seconds("Seconds without a pause; a real-time verdict needs 60.", "60", 0)
+        float | None, _number("Seconds without a pause; a real-time verdict needs 60.", "60", 0)
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Three rounds of a second, no real-time verdict.")

@@ -15,8 +15,9 @@ import restore_rt
 import restore_rt.bench
 from restore_rt import Restorer
 from restore_rt.bench import VerificationError, measure
-from restore_rt.bench.measuring import _sustained
-from restore_rt.bench.sampling import Samples, sample
+from restore_rt.bench.report import Sustained
+from restore_rt.bench.sampling import sample
+from restore_rt.bench.subject import picture
 from restore_rt.errors import InputError
 from restore_rt.timing import StageTimes
 from tests.networks import nearest, save_model
@@ -124,9 +125,7 @@ def test_streams_are_callers_at_once() -> None:
     assert made.case.streams == 3
 
 
-def test_sustained_frames_are_judged_by_the_slowest_of_a_minute(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_sustained_frames_are_judged_by_the_slowest_of_a_minute() -> None:
     now = 0.0
     durations = iter([*([0.030] * 98), 0.050, 0.050] * 30)
 
@@ -134,18 +133,15 @@ def test_sustained_frames_are_judged_by_the_slowest_of_a_minute(
         nonlocal now
         now += next(durations)
 
-    def of_a_minute(steps: Any, *, seconds: float) -> Samples:
-        return sample(steps, seconds=seconds, clock=lambda: now)
-
-    monkeypatch.setattr("restore_rt.bench.measuring.sample", of_a_minute)
-    found = _sustained([step], 60.0)
+    found = Sustained.of(sample([step], seconds=60.0, clock=lambda: now))
     assert found.seconds >= 60
     assert found.p99_ms == pytest.approx(50)
     assert found.holds == {"24": False, "30": False, "60": False}
     durations = iter([*([0.030] * 199), 0.050] * 30)
-    assert _sustained([step], 60.0).holds == {"24": True, "30": True, "60": False}
+    judged = Sustained.of(sample([step], seconds=60.0, clock=lambda: now))
+    assert judged.holds == {"24": True, "30": True, "60": False}
     durations = iter([0.030] * 1000)
-    assert _sustained([step], 20.0).holds == {}
+    assert Sustained.of(sample([step], seconds=20.0, clock=lambda: now)).holds == {}
 
 
 def test_streams_are_sustained_together() -> None:
@@ -178,11 +174,9 @@ def test_wrong_options_are_refused(options: dict[str, Any], said: str) -> None:
     assert pretender.calls == 0
 
 
-def test_the_picture_has_contrast_and_is_the_same_each_time() -> None:
-    from restore_rt.bench.subject import test_frame as frame_for
-
-    manifest = Pretender().manifest
-    frame = frame_for(manifest, 100, 70)
-    assert frame.shape == (100, 70)
-    assert frame.std() > 30
-    np.testing.assert_array_equal(frame, frame_for(manifest, 100, 70))
+def test_the_frame_is_a_picture_and_always_the_same() -> None:
+    grey, rgb = picture(100, 70), picture(100, 70, 3)
+    assert (grey.shape, rgb.shape) == ((100, 70), (100, 70, 3))
+    assert grey.std() > 30
+    assert (rgb[..., 0] != rgb[..., 1]).mean() > 0.5
+    np.testing.assert_array_equal(grey, picture(100, 70))

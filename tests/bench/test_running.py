@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +39,7 @@ def test_each_round_is_a_process_and_cases_take_turns(
 
     def start(*arguments: Any, **options: Any) -> Any:
         if "input" in options:
-            order.append(json.loads(options["input"])["case"]["backend"])
+            order.append(pickle.loads(options["input"]).case.backend)
         return started(*arguments, **options)
 
     monkeypatch.setattr("restore_rt.bench.running.subprocess.run", start)
@@ -63,14 +62,12 @@ def test_each_round_is_a_process_and_cases_take_turns(
 
 
 def test_a_reference_needs_the_models_file_alone(
-    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reference has no part in what is measured, and so no backend is opened for it."""
     monkeypatch.setattr("restore_rt.bench.worker.load_case", lambda case: pytest.fail("loaded"))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    path, case = tmp_path / "reference.npz", dataclasses.asdict(case_of(model, backend="tensorrt"))
-    assert worker._answer({"case": case, "reference": str(path)}) == {}
-    reference = Reference.read(path)
+    reference = worker.Task(case_of(model, backend="tensorrt"), 1.0).run()
+    assert isinstance(reference, Reference)
     assert reference.name.startswith("ONNX Runtime ")
     assert [part.shape for part in reference.parts] == [(48, 64, 1)]
 
@@ -161,18 +158,16 @@ def test_a_case_that_fails_is_told_and_the_others_measured(model: str) -> None:
 
 
 def test_a_wrong_result_is_not_timed(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    started = subprocess.run
+    answer = running._Work._answer
 
-    def start(*arguments: Any, **options: Any) -> Any:
-        ended = started(*arguments, **options)
-        if "input" in options:
+    def wrong(self: Any, task: worker.Task) -> Any:
+        found = answer(self, task)
+        if isinstance(found, Reference):
             # The network that judges is not the one that runs.
-            path = Path(json.loads(options["input"])["reference"])
-            reference = Reference.read(path)
-            Reference(reference.name, tuple(255 - part for part in reference.parts)).write(path)
-        return ended
+            return Reference(found.name, tuple(255 - part for part in found.parts))
+        return found
 
-    monkeypatch.setattr("restore_rt.bench.running.subprocess.run", start)
+    monkeypatch.setattr(running._Work, "_answer", wrong)
     report = run([case_of(model)], QUICK)
     assert report.measurements == ()
     assert "of 255 off from ONNX Runtime" in report.failures[0].reason

@@ -108,10 +108,3 @@ def test_a_wrong_result_ends_the_benchmark(harness: Any) -> None:
         harness.check("x", np.array([np.nan]), np.array([1.0]), 1)
     with pytest.raises(SystemExit, match=r"x has the shape \(2,\); expected is \(3,\)"):
         harness.check("x", np.zeros(2), np.zeros(3), 1)
-
-
-def test_pictures_have_channels_that_differ(harness: Any) -> None:
-    grey, rgb = harness.picture(40, 60), harness.picture(40, 60, 3)
-    assert (grey.shape, rgb.shape) == ((40, 60), (40, 60, 3))
-    np.testing.assert_array_equal(rgb[..., 0], grey)
-    assert (rgb[..., 1] != grey).mean() > 0.5
