@@ -7,9 +7,6 @@ restored by every model. Differences to the first model are taken clip by clip.
 from __future__ import annotations
 
 import itertools
-import json
-import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from restore_rt.training.degradations.motion import whole
 from restore_rt.training.degradations.resizing import resized
 from restore_rt.training.degradations.video import Coding, encoded_frames, luma_of
 from restore_rt.training.evaluation.candidates import baselines, open_models
+from restore_rt.training.metrics.clips import vmaf
 from restore_rt.training.metrics.fidelity import psnr
 
 U8 = NDArray[np.uint8]
@@ -33,7 +31,6 @@ CRFS = (24, 32, 38)
 METRICS = ("psnr_y", "vmaf", "vmaf_neg")
 # Clips that were rendered are told apart from filmed ones by what their names begin with.
 RENDERED = ("sintel",)
-VMAF = {"vmaf": "vmaf_v0.6.1", "vmaf_neg": "vmaf_v0.6.1neg"}
 RESAMPLES = 10_000
 
 
@@ -92,30 +89,6 @@ def _planar(frames: Sequence[U8]) -> list[av.VideoFrame]:
         av.VideoFrame.from_ndarray(frame).reformat(format="yuv420p", dst_colorspace="ITU601")
         for frame in frames
     ]
-
-
-def vmaf(restored: Sequence[U8], truth: Sequence[U8]) -> dict[str, float]:
-    """Return VMAF and VMAF-NEG of a clip of luma frames (H, W): libvmaf's pooled means."""
-    try:
-        import imageio_ffmpeg  # type: ignore[import-untyped]
-    except ImportError:
-        raise SystemExit("VMAF needs an FFmpeg with libvmaf; pip install imageio-ffmpeg") from None
-    height, width = truth[0].shape
-    models = "|".join(f"version={version}\\:name={name}" for name, version in VMAF.items())
-    with tempfile.TemporaryDirectory() as folder:
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin"]
-        for name, frames in (("restored", restored), ("truth", truth)):
-            file = Path(folder, name)
-            # VMAF reads luma alone: chroma is left grey.
-            chroma = np.full(height * width // 2, 128, np.uint8).tobytes()
-            file.write_bytes(b"".join(frame.tobytes() + chroma for frame in frames))
-            command += ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}"]
-            command += ["-i", str(file)]
-        log = Path(folder, "log.json")
-        graph = f"libvmaf=model='{models}':n_threads=1:log_fmt=json:log_path={log}"
-        subprocess.run([*command, "-lavfi", graph, "-f", "null", "-"], check=True)
-        pooled = json.loads(log.read_text("utf-8"))["pooled_metrics"]
-    return {name: float(pooled[name]["mean"]) for name in VMAF}
 
 
 def summary(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from restore_rt.cli import options
+from restore_rt.cli.bitrate import BitrateCodec, compare_rates
 from restore_rt.cli.console import emit, explain, fail, progress, show_traceback
 from restore_rt.errors import InputError
 from restore_rt.wording import count_of
@@ -71,6 +72,25 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    bitrate: Annotated[
+        BitrateCodec | None,
+        typer.Option(
+            "--bitrate",
+            metavar="CODEC",
+            help="Compare half size plus restoring with full size over a ladder of rates of h264, "
+            "hevc, vp9 or av1: BD-rate and crossover of each clip.",
+            show_default=False,
+        ),
+    ] = None,
+    plot_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw the rates and qualities of --bitrate, as .png or .svg.",
+            show_default=False,
+        ),
+    ] = None,
     images: Annotated[
         int, typer.Option("--images", metavar="N", min=1, help="Pictures in the page.")
     ] = 24,
@@ -115,8 +135,9 @@ def evaluate(
     PSNR and SSIM on luma and on RGB tell how close a picture comes to the original (PSNR of equal
     pictures: 100), NIQE how natural a photograph looks (lower is better; the mean is over those
     where all have one), CER which part of the letters is misread, ms/Mpixel the time for a
-    megapixel of output. Simple enlarging stands beside the models. When one of several pictures
-    fails, the others are done and the exit code is 1.
+    megapixel of output. With --bitrate, videos tell what streaming at half size saves. Simple
+    enlarging stands beside the models. When one of several pictures fails, the others are done and
+    the exit code is 1.
     """
     from restore_rt.files import check_target, whole_file
     from restore_rt.training.evaluation import (
@@ -133,17 +154,30 @@ def evaluate(
     from restore_rt.training.metrics.fidelity import check_libraries, picture_metrics
 
     check_libraries()
-    targets = [target for target in (json_file, html_file) if target is not None]
+    targets = [target for target in (json_file, html_file, plot_file) if target is not None]
     for target in targets:
         check_target(target, overwrite=overwrite)
     if len({os.path.realpath(target) for target in targets}) < len(targets):
-        raise InputError(f"--json and --html are both {json_file}; give each a file of its own")
+        raise InputError(f"{targets[-1]} is named twice; give each report a file of its own")
+    _check_bitrate(bitrate, plot_file, degrade=degrade, ocr=ocr, html_file=html_file)
     files = find_files(data)
     sources = {os.path.realpath(file) for file in files}
     for target in targets:
         if os.path.realpath(target) in sources:
             raise InputError(f"{target} is one of the inputs; give the report another name")
     files = files[:limit]
+    most_frames = FRAMES if limit_frames is None else limit_frames
+    if bitrate is not None:
+        return compare_rates(
+            models,
+            files,
+            codec=bitrate,
+            frames=most_frames,
+            threads=threads,
+            json_file=json_file,
+            plot_file=plot_file,
+            overwrite=overwrite,
+        )
     reader = Tesseract() if ocr else None
     with open_models(models, threads=threads, scale=scale, colour=colour) as loaded:
         times = loaded[0].scale
@@ -159,7 +193,7 @@ def evaluate(
             evaluation.candidates,
             read_steps(degrade, times),
             metrics,
-            frames=FRAMES if limit_frames is None else limit_frames,
+            frames=most_frames,
             reader=reader,
             root=data,
         )
@@ -178,6 +212,20 @@ def evaluate(
             temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     emit({}, _table(evaluation, metrics), as_json=False)
     return 1 if evaluation.failed else 0
+
+
+def _check_bitrate(codec: BitrateCodec | None, plot_file: Path | None, **others: Any) -> None:
+    """Refuse options that do not go with ``--bitrate``, or need it."""
+    if codec is None:
+        if plot_file is not None:
+            raise InputError("--plot draws what --bitrate measures; give both")
+        return
+    for name, value in others.items():
+        if value:
+            option = f"--{name.removesuffix('_file')}"
+            raise InputError(f"{option} has no effect with --bitrate; leave one of them out")
+    if plot_file is not None and plot_file.suffix.lower() not in (".png", ".svg"):
+        raise InputError(f"--plot is {plot_file}; its name must end in .png or .svg")
 
 
 def _run(

@@ -38,6 +38,7 @@ __all__ = [
     "Codec",
     "Coding",
     "check_pyav",
+    "coded",
     "compressed",
     "encoded_frames",
     "luma_of",
@@ -216,11 +217,15 @@ def encoded_frames(frames: Sequence[Rgb], *codings: Coding) -> list[av.VideoFram
         for frame in frames
     ]
     for coding in codings:
-        clip = _through(clip, coding)
+        clip, _ = coded(clip, coding)
     return clip
 
 
-def _through(frames: list[av.VideoFrame], coding: Coding) -> list[av.VideoFrame]:
+def coded(frames: list[av.VideoFrame], coding: Coding) -> tuple[list[av.VideoFrame], int]:
+    """Encode frames of even sides; return them decoded to 8 bits, 4:2:0, and the bytes between.
+
+    Raises `InputError` if PyAV lacks the encoder or the decoder.
+    """
     import av
     from av.video.frame import PictureType
 
@@ -268,7 +273,8 @@ def _through(frames: list[av.VideoFrame], coding: Coding) -> list[av.VideoFrame]
     decoded += decoder.decode(None)
     if len(decoded) != len(frames):
         raise InputError(f"{library.encoder} returned {len(decoded)} frames for {len(frames)}")
-    return [_rounded(frame) for frame in decoded] if deep else decoded
+    size = sum(packet.size for packet in packets)
+    return [_rounded(frame) for frame in decoded] if deep else decoded, size
 
 
 def _rounded(frame: av.VideoFrame) -> av.VideoFrame:

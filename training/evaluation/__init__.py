@@ -13,6 +13,7 @@ from restore_rt.training.evaluation.report import report, worst_first
 from restore_rt.training.evaluation.results import Evaluation, PictureResult, Score
 from restore_rt.training.evaluation.runner import FRAMES, evaluate, evaluate_sample
 from restore_rt.training.evaluation.samples import (
+    VIDEOS,
     Sample,
     find_files,
     generator_for,
@@ -25,6 +26,7 @@ __all__ = [
     "BASELINES",
     "FRAMES",
     "ORIGINAL",
+    "VIDEOS",
     "Candidate",
     "Crops",
     "Evaluation",
