@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from restore_rt.errors import InputError
 from restore_rt.training.features.networks import FeatureNet
-from restore_rt.training.losses import ADVERSARIES, LOSSES, Perceptual, edge, fft, total_variation
+from restore_rt.training.losses import ADVERSARIES, LOSSES, Perceptual
+from restore_rt.training.losses.pixels import edge, fft, total_variation
 
 
 def _pictures(channels: int = 3, height: int = 17, width: int = 22) -> tuple[Tensor, Tensor]:

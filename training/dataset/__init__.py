@@ -4,12 +4,11 @@ Split first and crop after: squares of one picture look unlike each other, so th
 their names tells that they belong together.
 """
 
-from restore_rt.training.dataset.crops import CropReport, crop_pictures, detail, squares
+from restore_rt.training.dataset.crops import crop_pictures, detail, squares
 from restore_rt.training.dataset.duplicates import Duplicate
-from restore_rt.training.dataset.folders import Tree, find_tree
-from restore_rt.training.dataset.reduction import ReduceReport, reduce_pictures, reduced
+from restore_rt.training.dataset.folders import find_tree
+from restore_rt.training.dataset.reduction import reduce_pictures, reduced
 from restore_rt.training.dataset.splitting import (
-    Placed,
     SplitPlan,
     SplitRules,
     plan_split,
@@ -17,13 +16,9 @@ from restore_rt.training.dataset.splitting import (
 )
 
 __all__ = [
-    "CropReport",
     "Duplicate",
-    "Placed",
-    "ReduceReport",
     "SplitPlan",
     "SplitRules",
-    "Tree",
     "crop_pictures",
     "detail",
     "find_tree",

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
-from restore_rt.folders import make_folder
 from restore_rt.training.data.pictures import read_rgb
 from restore_rt.training.dataset.folders import (
     Advance,
@@ -22,11 +21,8 @@ from restore_rt.training.dataset.folders import (
     refuse_inputs,
     without_suffix,
 )
-from restore_rt.training.dataset.pictures import (
-    Lossless,
-    check_format,
-    write_lossless,
-)
+from restore_rt.training.dataset.pictures import LOSSLESS, Lossless, write_lossless
+from restore_rt.training.limits import one_of
 
 __all__ = ["FLAT_BELOW", "CropReport", "crop_pictures", "detail", "squares"]
 
@@ -109,7 +105,7 @@ def crop_pictures(
     OutputError
         A square cannot be written.
     """
-    check_format(format_name)
+    one_of(LOSSLESS)("format", format_name)
     if size < 2:
         raise InputError(f"size is {size}; a square has a side of at least 2 pixels")
     if per_image is not None and per_image < 1:
@@ -137,7 +133,6 @@ def crop_pictures(
         if per_image is not None:
             kept = sorted(kept, key=lambda square: -square[0])[:per_image]
         written = []
-        make_folder(base.parent)
         for _, y, x in kept:
             file = base.with_name(f"{base.name}_y{y:05d}_x{x:05d}.{format_name}")
             square = np.ascontiguousarray(rgb[y : y + size, x : x + size])

@@ -10,19 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from restore_rt.errors import InputError
 from restore_rt.files import whole_file
+from restore_rt.folders import make_folder
 
-__all__ = ["LOSSLESS", "Lossless", "check_format", "write_lossless"]
+__all__ = ["LOSSLESS", "Lossless", "write_lossless"]
 
 Lossless = Literal["png", "webp"]
 LOSSLESS: Mapping[str, Mapping[str, Any]] = {"png": {}, "webp": {"lossless": True}}
-
-
-def check_format(name: str) -> None:
-    """Refuse (`InputError`) a format that is not one of `LOSSLESS`."""
-    if name not in LOSSLESS:
-        raise InputError(f"the format is {name!r}; lossless ones are {', '.join(LOSSLESS)}")
 
 
 def write_lossless(path: Path, rgb: NDArray[np.uint8], *, overwrite: bool = False) -> None:
@@ -30,6 +24,7 @@ def write_lossless(path: Path, rgb: NDArray[np.uint8], *, overwrite: bool = Fals
 
     Raises `InputError` if it exists and may not be replaced, `OutputError` if it cannot be written.
     """
+    make_folder(path.parent)
     name = path.suffix[1:]
     with whole_file(path, overwrite=overwrite) as temporary:
         Image.fromarray(rgb).save(temporary, format=name, **LOSSLESS[name])

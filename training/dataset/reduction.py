@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt.errors import InputError
-from restore_rt.folders import make_folder
 from restore_rt.training.data.pictures import read_rgb
 from restore_rt.training.dataset.folders import (
     Advance,
@@ -23,11 +22,7 @@ from restore_rt.training.dataset.folders import (
     refuse_inputs,
     without_suffix,
 )
-from restore_rt.training.dataset.pictures import (
-    Lossless,
-    check_format,
-    write_lossless,
-)
+from restore_rt.training.dataset.pictures import LOSSLESS, Lossless, write_lossless
 from restore_rt.training.degradations.resizing import FILTERS, Filter
 from restore_rt.training.limits import one_of
 
@@ -102,7 +97,7 @@ def reduce_pictures(
     OutputError
         A picture cannot be written.
     """
-    check_format(format_name)
+    one_of(LOSSLESS)("format", format_name)
     one_of(FILTERS)("filter", filter_name)
     if (scale is None) == (size is None):
         raise InputError("give either a scale or a size")
@@ -125,7 +120,6 @@ def reduce_pictures(
         if wanted < 1 and shorter * wanted < 1:
             return "small"
         output = targets[path.relative_to(tree.root)]
-        make_folder(output.parent)
         small = reduced(rgb, wanted, filter_name) if wanted < 1 else rgb
         write_lossless(output, small, overwrite=overwrite)
         return "reduced" if wanted < 1 else "kept"

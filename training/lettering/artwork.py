@@ -15,9 +15,12 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Box = tuple[int, int, int, int]
 Colour = tuple[int, int, int]
+Rng = np.random.Generator
+Draw = ImageDraw.ImageDraw
+Size = tuple[int, int]
 
 
-def draw_artwork(rng: np.random.Generator, height: int, width: int, scale: int) -> Image.Image:
+def draw_artwork(rng: Rng, height: int, width: int, scale: int) -> Image.Image:
     """Draw a piece of a page, `scale` times as large as it will be, as RGB.
 
     It has one to a few panels in colour or in black and white, with gutters, in some pages none.
@@ -45,7 +48,7 @@ def _grey(level: int) -> Colour:
     return (level, level, level)
 
 
-def _palette(rng: np.random.Generator, manga: bool) -> list[Colour]:
+def _palette(rng: Rng, manga: bool) -> list[Colour]:
     """Return the colours of a panel: black, white and greys, or tones that go together."""
     if manga:
         return [_grey(int(g)) for g in rng.choice([0, 20, 128, 190, 220, 255, 255, 255], 5)]
@@ -56,7 +59,7 @@ def _palette(rng: np.random.Generator, manga: bool) -> list[Colour]:
     return [(int(r), int(g), int(b)) for r, g, b in tints]
 
 
-def _panels(rng: np.random.Generator, width: int, height: int, scale: int) -> list[Box]:
+def _panels(rng: Rng, width: int, height: int, scale: int) -> list[Box]:
     """Cut the page by up to two gutters; panels may run off its edges."""
     boxes: list[Box] = [(0, 0, width, height)]
     gap = int(rng.integers(4, 16)) * scale
@@ -71,7 +74,7 @@ def _panels(rng: np.random.Generator, width: int, height: int, scale: int) -> li
     return boxes
 
 
-def _panel(rng: np.random.Generator, size: tuple[int, int], scale: int, manga: bool) -> Image.Image:
+def _panel(rng: Rng, size: Size, scale: int, manga: bool) -> Image.Image:
     palette = _palette(rng, manga)
     ink = _grey(int(rng.integers(0, 41)))
     chance = rng.random()
@@ -96,9 +99,7 @@ def _panel(rng: np.random.Generator, size: tuple[int, int], scale: int, manga: b
     return panel
 
 
-def _wash(
-    rng: np.random.Generator, size: tuple[int, int], scale: int, palette: Sequence[Colour]
-) -> Image.Image:
+def _wash(rng: Rng, size: Size, scale: int, palette: Sequence[Colour]) -> Image.Image:
     """Let colours run into each other, from a grid of a few, plain or as clouds."""
     grid = 2 if rng.random() < 0.5 else int(rng.integers(3, 7))
     first, second = (np.array(palette[int(i)]) for i in rng.integers(0, len(palette), 2))
@@ -113,7 +114,7 @@ def _wash(
     return large.crop((0, 0, *size))
 
 
-def _blob(rng: np.random.Generator, size: tuple[int, int], scale: int) -> F64:
+def _blob(rng: Rng, size: Size, scale: int) -> F64:
     """Return the outline of a shape somewhere on the panel, angular or round: (N, 2)."""
     points = int(rng.integers(3, 9))
     angle = np.sort(rng.uniform(0, 2 * math.pi, points))
@@ -131,12 +132,7 @@ def _blob(rng: np.random.Generator, size: tuple[int, int], scale: int) -> F64:
 
 
 def _shape(
-    rng: np.random.Generator,
-    panel: Image.Image,
-    scale: int,
-    ink: Colour,
-    palette: Sequence[Colour],
-    tones: float,
+    rng: Rng, panel: Image.Image, scale: int, ink: Colour, palette: Sequence[Colour], tones: float
 ) -> None:
     """Fill a blob with flat colour or screentone, and ink its outline."""
     ring = _blob(rng, panel.size, scale)
@@ -159,7 +155,7 @@ def _shape(
         _pen(draw, ring, rng.uniform(0.7, 4) * scale, rng, ink, closed=True)
 
 
-def _screentone(rng: np.random.Generator, size: tuple[int, int], scale: int) -> Image.Image:
+def _screentone(rng: Rng, size: Size, scale: int) -> Image.Image:
     """Return dots or lines of ink as coverage, mode L, with soft edges.
 
     The product of two waves is the sum of two on a grid turned by 45 degrees; each comes from one
@@ -191,12 +187,7 @@ def _screentone(rng: np.random.Generator, size: tuple[int, int], scale: int) -> 
 
 
 def _pen(
-    draw: ImageDraw.ImageDraw,
-    points: F64,
-    width: float,
-    rng: np.random.Generator,
-    ink: Colour,
-    closed: bool = False,
+    draw: Draw, points: F64, width: float, rng: Rng, ink: Colour, closed: bool = False
 ) -> None:
     """Draw a line through (N, 2) points, as a ribbon that swells and thins along its way."""
     if closed:
@@ -216,13 +207,7 @@ def _pen(
     draw.polygon(ribbon.ravel().tolist(), fill=ink)
 
 
-def _strokes(
-    rng: np.random.Generator,
-    draw: ImageDraw.ImageDraw,
-    size: tuple[int, int],
-    scale: int,
-    ink: Colour,
-) -> None:
+def _strokes(rng: Rng, draw: Draw, size: Size, scale: int, ink: Colour) -> None:
     for _ in range(int(rng.integers(2, 7))):
         t = np.linspace(0, 1, 24)[:, None]
         a, b, c = rng.uniform(-0.1, 1.1, (3, 2)) * size
@@ -230,13 +215,7 @@ def _strokes(
         _pen(draw, curve, rng.uniform(0.7, 4) * scale, rng, ink)
 
 
-def _hatching(
-    rng: np.random.Generator,
-    draw: ImageDraw.ImageDraw,
-    size: tuple[int, int],
-    scale: int,
-    ink: Colour,
-) -> None:
+def _hatching(rng: Rng, draw: Draw, size: Size, scale: int, ink: Colour) -> None:
     centre = rng.uniform(0, 1, 2) * size
     length = rng.uniform(10, 45) * scale
     gap = rng.uniform(2.5, 6) * scale
@@ -252,13 +231,7 @@ def _hatching(
             draw.line((float(a[0]), float(a[1]), float(b[0]), float(b[1])), fill=ink, width=width)
 
 
-def _speed_lines(
-    rng: np.random.Generator,
-    draw: ImageDraw.ImageDraw,
-    size: tuple[int, int],
-    scale: int,
-    ink: Colour,
-) -> None:
+def _speed_lines(rng: Rng, draw: Draw, size: Size, scale: int, ink: Colour) -> None:
     centre = rng.uniform(0.2, 0.8, 2) * size
     far = float(max(size)) * 1.2
     for turn in rng.uniform(0, 2 * math.pi, int(rng.integers(12, 50))):

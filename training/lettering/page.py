@@ -21,6 +21,7 @@ __all__ = ["Lettering", "TextLine"]
 
 U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]
+Rng = np.random.Generator
 
 CAPS = (7.0, 40.0)
 # The apostrophe and the ellipsis of typeset text.
@@ -70,14 +71,12 @@ class Lettering:
         for path in self._paths:
             typeface(path)
 
-    def page(
-        self, rng: np.random.Generator, height: int, width: int, artwork: U8 | None = None
-    ) -> U8:
+    def page(self, rng: Rng, height: int, width: int, artwork: U8 | None = None) -> U8:
         """Draw a page: `page_with_text` without the text."""
         return self.page_with_text(rng, height, width, artwork)[0]
 
     def page_with_text(
-        self, rng: np.random.Generator, height: int, width: int, artwork: U8 | None = None
+        self, rng: Rng, height: int, width: int, artwork: U8 | None = None
     ) -> tuple[U8, list[TextLine]]:
         """Draw a page (height, width, 3), uint8, and tell what is written on it.
 
@@ -106,7 +105,7 @@ class Lettering:
         lines = self._letter(rng, canvas, scale)
         return _reduce(rng, canvas, before, artwork, scale), lines
 
-    def _letter(self, rng: np.random.Generator, canvas: Image.Image, scale: int) -> list[TextLine]:
+    def _letter(self, rng: Rng, canvas: Image.Image, scale: int) -> list[TextLine]:
         width, height = canvas.width / scale, canvas.height / scale
         hand = self._hand(rng)
         lines: list[TextLine] = []
@@ -130,11 +129,11 @@ class Lettering:
             lines += _visible(block, centre, canvas.size, scale)
         return lines
 
-    def _face(self, rng: np.random.Generator) -> Typeface:
+    def _face(self, rng: Rng) -> Typeface:
         at = int(np.searchsorted(self._steps, rng.random(), side="right"))
         return typeface(self._paths[min(at, len(self._paths) - 1)])
 
-    def _hand(self, rng: np.random.Generator) -> _Hand:
+    def _hand(self, rng: Rng) -> _Hand:
         cap = float(np.clip(12.0 * np.exp(rng.normal(0, 0.25)), *CAPS))
         if rng.random() < 0.15:
             cap = float(np.exp(rng.uniform(*np.log(CAPS))))
@@ -154,9 +153,7 @@ class Lettering:
         )
 
 
-def _cry(
-    rng: np.random.Generator, hand: _Hand, scale: int, width: float
-) -> tuple[list[F64], Block, _Hand]:
+def _cry(rng: Rng, hand: _Hand, scale: int, width: float) -> tuple[list[F64], Block, _Hand]:
     """Set a sound effect: large, turned, in colour, without a bubble."""
     text = _settable(cry(rng), hand.face)
     cap = float(min(rng.uniform(18, 60), max(10, 1.1 * width / len(text)))) * scale
@@ -182,7 +179,7 @@ def _cry(
 
 
 def _speech(
-    rng: np.random.Generator, hand: _Hand, scale: int, width: float, height: float
+    rng: Rng, hand: _Hand, scale: int, width: float, height: float
 ) -> tuple[list[F64], Block]:
     """Set a speech with its bubble; about one in eight has none, but letters with an outline."""
     cap = hand.cap * scale
@@ -225,12 +222,12 @@ def _settable(text: str, face: Typeface) -> str:
     return "".join(c for c in text if c in have and have.issuperset(c.upper())) or "A"
 
 
-def _tint(rng: np.random.Generator, low: int, high: int) -> Colour:
+def _tint(rng: Rng, low: int, high: int) -> Colour:
     r, g, b = (int(v) for v in rng.integers(low, high, 3))
     return (r, g, b)
 
 
-def _dark(rng: np.random.Generator) -> Colour:
+def _dark(rng: Rng) -> Colour:
     """Return an ink: black, the grey of a scanned black, rarely a dark colour."""
     chance = rng.random()
     if chance < 0.12:
@@ -239,7 +236,7 @@ def _dark(rng: np.random.Generator) -> Colour:
     return (level, level, level)
 
 
-def _colours(rng: np.random.Generator) -> tuple[Colour, Colour, Colour]:
+def _colours(rng: Rng) -> tuple[Colour, Colour, Colour]:
     """Return the ink, the bubble's fill and its outline."""
     dark = _dark(rng)
     chance = rng.random()
@@ -258,9 +255,7 @@ def _boxes(parts: Sequence[F64]) -> F64:
     return np.stack([np.concatenate([p.min(axis=0), p.max(axis=0)]) for p in parts])
 
 
-def _place(
-    rng: np.random.Generator, size: tuple[int, int], boxes: F64, taken: Sequence[F64]
-) -> F64 | None:
+def _place(rng: Rng, size: tuple[int, int], boxes: F64, taken: Sequence[F64]) -> F64 | None:
     """Find a place where no other bubble is; a bubble may run off the page, or fail to fit."""
     page = np.array(size, np.float64)
     low, high = -boxes[0, :2], boxes[0, 2:]
@@ -304,11 +299,7 @@ def _visible(block: Block, centre: F64, size: tuple[int, int], scale: int) -> li
 
 
 def _reduce(
-    rng: np.random.Generator,
-    canvas: Image.Image,
-    before: Image.Image | None,
-    artwork: U8 | None,
-    scale: int,
+    rng: Rng, canvas: Image.Image, before: Image.Image | None, artwork: U8 | None, scale: int
 ) -> U8:
     """Reduce to the page's size by area or Lanczos; only near the lettering if artwork is given."""
     if rng.random() < 0.6:

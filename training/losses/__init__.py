@@ -6,38 +6,18 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from restore_rt.training.losses.adversarial import ADVERSARIES, Adversary
+from restore_rt.training.losses import pixels
+from restore_rt.training.losses.adversarial import ADVERSARIES
 from restore_rt.training.losses.perceptual import Perceptual
-from restore_rt.training.losses.pixels import (
-    charbonnier,
-    edge,
-    fft,
-    l1,
-    luma,
-    ssim,
-    total_variation,
-)
 
-__all__ = [
-    "ADVERSARIES",
-    "LOSSES",
-    "Adversary",
-    "Perceptual",
-    "charbonnier",
-    "edge",
-    "fft",
-    "l1",
-    "luma",
-    "ssim",
-    "total_variation",
-]
+__all__ = ["ADVERSARIES", "LOSSES", "Perceptual"]
 
 LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "charbonnier": charbonnier,
-    "edge": edge,
-    "fft": fft,
-    "l1": l1,
-    "luma": luma,
-    "ssim": ssim,
-    "total_variation": total_variation,
+    "charbonnier": pixels.charbonnier,
+    "edge": pixels.edge,
+    "fft": pixels.fft,
+    "l1": pixels.l1,
+    "luma": pixels.luma,
+    "ssim": pixels.ssim,
+    "total_variation": pixels.total_variation,
 }

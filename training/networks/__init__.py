@@ -16,20 +16,7 @@ from restore_rt.training.networks.rrdb import Rrdb
 from restore_rt.training.networks.srgan import SrGan
 from restore_rt.training.networks.srvgg import Srvgg
 
-__all__ = [
-    "NETWORKS",
-    "CompactNet",
-    "Discriminator",
-    "RestoreNet",
-    "Rrdb",
-    "SrGan",
-    "Srvgg",
-    "build",
-    "deepen",
-    "fold",
-    "look_around",
-    "unfold",
-]
+__all__ = ["NETWORKS", "Discriminator", "build", "deepen", "fold", "look_around", "unfold"]
 
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "compact": CompactNet,

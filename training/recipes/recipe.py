@@ -49,7 +49,7 @@ Word = Annotated[
     ),
 ]
 Count = Annotated[int, at_least(1)]
-Start = Annotated[int, at_least(0)]
+FromZero = Annotated[int, at_least(0)]
 Share = Annotated[float, between(0, 1)]
 Positive = Annotated[float, positive]
 Weights = Annotated[dict[str, float], each(positive)]
@@ -192,9 +192,9 @@ class Adversary:
     weight: Positive
     size: Annotated[int, between(4, 512)]
     rate: Positive
-    generator_start: Start = 0
-    discriminator_start: Start = 0
-    adversarial_start: Start = 0
+    generator_start: FromZero = 0
+    discriminator_start: FromZero = 0
+    adversarial_start: FromZero = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -211,7 +211,7 @@ class Optim:
     validation_interval: Count
     rate: Positive
     rate_end: float
-    warmup: Start
+    warmup: FromZero
     clip: Annotated[float, number(lambda norm: norm > 0, "above 0")]
     ema: Annotated[float, number(lambda share: 0 <= share < 1, "at least 0 and below 1")]
     precision: Annotated[str, one_of(PRECISIONS)] = "fp32"

@@ -9,7 +9,8 @@ from PIL import Image
 
 from restore_rt.errors import InputError, MediaError
 from restore_rt.training.data.pictures import read_rgb
-from restore_rt.training.dataset.pictures import check_format, write_lossless
+from restore_rt.training.dataset import crop_pictures, find_tree, reduce_pictures
+from restore_rt.training.dataset.pictures import write_lossless
 from tests.training.dataset.scenes import load, save, scene
 
 
@@ -54,8 +55,11 @@ def test_what_is_written_is_whole_and_lossless(tmp_path: Path, suffix: str) -> N
 
 
 def test_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'jpeg'.*png, webp"):
-        check_format("jpeg")
+    save(tmp_path / "in" / "a.png", scene(1))
+    tree = find_tree(tmp_path / "in")
+    for write in (crop_pictures, reduce_pictures):
+        with pytest.raises(InputError, match=r"format is 'jpeg'; there are png, webp"):
+            write(tree, tmp_path / "out", size=8, format_name="jpeg")  # type: ignore[operator]
     (tmp_path / "a.png").write_text("text")
     with pytest.raises(MediaError, match=r"a\.png"):
         read_rgb(tmp_path / "a.png")
