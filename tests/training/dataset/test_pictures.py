@@ -59,7 +59,7 @@ def test_refused(tmp_path: Path) -> None:
     tree = find_tree(tmp_path / "in")
     for write in (crop_pictures, reduce_pictures):
         with pytest.raises(InputError, match=r"format is 'jpeg'; there are png, webp"):
-            write(tree, tmp_path / "out", size=8, format_name="jpeg")  # type: ignore[operator]
+            write(tree, tmp_path / "out", size=8, format_name="jpeg")  # type: ignore[arg-type]
     (tmp_path / "a.png").write_text("text")
     with pytest.raises(MediaError, match=r"a\.png"):
         read_rgb(tmp_path / "a.png")
