@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from restore_rt.bench.report import Case, Timed
+from restore_rt.bench.report import Case
+from restore_rt.bench.sampling import Timed
 from restore_rt.errors import InputError, MediaError
 
 if TYPE_CHECKING:
@@ -23,13 +24,7 @@ __all__ = ["clip_size", "time_clip"]
 
 
 def clip_size(path: Path) -> tuple[int, int]:
-    """Return the height and width of a video.
-
-    Raises
-    ------
-    MediaError
-        The video cannot be read, or PyAV is missing.
-    """
+    """Return the height and width of a video."""
     try:
         from restore_rt.video.opening import choose_stream, open_video
     except ImportError as error:
@@ -80,5 +75,4 @@ def time_clip(restorer: Restorer, case: Case, seconds: float, between: Callable[
         median_ms=1e3 / statistics.median(each.fps for each in passes),
         rate=sum(each.frames for each in passes) / sum(each.seconds for each in passes),
         stages={stage: total / len(passes) for stage, total in stages.items()},
-        stable=True,
     )

@@ -21,12 +21,7 @@ from restore_rt import _ext
 from restore_rt.threads import available_threads
 
 __all__ = [
-    "Control",
-    "clocks",
-    "describe_machine",
-    "describe_software",
-    "processor",
-    "same_machine",
+    *("Control", "clocks", "describe_machine", "describe_software", "processor", "same_machine"),
 ]
 
 _LIBRARIES = (

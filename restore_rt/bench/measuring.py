@@ -16,17 +16,8 @@ import restore_rt
 from restore_rt.bench.clip import time_clip
 from restore_rt.bench.machine import Control, clocks, describe_machine, describe_software
 from restore_rt.bench.memory import GpuMemory, Memory, memory_in_use
-from restore_rt.bench.report import (
-    Case,
-    Failure,
-    Measurement,
-    Report,
-    Round,
-    Scope,
-    Sustained,
-    Timed,
-)
-from restore_rt.bench.sampling import Step, sample, warm_up
+from restore_rt.bench.report import Case, Failure, Measurement, Report, Round, Scope, Sustained
+from restore_rt.bench.sampling import Step, Timed, sample, warm_up
 from restore_rt.bench.statistics import Histogram
 from restore_rt.bench.subject import open_subject
 from restore_rt.bench.verification import Reference, reference_for, verify
@@ -158,10 +149,11 @@ def measure_case(
             gpu.look()
 
     if case.clip is None:
-        timed = _time_frames(restorer, subject.steps, case, seconds, sustain, between)
+        timed = _time_frames(restorer, subject.steps, case, seconds, between)
     else:
         timed = time_clip(restorer, case, seconds, between)
         added = memory.added()
+    sustained = Sustained.of(sample(subject.steps, seconds=sustain)) if sustain > 0 else None
     times = timed.seconds * 1e3
     return Measurement(
         case=case,
@@ -182,7 +174,7 @@ def measure_case(
         # Of several streams only the first has restored a frame.
         host_frames_mb=added if case.streams == 1 else None,
         device_peak_mb=None if gpu is None else gpu.added(),
-        sustained=timed.sustained,
+        sustained=sustained,
     )
 
 
@@ -191,7 +183,6 @@ def _time_frames(
     steps: Sequence[Step],
     case: Case,
     seconds: float,
-    sustain: float,
     between: Callable[[], None],
 ) -> Timed:
     for step in steps[1:]:
@@ -211,7 +202,6 @@ def _time_frames(
         rate=1 / float(samples.seconds.mean()) if case.scope == "network" else samples.rate,
         stages={stage: busy / frames * 1e3 for stage, busy in spent.items() if busy > 0},
         stable=stable,
-        sustained=Sustained.of(sample(steps, seconds=sustain)) if sustain > 0 else None,
     )
 
 

@@ -47,13 +47,7 @@ def read_report(path: str | Path) -> Report:
 
 
 def typed(kind: type[_T], value: Any) -> _T:
-    """Return a value of JSON as a dataclass; keys that it does not know are ignored.
-
-    Raises
-    ------
-    TypeError, ValueError, AttributeError, InputError
-        A value is missing, of another type or not allowed.
-    """
+    """Return a value of JSON as a dataclass; keys that it does not know are ignored."""
     return cast(_T, _as(kind, value))
 
 
@@ -73,15 +67,14 @@ def _as(kind: Any, value: Any) -> Any:
         if not isinstance(value, dict):
             raise TypeError(f"{value!r} is not a table")
         hints = typing.get_type_hints(kind)
-        given = {name: value[name] for name in hints if name in value}
         # A null that the type does not allow stands for the default.
-        return cast(Any, kind)(
-            **{
-                name: _as(hints[name], item)
-                for name, item in given.items()
-                if item is not None or type(None) in typing.get_args(hints[name])
-            }
-        )
+        known = {name: value[name] for name in hints if name in value}
+        given = {
+            name: _as(hints[name], item)
+            for name, item in known.items()
+            if item is not None or type(None) in typing.get_args(hints[name])
+        }
+        return cast(Any, kind)(**given)
     kind = str if origin is typing.Literal else kind
     if kind is float and type(value) is int:
         value = float(value)

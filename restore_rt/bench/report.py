@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restore_rt.bench.sampling import Samples
 from restore_rt.bench.statistics import Histogram, Interval, mean_interval
@@ -19,20 +18,8 @@ from restore_rt.files import whole_file
 from restore_rt.options import LoadOptions
 
 __all__ = [
-    "JUDGED_SECONDS",
-    "QUIET_SPREAD",
-    "RATES",
-    "SCHEMA",
-    "SCOPES",
-    "Case",
-    "Failure",
-    "Measurement",
-    "Report",
-    "Round",
-    "Scope",
-    "Sustained",
-    "Timed",
-    "Verified",
+    *("JUDGED_SECONDS", "QUIET_SPREAD", "RATES", "SCHEMA", "SCOPES", "Case", "Failure"),
+    *("Measurement", "Report", "Round", "Scope", "Sustained", "Verified"),
 ]
 
 SCHEMA = "restore_rt.bench/2"
@@ -168,22 +155,6 @@ class Sustained:
         rates = RATES if samples.wall >= JUDGED_SECONDS else ()
         holds = {str(rate): p99 <= 1e3 / rate for rate in rates}
         return cls(samples.wall, len(times), p99, float(times.max()), holds)
-
-
-@dataclass(frozen=True)
-class Timed:
-    """Frames that one process timed.
-
-    ``median_ms`` is compared with other rounds, ``rate`` is in frames per second of all streams,
-    and ``stages`` are busy ms per frame.
-    """
-
-    seconds: NDArray[np.float64]
-    median_ms: float
-    rate: float
-    stages: dict[str, float]
-    stable: bool
-    sustained: Sustained | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Samples", "Step", "sample", "warm_up"]
+__all__ = ["Samples", "Step", "Timed", "sample", "warm_up"]
 
 # A call may return the seconds that count, a float, if that is not all of its time.
 Step = Callable[[], object]
@@ -36,6 +36,21 @@ class Samples:
     def rate(self) -> float:
         """Calls per second."""
         return len(self.seconds) / self.wall
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Frames that one process timed.
+
+    ``median_ms`` is compared with other rounds, ``rate`` is in frames per second of all streams,
+    and ``stages`` are busy ms per frame.
+    """
+
+    seconds: NDArray[np.float64]
+    median_ms: float
+    rate: float
+    stages: dict[str, float]
+    stable: bool = True
 
 
 def warm_up(step: Step, *, most: float, clock: Clock = time.perf_counter) -> bool:

@@ -51,13 +51,7 @@ def picture(height: int, width: int, channels: int = 1) -> U8:
 
 
 def open_subject(restorer: Restorer, case: Case) -> Subject:
-    """Make the frames of a case, memory for their results, and the steps.
-
-    Raises
-    ------
-    InputError
-        The case needs a GPU, and the Restorer runs on a CPU.
-    """
+    """Make the frames of a case, memory for their results, and the steps."""
     lane = restorer.lane
     if case.scope == "device" and lane is None:
         raise InputError(

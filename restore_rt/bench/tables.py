@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["comparison_markdown", "report_markdown", "terminal"]
 
 _NOTHING = "-"
+_UNSTABLE = "frame times were not steady after it; all figures may be off"
 
 # A subject, sentences, and whether they warn that figures may be wrong or are missing.
 Note = tuple[str, Sequence[str], bool]
@@ -65,7 +66,7 @@ def report_markdown(report: Report) -> str:
             ("Uneven rounds", lines(_uneven), True),
             ("Verified", lines(_verified), False),
             ("Not verified", lines(lambda each: each.not_verified), True),
-            ("Warm-up", lines(_unstable), True),
+            ("Warm-up", lines(lambda each: "" if each.stable else _UNSTABLE), True),
             ("Real time", lines(_real_time), False),
             ("Failed", [f"{each.case}: {each.reason}" for each in report.failures], True),
         ),
@@ -172,13 +173,10 @@ def _verified(each: Measurement) -> str:
     found = each.verified
     if found is None:
         return ""
-    psnr = "" if found.psnr is None else f", PSNR {found.psnr:.1f} dB"
-    apart = f"at most {found.worst} of 255 apart{psnr}"
+    apart = "no difference"
+    if found.psnr is not None:
+        apart = f"at most {found.worst} of 255 apart, PSNR {found.psnr:.1f} dB"
     return f"{apart}, against {found.against} ({found.pixels:,} pixels)"
-
-
-def _unstable(each: Measurement) -> str:
-    return "" if each.stable else "frame times were not steady after it; all figures may be off"
 
 
 def _real_time(each: Measurement) -> str:
