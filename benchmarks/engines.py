@@ -12,7 +12,6 @@ CPU.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import dataclasses
 import functools
@@ -21,7 +20,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +36,9 @@ from other_weights import Network, open_ncnn
 
 import restore_rt
 from restore_rt import _ext
+from restore_rt.bench.subject import picture
 from restore_rt.model import registry
-from restore_rt.model.manifest import Manifest, read_manifest, weights_sha256, write_manifest
+from restore_rt.model.manifest import weights_sha256, write_manifest
 from restore_rt.native.network import open_native
 from restore_rt.tiled.sizes import TileSizes
 
@@ -68,13 +68,6 @@ class Case:
     frame: U8
     expected: Mapping[str, U8]
     threads: int
-
-    @property
-    def manifest(self) -> Manifest:
-        """The description of the model."""
-        manifest = read_manifest(self.fp32)
-        assert manifest is not None
-        return manifest
 
     def model(self, precision: str) -> onnx.ModelProto:
         """Return the file for a precision."""
@@ -144,7 +137,7 @@ def measure(runs: int, threads: Sequence[int], names: Sequence[str]) -> Record:
 
 def make_case(height: int, width: int, threads: int) -> Case:
     """Return a frame, the models, and ONNX Runtime's results."""
-    fp32, frame = onnx.load(registry.path_of(MODEL)), harness.picture(height, width)
+    fp32, frame = onnx.load(registry.path_of(MODEL)), picture(height, width)
     case = Case(fp32, quantised(fp32, frame) if _ext.has_vnni() else None, frame, {}, threads)
     made = {}
     for kind in ("fp32", "int8") if case.int8 else ("fp32",):
@@ -162,10 +155,8 @@ def quantised(model: onnx.ModelProto, frame: U8) -> onnx.ModelProto:
     made = to_int8(
         model, layers, [frame[None, None, :256, :256].astype(np.float32) / np.float32(255)]
     )
-    manifest = read_manifest(model)
-    assert manifest is not None
-    digest = weights_sha256(made)
-    write_manifest(made, dataclasses.replace(manifest, precision="int8", sha256=digest))
+    manifest = dataclasses.replace(harness.manifest_of(MODEL), precision="int8")
+    write_manifest(made, dataclasses.replace(manifest, sha256=weights_sha256(made)))
     return made
 
 
@@ -208,22 +199,19 @@ def open_ours(case: Case, precision: str) -> Running:
     return Running(lambda: network.run_into(out, case.frame, threads=case.threads), out)
 
 
-@contextlib.contextmanager
-def _saved(case: Case, precision: str) -> Iterator[Path]:
-    """Give the model as a file, which ONNX Runtime opens."""
-    need("onnxruntime", "onnxruntime")
+def _for_onnxruntime(case: Case, precision: str) -> onnx.ModelProto:
     if precision == "bf16":
         raise Unavailable("its CPU provider has no convolution in bf16")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        onnx.save(case.model(precision), path)
-        yield path
+    return case.model(precision)
 
 
 def open_product(case: Case, precision: str, *, tile: int = 0) -> Running:
     """Open ONNX Runtime as restore_rt has it, in tiles or with the frame as one tile."""
+    need("onnxruntime", "onnxruntime")
     size: Any = tile or case.frame.shape
-    with _saved(case, precision) as path:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        onnx.save(_for_onnxruntime(case, precision), path)
         given: Any = {"device": "cpu", "backend": "onnxruntime", "threads": case.threads}
         restorer = restore_rt.load(path, tile=size, **given)
     out = case.new_out()
@@ -235,8 +223,8 @@ def open_session(case: Case, precision: str) -> Running:
     onnxruntime = need("onnxruntime", "onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = case.threads
-    with _saved(case, precision) as path:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    model = _for_onnxruntime(case, precision).SerializeToString()
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return _in_tiles(case, lambda x: session.run(None, {name: x})[0])
 
@@ -244,8 +232,9 @@ def open_session(case: Case, precision: str) -> Running:
 def _in_tiles(case: Case, network: Network, tile: int = 0) -> Running:
     """Run a network in tiles, or with the frame as one tile; restore_rt's kernels do the rest."""
     size: Any = tile or case.frame.shape
-    sizes = TileSizes.of(case.manifest, tile=size, overlap=None, feather=None, batch=1)
-    grid, out = sizes.grid(*case.frame.shape, SCALE), case.new_out()
+    sizes = TileSizes.of(harness.manifest_of(MODEL), tile=size, overlap=None, feather=None, batch=1)
+    height, width = case.frame.shape
+    grid, out = sizes.grid(height, width, SCALE), case.new_out()
     given = np.empty((grid.count, 1, *grid.tile), np.float32)
     made = np.empty((grid.count, 1, *(SCALE * side for side in grid.tile)), np.float32)
 

@@ -22,11 +22,6 @@ from restore_rt.bench.machine import clocks, describe_machine, describe_software
 from restore_rt.model import registry
 from restore_rt.model.manifest import Manifest
 
-__all__ = [
-    *("ROOT", "Step", "Unavailable", "check", "interleaved", "kept", "manifest_of", "milliseconds"),
-    *("model_entry", "need", "options", "picture", "update", "write"),
-]
-
 ROOT = Path(__file__).parent.parent
 Step = Callable[[], object]
 

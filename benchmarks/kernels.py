@@ -26,6 +26,7 @@ from harness import Step, check
 from numpy.typing import NDArray
 
 from restore_rt import _ext, reference
+from restore_rt.bench.subject import picture
 from restore_rt.reference import AxisTiles
 
 TILE, OVERLAP, HALO, FEATHER, SCALE = 256, 40, 16, 8, 2
@@ -194,7 +195,7 @@ def main() -> None:
     given: Any = {"overlap": OVERLAP, "halo": HALO, "feather": FEATHER, "scale": SCALE}
     for name, (height, width, channels) in FRAMES.items():
         grid = _ext.TileGrid(height, width, TILE, **given)
-        frame = harness.picture(height, width, channels).reshape(height, width, channels)
+        frame = picture(height, width, channels).reshape(height, width, channels)
         arrays = Arrays(frame, grid)
         for threads in chosen.threads:
             for operation in ("split", "merge"):

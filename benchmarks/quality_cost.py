@@ -26,7 +26,6 @@ from harness import (
     milliseconds,
     model_entry,
     options,
-    picture,
     write,
 )
 from models import CASES, described, run_case
@@ -35,6 +34,7 @@ from other_weights import OTHERS, Opened, open_other, runs_in
 from tables import part
 
 import restore_rt
+from restore_rt.bench.subject import picture
 from restore_rt.model import registry
 from restore_rt.threads import available_threads
 from restore_rt.training.evaluation import Candidate, baselines

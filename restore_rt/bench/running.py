@@ -1,4 +1,7 @@
-"""Measures cases in rounds: in each round every case runs once, in a process of its own."""
+"""Measures cases in rounds: in each round every case runs once, in a process of its own.
+
+Each round thus starts with a new process, heap and memory layout, and holds nothing but the model.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,21 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from restore_rt.bench.measuring import report
+from restore_rt.bench.measuring import load_case, measure_case, report
 from restore_rt.bench.report import Case, Failure, Measurement, Report
 from restore_rt.bench.statistics import Histogram
-from restore_rt.bench.verification import Reference
-from restore_rt.bench.worker import Task
+from restore_rt.bench.subject import picture
+from restore_rt.bench.verification import NO_FILE, Reference, reference_for
 from restore_rt.errors import BackendError, RestoreError
+from restore_rt.loading import read_loaded
+from restore_rt.model.reading import find_model
+from restore_rt.options import LoadOptions
 
-__all__ = ["Effort", "run"]
+__all__ = ["Effort", "Task", "run", "work"]
 
-_WORKER = (sys.executable, "-c", "from restore_rt.bench.worker import main; main()")
+_WORKER = (sys.executable, "-c", "from restore_rt.bench.running import work; work()")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +97,7 @@ def _is_known(made: list[Measurement], effort: Effort) -> bool:
 def _merged(made: Sequence[Measurement]) -> Measurement:
     """Return the measurement of several rounds from those of single rounds."""
     stages = dict.fromkeys(stage for each in made for stage in each.stages)
-    peaks = {
+    peaks: dict[str, Any] = {
         name: max(
             (value for each in made if (value := getattr(each, name)) is not None), default=None
         )
@@ -147,3 +153,46 @@ class _Work:
         if isinstance(answer, RestoreError):
             raise answer
         return answer
+
+
+class Task(NamedTuple):
+    """A case to measure for some seconds, or, without a reference, to compute that."""
+
+    case: Case
+    seconds: float
+    sustain: float = 0.0
+    reference: Reference | None = None
+
+    def run(self) -> Reference | Measurement:
+        """Return the reference or the measurement."""
+        if self.reference is None:
+            return _reference(self.case)
+        loaded = load_case(self.case)
+        with loaded.restorer:
+            return measure_case(loaded, **self._asdict())
+
+
+def _reference(case: Case) -> Reference:
+    """Compute the reference of a case from the model's file, without any backend."""
+    path = find_model(case.model)
+    if path.suffix != ".onnx":
+        return NO_FILE
+    manifest = read_loaded(path, LoadOptions()).manifest
+    return reference_for(path, manifest, picture(case.height, case.width, manifest.channels))
+
+
+def work() -> None:
+    """Do the pickled task on standard input; write the answer to the file of the arguments."""
+    path = Path(sys.argv[1])
+    # The parent removes this folder, even if this process is killed.
+    tempfile.tempdir = str(path.parent)
+    answer: Reference | Measurement | RestoreError
+    try:
+        answer = pickle.load(sys.stdin.buffer).run()
+    except RestoreError as error:
+        answer = BackendError(str(error))
+    except MemoryError:
+        answer = BackendError("out of memory; give smaller frames or a smaller --tile")
+    except Exception as error:  # the parent reports it with the case
+        answer = BackendError(f"unexpected {type(error).__name__}: {error}")
+    path.write_bytes(pickle.dumps(answer))

@@ -12,7 +12,7 @@ from typing import Any
 import onnx
 import pytest
 
-from restore_rt.bench import Case, Effort, read_report, run, running, worker
+from restore_rt.bench import Case, Effort, read_report, run, running
 from restore_rt.bench.verification import Reference
 from restore_rt.errors import BackendError
 from tests.bench.made import measured
@@ -65,8 +65,8 @@ def test_a_reference_needs_the_models_file_alone(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reference has no part in what is measured, and so no backend is opened for it."""
-    monkeypatch.setattr("restore_rt.bench.worker.load_case", lambda case: pytest.fail("loaded"))
-    reference = worker.Task(case_of(model, backend="tensorrt"), 1.0).run()
+    monkeypatch.setattr("restore_rt.bench.running.load_case", lambda case: pytest.fail("loaded"))
+    reference = running.Task(case_of(model, backend="tensorrt"), 1.0).run()
     assert isinstance(reference, Reference)
     assert reference.name.startswith("ONNX Runtime ")
     assert [part.shape for part in reference.parts] == [(48, 64, 1)]
@@ -160,7 +160,7 @@ def test_a_case_that_fails_is_told_and_the_others_measured(model: str) -> None:
 def test_a_wrong_result_is_not_timed(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = running._Work._answer
 
-    def wrong(self: Any, task: worker.Task) -> Any:
+    def wrong(self: Any, task: running.Task) -> Any:
         found = answer(self, task)
         if isinstance(found, Reference):
             # The network that judges is not the one that runs.
