@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from restore_rt.bench import read_report
-from restore_rt.cli import run
 from tests.bench.made import MACHINE, measured, reported
 from tests.cli.command import only_line
+from tests.cli.conftest import Cli
 
 QUICK = ("--rounds", "1", "--seconds", "0.02", "--sustain", "0")
 
@@ -21,13 +21,10 @@ def bench(model: Path, *more: str) -> list[str]:
     return ["bench", "--model", str(model), "--size", "32x24", *QUICK, *more]
 
 
-def test_a_table_and_files(
-    luma_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_table_and_files(luma_model: Path, tmp_path: Path, cli: Cli) -> None:
     report, text, plot = (tmp_path / name for name in ("a.json", "a.md", "a.svg"))
     files = ("-o", str(report), "--markdown", str(text), "--plot", str(plot))
-    assert run(bench(luma_model, *files)) == 0
-    said = capsys.readouterr().out
+    said = cli(*bench(luma_model, *files)).out
     (made,) = read_report(report).measurements
     assert f"{made.host_peak_mb:.0f}" in said
     assert made.description in said
@@ -35,61 +32,44 @@ def test_a_table_and_files(
     assert text.read_text("utf-8").startswith("**")
     assert "| --: |" in text.read_text("utf-8")
     assert "<svg" in plot.read_text("utf-8")
-    assert run(bench(luma_model, "-o", str(report))) == 2
-    assert "exists" in only_line(capsys.readouterr().err)
+    assert "exists" in only_line(cli(*bench(luma_model, "-o", str(report)), code=2).err)
 
 
 def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(
-    luma_model: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    luma_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.setattr("restore_rt.bench.running.run", lambda *_, **__: pytest.fail("measured"))
-    assert run(bench(luma_model, "--plot", str(tmp_path / "a.png"))) == 2
-    assert "pip install 'restore-rt[bench]'" in only_line(capsys.readouterr().err)
+    said = cli(*bench(luma_model, "--plot", str(tmp_path / "a.png")), code=2)
+    assert "pip install 'restore-rt[bench]'" in only_line(said.err)
 
 
-def test_lists_may_be_repeated_or_have_commas(
-    luma_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_lists_may_be_repeated_or_have_commas(luma_model: Path, cli: Cli) -> None:
     more = ("--threads", "1,2", "--backend", "native", "--backend", "onnxruntime", "--json")
-    assert run(bench(luma_model, *more)) == 0
-    data = json.loads(capsys.readouterr().out)
+    data = json.loads(cli(*bench(luma_model, *more)).out)
     cases = [(made["case"]["backend"], made["case"]["threads"]) for made in data["measurements"]]
     assert cases == [("native", 1), ("native", 2), ("onnxruntime", 1), ("onnxruntime", 2)]
 
 
-def test_a_file_with_a_comma_in_its_name(
-    luma_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_with_a_comma_in_its_name(luma_model: Path, tmp_path: Path, cli: Cli) -> None:
     odd = tmp_path / "a,b.onnx"
     odd.write_bytes(luma_model.read_bytes())
-    assert run(bench(odd, "--json")) == 0
-    (made,) = json.loads(capsys.readouterr().out)["measurements"]
+    (made,) = json.loads(cli(*bench(odd, "--json")).out)["measurements"]
     assert made["case"]["model"] == str(odd)
 
 
-def test_a_sweep_from_a_file(
-    luma_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_sweep_from_a_file(luma_model: Path, tmp_path: Path, cli: Cli) -> None:
     sweep = tmp_path / "sweep.toml"
     sweep.write_text(f"model = '{luma_model}'\nsize = ['32x24', '8x8']\n", "utf-8")
-    assert run(["bench", "--sweep", str(sweep), *QUICK, "--json"]) == 0
-    data = json.loads(capsys.readouterr().out)
+    data = json.loads(cli("bench", "--sweep", sweep, *QUICK, "--json").out)
     assert [made["case"]["height"] for made in data["measurements"]] == [24, 8]
 
 
-def test_what_fails_is_told_beside_what_was_measured(
-    luma_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(bench(luma_model, "--backend", "auto,tensorrt")) == 1
-    out, err = capsys.readouterr()
+def test_what_fails_is_told_beside_what_was_measured(luma_model: Path, cli: Cli) -> None:
+    out, err = cli(*bench(luma_model, "--backend", "auto,tensorrt"), code=1)
     assert "backend tensorrt: " in " ".join(out.split())
     assert "not measured: " in err
-    assert run(bench(luma_model, "--backend", "tensorrt")) == 1
-    out, err = capsys.readouterr()
+    out, err = cli(*bench(luma_model, "--backend", "tensorrt"), code=1)
     assert out == ""
     assert "nothing was measured; " in only_line(err)
 
@@ -110,11 +90,8 @@ def test_what_fails_is_told_beside_what_was_measured(
         (["--size", "9x9", "compare", "a", "b"], 2, "--size was given to `restore-rt bench`"),
     ],
 )
-def test_wrong_use_is_one_line(
-    arguments: Sequence[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(["bench", *arguments]) == code
-    out, err = capsys.readouterr()
+def test_wrong_use_is_one_line(arguments: Sequence[str], code: int, said: str, cli: Cli) -> None:
+    out, err = cli("bench", *arguments, code=code)
     assert out == ""
     assert said in only_line(err)
 
@@ -147,17 +124,12 @@ def files(tmp_path: Path) -> dict[str, Path]:
     ],
 )
 def test_the_exit_code_is_the_verdict(
-    files: dict[str, Path],
-    after: str,
-    code: int,
-    verdict: str,
-    capsys: pytest.CaptureFixture[str],
+    files: dict[str, Path], after: str, code: int, verdict: str, cli: Cli
 ) -> None:
-    pair = [str(files["before"]), str(files[after])]
-    assert run(["bench", "compare", *pair]) == code
-    assert f"{verdict}; changes below 3% count as none" in capsys.readouterr().out
-    assert run(["bench", "compare", *pair, "--json"]) == code
-    data = json.loads(capsys.readouterr().out)
+    pair = [files["before"], files[after]]
+    said = cli("bench", "compare", *pair, code=code)
+    assert f"{verdict}; changes below 3% count as none" in said.out
+    data = json.loads(cli("bench", "compare", *pair, "--json", code=code).out)
     assert data["verdict"] == verdict
     ratio = data["differences"][0]["ratio"]
     assert ratio["value"] > 0
@@ -165,13 +137,10 @@ def test_the_exit_code_is_the_verdict(
     assert (ratio["low"] is None) == (after == "once")
 
 
-def test_faster_is_no_failure(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["bench", "compare", str(files["slower"]), str(files["before"])]) == 0
-    assert "faster" in capsys.readouterr().out
+def test_faster_is_no_failure(files: dict[str, Path], cli: Cli) -> None:
+    assert "faster" in cli("bench", "compare", files["slower"], files["before"]).out
 
 
-def test_another_machine_is_refused(
-    files: dict[str, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(["bench", "compare", str(files["before"]), str(files["other"])]) == 2
-    assert "different machines (processor: " in only_line(capsys.readouterr().err)
+def test_another_machine_is_refused(files: dict[str, Path], cli: Cli) -> None:
+    said = cli("bench", "compare", files["before"], files["other"], code=2)
+    assert "different machines (processor: " in only_line(said.err)
