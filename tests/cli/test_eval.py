@@ -16,6 +16,7 @@ from tests.cli.command import command_of, names_in, only_line
 from tests.cli.conftest import Cli
 from tests.images.pictures import noise
 from tests.networks import nearest, save_model
+from tests.training.test_clips import numbered, write_clip
 
 
 @pytest.fixture
@@ -175,8 +176,12 @@ def test_wrong_use_is_one_line(folder: Path, nearest_model: Path, tmp_path: Path
             "none: No such file or directory; name a folder of",
         ),
         ([model, "--data", str(tmp_path / "empty")], 2, "no pictures or videos in"),
-        ([model, *data, *both("a.json", "a.json")], 2, "a.json; give each a file of its own"),
-        ([model, *data, *both("a.json", "empty/../a.json")], 2, "--json and --html are both"),
+        (
+            [model, *data, *both("a.json", "a.json")],
+            2,
+            "a.json is named twice; give each report a file of its own",
+        ),
+        ([model, *data, *both("a.json", "empty/../a.json")], 2, "is named twice"),
         ([str(bare), *data, "--scale", "3"], 1, "of scale 3: it enlarges 2 times"),
         ([str(bare), *data, "--colour", "luma"], 1, "takes 3 channels, but is said to be luma"),
         ([model, *data, "--scale", "2"], 2, "leave --scale and --colour out"),
@@ -206,3 +211,34 @@ def test_what_is_missing_is_named(
     assert "apt install tesseract-ocr" in only_line(cli(*line, "--ocr", code=2).err)
     monkeypatch.setitem(sys.modules, "skimage.metrics", None)
     assert "pip install 'restore-rt[eval]'" in only_line(cli(*line, code=2).err)
+
+
+def test_rates_are_compared_by_videos_alone(cli: Cli, nearest_model: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((48, 48, 3), np.uint8)).save(tmp_path / "a.png")
+    line = ["eval", nearest_model, "--data", tmp_path]
+    for more, message in (
+        (["--plot", "a.png"], "--plot draws what --bitrate measures; give both"),
+        (["--bitrate", "h264", "--ocr"], "--ocr has no effect with --bitrate"),
+        (["--bitrate", "h264", "--html", "a.html"], "--html has no effect with --bitrate"),
+        (["--bitrate", "h264", "--plot", "a.gif"], "--plot is a.gif; its name must end in .png"),
+        (["--bitrate", "h264"], "--bitrate compares videos, and --data has none"),
+    ):
+        assert message in cli(*line, *more, code=2).err
+    write_clip(tmp_path / "a.mkv", numbered(2, 64, 64))
+    same = save_model(tmp_path / "same.onnx", nearest(3, 1))
+    said = cli("eval", same, "--data", tmp_path, "--bitrate", "h264", code=2)
+    assert "enlarges 1 times; --bitrate needs models that enlarge twice" in said.err
+
+
+def test_rates_are_written_and_drawn(cli: Cli, nearest_model: Path, tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    write_clip(clips / "a.mkv", numbered(2, 64, 64))
+    stored, drawn = tmp_path / "a.json", tmp_path / "a.svg"
+    line = ["eval", nearest_model, "--data", clips, "--bitrate", "h264"]
+    said = cli(*line, "--json", stored, "--plot", drawn)
+    assert "BD-rate against full size, h264, mean of 1 clip" in said.out
+    record = json.loads(stored.read_text())
+    assert [row["model"] for row in record["mean_bd_rate"]] == ["bicubic", "nearest-x2"]
+    assert set(record["clips"][0]["points"]) == {"full size", "bicubic", "nearest-x2"}
+    assert "</svg>" in drawn.read_text()

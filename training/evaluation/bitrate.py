@@ -182,7 +182,7 @@ def _add(
     pairs = list(zip(restored, truth, strict=True))
     figures = {
         "psnr_y": statistics.fmean(psnr(a, b) for a, b in pairs),
-        "ssim_y": statistics.fmean(ssim(a, b) for a, b in pairs),
+        "ssim_y": statistics.fmean(ssim(a, b) or 0.0 for a, b in pairs),
     }
     if find_ffmpeg() is not None:
         figures |= vmaf(restored, truth)
@@ -198,9 +198,18 @@ def bd_rate(ladder: ClipLadder, way: str, metric: str, *, anchor: str = FULL) ->
     """
     library = needed("bjontegaard", "bjontegaard", "BD-rate")
     (rates, first), (others, second) = (_lowest(ladder.ways[w], metric) for w in (anchor, way))
-    if max(min(first), min(second)) >= min(max(first), max(second)):
+    few = min(len(rates), len(others)) < 2
+    if few or max(min(first), min(second)) >= min(max(first), max(second)):
         return None
-    value = library.bd_rate(rates, first, others, second, method="akima", min_overlap=0)
+    value = library.bd_rate(
+        rates,
+        first,
+        others,
+        second,
+        method="akima",
+        require_matching_points=False,
+        min_overlap=0,
+    )
     return float(value) if math.isfinite(value) else None
 
 

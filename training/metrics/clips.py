@@ -31,7 +31,7 @@ def find_ffmpeg() -> str | None:
     """Return an ffmpeg with libvmaf: the one on PATH, or that of imageio-ffmpeg; None without."""
     found = [shutil.which("ffmpeg")]
     try:
-        import imageio_ffmpeg  # type: ignore[import-untyped]
+        import imageio_ffmpeg
     except ImportError:
         pass
     else:
