@@ -65,11 +65,8 @@ def described(pairs: Iterable[tuple[Report, Report]]) -> dict[str, Any]:
 
 def rounds_of(reports: list[Report]) -> list[list[tuple[float, float]]]:
     """Return the rounds' medians, each with that of its control loop, in ms."""
-    return [
-        [(round(each.median_ms, 3), round(each.control_ms, 3)) for each in made.rounds]
-        for report in reports
-        for made in report.measurements
-    ]
+    rounds = (report.measurements[0].rounds for report in reports)
+    return [[(round(r.median_ms, 3), round(r.control_ms, 3)) for r in each] for each in rounds]
 
 
 def overhead(step_seconds: float = 1e-3) -> float:

@@ -15,43 +15,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import quality_picture
+import tables
 from harness import ROOT
-from tables import (
-    AMX,
-    EPYC,
-    MACHINE,
-    RESULTS,
-    Found,
-    Record,
-    beside,
-    by_case,
-    label,
-    machine_words,
-    named,
-    part,
-    processor,
-    ratios,
-    render,
-    results,
-    span,
-    timings,
-)
+from tables import Found, Record, part, render, results
 
 from restore_rt.wording import count_of
 
 ZOO = ROOT / "restore_rt" / "zoo"
-# The models in the README's order: their use, and the pictures of their headline figure.
-MODELS = {
-    "video-x2": ("video, in real time on a CPU", "Set14"),
-    "video-x2-fast": ("the same, faster", "Set14"),
-    "video-x2-quality": ("the same, better on clean sources, and slower", "Set14"),
-    "photo-x2": ("photographs", "Set14"),
-    "photo-x4": ("photographs, four times", "Set14"),
-    "photo-x4-gan": ("the same, sharper and less true", "Set14"),
-    "comic-x2": ("comics that were compressed again and again", "comics, JPEG 70, 50, 60"),
-    "comic-x1": ("the same at their own size", quality_picture.SCANS),
-    "repair-x1": ("photographs with JPEG's artefacts", "Set14, JPEG 20"),
-}
+MODELS = tables.toml("quality")["models"]
 _BLOCK = re.compile(
     r"(?<=<!-- figures: )(\w+)( -->\n\n).*?(?=\n\n<!-- end of figures -->)", re.DOTALL
 )
@@ -138,7 +109,7 @@ def speed() -> Found:
     for case in found["cases"]:
         if case["threads"] == found["machine"]["threads"]:
             width, height = (int(side) for side in case["size"].split("x"))
-            times = timings(case).items()
+            times = tables.timings(case).items()
             fp32 = {name: ms["median"] for (name, kind), ms in times if kind == "fp32"}
             rows.append({"size": f"{width}x{height} to {2 * width}x{2 * height}", **fp32})
     return Found({"": rows}, {"models": render("speed_models", measurements(part("bench")))})
@@ -149,11 +120,11 @@ def models() -> Found:
     rows = [
         {
             "name": name,
-            "use": use,
+            "use": model["use"],
             "scale": re.findall(r"-x(\d)", name)[0],
             "parameters": results(f"model_{name}")["model"]["parameters"],
         }
-        for name, (use, _) in MODELS.items()
+        for name, model in MODELS.items()
     ]
     return Found({"": rows})
 
@@ -161,12 +132,12 @@ def models() -> Found:
 def quality(*, headlines: bool = False) -> Found:
     """Return PSNR and errors of reading, before and after, of all models."""
     rows = []
-    for name, (_, headline) in MODELS.items():
+    for name, model in MODELS.items():
         for pictures, case in results(f"model_{name}")["cases"].items():
-            if not headlines or pictures == headline:
+            if not headlines or pictures == model["headline"]:
                 totals = case["totals"]
                 both = {"before": totals[case["baseline"]], "after": totals[name]}
-                rows.append({"model": name, "label": label(pictures, case), **both})
+                rows.append({"model": name, "label": tables.label(pictures, case), **both})
     return Found({"": rows})
 
 
@@ -194,28 +165,28 @@ def video_speed(found: Record) -> Found:
 def engine_speed(found: Record) -> Found:
     """Return the times of engines in fp32, and ratios on other machines."""
     cases, software = found["cases"], found["software"]
-    times = [timings(case) for case in cases]
+    times = [tables.timings(case) for case in cases]
     rows = [
         {"name": name, "ms": [each.get((name, kind)) for each in times]}
         for name, kind in times[0]
         if kind == "fp32" and "," not in name
     ]
     versions = [
-        f"{named(name)} {software[name].partition('+')[0]}"
+        f"{tables.named(name)} {software[name].partition('+')[0]}"
         for name in ("onnxruntime", "openvino", "ncnn", "torch")
         if name in software
     ]
     values = {
         "versions": ", ".join(versions),
-        "masked": beside(part("avx2")["cases"])["fp32_onnxruntime"],
-        "int8_onnxruntime": ratios(cases, ("native", "int8"), ("onnxruntime", "int8")),
-        "int8_openvino": ratios(cases, ("native", "int8"), ("openvino", "int8")),
-        "parameters": part("engines", EPYC)["model"]["parameters"],
-        "epyc": beside(part("engines", EPYC)["cases"]),
-        "amx": beside(part("engines", AMX)["cases"]),
-        **beside(cases),
+        "masked": tables.beside(part("avx2")["cases"])["fp32_onnxruntime"],
+        "int8_onnxruntime": tables.ratios(cases, ("native", "int8"), ("onnxruntime", "int8")),
+        "int8_openvino": tables.ratios(cases, ("native", "int8"), ("openvino", "int8")),
+        "parameters": part("engines", tables.EPYC)["model"]["parameters"],
+        "epyc": tables.beside(part("engines", tables.EPYC)["cases"]),
+        "amx": tables.beside(part("engines", tables.AMX)["cases"]),
+        **tables.beside(cases),
     }
-    return Found({"": rows}, values, by_case(cases, "{{ms[{0}][median]:.2f}}"))
+    return Found({"": rows}, values, tables.by_case(cases, "{{ms[{0}][median]:.2f}}"))
 
 
 def other_speed(found: Record) -> Found:
@@ -234,7 +205,7 @@ def other_speed(found: Record) -> Found:
             "tiled": tiled,
             "share": (tiled["stages"]["split"] + tiled["stages"]["merge"])
             / tiled["stages"]["network"],
-            "oracle": span(oracle, ".0f"),
+            "oracle": tables.span(oracle, ".0f"),
         },
     )
 
@@ -253,7 +224,7 @@ def precisions() -> Found:
             row["int8"] = int8["psnr_y_fp32"] - int8["psnr_y"]
             row["times"] = "{:.1f} ({:.1f} to {:.1f})".format(*times)
         rows.append(row)
-    where = {name: machine_words(found["machine"]) for name, found in record["int8"].items()}
+    where = {name: tables.machine_words(found["machine"]) for name, found in record["int8"].items()}
     values = {
         "pictures": next(iter(record["fp16"].values()))["pictures"],
         "onnxruntime": record["software"]["onnxruntime"],
@@ -270,9 +241,9 @@ def card(block: str, name: str) -> str:
         values = {
             "made": made,
             "threads": report["machine"]["threads"],
-            "processor": processor(report["machine"]),
-            "file": MACHINE,
-            "where": "the " * (made["backend"] == "native") + named(made["backend"]),
+            "processor": tables.processor(report["machine"]),
+            "file": tables.MACHINE,
+            "where": "the " * (made["backend"] == "native") + tables.named(made["backend"]),
         }
         return render("card_speed", Found({}, values))
     cases = results(f"model_{name}")["cases"]
@@ -289,7 +260,7 @@ def card(block: str, name: str) -> str:
     whose = (base, name) if block == "quality" else (base, name.removesuffix("-gan"), name)
     rows = []
     for pictures, case in cases.items():
-        told = label(pictures, case)
+        told = tables.label(pictures, case)
         row: Record = {"counted": told if told != pictures else f"{told} ({case['pictures']})"}
         for who in whose:
             of = name if who == base else who
@@ -300,17 +271,17 @@ def card(block: str, name: str) -> str:
 
 def machine() -> Found:
     """Return the machine of the results, and the versions of libraries."""
-    record = results(MACHINE)
+    record = results(tables.MACHINE)
     software: dict[str, str] = {}
     for each in record["parts"].values():
         software |= each["software"]
-    words = machine_words(record["machine"])
+    words = tables.machine_words(record["machine"])
     values = {
         "Machine": words[0].upper() + words[1:],
         "machine": record["machine"],
         "days": " and ".join(sorted({each["created"][:10] for each in record["parts"].values()})),
         "versions": ", ".join(f"{name} {version}" for name, version in software.items()),
-        "file": MACHINE,
+        "file": tables.MACHINE,
         "minutes": record["minutes_of_make_bench"],
     }
     return Found({}, values)
@@ -319,22 +290,23 @@ def machine() -> Found:
 def engines(found: Record) -> Found:
     """Return the times of engines, and how many times those of the native backend they are."""
     cases = found["cases"]
-    times = [timings(case) for case in cases]
+    times = [tables.timings(case) for case in cases]
     rows = []
     for name, kind in dict.fromkeys(key for each in times for key in each):
         here = [each.get((name, kind)) for each in times]
         ours = [each.get(("native", kind)) for each in times]
         both = [a["median"] / b["median"] for a, b in zip(here, ours, strict=True) if a and b]
-        ratio = span(both) if both else None
+        ratio = tables.span(both) if both else None
         rows.append({"name": name, "precision": kind, "ms": here, "ratio": ratio})
     columns = {
-        **by_case(cases, "{{ms[{0}][median]:.2f}} ({{ms[{0}]:to.2f}})"),
+        **tables.by_case(cases, "{{ms[{0}][median]:.2f}} ({{ms[{0}]:to.2f}})"),
         "times the native backend's": "{ratio}",
     }
     absent: dict[str, list[str]] = {}
     for each in found.get("absent", []):
-        absent.setdefault(each["reason"], []).append(f"{named(each['engine'])} {each['precision']}")
-    lines = [f"- {', '.join(who)}: {why}" for why, who in absent.items()]
+        who = f"{tables.named(each['engine'])} {each['precision']}"
+        absent.setdefault(each["reason"], []).append(who)
+    lines = [f"- {', '.join(names)}: {why}" for why, names in absent.items()]
     told = "\n\nNot measured:\n\n" + "\n".join(lines) if lines else ""
     return Found({"": rows}, {"absent": told}, columns)
 
@@ -342,12 +314,12 @@ def engines(found: Record) -> Found:
 def machines() -> Found:
     """Return the native backend beside others on all machines that have results."""
     rows = []
-    for path in sorted(RESULTS.glob("*.json")):
+    for path in sorted(tables.RESULTS.glob("*.json")):
         record = results(path.stem)
         if found := record.get("parts", {}).get("engines"):
-            row = {"machine": machine_words(record["machine"]), "file": path.name}
-            day = found["created"][:10]
-            rows.append({**row, "model": found["model"], "day": day, **beside(found["cases"])})
+            row = {"machine": tables.machine_words(record["machine"]), "file": path.name}
+            row |= {"model": found["model"], "day": found["created"][:10]}
+            rows.append({**row, **tables.beside(found["cases"])})
     return Found({"": rows})
 
 

@@ -186,9 +186,9 @@ def measure_kernels(clock: Clock, sizes: dict[str, tuple[int, int]] = SIZES) -> 
         blocks = clock.pairs(half, half)
         copies = clock.each([functools.partial(copy_async, *p, clock.stream) for p in blocks])
         ratio = statistics.median(copies) / statistics.median(times)
-        rate = round(kernel.bytes / statistics.median(times) / 1e9, 1)
+        rate = float(f"{kernel.bytes / statistics.median(times) / 1e9:.4g}")
         figures = {"kernel": kernel.name, "bytes": kernel.bytes, "gb_per_s": rate}
-        found.append({**figures, "ms": milliseconds(times), "share_of_copy": round(ratio, 3)})
+        found.append({**figures, "ms": milliseconds(times), "share_of_copy": float(f"{ratio:.3g}")})
         print(found[-1], flush=True)
         del pairs, steps, blocks
         clock.pool.trim()
@@ -305,11 +305,8 @@ def kernel_bars(found: Sequence[Figures]) -> Iterator[Figures]:
 def frame_bars(found: Sequence[Figures]) -> Iterator[Figures]:
     """Judge frames in a stream by their copies or by the network, whichever takes longer."""
     for case in found:
-        taken, copies, network = (
-            1e3 / case["frames_per_second"],
-            case["copies_ms"],
-            case["network_ms"],
-        )
+        taken, copies = 1e3 / case["frames_per_second"], case["copies_ms"]
+        network = case["network_ms"]
         what = f"{case['model']}, {case['backend']}: "
         if network < copies:
             told, ratio = f"{MOST_OVER_COPIES} times its copies at most", taken / copies

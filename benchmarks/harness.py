@@ -166,13 +166,6 @@ def update(**values: Any) -> None:
     _save(path, {**values, **{key: record[key] for key in record.keys() - values}})
 
 
-def kept(name: str) -> dict[str, Any]:
-    """Return what a file of its own holds from before; empty if there is none."""
-    path = _folder() / f"{name}.json"
-    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return found
-
-
 def _of_processor() -> tuple[Path, dict[str, Any]]:
     """Return the file of this processor and its content; refuse that of another machine."""
     machine = describe_machine()

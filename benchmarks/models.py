@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import options, write
+from tables import toml
 
 from restore_rt.training.evaluation import (
     Candidate,
@@ -35,10 +35,10 @@ class Case(NamedTuple):
     files: str = "*"
 
 
-_TABLES = tomllib.loads(Path(__file__).with_name("quality.toml").read_text(encoding="utf-8"))
-CASES = {label: Case(**given) for label, given in _TABLES["cases"].items()}
-MODELS: dict[str, list[str]] = _TABLES["models"]
-OTHERS: dict[str, list[str]] = _TABLES["others"]
+CASES = {label: Case(**given) for label, given in toml("quality")["cases"].items()}
+MODELS: dict[str, list[str]] = {
+    name: model["cases"] for name, model in toml("quality")["models"].items()
+}
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import tempfile
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from harness import Unavailable, need
 from numpy.typing import NDArray
+from tables import toml
 
 import restore_rt
 from restore_rt.colour import add_luma_detail, luma_of, mean_grey
@@ -23,9 +23,7 @@ from restore_rt.errors import RestoreError
 
 __all__ = ["OTHERS", "Floats", "Network", "Opened", "by_luma", "by_rgb", "open_ncnn", "open_other"]
 
-OTHERS: dict[str, dict[str, Any]] = tomllib.loads(
-    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-)
+OTHERS: dict[str, dict[str, Any]] = toml("other_weights")
 U8 = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 # Takes and gives (1, C, H, W).

@@ -12,10 +12,11 @@ from unittest.mock import patch
 
 import numpy as np
 import onnx
-from harness import kept, manifest_of, options, write
+from harness import manifest_of, options, write
 from models import CASES, Case, run_case
 from numpy.typing import NDArray
 from PIL import Image
+from tables import results
 
 from restore_rt import Restorer, _ext, load
 from restore_rt.bench.machine import describe_machine
@@ -61,7 +62,7 @@ def main() -> None:
         # Figures of a model that has changed since are left out.
         found = {
             name: figures
-            for name, figures in kept("precisions").get(precision, {}).items()
+            for name, figures in results("precisions")[precision].items()
             if name in shipped and figures["sha256"] == shipped[name].sha256
         }
         for name in chosen.models or shipped:

@@ -17,21 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import figures
-import models
 import numpy as np
-from harness import (
-    Step,
-    Unavailable,
-    interleaved,
-    milliseconds,
-    model_entry,
-    options,
-    write,
-)
+from harness import Step, Unavailable, interleaved, milliseconds, model_entry, options, write
 from models import CASES, described, run_case
 from numpy.typing import NDArray
 from other_weights import OTHERS, Opened, open_other, runs_in
-from tables import part
+from tables import part, toml
 
 import restore_rt
 from restore_rt.bench.subject import picture
@@ -97,7 +88,7 @@ def measure_quality(opened: Mapping[str, Opened], data: Path) -> dict[str, Recor
             if one.scale == scale
         ]
         found[f"x{scale}"] = cases = {}
-        for label in models.OTHERS[f"x{scale}"]:
+        for label in toml("quality")["others"][f"x{scale}"]:
             evaluation = run_case(CASES[label], candidates, data, metrics)
             cases[label] = described(CASES[label], evaluation, FIGURES)
     return found

@@ -11,11 +11,10 @@ from tables import Found, Record, label, machine_words, named, part, render, res
 
 PATH = ROOT / "docs" / "quality_cost.svg"
 PHOTOS = ("Set5", "Set14", "BSD100")
-SCANS = "comics, JPEG 30 to 60 three times"
 # Pictures beside photographs, each with the scale.
 OTHER_PICTURES = (
     *((2, "clips, H.264 CRF 28"), (2, "comics, JPEG 70, 50, 60"), (2, "comics")),
-    *((1, SCANS), (1, "classic5, JPEG 20")),
+    *((1, "comics, JPEG 30 to 60 three times"), (1, "classic5, JPEG 20")),
 )
 # The comics as they are take too much room.
 PANELS = [(2, "Set14"), (3, "Set14"), (4, "Set14"), *(OTHER_PICTURES[at] for at in (0, 1, 3, 4))]

@@ -46,8 +46,9 @@ class Found(NamedTuple):
 
 
 @functools.cache
-def _blocks() -> Any:
-    return tomllib.loads((ROOT / "benchmarks" / "blocks.toml").read_text(encoding="utf-8"))
+def toml(name: str) -> Any:
+    """Return the content of a TOML file of this folder."""
+    return tomllib.loads((ROOT / "benchmarks" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 @functools.cache
@@ -104,7 +105,7 @@ class _Values(dict[str, Any]):
 
 def render(name: str, found: Found) -> str:
     """Return a block as Markdown."""
-    block, cells = _blocks()[name], _Cells()
+    block, cells = toml("blocks")[name], _Cells()
     columns = {**block.get("columns", {}), **found.columns}
     tables = []
     for title, rows in found.rows.items():

@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from restore_rt.bench.machine import same_machine
@@ -82,8 +81,8 @@ def compare(before: Report, after: Report) -> Comparison:
         raise InputError(
             f"the reports come from different machines ({'; '.join(machines)}); measure both on one"
         )
-    earlier = {_key(each): each for each in before.measurements}
-    later = {_key(each): each for each in after.measurements}
+    earlier = {each.key: each for each in before.measurements}
+    later = {each.key: each for each in after.measurements}
     common = [case for case in earlier if case in later]
     if not common:
         raise InputError(
@@ -116,7 +115,7 @@ def _difference(before: Measurement, after: Measurement) -> Difference:
         notes.append(f"other weights: version {' and '.join(versions)}")
     if before.description != after.description:
         notes.append(f"{before.description} became {after.description}")
-    return Difference(_key(before), ratio, steadied, _verdict(ratio, steadied), tuple(notes))
+    return Difference(before.key, ratio, steadied, _verdict(ratio, steadied), tuple(notes))
 
 
 def _verdict(ratio: Interval, steadied: Interval) -> Verdict:
@@ -134,10 +133,3 @@ def _verdict(ratio: Interval, steadied: Interval) -> Verdict:
 def _is_same(ratio: Interval) -> bool:
     near = 1 / (1 + SMALLEST) <= ratio.value <= 1 + SMALLEST
     return near and ratio.low > 1 / (1 + _WIDEST) and ratio.high < 1 + _WIDEST
-
-
-def _key(measurement: Measurement) -> Case:
-    """Return the case without the folders of its files."""
-    case = measurement.case
-    clip = None if case.clip is None else Path(case.clip).name
-    return dataclasses.replace(case, model=str(measurement.model["name"]), clip=clip)

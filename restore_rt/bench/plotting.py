@@ -29,7 +29,7 @@ def figure_class(path: Path) -> Any:
 def plot_report(report: Report, path: Path) -> None:
     """Draw the median times with their intervals, and the distribution of all frame times."""
     made = report.measurements
-    labels = [str(each.case).replace("$", r"\$") for each in made]
+    labels = [str(each.key).replace("$", r"\$") for each in made]
     figure = figure_class(path)(figsize=(9, 5 + 0.4 * len(made)), layout="constrained")
     bars, curves = figure.subplots(2, 1, height_ratios=(1 + 0.4 * len(made), 4))
     colours = [f"C{at}" for at in range(len(made))]

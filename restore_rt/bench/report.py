@@ -188,6 +188,12 @@ class Measurement:
             raise ValueError("a measurement needs rounds, samples and the model's name")
 
     @property
+    def key(self) -> Case:
+        """The case without the folders of its files."""
+        clip = None if self.case.clip is None else Path(self.case.clip).name
+        return dataclasses.replace(self.case, model=str(self.model["name"]), clip=clip)
+
+    @property
     def quiet_rounds(self) -> tuple[Round, ...]:
         """The rounds in which the machine was not busy with other programs.
 

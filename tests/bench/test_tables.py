@@ -134,7 +134,9 @@ def test_no_figure_is_cut(width: int) -> None:
 @pytest.mark.parametrize(("suffix", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
 def test_a_plot(tmp_path: Path, suffix: str, begins: bytes) -> None:
     path = tmp_path / f"a.{suffix}"
-    one = measured([3.0], case=other_case(model="$a$", threads=1))
+    # A path that is long leaves the plot its room.
+    far = other_case(model="/folder" * 30 + "/$a$.onnx", threads=1)
+    one = measured([3.0], case=far, model={"name": "$a$"})
     plot_report(reported(measured(MEDIANS), one), path)
     assert path.read_bytes().startswith(begins)
     with pytest.raises(InputError, match=r"must end in \.png, \.svg, \.pdf"):

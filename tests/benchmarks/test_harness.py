@@ -60,10 +60,9 @@ def test_another_machine_of_the_same_name_is_refused(harness: Any, tmp_path: Pat
 
 
 def test_a_file_of_its_own_says_which_machine_it_is_of(harness: Any, tmp_path: Path) -> None:
-    assert harness.kept("loader") == {}
     harness.write("loader", {"recipes": 5}, alone=True)
     assert [path.name for path in tmp_path.iterdir()] == ["loader.json"]
-    found = harness.kept("loader")
+    found = read(tmp_path)
     assert found["recipes"] == 5
     assert found["machine"]["processor"] == describe_machine()["processor"]
 

@@ -156,7 +156,7 @@ def test_what_the_network_takes_on_the_gpu_is_the_time_between_events(stage: Sta
         assert restorer.lane is not None
         taken = _network_on_gpu(restorer.lane, (40, 60))()
         # One tile, and one run of the two that were queued.
-        assert taken is not None
+        assert isinstance(taken, float)
         assert slow <= taken < 2 * slow
 
 
