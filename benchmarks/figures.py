@@ -275,14 +275,11 @@ def machine() -> Found:
     software: dict[str, str] = {}
     for each in record["parts"].values():
         software |= each["software"]
-    words = tables.machine_words(record["machine"])
     values = {
-        "Machine": words[0].upper() + words[1:],
-        "machine": record["machine"],
+        "record": record,
         "days": " and ".join(sorted({each["created"][:10] for each in record["parts"].values()})),
         "versions": ", ".join(f"{name} {version}" for name, version in software.items()),
         "file": tables.MACHINE,
-        "minutes": record["minutes_of_make_bench"],
     }
     return Found({}, values)
 
@@ -335,7 +332,7 @@ def kernels(found: Record) -> Found:
             {"name": who, "ms": one, "times": one["median"] / ms["memcpy"]["median"]}
             for who, one in ms.items()
         ]
-    return Found(rows, {"What": found["what"][0].upper() + found["what"][1:]})
+    return Found(rows)
 
 
 # By block: the part of the results that it shows, and the function that finds its rows and values.

@@ -36,9 +36,7 @@ class Case(NamedTuple):
 
 
 CASES = {label: Case(**given) for label, given in toml("quality")["cases"].items()}
-MODELS: dict[str, list[str]] = {
-    name: model["cases"] for name, model in toml("quality")["models"].items()
-}
+MODELS = {name: model["cases"] for name, model in toml("quality")["models"].items()}
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ of the thread counts. Rings of several sizes follow.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,9 @@ def main() -> None:
     """Measure and write the part ``plan``."""
     chosen = options(__doc__, runs=9).parse_args()
     shapes = []
-    for side in (3, 1):
-        for inputs in WIDTHS:
-            for outputs in WIDTHS:
-                shapes.append(measure_shape(side, inputs, outputs, chosen.runs))
-                print(shapes[-1], flush=True)
+    for shape in itertools.product((3, 1), WIDTHS, WIDTHS):
+        shapes.append(measure_shape(*shape, chosen.runs))
+        print(shapes[-1], flush=True)
     rings = [measure_rings(width, 8, chosen.runs) for width in (16, 32)]
     what = "convolutions, nanoseconds for each pixel on one thread; rings, milliseconds for 640x360"
     write("plan", {"what": what, "shapes": shapes, "rings": rings})
@@ -63,7 +61,7 @@ def measure_shape(side: int, inputs: int, outputs: int, runs: int) -> Record:
 
 def measure_rings(width: int, depth: int, runs: int) -> Record:
     """Return the time of a network with rings of each size, and the size that is picked."""
-    sizes = pairwise([1, *[width] * (depth - 1), 4])
+    sizes = itertools.pairwise([1, *[width] * (depth - 1), 4])
     layers = [_layer(index, *each, 3) for index, each in enumerate(sizes)]
     given: Any = {"channels": 1, "shuffle": 2}
     networks = {str(size): Network(layers, ring_bytes=size, **given) for size in RINGS}
