@@ -176,6 +176,8 @@ class Band {
         switch (call.filter->algorithm) {
             case Algorithm::direct:
                 return kernels_.direct(call);
+            case Algorithm::direct_fp64:
+                return kernels_.direct_fp64(call);
             case Algorithm::tail:
                 return kernels_.tail(call);
             case Algorithm::winograd:

@@ -19,9 +19,11 @@ inline constexpr int kMaxGroup = 14;
 /// Channels of a pixel that the tail makes, at most, and floats between its pixels.
 inline constexpr int kTailPixel = 4;
 
-/// direct_vnni is direct_int8 where the CPU multiplies bytes in fours.
+/// direct_fp64 makes the convolutions of floats in a network of bytes. direct_vnni is direct_int8
+/// where the CPU multiplies bytes in fours.
 enum class Algorithm {
     direct,
+    direct_fp64,
     tail,
     winograd,
     winograd_bf16,
@@ -138,6 +140,7 @@ struct Kernels {
     Costs winograd_costs;
     void (*load)(const LoadCall& call);
     void (*direct)(const ConvCall& call);
+    void (*direct_fp64)(const ConvCall& call);
     void (*tail)(const ConvCall& call);  // null where winograd does as well
     void (*winograd)(const ConvCall& call);
     void (*direct_int8)(const ConvCall& call);

@@ -8,8 +8,17 @@
 namespace rrt::nn {
 namespace {
 
+bool is_bf16(Algorithm algorithm) {
+    return algorithm == Algorithm::winograd_bf16 || algorithm == Algorithm::direct_amx;
+}
+
+bool has_bytes(const std::vector<Shape>& shapes) {
+    return std::any_of(shapes.begin(), shapes.end(),
+                       [](const Shape& shape) { return static_cast<bool>(shape.quantisation); });
+}
+
 Algorithm choose(const Layer& layer, const Value& source, Algorithms allowed,
-                 const Kernels& kernels) {
+                 const Kernels& kernels, bool in_bytes) {
     if (layer.step == Step::quantise) return Algorithm::quantise;
     if (layer.step == Step::dequantise) return Algorithm::dequantise;
     if (!layer.scales.empty()) {
@@ -17,7 +26,8 @@ Algorithm choose(const Layer& layer, const Value& source, Algorithms allowed,
         return vnni ? Algorithm::direct_vnni : Algorithm::direct_int8;
     }
     const Work work{layer.taps, source.shape.channels, layer.outputs, source.pixel == kBlock};
-    return choose(work, allowed, kernels);
+    const Algorithm chosen = choose(work, allowed, kernels);
+    return in_bytes && !is_bf16(chosen) ? Algorithm::direct_fp64 : chosen;
 }
 
 int pixel_of(const Shape& shape, Algorithm algorithm) {
@@ -38,6 +48,7 @@ Model::Model(Description description, const std::vector<Shape>& shapes, Algorith
       kernels_(nn::kernels()),
       vnni_(nn::vnni()),
       ring_bytes_(ring_bytes) {
+    const bool in_bytes = has_bytes(shapes);
     values_.push_back({shapes[0], shapes[0].channels, 1, 0, 0});
     for (std::size_t i = 0; i < layers().size(); ++i) {
         const Layer& layer = layers()[i];
@@ -46,7 +57,7 @@ Model::Model(Description description, const std::vector<Shape>& shapes, Algorith
         made.delay = (source.delay + reach_of(layer)) * layer.factor;
         filters_.emplace_back();
         if (keeps_size(layer)) {
-            const Algorithm algorithm = choose(layer, source, allowed, kernels_);
+            const Algorithm algorithm = choose(layer, source, allowed, kernels_, in_bytes);
             made.pixel = pixel_of(made.shape, algorithm);
             filters_.back() = pack(layer, source.shape, algorithm);
         } else {

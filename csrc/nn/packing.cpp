@@ -186,6 +186,7 @@ Buffer pack_weights(const Layer& layer, const Filter& filter) {
         case Algorithm::dequantise:
             return Buffer();
         case Algorithm::direct:
+        case Algorithm::direct_fp64:
             break;
     }
     return pack_direct(layer, inputs);

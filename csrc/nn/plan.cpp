@@ -105,6 +105,8 @@ Algorithm choose(const Work& work, Algorithms allowed, const Kernels& kernels) {
 
 const char* name_of(Algorithm algorithm) {
     switch (algorithm) {
+        case Algorithm::direct_fp64:
+            return "direct_fp64";
         case Algorithm::tail:
             return "tail";
         case Algorithm::winograd:
