@@ -24,13 +24,9 @@ test: $(VENV)/.dev
 test-all: $(VENV)/.dev
 	$(PYTEST)
 
-# Tests that depend on the CPU's instruction set, run as on CPUs with less. RESTORE_RT_ISA does not
-# reach ONNX Runtime, and AVX-512 without VNNI and bf16 cannot be chosen. The portable kernels round
-# fp32 sums differently, which int8 layers after fp32 ones amplify: those are not compared.
+# Tests that depend on the CPU's instruction set, run as on CPUs with less.
 test-isa: $(VENV)/.dev
-	RESTORE_RT_ISA=avx2 $(PYTEST) -m 'not long' tests/kernels tests/export/test_quantization.py \
-		tests/native/test_native.py tests/native/test_native_int8.py
-	RESTORE_RT_ISA=portable $(PYTEST) -m 'not long' tests/kernels tests/native/test_native.py
+	$(BIN)/python tests/isa/run.py
 
 test-native: $(VENV)/.dev
 	$(MAKE) -C tests/csrc run PYTHON=$(abspath $(BIN))/python

@@ -345,17 +345,30 @@ def has_bf16() -> bool:
 def has_vnni() -> bool:
     """Tell whether int8 networks multiply bytes in fours, with the instruction set in use."""
 
+def cpu_adds_bytes_in_16_bits() -> bool:
+    """Tell whether ONNX Runtime's int8 sums can saturate here: on x86 without VNNI.
+
+    RESTORE_RT_ISA does not matter. The kernels of this package never saturate.
+    """
+
 def algorithms(precision: str = "fp32") -> list[str]:
     """List what can make convolutions here, in a precision or a higher one; or those of int8.
 
     ``"direct"`` computes them as they are written, ``"winograd"`` and ``"winograd_bf16"`` by
     Winograd's F(4x4, 3x3), ``"tail"`` likewise those of up to four outputs, ``"direct_amx"`` on
     tiles in bf16. Of bytes ``"direct_vnni"`` makes them where ``has_vnni()``, and ``"direct_int8"``
-    anywhere, with the same result.
+    anywhere, with the same result. Not listed: ``"direct_fp64"``, which in a network with int8
+    layers takes the place of those in fp32.
     """
 
-def isa() -> Literal["portable", "neon", "avx2", "avx512"]:
-    """Name the instruction set in use: the best that the CPU has, or RESTORE_RT_ISA."""
+def isa() -> Literal["portable", "neon", "avx2", "avx2-only", "avx512", "avx512-only"]:
+    """Name the instruction set in use: the best that the CPU has, or RESTORE_RT_ISA.
+
+    With ``-only`` it is used without VNNI, bf16 and AMX, as on a CPU that lacks them.
+    """
+
+def isas() -> list[str]:
+    """List the instruction sets that ``set_isa`` takes on this CPU, the best last."""
 
 def set_isa(name: str) -> None:
     """Use another instruction set, for tests; an error names what the CPU has."""

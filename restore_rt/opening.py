@@ -18,6 +18,7 @@ from restore_rt.options import LoadOptions
 from restore_rt.restorer import Restorer
 from restore_rt.threads import thread_count
 from restore_rt.tiled.runner import open_tiled
+from restore_rt.tiled.saturation import warn_of_saturation
 from restore_rt.tiled.session import import_onnxruntime
 from restore_rt.tiled.sizes import SharedSizes, TileSizes
 
@@ -163,6 +164,7 @@ def _on_cpu(model: LoadedModel, backend: str, options: LoadOptions) -> Callable[
                 import_onnxruntime()
             except MissingBackendError as missing:
                 raise MissingBackendError(f"{missing} ({error})") from missing
+    warn_of_saturation(model.network, model.path)
     sizes = SharedSizes(tile_sizes(model, options))
     return partial(open_tiled, model.network, model.manifest, sizes)
 

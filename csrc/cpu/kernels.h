@@ -30,6 +30,16 @@ std::vector<const Kernels*> available_kernels();
 
 const Kernels& kernels();
 
+/// The names that select_kernels takes here: each set, and those of x86 also without what newer
+/// CPUs add to them (VNNI, bf16, AMX), as in "avx2-only".
+std::vector<std::string> isa_names();
+
+/// The name of what is in use.
+std::string isa_name();
+
+/// Whether the additions may be used, where the CPU has them.
+bool uses_additions();
+
 /// False, and nothing changes, if this CPU does not have it.
 bool select_kernels(const std::string& name);
 

@@ -21,7 +21,7 @@ const Kernels& kernels() {
 
 bool has_bf16() {
 #ifdef __x86_64__
-    return &kernels() == &kAvx512 && __builtin_cpu_supports("avx512bf16");
+    return &kernels() == &kAvx512 && cpu::uses_additions() && __builtin_cpu_supports("avx512bf16");
 #else
     return false;
 #endif
@@ -30,13 +30,14 @@ bool has_bf16() {
 bool has_amx() {
 #ifdef __x86_64__
     static const bool allowed = allow_amx();
-    return &kernels() == &kAvx512 && allowed;
+    return &kernels() == &kAvx512 && cpu::uses_additions() && allowed;
 #else
     return false;
 #endif
 }
 
 DirectInt8 vnni() {
+    if (!cpu::uses_additions()) return nullptr;
 #ifdef __x86_64__
     if (&kernels() == &kAvx512 && __builtin_cpu_supports("avx512vnni")) return direct_avx512_vnni;
 #ifdef RRT_AVX_VNNI
@@ -44,6 +45,18 @@ DirectInt8 vnni() {
 #endif
 #endif
     return nullptr;
+}
+
+bool cpu_adds_bytes_in_16_bits() {
+#ifdef __x86_64__
+    __builtin_cpu_init();
+#ifdef RRT_AVX_VNNI
+    if (__builtin_cpu_supports("avxvnni")) return false;
+#endif
+    return !__builtin_cpu_supports("avx512vnni");
+#else
+    return false;
+#endif
 }
 
 }  // namespace rrt::nn

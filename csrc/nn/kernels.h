@@ -179,6 +179,10 @@ bool has_bf16();
 using DirectInt8 = void (*)(const ConvCall& call);
 DirectInt8 vnni();
 
+/// Whether the products of bytes that this CPU has, whatever set is in use, saturate in 16 bits:
+/// x86 without VNNI. ONNX Runtime uses them; the kernels here do not.
+bool cpu_adds_bytes_in_16_bits();
+
 /// Whether direct_amx can.
 bool has_amx();
 

@@ -270,6 +270,8 @@ void bind_nn(py::module_& module) {
     module.def(
         "has_vnni", [] { return nn::vnni() != nullptr; },
         "Whether int8 networks multiply bytes in fours.");
+    module.def("cpu_adds_bytes_in_16_bits", &nn::cpu_adds_bytes_in_16_bits,
+               "Whether ONNX Runtime's int8 sums can saturate on this CPU.");
     module.def("algorithms", &list_algorithms, py::arg("precision") = "fp32",
                "What can make convolutions here.");
     py::class_<nn::Model>(module, "Network", "A network that runs on the CPU.")

@@ -61,7 +61,7 @@ def test_layers_become_int8_and_others_stay(model: onnx.ModelProto) -> None:
     assert kinds.count("Relu") <= 2
     for expected, actual in zip(outputs_of(model), outputs_of(made), strict=True):
         assert actual.shape == expected.shape
-        assert 40 < psnr(actual, expected) < 100
+        assert 38 < psnr(actual, expected) < 100
 
 
 def test_a_last_layer_with_few_outputs_is_filled_and_cut(model: onnx.ModelProto) -> None:
@@ -73,7 +73,21 @@ def test_a_last_layer_with_few_outputs_is_filled_and_cut(model: onnx.ModelProto)
     assert kernel[:4].any()
     assert [node.op_type for node in made.graph.node].count("Slice") == 1
     for expected, actual in zip(outputs_of(model), outputs_of(made), strict=True):
-        assert psnr(actual, expected) > 40
+        assert psnr(actual, expected) > 38
+
+
+def test_two_products_of_a_byte_and_a_weight_fit_in_16_bits(model: onnx.ModelProto) -> None:
+    """So that ONNX Runtime does not saturate on a CPU without VNNI."""
+    made = to_int8(model, convolutions(model), SAMPLES)
+    kernels = [
+        numpy_helper.to_array(tensor).astype(int)
+        for tensor in made.graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) == 4
+    ]
+    largest = max(np.abs(kernel).max() for kernel in kernels)
+    assert 2 * 255 * largest <= np.iinfo(np.int16).max
+    # Of all that is allowed, so that no bit of precision is lost.
+    assert largest >= 63
 
 
 def test_the_fastest_choice_that_is_good_enough_is_taken(

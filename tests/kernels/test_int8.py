@@ -199,6 +199,42 @@ def test_vnni_is_there_with_wide_vectors_alone(isa: str) -> None:
         assert not _ext.has_vnni()
 
 
+def test_a_set_alone_is_without_what_newer_cpus_add(isa: str) -> None:
+    if f"{isa}-only" not in _ext.isas():
+        assert isa in ("portable", "neon")
+        return
+    _ext.set_isa(f"{isa}-only")
+    try:
+        assert not _ext.has_vnni()
+        assert _ext.algorithms("int8") == ["direct_int8"]
+        assert not _ext.has_bf16()
+        assert not {"winograd_bf16", "direct_amx"}.intersection(_ext.algorithms("bf16"))
+    finally:
+        _ext.set_isa(isa)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (21, 37)])
+@pytest.mark.parametrize(("channels", "side"), [(1, 3), (3, 3), (3, 1), (4, 3)])
+def test_floats_before_bytes_are_summed_as_the_oracle_does(
+    isa: str, size: tuple[int, int], channels: int, side: int
+) -> None:
+    """Two layers of floats, then bytes: of no sum may the last bit depend on the CPU."""
+    rng = np.random.default_rng(0)
+    layers: Layers = []
+    for source, (inputs, outputs) in enumerate([(channels, 19), (19, 5)]):
+        layer = int8_layer(rng, source, inputs, outputs, side)
+        del layer["scales"]
+        layer["weights"] /= 300
+        layers.append(layer | random_activation(rng, outputs))
+    layers.append({"step": "quantise", "source": 2, "result": random_result(rng)})
+    layers.append(int8_layer(rng, 3, 5, channels))
+    network = Network(layers, channels=channels)
+    assert network.plan[:2] == ["direct_fp64"] * 2
+    frame = random_frame(rng, (*size, channels), np.float32)
+    expected = network_oracle.run(layers, frame, shuffle=1)
+    np.testing.assert_array_equal(run(network, frame), expected.astype(np.float32))
+
+
 def changed(index: int, **changes: Any) -> Layers:
     layers = deep_network()
     layers[index] |= changes

@@ -120,6 +120,9 @@ def test_a_thread_that_is_busy_at_exit_does_no_harm() -> None:
 def test_the_environment_chooses_the_instruction_set() -> None:
     result = run("print(_ext.isa())", RESTORE_RT_ISA="portable")
     assert (result.stdout, result.returncode) == ("portable\n", 0), result.stderr
+    for name in _ext.isas():
+        result = run("print(_ext.isa())", RESTORE_RT_ISA=name)
+        assert (result.stdout, result.returncode) == (f"{name}\n", 0), result.stderr
     result = run("", RESTORE_RT_ISA="mmx")
     assert result.returncode != 0
     assert "RESTORE_RT_ISA is 'mmx'; this CPU has portable" in result.stderr

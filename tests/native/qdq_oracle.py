@@ -1,7 +1,9 @@
 """What a QDQ graph gives by ONNX's definitions, in NumPy.
 
-The sums of int8 layers are whole numbers and exact. All else is computed in float64, and rounded
-to float32 only where a QuantizeLinear divides, so no engine's order of additions matters here.
+The sums of int8 layers are whole numbers and exact, bias included; to become bytes they are
+multiplied once, in float32, by their own scale over that of the bytes, as in a QLinearConv. Floats
+are computed in float64, and rounded to float32 only where a QuantizeLinear divides them, so no
+engine's order of additions matters here.
 """
 
 from __future__ import annotations
@@ -20,19 +22,29 @@ Array = NDArray[Any]
 
 @dataclass
 class Steps:
-    """Whole numbers (C, H, W) or weights, and the scale of all or of each output channel."""
+    """Whole numbers (C, H, W) or weights, and the scale of all or of each output channel.
+
+    Those of a layer's sums are not rounded to bytes yet.
+    """
 
     whole: NDArray[np.int64]
-    scale: Array
+    scale: NDArray[np.float32]
+    sums: bool = False
 
     @property
     def real(self) -> Array:
         """The numbers that they stand for."""
-        return self.whole * self.scale.reshape(-1, *[1] * (self.whole.ndim - 1))
+        return self.whole * _by_channel(self.scale.astype(np.float64), self.whole.ndim)
 
 
 def run(model: onnx.ModelProto, x: Array) -> Array:
     """Return the output (C, s*H, s*W) in float64 for an input (C, H, W) of floats."""
+    result = tensors(model, x)[model.graph.output[0].name]
+    return result.real if isinstance(result, Steps) else np.asarray(result, np.float64)
+
+
+def tensors(model: onnx.ModelProto, x: Array) -> dict[str, Any]:
+    """Return every tensor of the graph by its name, those of bytes as ``Steps``."""
     values: dict[str, Any] = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     values[model.graph.input[0].name] = x.astype(np.float64)
     for node in model.graph.node:
@@ -42,41 +54,54 @@ def run(model: onnx.ModelProto, x: Array) -> Array:
             values[node.output[0]] = numpy_helper.to_array(options["value"])
         elif node.op_type in ("QuantizeLinear", "DequantizeLinear", "Conv"):
             values[node.output[0]] = _STEPS[node.op_type](*given)
+        elif isinstance(given[0], Steps) and node.op_type in ("Relu", "Slice"):
+            # Of whole numbers these are whole.
+            made = _REAL[node.op_type](options, given[0].whole, *given[1:])
+            scale = np.atleast_1d(given[0].scale)[: len(made)]
+            values[node.output[0]] = Steps(made, scale, given[0].sums)
         else:
             real = [each.real if isinstance(each, Steps) else each for each in given]
             values[node.output[0]] = _REAL[node.op_type](options, *real)
-    result = values[model.graph.output[0].name]
-    return result.real if isinstance(result, Steps) else np.asarray(result, np.float64)
+    return values
+
+
+def _by_channel(scale: Array, dimensions: int) -> Array:
+    return scale.reshape(-1, *[1] * (dimensions - 1))
 
 
 def _quantise(x: Array | Steps, scale: Array, zero: Array) -> Steps:
-    """Divide in float32 and round halves to even."""
-    real = x.real if isinstance(x, Steps) else x
-    steps = np.rint(real.astype(np.float32) / scale)
+    """Round halves to even."""
+    if isinstance(x, Steps) and x.sums:
+        steps = x.whole.astype(np.float32) * _by_channel(x.scale / scale, 3)
+    else:
+        steps = (x.real if isinstance(x, Steps) else x).astype(np.float32) / scale
     limits, shift = np.iinfo(zero.dtype), int(zero)
-    whole = steps.clip(limits.min - shift, limits.max - shift).astype(np.int64)
-    return Steps(whole, scale.astype(np.float64))
+    whole = np.rint(steps).clip(limits.min - shift, limits.max - shift).astype(np.int64)
+    return Steps(whole, scale)
 
 
 def _dequantise(x: Array | Steps, scale: Array, zero: Array | None = None) -> Steps:
     if isinstance(x, Steps):
         return x
     assert zero is None or not zero.any(), "weights have no zero point"
-    return Steps(x.astype(np.int64), scale.astype(np.float64))
+    return Steps(x.astype(np.int64), scale)
 
 
-def _conv(x: Array | Steps, weights: Array | Steps, bias: Array | Steps | None = None) -> Array:
+def _conv(
+    x: Array | Steps, weights: Array | Steps, bias: Array | Steps | None = None
+) -> Array | Steps:
     if isinstance(x, Steps) and isinstance(weights, Steps):
+        assert bias is None or isinstance(bias, Steps), "the bias of sums is whole"
         # Whole numbers below 2^53 stay whole in float64.
         sums = _sums(x.whole.astype(np.float64), weights.whole.astype(np.float64))
-        result = sums * (x.scale * weights.scale).reshape(-1, 1, 1)
-    else:
-        real = [each.real if isinstance(each, Steps) else each for each in (x, weights)]
-        result = _sums(*(each.astype(np.float64) for each in real))
-    if bias is None:
-        return result
-    added = bias.real if isinstance(bias, Steps) else bias.astype(np.float64)
-    return result + added.reshape(-1, 1, 1)
+        added = 0 if bias is None else _by_channel(bias.whole, 3)
+        scale = np.broadcast_to(x.scale * weights.scale, len(sums))
+        return Steps(sums.astype(np.int64) + added, scale, sums=True)
+    real = [
+        each.real if isinstance(each, Steps) else np.asarray(each, np.float64)
+        for each in (x, weights, 0 if bias is None else bias)
+    ]
+    return _sums(*real[:2]) + real[2].reshape(-1, 1, 1)
 
 
 def _sums(x: Array, weights: Array) -> Array:

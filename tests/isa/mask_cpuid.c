@@ -85,3 +85,13 @@ int rrt_sees_avx512(void) {
     __cpuid_count(7, 0, a, b, c, d);
     return (b & kLeaf7Ebx) != 0;
 }
+
+/* Likewise of what multiplies bytes exactly: AVX512_VNNI, AMX-INT8, AVX-VNNI and AVX-VNNI-INT8. */
+int rrt_sees_vnni(void) {
+    unsigned a, b, c, d;
+    __cpuid_count(7, 0, a, b, c, d);
+    if ((c & 1u << 11) != 0 || (d & 1u << 25) != 0) return 1;
+    if (a == 0) return 0;
+    __cpuid_count(7, 1, a, b, c, d);
+    return (a & kVnniEax) != 0 || (d & kVnniEdx) != 0;
+}
