@@ -49,7 +49,6 @@ PRECISIONS = ("fp32", "bf16", "int8")
 MOST_OFF = {"fp32": 1, "bf16": 20, "int8": 20}
 # These round their sums in int8 as ONNX Runtime does.
 EXACT = ("native", "onnxruntime")
-HERE = Path(__file__).parent
 MASKED = ("native", "onnxruntime", "openvino")
 # In the environment: the library that masks CPUID.
 MASK = "RESTORE_RT_MASK"

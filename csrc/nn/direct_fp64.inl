@@ -19,10 +19,10 @@ RRT_INLINE Doubles widen(const float* from) {
     return __builtin_convertvector(*reinterpret_cast<const HalfFloats*>(from), Doubles);
 }
 
-/// Pixels [0, pixels) of one row at half a vector's channels.
+/// Pixels [0, pixels) of one row at half a vector's channels; in `out` they are kLanes apart.
 template <int pixels, int taps>
 RRT_APART void fp64_sums(const ConvCall& call, const float* const* rows, const float* weights,
-                         const float* bias, float (*out)[kLanes]) {
+                         const float* bias, float* out) {
     constexpr int reach = taps / 2;
     Doubles sums[pixels];
     RRT_UNROLL
@@ -49,7 +49,8 @@ RRT_APART void fp64_sums(const ConvCall& call, const float* const* rows, const f
     }
     RRT_UNROLL
     for (int x = 0; x < pixels; ++x) {
-        *reinterpret_cast<HalfFloats*>(out[x]) = __builtin_convertvector(sums[x], HalfFloats);
+        const HalfFloats made = __builtin_convertvector(sums[x], HalfFloats);
+        std::memcpy(out + x * kLanes, &made, sizeof made);
     }
 }
 
@@ -62,14 +63,15 @@ void fp64_tile(const ConvCall& call, int channel, int y, Index column, const End
     for (int i = 0; i < taps; ++i) {
         rows[i] = call.sources[y + 1 - taps / 2 + i] + column * call.source_pixel;
     }
-    float made[pixels][kLanes];
+    float made[pixels * kLanes];
     for (int half = 0; half < kLanes; half += kHalfLanes) {
-        float (*const out)[kLanes] = reinterpret_cast<float (*)[kLanes]>(made[0] + half);
-        fp64_sums<pixels, taps>(call, rows, weights + half, filter.bias + channel + half, out);
+        fp64_sums<pixels, taps>(call, rows, weights + half, filter.bias + channel + half,
+                                made + half);
     }
     float* const target = call.targets[y] + channel / kBlock * call.target_block + channel % kBlock;
     for (int x = 0; x < pixels; ++x) {
-        store(target + (column + x) * call.target_pixel, ending(load(made[x]), column + x));
+        store(target + (column + x) * call.target_pixel,
+              ending(load(made + x * kLanes), column + x));
     }
 }
 

@@ -69,8 +69,9 @@ def _by_channel(scale: Array, dimensions: int) -> Array:
     return scale.reshape(-1, *[1] * (dimensions - 1))
 
 
-def _quantise(x: Array | Steps, scale: Array, zero: Array) -> Steps:
+def quantise(x: Array | Steps, scale: Array, zero: Array) -> Steps:
     """Round halves to even."""
+    steps: Array
     if isinstance(x, Steps) and x.sums:
         steps = x.whole.astype(np.float32) * _by_channel(x.scale / scale, 3)
     else:
@@ -133,7 +134,7 @@ def _enlarge(options: dict[str, Any], x: Array, region: Array, scales: Array) ->
 
 
 _STEPS: dict[str, Callable[..., Any]] = {
-    "QuantizeLinear": _quantise,
+    "QuantizeLinear": quantise,
     "DequantizeLinear": _dequantise,
     "Conv": _conv,
 }

@@ -133,7 +133,7 @@ def test_a_float_layer_of_onnx_runtime_sends_a_byte_to_its_neighbour_only_at_a_h
         for t in model.graph.initializer
         if t.name == name
     )
-    rounded = qdq_oracle._quantise(made[0], scale, zero).whole
+    rounded = qdq_oracle.quantise(made[0], scale, zero).whole
     differs = rounded != known[first.output[0]].whole
     steps = known[source] / scale
     assert np.abs(rounded - known[first.output[0]].whole).max() <= 1
