@@ -23,6 +23,7 @@ ALL = [*INT8, "tests/kernels", "tests/native/test_native.py"]
 PARALLEL = ["-n", "logical", "--dist", "loadscope"]
 # A fault's handler is how the mask answers, and pytest would set one of its own.
 MASKED = ["-p", "no:faulthandler", "-n", "0"]
+LOOKS = ("rrt_sees_vnni", "rrt_sees_avx512")
 LOOK = "import ctypes, os; raise SystemExit(ctypes.CDLL(os.environ['RESTORE_RT_MASK']).{}())"
 
 
@@ -72,7 +73,7 @@ def why_no_mask(mask: Path, environment: Mapping[str, str]) -> str:
         return f"it needs a C compiler: {error}"
     except subprocess.CalledProcessError as error:
         return f"it is for Linux on x86-64, and does not compile here: {error.stderr.strip()}"
-    for what in ("rrt_sees_vnni", "rrt_sees_avx512"):
+    for what in LOOKS:
         looked = subprocess.run(
             [sys.executable, "-c", LOOK.format(what)],
             env=os.environ | environment,
