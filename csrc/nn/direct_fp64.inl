@@ -10,13 +10,24 @@ namespace {
 
 // Half a vector's channels at a time: as doubles they take a whole register.
 constexpr int kHalfLanes = kLanes / 2;
-constexpr int kFp64Pixels = 4;
+constexpr int kFp64Pixels = kLanes == 16 ? 8 : 4;
 
 typedef float HalfFloats __attribute__((vector_size(kHalfLanes * 4), aligned(4), may_alias));
 typedef double Doubles __attribute__((vector_size(kHalfLanes * 8)));
 
 RRT_INLINE Doubles widen(const float* from) {
     return __builtin_convertvector(*reinterpret_cast<const HalfFloats*>(from), Doubles);
+}
+
+/// sum + value * tap, rounded once with and without a fused multiply-add.
+RRT_INLINE Doubles add_product(Doubles sum, double value, Doubles tap) {
+#if RRT_LANES == 16
+    return _mm512_fmadd_pd(_mm512_set1_pd(value), tap, sum);
+#elif RRT_LANES == 8
+    return _mm256_fmadd_pd(_mm256_set1_pd(value), tap, sum);
+#else
+    return sum + value * tap;
+#endif
 }
 
 /// Pixels [0, pixels) of one row at half a vector's channels; in `out` they are kLanes apart.
@@ -41,7 +52,7 @@ RRT_APART void fp64_sums(const ConvCall& call, const float* const* rows, const f
                     RRT_UNROLL
                     for (int k = 0; k < taps; ++k) {
                         const int at = x + reach - k;
-                        if (at >= 0 && at < pixels) sums[at] += value * tap[k];
+                        if (at >= 0 && at < pixels) sums[at] = add_product(sums[at], value, tap[k]);
                     }
                 }
             }
@@ -63,8 +74,8 @@ void fp64_tile(const ConvCall& call, int channel, int y, Index column, const End
     for (int i = 0; i < taps; ++i) {
         rows[i] = call.sources[y + 1 - taps / 2 + i] + column * call.source_pixel;
     }
-    float made[pixels * kLanes];
-    for (int half = 0; half < kLanes; half += kHalfLanes) {
+    float made[pixels * kLanes] = {};
+    for (int half = 0; half < kLanes && channel + half < filter.outputs; half += kHalfLanes) {
         fp64_sums<pixels, taps>(call, rows, weights + half, filter.bias + channel + half,
                                 made + half);
     }
