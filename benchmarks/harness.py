@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.bench.machine import clocks, describe_machine, describe_software, same_machine
+from restore_rt.bench.machine import describe_machine, describe_software, same_machine
 from restore_rt.model import registry
 from restore_rt.model.manifest import Manifest
 
@@ -151,11 +151,11 @@ def write(name: str, measured: Mapping[str, Any], *, alone: bool = False) -> dic
         **{key: value for key, value in measured.items() if key != "machine"},
     }
     if alone:
-        part["machine"] = {**describe_machine(), "clocks": clocks()}
+        part["machine"] = describe_machine()
         _save(_folder() / f"{name}.json", part)
         return part
     path, record = _of_processor()
-    record["parts"][name] = {**part, "clocks": clocks()}
+    record["parts"][name] = part
     _save(path, record)
     return {**part, "machine": record["machine"]}
 

@@ -7,8 +7,7 @@
 
 from restore_rt.bench.comparing import Comparison, compare
 from restore_rt.bench.measuring import measure
-from restore_rt.bench.reading import read_report
-from restore_rt.bench.report import Case, Measurement, Report
+from restore_rt.bench.report import Case, Measurement, Report, read_report
 from restore_rt.bench.running import Effort, run
 from restore_rt.bench.verification import VerificationError
 

@@ -38,41 +38,35 @@ def time_clip(restorer: Restorer, case: Case, seconds: float, between: Callable[
     """Restore a video once untimed, then repeatedly for some seconds.
 
     The time of a frame runs from the end of the frame before to its own end. The median and the
-    rate are of the whole video, opening and closing included. ``between`` runs around each pass.
+    rate are of the whole video, opening and closing included. ``between`` runs after each pass.
     """
     from restore_rt.video import restore_video
 
     clip = str(case.clip)
-    times: list[float] = []
     passes: list[VideoReport] = []
-    stages: Counter[str] = Counter()
+    ends: list[list[float]] = []
     with tempfile.TemporaryDirectory() as folder:
-        # Matroska holds every kind of stream.
-        target = Path(folder) / "restored.mkv"
-
-        def restore() -> tuple[VideoReport, list[float]]:
-            done: list[float] = []
+        while len(passes) < 2 or sum(each.seconds for each in passes[1:]) < seconds:
+            ends.append([])
             made = restore_video(
                 clip,
-                target,
+                # Matroska holds every kind of stream.
+                Path(folder) / "restored.mkv",
                 restorer,
                 threads=case.threads,
                 overwrite=True,
-                on_frame=lambda: done.append(time.perf_counter()),
+                on_frame=lambda: ends[-1].append(time.perf_counter()),
             )
             between()
-            return made, done
-
-        if restore()[0].frames < 2:
-            raise InputError(f"{clip} has fewer than 2 frames; give a longer one")
-        while sum(each.seconds for each in passes) < seconds or not passes:
-            made, done = restore()
+            if made.frames < 2:
+                raise InputError(f"{clip} has fewer than 2 frames; give a longer one")
             passes.append(made)
-            times += np.diff(done).tolist()
-            stages.update({row.stage: row.milliseconds for row in made.table})
+    timed, stages = passes[1:], Counter[str]()
+    for made in timed:
+        stages.update({row.stage: row.milliseconds for row in made.table})
     return Timed(
-        seconds=np.asarray(times),
-        median_ms=1e3 / statistics.median(each.fps for each in passes),
-        rate=sum(each.frames for each in passes) / sum(each.seconds for each in passes),
-        stages={stage: total / len(passes) for stage, total in stages.items()},
+        times_ms=np.concatenate([np.diff(each) for each in ends[1:]]) * 1e3,
+        median_ms=1e3 / statistics.median(made.fps for made in timed),
+        rate=sum(made.frames for made in timed) / sum(made.seconds for made in timed),
+        stages={stage: total / len(timed) for stage, total in stages.items()},
     )

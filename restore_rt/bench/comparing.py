@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -60,11 +59,9 @@ class Comparison:
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison for JSON."""
         data = dataclasses.asdict(self)
-        for each in data["differences"]:
-            for interval in (each["ratio"], each["steadied"]):
-                # A single round gives no interval, and JSON has no infinity.
-                if math.isinf(interval["high"]):
-                    interval["low"] = interval["high"] = None
+        for each, found in zip(data["differences"], self.differences, strict=True):
+            for name, interval in (("ratio", found.ratio), ("steadied", found.steadied)):
+                each[name]["low"], each[name]["high"] = interval.ends or (None, None)
         return {"verdict": self.verdict, **data}
 
 
@@ -111,8 +108,8 @@ def _difference(before: Measurement, after: Measurement) -> Difference:
     steadied = ratio_of(lambda each: each.median_ms / each.control_ms)
     notes = []
     if before.model.get("sha256") != after.model.get("sha256"):
-        versions = (each.model.get("version") or "?" for each in (before, after))
-        notes.append(f"other weights: version {' and '.join(versions)}")
+        old, new = (each.model.get("version") or "?" for each in (before, after))
+        notes.append(f"other weights: version {old} and {new}")
     if before.description != after.description:
         notes.append(f"{before.description} became {after.description}")
     return Difference(before.key, ratio, steadied, _verdict(ratio, steadied), tuple(notes))

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 import restore_rt
 from restore_rt.bench.clip import time_clip
-from restore_rt.bench.machine import Control, clocks, describe_machine, describe_software
-from restore_rt.bench.memory import GpuMemory, Memory, memory_in_use
-from restore_rt.bench.report import Case, Failure, Measurement, Report, Round, Scope, Sustained
+from restore_rt.bench.machine import control_loop
+from restore_rt.bench.memory import Memory, gpu_memory_in_use
+from restore_rt.bench.report import Case, Measurement, Report, Round, Scope, Sustained
 from restore_rt.bench.sampling import Step, Timed, sample, warm_up
-from restore_rt.bench.statistics import Histogram
 from restore_rt.bench.subject import open_subject
 from restore_rt.bench.verification import Reference, reference_for, verify
 from restore_rt.errors import InputError
@@ -28,20 +26,12 @@ from restore_rt.model.reading import read_model
 from restore_rt.options import LoadOptions
 from restore_rt.restorer import Restorer
 
-__all__ = ["Loaded", "load_case", "measure", "measure_case", "report"]
+__all__ = ["load_and_measure", "measure", "measure_case"]
 
 _MOST_WARM_SECONDS = 10.0
 _MOST_SECONDS = 86_400.0
 # Seconds between two runs of the control loop.
 _CONTROL_EVERY = 0.5
-
-
-class Loaded(NamedTuple):
-    """A Restorer, the seconds that loading took, and the GPU's bytes in use before, if known."""
-
-    restorer: Restorer
-    seconds: float = 0.0
-    gpu_memory: int | None = None
 
 
 def measure(
@@ -91,70 +81,63 @@ def measure(
             f"seconds is {seconds} and sustain {sustain}; seconds must be above 0, sustain 0 or "
             f"more, and both at most {_MOST_SECONDS:.0f}"
         )
-    return report([measure_case(Loaded(restorer), case, seconds=seconds, sustain=sustain)])
+    return Report(measurements=(measure_case(restorer, case, seconds=seconds, sustain=sustain),))
 
 
-def report(measurements: Sequence[Measurement], failures: Sequence[Failure] = ()) -> Report:
-    """Return a report of measurements on this machine."""
-    control = [each.control_ms for made in measurements for each in made.rounds] or [1.0]
-    return Report(
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        machine={**describe_machine(), "clocks": clocks()},
-        software=describe_software(),
-        control={
-            "median_ms": statistics.median(control),
-            "spread": max(control) / min(control),
-        },
-        measurements=tuple(measurements),
-        failures=tuple(failures),
-    )
-
-
-def load_case(case: Case) -> Loaded:
-    """Load the model of a case."""
-    memory, options = None, LoadOptions(**case.options)
-    if not options.on_cpu and not missing_pieces(options.gpu):
-        memory = memory_in_use(open_device(options.gpu))
+def load_and_measure(case: Case, **options: Any) -> Measurement:
+    """Load the model of a case and measure it; the options are those of ``measure_case``."""
+    in_use, chosen = None, LoadOptions(**case.options)
+    if not chosen.on_cpu and not missing_pieces(chosen.gpu):
+        in_use = gpu_memory_in_use(open_device(chosen.gpu))
     begin = time.perf_counter()
-    restorer = restore_rt.load(case.model, **case.options)
-    return Loaded(restorer, time.perf_counter() - begin, memory)
+    with restore_rt.load(case.model, **case.options) as restorer:
+        loading = time.perf_counter() - begin
+        return measure_case(restorer, case, load_seconds=loading, gpu_memory=in_use, **options)
 
 
 def measure_case(
-    loaded: Loaded,
+    restorer: Restorer,
     case: Case,
     *,
     seconds: float,
     sustain: float = 0.0,
     reference: Reference | None = None,
+    load_seconds: float = 0.0,
+    gpu_memory: int | None = None,
 ) -> Measurement:
     """Verify a result, warm up, and time frames or a clip.
 
-    The reference is computed in this process if it is None.
+    The reference is computed in this process if it is None. ``gpu_memory`` are the GPU's bytes in
+    use before loading, if known.
     """
-    restorer = loaded.restorer
     manifest, lane = restorer.manifest, restorer.lane
-    gpu = None if lane is None else GpuMemory(lane.device, loaded.gpu_memory)
+    # Bytes of the GPU in use before, and then between frames, which keep theirs.
+    on_gpu: list[int] = []
+    if lane is not None:
+        on_gpu.append(gpu_memory_in_use(lane.device) if gpu_memory is None else gpu_memory)
     subject = open_subject(restorer, case)
-    memory, control = Memory(), Control()
+    memory, controls = Memory(), list[float]()
     subject.first()
-    added = memory.added()
+    added, stable = memory.added(), True
     reference = reference or reference_for(restorer.path, manifest, subject.frame)
     out = subject.out if isinstance(subject.out, np.ndarray) else subject.out.to_host()
-    verified = verify(out, reference, manifest, (case.height, case.width), restorer.precision)
+    verified = verify(out, reference, manifest, restorer.precision)
 
     def between() -> None:
-        control()
-        if gpu is not None:
-            gpu.look()
+        controls.append(control_loop())
+        if lane is not None:
+            on_gpu.append(gpu_memory_in_use(lane.device))
 
     if case.clip is None:
+        for step in subject.steps[1:]:
+            step()
+        stable = warm_up(subject.steps[0], most=_MOST_WARM_SECONDS)
         timed = _time_frames(restorer, subject.steps, case, seconds, between)
     else:
         timed = time_clip(restorer, case, seconds, between)
         added = memory.added()
     sustained = Sustained.of(sample(subject.steps, seconds=sustain)) if sustain > 0 else None
-    times = timed.seconds * 1e3
+    median, frames = statistics.median(controls), len(timed.times_ms)
     return Measurement(
         case=case,
         description=restorer.description,
@@ -164,16 +147,14 @@ def measure_case(
         model=_model(restorer),
         verified=verified,
         not_verified="" if verified else reference.name,
-        stable=timed.stable,
-        rounds=(Round(timed.median_ms, control.median, len(times), timed.rate, loaded.seconds),),
-        min_ms=float(times.min()),
-        max_ms=float(times.max()),
-        samples=Histogram.of(times),
+        stable=stable,
+        rounds=(Round(timed.median_ms, median, frames, timed.rate, load_seconds),),
+        times_ms=timed.times_ms,
         stages=timed.stages,
         host_peak_mb=memory.peak(),
         # Of several streams only the first has restored a frame.
         host_frames_mb=added if case.streams == 1 else None,
-        device_peak_mb=None if gpu is None else gpu.added(),
+        device_peak_mb=(max(on_gpu) - on_gpu[0]) / 1e6 if on_gpu else None,
         sustained=sustained,
     )
 
@@ -185,23 +166,19 @@ def _time_frames(
     seconds: float,
     between: Callable[[], None],
 ) -> Timed:
-    for step in steps[1:]:
-        step()
-    stable = warm_up(steps[0], most=_MOST_WARM_SECONDS)
     before = restorer.stages.seconds
     # Streams are not interrupted, since the last of them would wait for the others each time.
     every = _CONTROL_EVERY if len(steps) == 1 else math.inf
-    samples = sample(steps, seconds=seconds, between=between, every=every)
-    frames = len(samples.seconds)
+    times, wall = sample(steps, seconds=seconds, between=between, every=every)
     after = restorer.stages.seconds.items()
     spent = {stage: total - before.get(stage, 0.0) for stage, total in after}
+    # Of the network alone, other work comes between the timed runs.
+    rate = 1 / float(times.mean()) if case.scope == "network" else len(times) / wall
     return Timed(
-        seconds=samples.seconds,
-        median_ms=float(np.median(samples.seconds)) * 1e3,
-        # Of the network alone, other work comes between the timed runs.
-        rate=1 / float(samples.seconds.mean()) if case.scope == "network" else samples.rate,
-        stages={stage: busy / frames * 1e3 for stage, busy in spent.items() if busy > 0},
-        stable=stable,
+        times_ms=times * 1e3,
+        median_ms=float(np.median(times)) * 1e3,
+        rate=rate,
+        stages={stage: busy / len(times) * 1e3 for stage, busy in spent.items() if busy > 0},
     )
 
 

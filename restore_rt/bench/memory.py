@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from restore_rt.gpu import Device
 
-__all__ = ["GpuMemory", "Memory", "memory_in_use"]
+__all__ = ["Memory", "gpu_memory_in_use"]
 
-_STATUS = Path("/proc/self/status")
-_RESET = Path("/proc/self/clear_refs")
-# proc(5): writing this resets the peak.
+_PROCESS = Path("/proc/self")
+# proc(5): writing this to clear_refs resets the peak.
 _PEAK = "5"
 
 
@@ -23,7 +23,7 @@ class Memory:
     def __init__(self) -> None:
         self._before, self._held = _status("VmHWM"), None
         with suppress(OSError):
-            _RESET.write_text(_PEAK, encoding="ascii")
+            (_PROCESS / "clear_refs").write_text(_PEAK, encoding="ascii")
             self._held = _status("VmRSS")
 
     def added(self) -> float | None:
@@ -37,28 +37,7 @@ class Memory:
         return None if peak is None or self._before is None else max(peak, self._before)
 
 
-class GpuMemory:
-    """The most memory in use on a GPU, by all programs, whenever ``look`` was called.
-
-    ``before`` are the bytes in use before the Restorer was loaded; None counts from now.
-    """
-
-    def __init__(self, device: Device, before: int | None = None) -> None:
-        self._device = device
-        self._most = memory_in_use(device)
-        self._before = self._most if before is None else before
-
-    def look(self) -> None:
-        """Note how much memory is in use; frames keep theirs, so between frames is enough."""
-        self._most = max(self._most, memory_in_use(self._device))
-
-    def added(self) -> float:
-        """Return the most MB that were noted, minus those in use before."""
-        self.look()
-        return max(0, self._most - self._before) / 1e6
-
-
-def memory_in_use(device: Device) -> int:
+def gpu_memory_in_use(device: Device) -> int:
     """Return the bytes of GPU memory that all programs use, this process's context included."""
     from restore_rt.gpu.faults import Checked
 
@@ -69,7 +48,7 @@ def memory_in_use(device: Device) -> int:
 
 def _status(key: str) -> float | None:
     with suppress(OSError):
-        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith(f"{key}:"):
-                return int(line.split()[1]) * 1024 / 1e6
+        text = (_PROCESS / "status").read_text(encoding="ascii", errors="replace")
+        if found := re.search(rf"^{key}:\s*(\d+) kB", text, re.MULTILINE):
+            return int(found[1]) * 1024 / 1e6
     return None

@@ -35,17 +35,12 @@ def plot_report(report: Report, path: Path) -> None:
     colours = [f"C{at}" for at in range(len(made))]
     medians = [each.p50_ms.value for each in made]
     # A single round has no interval.
-    known = [each.p50_ms if len(each.rounds) > 1 else None for each in made]
-    below = [each.value - each.low if each else 0 for each in known]
-    above = [each.high - each.value if each else 0 for each in known]
-    bars.barh(labels, medians, xerr=(below, above), color=colours, capsize=3)
+    ends = [each.p50_ms.ends or (each.p50_ms.value,) * 2 for each in made]
+    bars.barh(labels, medians, xerr=np.abs(np.transpose(ends) - medians), color=colours, capsize=3)
     bars.invert_yaxis()
     bars.set_xlabel("median ms per frame, with its 95 % confidence interval")
     for each, label, colour in zip(made, labels, colours, strict=True):
-        bins = sorted(each.samples.counts)
-        share = np.cumsum([each.samples.counts[at] for at in bins]) / len(each.samples)
-        times = [min(max(each.samples.STEP**at, each.min_ms), each.max_ms) for at in bins]
-        curves.step(times, 100 * share, where="post", label=label, color=colour)
+        curves.plot(each.percentiles_ms, range(101), label=label, color=colour)
     curves.set_xscale("log")
     curves.set_xlabel("ms per frame")
     curves.set_ylabel("% of frames at most this slow")

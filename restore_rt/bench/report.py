@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import statistics
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from restore_rt.bench.machine import describe_machine, describe_software
 from restore_rt.bench.sampling import Samples
-from restore_rt.bench.statistics import Histogram, Interval, mean_interval
+from restore_rt.bench.statistics import Interval, mean_interval
 from restore_rt.errors import InputError
 from restore_rt.files import whole_file
 from restore_rt.options import LoadOptions
 
 __all__ = [
     *("JUDGED_SECONDS", "QUIET_SPREAD", "RATES", "SCHEMA", "SCOPES", "Case", "Failure"),
-    *("Measurement", "Report", "Round", "Scope", "Sustained", "Verified"),
+    *("Measurement", "Report", "Round", "Scope", "Sustained", "Verified", "read_report"),
 ]
 
-SCHEMA = "restore_rt.bench/2"
+SCHEMA = "restore_rt.bench/3"
+_T = TypeVar("_T")
 Scope = Literal["end_to_end", "device", "network"]
 SCOPES: tuple[Scope, ...] = ("end_to_end", "device", "network")
 # Frame rates that the real-time verdict covers, and the shortest run that it is given for.
@@ -98,14 +103,12 @@ class Case:
         shown = {**vars(self), "clip": self.clip and Path(self.clip).name}
         if self.tile is not None:
             shown["tile"] = f"{self.tile[1]}x{self.tile[0]}"
-        return ", ".join(
-            [f"{self.model}, {self.width}x{self.height}"]
-            + [
-                f"{name} {value}"
-                for name, value in shown.items()
-                if name not in ("model", "width", "height") and value != getattr(Case, name)
-            ]
-        )
+        others = [
+            f"{name} {value}"
+            for name, value in shown.items()
+            if name not in ("model", "width", "height") and value != getattr(Case, name)
+        ]
+        return ", ".join([f"{self.model}, {self.width}x{self.height}", *others])
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ class Round:
     load_seconds: float
 
     def __post_init__(self) -> None:
-        if not (self.median_ms > 0 and self.control_ms > 0 and self.frames > 0):
+        if not all(0 < each < math.inf for each in (self.median_ms, self.control_ms, self.frames)):
             raise ValueError("a round has no frames or no time")
 
 
@@ -145,7 +148,7 @@ class Sustained:
     frames: int
     p99_ms: float
     max_ms: float
-    holds: dict[str, bool]
+    holds: dict[int, bool]
 
     @classmethod
     def of(cls, samples: Samples) -> Sustained:
@@ -153,7 +156,7 @@ class Sustained:
         times = samples.seconds * 1e3
         p99 = float(np.percentile(times, 99))
         rates = RATES if samples.wall >= JUDGED_SECONDS else ()
-        holds = {str(rate): p99 <= 1e3 / rate for rate in rates}
+        holds = {rate: p99 <= 1e3 / rate for rate in rates}
         return cls(samples.wall, len(times), p99, float(times.max()), holds)
 
 
@@ -161,37 +164,31 @@ class Sustained:
 class Measurement:
     """The results of one case; times are in ms, sizes in MB of 10^6 bytes.
 
-    ``docs/bench.md`` explains every field.
+    ``times_ms`` are those of all frames. ``docs/bench.md`` explains the other fields.
     """
 
     case: Case
     description: str
     device: str = ""
-    backend: str
-    precision: str
+    backend: str = ""
+    precision: str = ""
     model: dict[str, Any]
     verified: Verified | None = None
     not_verified: str = ""
-    stable: bool
+    stable: bool = True
     rounds: tuple[Round, ...]
-    min_ms: float
-    max_ms: float
-    samples: Histogram
+    times_ms: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), compare=False)
     stages: dict[str, float] = field(default_factory=dict)
     host_peak_mb: float | None = None
     host_frames_mb: float | None = None
     device_peak_mb: float | None = None
     sustained: Sustained | None = None
 
-    def __post_init__(self) -> None:
-        if not self.rounds or not len(self.samples) or "name" not in self.model:
-            raise ValueError("a measurement needs rounds, samples and the model's name")
-
     @property
     def key(self) -> Case:
         """The case without the folders of its files."""
         clip = None if self.case.clip is None else Path(self.case.clip).name
-        return dataclasses.replace(self.case, model=str(self.model["name"]), clip=clip)
+        return dataclasses.replace(self.case, model=self.model["name"], clip=clip)
 
     @property
     def quiet_rounds(self) -> tuple[Round, ...]:
@@ -215,21 +212,23 @@ class Measurement:
         """Mean of the quiet rounds, all streams together."""
         return statistics.fmean(each.frames_per_second for each in self.quiet_rounds)
 
-    def percentile(self, percent: float) -> float:
-        """Return a percentile of all frame times in ms, exact to half a percent."""
-        return min(max(self.samples.percentile(percent), self.min_ms), self.max_ms)
+    @property
+    def percentiles_ms(self) -> list[float]:
+        """The percentiles 0 to 100 of the times of all frames."""
+        return [float(each) for each in np.percentile(self.times_ms, range(101))]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the measurement for JSON, with ``derived`` figures for simple readers."""
-        p50 = self.p50_ms
+        own, percentiles = dataclasses.asdict(self), self.percentiles_ms
+        del own["times_ms"]
         derived = {
-            "p50_ms": p50.value,
-            # A single round gives no interval, and JSON has no infinity.
-            "p50_interval_ms": [p50.low, p50.high] if len(self.rounds) > 1 else None,
-            **{f"p{at}_ms": self.percentile(at) for at in (90, 95, 99)},
+            "p50_ms": self.p50_ms.value,
+            "p50_interval_ms": self.p50_ms.ends,
+            **{f"p{at}_ms": percentiles[at] for at in (90, 95, 99)},
             "frames_per_second": self.frames_per_second,
         }
-        return {**dataclasses.asdict(self), "derived": derived}
+        frames = {"percentiles_ms": percentiles, "max_ms": percentiles[100]}
+        return {**own, **frames, "derived": derived}
 
 
 @dataclass(frozen=True)
@@ -244,17 +243,22 @@ class Failure:
 class Report:
     """The results of one run of ``restore-rt bench``; ``docs/bench.md`` explains every field."""
 
-    created: str
-    machine: dict[str, Any]
-    software: dict[str, str]
-    control: dict[str, float]
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    machine: dict[str, Any] = field(default_factory=describe_machine)
+    software: dict[str, str] = field(default_factory=describe_software)
     measurements: tuple[Measurement, ...]
     failures: tuple[Failure, ...] = ()
 
+    @property
+    def control(self) -> dict[str, float]:
+        """Median ms of the control loop, and its slowest round over its fastest."""
+        rounds = [each.control_ms for made in self.measurements for each in made.rounds] or [1.0]
+        return {"median_ms": statistics.median(rounds), "spread": max(rounds) / min(rounds)}
+
     def as_dict(self) -> dict[str, Any]:
         """Return the report for JSON."""
-        measurements = [each.as_dict() for each in self.measurements]
-        return {"schema": SCHEMA, **dataclasses.asdict(self), "measurements": measurements}
+        own = {"schema": SCHEMA, **dataclasses.asdict(self), "control": self.control}
+        return {**own, "measurements": [each.as_dict() for each in self.measurements]}
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the report as JSON.
@@ -267,3 +271,60 @@ class Report:
         text = json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"
         with whole_file(Path(path), overwrite=overwrite) as temporary:
             temporary.write_text(text, encoding="utf-8")
+
+
+def read_report(path: str | Path) -> Report:
+    """Read a file that ``Report.write`` wrote, for ``compare``.
+
+    The report has the machine, the software, and the case, model, description and rounds of each
+    measurement; the other fields are empty.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, not a report, or has another schema.
+    """
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema != SCHEMA:
+        raise InputError(
+            f"{path} has the schema {schema!r}; this version reads {SCHEMA!r}, which "
+            "`restore-rt bench -o FILE` writes"
+        )
+    try:
+        return Report(
+            created=_typed(str, data["created"]),
+            machine=_typed(dict, data["machine"]),
+            software=_typed(dict, data["software"]),
+            measurements=tuple(map(_measurement, _typed(list, data["measurements"]))),
+        )
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise InputError(
+            f"{path} is damaged ({type(error).__name__}: {error}); measure again"
+        ) from error
+
+
+def _measurement(data: Any) -> Measurement:
+    case, model, rounds = data["case"], data["model"], _typed(list, data["rounds"])
+    for text in (case["model"], case["clip"] or "", model["name"]):
+        _typed(str, text)
+    if not rounds:
+        raise ValueError("a measurement has no rounds")
+    return Measurement(
+        # JSON has no tuples.
+        case=Case(**{**case, "tile": case["tile"] and tuple(case["tile"])}),
+        description=_typed(str, data["description"]),
+        model=model,
+        rounds=tuple(Round(**each) for each in rounds),
+    )
+
+
+def _typed(kind: type[_T], value: Any) -> _T:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is not a valid {kind.__name__}")
+    return value

@@ -6,6 +6,7 @@ Each round thus starts with a new process, heap and memory layout, and holds not
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pickle
 import statistics
 import subprocess
@@ -13,11 +14,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast
 
-from restore_rt.bench.measuring import load_case, measure_case, report
+import numpy as np
+
+from restore_rt.bench.measuring import load_and_measure
 from restore_rt.bench.report import Case, Failure, Measurement, Report
-from restore_rt.bench.statistics import Histogram
 from restore_rt.bench.subject import picture
 from restore_rt.bench.verification import NO_FILE, Reference, reference_for
 from restore_rt.errors import BackendError, RestoreError
@@ -25,7 +27,7 @@ from restore_rt.loading import read_loaded
 from restore_rt.model.reading import find_model
 from restore_rt.options import LoadOptions
 
-__all__ = ["Effort", "Task", "run", "work"]
+__all__ = ["Effort", "run", "work"]
 
 _WORKER = (sys.executable, "-c", "from restore_rt.bench.running import work; work()")
 
@@ -64,13 +66,14 @@ def run(
     failures: dict[Case, str] = {}
     measured = []
     with tempfile.TemporaryDirectory() as folder:
-        work = _Work(Path(folder), done)
+        work = _Work(Path(folder))
         for number in range(effort.most_rounds):
             for case, made in found.items():
                 if case in failures or (number >= effort.rounds and _is_known(made, effort)):
                     continue
                 try:
-                    made.append(work.measure(case, effort.seconds))
+                    made.append(work.measure(case, seconds=effort.seconds))
+                    done(1)
                 except RestoreError as error:
                     failures[case] = str(error)
         for case, made in found.items():
@@ -80,36 +83,36 @@ def run(
             # A clip has an end, and the network alone makes no frames.
             if effort.sustain > 0 and case.clip is None and case.scope != "network":
                 try:
-                    last = work.measure(case, 0.0, sustain=effort.sustain)
+                    last = work.measure(case, seconds=0.0, sustain=effort.sustain)
                     whole = dataclasses.replace(whole, sustained=last.sustained)
+                    done(1)
                 except RestoreError as error:
                     # The rounds were measured and stay in the report.
                     failures[case] = f"without a pause: {error}"
             measured.append(whole)
-    return report(measured, [Failure(*each) for each in failures.items()])
+    return Report(
+        measurements=tuple(measured), failures=tuple(Failure(*each) for each in failures.items())
+    )
 
 
 def _is_known(made: list[Measurement], effort: Effort) -> bool:
-    whole = _merged(made)
-    return len(whole.quiet_rounds) >= effort.rounds and whole.p50_ms.spread <= effort.within
+    whole, most = _merged(made), 2 * effort.within
+    width = whole.p50_ms.high - whole.p50_ms.low
+    return len(whole.quiet_rounds) >= effort.rounds and width <= most * whole.p50_ms.value
 
 
 def _merged(made: Sequence[Measurement]) -> Measurement:
     """Return the measurement of several rounds from those of single rounds."""
     stages = dict.fromkeys(stage for each in made for stage in each.stages)
-    peaks: dict[str, Any] = {
-        name: max(
-            (value for each in made if (value := getattr(each, name)) is not None), default=None
-        )
-        for name in ("host_peak_mb", "host_frames_mb", "device_peak_mb")
-    }
+    peaks: dict[str, Any] = {}
+    for name in ("host_peak_mb", "host_frames_mb", "device_peak_mb"):
+        found = [getattr(each, name) for each in made]
+        peaks[name] = None if None in found else max(found)
     return dataclasses.replace(
         made[0],
         stable=all(each.stable for each in made),
         rounds=tuple(each for one in made for each in one.rounds),
-        min_ms=min(each.min_ms for each in made),
-        max_ms=max(each.max_ms for each in made),
-        samples=sum((each.samples for each in made), Histogram()),
+        times_ms=np.concatenate([each.times_ms for each in made]),
         stages={
             name: statistics.fmean(each.stages.get(name, 0) for each in made) for name in stages
         },
@@ -120,25 +123,25 @@ def _merged(made: Sequence[Measurement]) -> Measurement:
 class _Work:
     """Runs worker processes, with their files in ``folder``."""
 
-    def __init__(self, folder: Path, done: Callable[[int], None]) -> None:
-        self._folder, self._done = folder, done
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._references: dict[tuple[str, int, int], Reference] = {}
 
-    def measure(self, case: Case, seconds: float, *, sustain: float = 0.0) -> Measurement:
+    def measure(self, case: Case, **options: float) -> Measurement:
         """Measure a case once; its reference comes first, in a process of its own."""
-        key, task = (case.model, case.height, case.width), Task(case, seconds, sustain)
+        key = (case.model, case.height, case.width)
         if key not in self._references:
-            self._references[key] = self._answer(task)
-        made: Measurement = self._answer(task._replace(reference=self._references[key]))
-        self._done(1)
-        return made
+            self._references[key] = self.answer(_reference, case)
+        made = self.answer(load_and_measure, case, reference=self._references[key], **options)
+        return cast(Measurement, made)
 
-    def _answer(self, task: Task) -> Any:
+    def answer(self, function: Callable[..., Any], case: Case, **options: Any) -> Any:
+        """Return what a function returns in a process of its own."""
         path = self._folder / "answer"
         path.unlink(missing_ok=True)
         ended = subprocess.run(
             [*_WORKER, str(path)],
-            input=pickle.dumps(task),
+            input=pickle.dumps(functools.partial(function, case, **options)),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             check=False,
@@ -155,23 +158,6 @@ class _Work:
         return answer
 
 
-class Task(NamedTuple):
-    """A case to measure for some seconds, or, without a reference, to compute that."""
-
-    case: Case
-    seconds: float
-    sustain: float = 0.0
-    reference: Reference | None = None
-
-    def run(self) -> Reference | Measurement:
-        """Return the reference or the measurement."""
-        if self.reference is None:
-            return _reference(self.case)
-        loaded = load_case(self.case)
-        with loaded.restorer:
-            return measure_case(loaded, **self._asdict())
-
-
 def _reference(case: Case) -> Reference:
     """Compute the reference of a case from the model's file, without any backend."""
     path = find_model(case.model)
@@ -182,13 +168,13 @@ def _reference(case: Case) -> Reference:
 
 
 def work() -> None:
-    """Do the pickled task on standard input; write the answer to the file of the arguments."""
+    """Call the pickled function on standard input; write the answer to the file named."""
     path = Path(sys.argv[1])
     # The parent removes this folder, even if this process is killed.
     tempfile.tempdir = str(path.parent)
-    answer: Reference | Measurement | RestoreError
+    answer: Any
     try:
-        answer = pickle.load(sys.stdin.buffer).run()
+        answer = pickle.load(sys.stdin.buffer)()
     except RestoreError as error:
         answer = BackendError(str(error))
     except MemoryError:

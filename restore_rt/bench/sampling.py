@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,32 +25,20 @@ _WINDOWS, _NEAR = 3, 0.03
 _LEAST_RUNS, _LEAST_SECONDS, _LONG_SECONDS = 3, 0.03, 0.75
 
 
-@dataclass(frozen=True)
-class Samples:
+class Samples(NamedTuple):
     """Seconds of each call, and ``wall``, the time from the first call to the last."""
 
     seconds: NDArray[np.float64]
     wall: float
 
-    @property
-    def rate(self) -> float:
-        """Calls per second."""
-        return len(self.seconds) / self.wall
 
+class Timed(NamedTuple):
+    """Frames that one process timed: ms of each, frames per second, and busy ms by stage."""
 
-@dataclass(frozen=True)
-class Timed:
-    """Frames that one process timed.
-
-    ``median_ms`` is compared with other rounds, ``rate`` is in frames per second of all streams,
-    and ``stages`` are busy ms per frame.
-    """
-
-    seconds: NDArray[np.float64]
+    times_ms: NDArray[np.float64]
     median_ms: float
     rate: float
     stages: dict[str, float]
-    stable: bool = True
 
 
 def warm_up(step: Step, *, most: float, clock: Clock = time.perf_counter) -> bool:

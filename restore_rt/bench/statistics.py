@@ -1,16 +1,15 @@
-"""Means, ratios and percentiles of times, with confidence intervals."""
+"""Means and ratios of times, with confidence intervals."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Histogram", "Interval", "mean_interval", "ratio_interval"]
+__all__ = ["Interval", "mean_interval", "ratio_interval"]
 
 # Student's t, two-sided at 95 %, by degrees of freedom from 1 on; then the normal distribution.
 _T = (
@@ -30,9 +29,9 @@ class Interval:
     high: float
 
     @property
-    def spread(self) -> float:
-        """Half the interval's width over the value."""
-        return (self.high - self.low) / 2 / self.value
+    def ends(self) -> tuple[float, float] | None:
+        """Both ends; None if they are unbounded, which JSON cannot express."""
+        return None if math.isinf(self.high) else (self.low, self.high)
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
@@ -58,38 +57,3 @@ def _interval(*sides: NDArray[np.float64]) -> Interval:
     # Rounding errors must not cost a degree of freedom.
     reach = _T[math.floor(min(freedom, len(_T)) + 1e-9) - 1] * math.sqrt(total)
     return Interval(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Counts of samples in bins that are one percent wide.
-
-    Attributes
-    ----------
-    counts
-        Number of samples by bin. Bin ``i`` holds the positive samples from ``STEP ** (i - 1/2)`` to
-        ``STEP ** (i + 1/2)``.
-    """
-
-    STEP = 1.01
-
-    counts: Mapping[int, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, values: NDArray[np.float64]) -> Histogram:
-        """Return the histogram of some samples."""
-        bins = np.rint(np.log(values) / math.log(cls.STEP)).astype(int)
-        return cls(dict(sorted(Counter(bins.tolist()).items())))
-
-    def __add__(self, other: Histogram) -> Histogram:
-        """Return the histogram of both sets of samples."""
-        return Histogram(dict(sorted((Counter(self.counts) + Counter(other.counts)).items())))
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return sum(self.counts.values())
-
-    def percentile(self, percent: float) -> float:
-        """Return the middle of the bin that holds a percentile; at least one sample is needed."""
-        bins = np.repeat(sorted(self.counts), [self.counts[at] for at in sorted(self.counts)])
-        return float(self.STEP ** np.percentile(bins, percent, method="inverted_cdf"))

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import math
 import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
 from restore_rt.bench.comparing import SMALLEST, Comparison
 from restore_rt.bench.report import JUDGED_SECONDS, QUIET_SPREAD, RATES, Measurement, Report
 from restore_rt.bench.statistics import Interval
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+__all__ = ["comparison_markdown", "report_markdown"]
 
-__all__ = ["comparison_markdown", "report_markdown", "terminal"]
-
-_NOTHING = "-"
+_NOTHING, _WARNING = "-", "Warning: "
 _UNSTABLE = "frame times were not steady after it; all figures may be off"
-
-# A subject, sentences, and whether they warn that figures may be wrong or are missing.
-Note = tuple[str, Sequence[str], bool]
 
 
 def report_markdown(report: Report) -> str:
@@ -35,18 +26,19 @@ def report_markdown(report: Report) -> str:
             said = [("all cases", said[0][1])]
         return [text if single else f"{name}: {text}" for name, text in said if text]
 
-    loop, spread = _figure(report.control["median_ms"]), report.control["spread"]
-    slowest = f"its slowest round took {spread:.2f} times as long as its fastest"
-    noise = [f"the control loop takes {loop} ms; {slowest}"]
-    if spread > QUIET_SPREAD:
-        noise.append(
-            f"more than {QUIET_SPREAD:.2f} times means that other programs kept the machine busy; "
-            "measure again when it is quiet"
+    noisy = report.control["spread"] > QUIET_SPREAD
+    noise = (
+        f"the control loop takes {_figure(report.control['median_ms'])} ms; its slowest round "
+        f"took {report.control['spread']:.2f} times as long as its fastest"
+    )
+    if noisy:
+        noise += (
+            f"; more than {QUIET_SPREAD:.2f} times means that other programs kept the machine "
+            "busy; measure again when it is quiet"
         )
     machine = report.machine
-    gpus = [gpu.get("name") for gpu in machine.get("gpus") or [] if isinstance(gpu, dict)]
-    where = [machine.get("processor", "unknown processor"), *gpus]
-    where += [f"{machine.get('threads', '?')} threads", report.created]
+    where = [machine["processor"], *(gpu["name"] for gpu in machine["gpus"])]
+    where += [f"{machine['threads']} threads", report.created]
     stages = list(dict.fromkeys(stage for each in made for stage in each.stages))
     busy = [
         [str(each.case), *(_figure(each.stages.get(stage)) for stage in stages)]
@@ -54,21 +46,23 @@ def report_markdown(report: Report) -> str:
         if each.stages
     ]
     return _page(
-        f"**{_escaped(', '.join(map(str, where)))}**",
+        f"**{_escaped(', '.join(where))}**",
         _times(made),
         "**Busy ms per frame of each stage**" if busy else "",
         _table(["case", *stages], busy),
         _notes(
-            ("Ran", lines(_ran), False),
-            ("Software", [", ".join(f"{name} {v}" for name, v in report.software.items())], False),
-            ("Noise", noise, spread > QUIET_SPREAD),
-            ("Rounds left out", lines(_left_out), False),
-            ("Uneven rounds", lines(_uneven), True),
-            ("Verified", lines(_verified), False),
-            ("Not verified", lines(lambda each: each.not_verified), True),
-            ("Warm-up", lines(lambda each: "" if each.stable else _UNSTABLE), True),
-            ("Real time", lines(_real_time), False),
-            ("Failed", [f"{each.case}: {each.reason}" for each in report.failures], True),
+            {
+                "Ran": lines(_ran),
+                "Software": [", ".join(f"{name} {v}" for name, v in report.software.items())],
+                f"{_WARNING if noisy else ''}Noise": [noise],
+                "Rounds left out": lines(_left_out),
+                f"{_WARNING}Uneven rounds": lines(_uneven),
+                "Verified": lines(_verified),
+                f"{_WARNING}Not verified": lines(lambda each: each.not_verified),
+                f"{_WARNING}Warm-up": lines(lambda each: "" if each.stable else _UNSTABLE),
+                "Real time": lines(_real_time),
+                f"{_WARNING}Failed": [f"{each.case}: {each.reason}" for each in report.failures],
+            }
         ),
     )
 
@@ -88,21 +82,10 @@ def comparison_markdown(comparison: Comparison) -> str:
     head = ["case", "after / before", "95 % interval", "over control loop", "verdict"]
     changes = [f"{each.case}: {note}" for each in comparison.differences for note in each.notes]
     worst = comparison.verdict
+    verdict = f"{_WARNING if worst in ('slower', 'undecided') else ''}Verdict"
     said = f"{worst}; changes below {SMALLEST:.0%} count as none"
-    return _page(
-        _table(head, rows),
-        _notes(
-            ("Changes", [*changes, *comparison.notes], False),
-            ("Verdict", [said], worst in ("slower", "undecided")),
-        ),
-    )
-
-
-def terminal(markdown: str) -> RenderableType:
-    """Return Markdown as Rich draws it."""
-    from rich.markdown import Markdown
-
-    return Markdown(markdown)
+    notes = {"Changes": [*changes, *comparison.notes], verdict: [said]}
+    return _page(_table(head, rows), _notes(notes))
 
 
 def _page(*blocks: str) -> str:
@@ -116,30 +99,24 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else ""
 
 
-def _notes(*notes: Note) -> str:
+def _notes(notes: Mapping[str, Sequence[str]]) -> str:
+    """Return a list of sentences, each after its subject."""
     return "\n".join(
-        f"- **{'Warning: ' if warns else ''}{subject}**: {_escaped(line)}"
-        for subject, lines, warns in notes
-        for line in lines
+        f"- **{subject}**: {_escaped(line)}" for subject, lines in notes.items() for line in lines
     )
 
 
 def _times(made: Sequence[Measurement]) -> str:
-    columns: dict[str, Callable[[Measurement], str]] = {
-        "case": lambda each: str(each.case),
-        "p50 ms": lambda each: _figure(each.p50_ms.value),
-        "95 % interval": lambda each: _ends(
-            each.p50_ms, functools.partial(_figure, like=each.p50_ms.value)
-        ),
-        "p95": lambda each: _figure(each.percentile(95)),
-        "p99": lambda each: _figure(each.percentile(99)),
-        "max": lambda each: _figure(each.max_ms),
-        "frames/s": lambda each: _figure(each.frames_per_second),
-        "peak MB": lambda each: _megabytes(each.host_peak_mb),
-    }
-    if any(each.device_peak_mb is not None for each in made):
-        columns["GPU MB"] = lambda each: _megabytes(each.device_peak_mb)
-    return _table(list(columns), [[cell(each) for cell in columns.values()] for each in made])
+    head = ["case", "p50 ms", "95 % interval", "p95", "p99", "max", "frames/s", "peak MB"]
+    rows = []
+    for each in made:
+        slow = [each.percentiles_ms[at] for at in (95, 99, 100)]
+        others = [*slow, each.frames_per_second, each.host_peak_mb, each.device_peak_mb]
+        p50 = [_figure(each.p50_ms.value), _ends(each.p50_ms, _figure)]
+        rows.append([str(each.case), *p50, *map(_figure, others)])
+    if all(each.device_peak_mb is None for each in made):
+        return _table(head, [row[:-1] for row in rows])
+    return _table([*head, "GPU MB"], rows)
 
 
 def _ran(each: Measurement) -> str:
@@ -181,32 +158,26 @@ def _verified(each: Measurement) -> str:
 
 def _real_time(each: Measurement) -> str:
     found = each.sustained
-    if found is None or found.seconds < JUDGED_SECONDS:
+    if found is None or not found.holds:
         return f"no verdict; it needs {JUDGED_SECONDS:.0f} s without a pause (--sustain)"
-    rates = [str(rate) for rate in RATES]
-    held = ", ".join(rate for rate in rates if found.holds.get(rate))
-    missed = ", ".join(rate for rate in rates if not found.holds.get(rate))
-    # Three digits could hide by how little a frame is late.
-    return (
-        f"holds {held or 'none of ' + missed} frames/s"
-        f"{f'; not {missed}' if held and missed else ''} (p99 {found.p99_ms:.2f} ms)"
+    held, missed = (
+        ", ".join(str(rate) for rate in RATES if found.holds[rate] is wanted)
+        for wanted in (True, False)
     )
+    late = f"; not {missed}" if held and missed else ""
+    # Three digits could hide by how little a frame is late.
+    return f"holds {held or f'none of {missed}'} frames/s{late} (p99 {found.p99_ms:.2f} ms)"
 
 
 def _ends(found: Interval, text: Callable[[float], str]) -> str:
-    return "one round" if math.isinf(found.high) else f"{text(found.low)} to {text(found.high)}"
+    return " to ".join(map(text, found.ends)) if found.ends else "one round"
 
 
-def _megabytes(value: float | None) -> str:
-    return _NOTHING if value is None else f"{value:.0f}"
-
-
-def _figure(value: float | None, like: float | None = None) -> str:
-    """Return three significant digits, or as many decimals as ``like`` would have."""
+def _figure(value: float | None) -> str:
+    """Return three significant digits, with at most three decimals."""
     if value is None:
         return _NOTHING
-    size = abs(value if like is None else like)
-    decimals = 0 if size == 0 else min(max(2 - math.floor(math.log10(size)), 0), 3)
+    decimals = next((few for few, least in enumerate((100, 10, 1)) if value >= least), 3)
     return f"{value:.{decimals}f}"
 
 

@@ -40,13 +40,13 @@ class VerificationError(RestoreError):
 
 @dataclass(frozen=True)
 class Reference:
-    """What the network computes in each of ``windows``, (H, W, C).
+    """What the network computes in windows of a frame, (H, W, C).
 
     ``name`` says what computed it; if there is no reference, why.
     """
 
     name: str
-    parts: tuple[U8, ...] = ()
+    parts: tuple[tuple[Window, U8], ...] = ()
 
 
 NO_FILE = Reference("there is no .onnx file to compare with")
@@ -79,20 +79,13 @@ def reference_for(path: Path | None, manifest: Manifest, frame: U8) -> Reference
         return Reference("the file takes a single size, and the reference needs a smaller one")
     run, name = _network(model)
     found = windows(frame.shape[0], frame.shape[1])
-    return Reference(name, tuple(_expected(run, manifest, frame, window) for window in found))
+    return Reference(name, tuple((at, _expected(run, manifest, frame, at)) for at in found))
 
 
-def verify(
-    out: U8, reference: Reference, manifest: Manifest, size: tuple[int, int], precision: str
-) -> Verified | None:
+def verify(out: U8, reference: Reference, manifest: Manifest, precision: str) -> Verified | None:
     """Compare a whole result with the reference; return None if there is no reference.
 
-    Parameters
-    ----------
-    size
-        Height and width of the frame.
-    precision
-        The lowest precision of any layer.
+    ``precision`` is the lowest of any layer.
 
     Raises
     ------
@@ -103,7 +96,7 @@ def verify(
         return None
     differences = [
         np.abs(_cut(out, window, manifest.scale).astype(int) - part)
-        for window, part in zip(windows(*size), reference.parts, strict=True)
+        for window, part in reference.parts
     ]
     worst = max(int(each.max()) for each in differences)
     mean_square = np.concatenate([each.ravel() for each in differences]).astype(float) ** 2

@@ -84,10 +84,12 @@ def measure(
     if context.invoked_subcommand is not None:
         _refuse_options(context)
         return 0
+    from rich.markdown import Markdown
+
     from restore_rt.bench.plotting import figure_class, plot_report
     from restore_rt.bench.running import Effort, run
     from restore_rt.bench.sweep import KEYS, cases_of, read_sweep
-    from restore_rt.bench.tables import report_markdown, terminal
+    from restore_rt.bench.tables import report_markdown
 
     named = {key: _split(context.params[key]) for key in KEYS if context.params[key]}
     if sweep is not None and named:
@@ -109,7 +111,7 @@ def measure(
         raise BackendError(f"nothing was measured; {'; '.join(reasons)}")
     text = report_markdown(report)
     # Shown first, because writing a file may fail.
-    emit(report.as_dict(), terminal(text), as_json=as_json)
+    emit(report.as_dict(), Markdown(text), as_json=as_json)
     if target is not None:
         report.write(target, overwrite=overwrite)
     if markdown is not None:
@@ -134,11 +136,13 @@ def compare(
     Exit codes: 0 nothing became slower; 1 failed; 2 wrong use; 4 a case became slower; 5 undecided:
     measure with more --rounds, or on a quieter machine.
     """
+    from rich.markdown import Markdown
+
     from restore_rt.bench import comparing, read_report
-    from restore_rt.bench.tables import comparison_markdown, terminal
+    from restore_rt.bench.tables import comparison_markdown
 
     found = comparing.compare(read_report(before), read_report(after))
-    emit(found.as_dict(), terminal(comparison_markdown(found)), as_json=as_json)
+    emit(found.as_dict(), Markdown(comparison_markdown(found)), as_json=as_json)
     return _EXIT_CODES[found.verdict]
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from restore_rt.bench import Case, Measurement, Report
 from restore_rt.bench.report import Round, Sustained, Verified
-from restore_rt.bench.statistics import Histogram
 
 MACHINE: dict[str, Any] = {
     "processor": "A processor",
@@ -18,10 +17,7 @@ MACHINE: dict[str, Any] = {
     "threads": 2,
     "instructions": "avx2",
     "system": "Linux x86_64",
-    "kernel": "6.1",
-    "memory_mb": 16_000,
     "gpus": [],
-    "clocks": {"load": 0.1},
 }
 
 
@@ -48,27 +44,20 @@ def measured(
             Round(median, control, 100, 1e3 / median, 0.25)
             for median, control in zip(medians, controls, strict=True)
         ),
-        "min_ms": min(medians),
-        "max_ms": max(medians),
-        "samples": Histogram.of(np.asarray(medians, np.float64)),
+        "times_ms": np.asarray(medians, np.float64),
         "stages": {"network": 9.0},
         "host_peak_mb": 181.4,
-        "sustained": Sustained(60.0, 4000, 20.5, 30.0, {"24": True, "30": True, "60": False}),
+        "sustained": Sustained(60.0, 4000, 20.5, 30.0, {24: True, 30: True, 60: False}),
     }
     return Measurement(**{**values, **more})
 
 
 def reported(*measurements: Measurement, **more: Any) -> Report:
     """Return a report of them."""
-    controls = [each.control_ms for made in measurements for each in made.rounds]
     values: dict[str, Any] = {
         "created": "2026-01-02T03:04:05+00:00",
         "machine": MACHINE,
         "software": {"restore_rt": "0.1.0", "numpy": "2.0"},
-        "control": {
-            "median_ms": 5.0,
-            "spread": max(controls, default=1) / min(controls, default=1),
-        },
         "measurements": measurements,
     }
     return Report(**{**values, **more})

@@ -111,8 +111,8 @@ def test_another_machine_is_refused() -> None:
         compare(before, after)
 
 
-def test_clocks_and_load_do_not_make_another_machine() -> None:
-    after = dataclasses.replace(drawn(1), machine={**MACHINE, "clocks": {"load": 7.0}})
+def test_only_what_decides_the_speed_makes_another_machine() -> None:
+    after = dataclasses.replace(drawn(1), machine={**MACHINE, "hostname": "b"})
     assert compare(drawn(0), after).notes == ()
 
 

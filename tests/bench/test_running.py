@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import pickle
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import onnx
 import pytest
 
-from restore_rt.bench import Case, Effort, read_report, run, running
+from restore_rt.bench import Case, Effort, run, running
 from restore_rt.bench.verification import Reference
 from restore_rt.errors import BackendError
 from tests.bench.made import measured
@@ -39,7 +40,7 @@ def test_each_round_is_a_process_and_cases_take_turns(
 
     def start(*arguments: Any, **options: Any) -> Any:
         if "input" in options:
-            order.append(pickle.loads(options["input"]).case.backend)
+            order.append(pickle.loads(options["input"]).args[0].backend)
         return started(*arguments, **options)
 
     monkeypatch.setattr("restore_rt.bench.running.subprocess.run", start)
@@ -54,7 +55,7 @@ def test_each_round_is_a_process_and_cases_take_turns(
         assert len(made.rounds) == 2
         assert made.verified is not None
         assert made.verified.worst == 0
-        assert len(made.samples) == sum(each.frames for each in made.rounds)
+        assert len(made.times_ms) == sum(each.frames for each in made.rounds)
         assert made.host_peak_mb is not None
         assert made.host_peak_mb > 20
     assert "native" in report.measurements[0].description
@@ -65,11 +66,11 @@ def test_a_reference_needs_the_models_file_alone(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reference has no part in what is measured, and so no backend is opened for it."""
-    monkeypatch.setattr("restore_rt.bench.running.load_case", lambda case: pytest.fail("loaded"))
-    reference = running.Task(case_of(model, backend="tensorrt"), 1.0).run()
+    monkeypatch.setattr("restore_rt.load", lambda *_, **__: pytest.fail("loaded"))
+    reference = running._reference(case_of(model, backend="tensorrt"))
     assert isinstance(reference, Reference)
     assert reference.name.startswith("ONNX Runtime ")
-    assert [part.shape for part in reference.parts] == [(48, 64, 1)]
+    assert [part.shape for _, part in reference.parts] == [(48, 64, 1)]
 
 
 def test_a_file_without_a_manifest_is_verified_by_what_was_found_out(tmp_path: Path) -> None:
@@ -94,10 +95,10 @@ def test_what_was_measured_stands_when_the_minute_fails(
 ) -> None:
     real = running._Work.measure
 
-    def fails(self: Any, case: Case, seconds: float, *, sustain: float = 0.0) -> Any:
-        if sustain:
+    def fails(self: Any, case: Case, **options: float) -> Any:
+        if "sustain" in options:
             raise BackendError("too hot")
-        return real(self, case, seconds)
+        return real(self, case, **options)
 
     monkeypatch.setattr(running._Work, "measure", fails)
     effort = Effort(rounds=1, most_rounds=1, seconds=0.02, sustain=1)
@@ -158,16 +159,16 @@ def test_a_case_that_fails_is_told_and_the_others_measured(model: str) -> None:
 
 
 def test_a_wrong_result_is_not_timed(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = running._Work._answer
+    answer = running._Work.answer
 
-    def wrong(self: Any, task: running.Task) -> Any:
-        found = answer(self, task)
+    def wrong(self: Any, *arguments: Any, **options: Any) -> Any:
+        found = answer(self, *arguments, **options)
         if isinstance(found, Reference):
             # The network that judges is not the one that runs.
-            return Reference(found.name, tuple(255 - part for part in found.parts))
+            return Reference(found.name, tuple((at, 255 - part) for at, part in found.parts))
         return found
 
-    monkeypatch.setattr(running._Work, "_answer", wrong)
+    monkeypatch.setattr(running._Work, "answer", wrong)
     report = run([case_of(model)], QUICK)
     assert report.measurements == ()
     assert "of 255 off from ONNX Runtime" in report.failures[0].reason
@@ -189,7 +190,7 @@ def test_rounds_go_on_while_some_processes_are_slower(
     effort = Effort(rounds=3, most_rounds=9, sustain=0)
     (made,) = run([case_of(model)], effort).measurements
     assert len(made.rounds) == len(made.quiet_rounds) == 9
-    assert made.max_ms == 14.0
+    assert made.times_ms.max() == 14.0
     assert made.p50_ms.high > 12
 
 
@@ -201,7 +202,7 @@ def test_a_clip_is_decoded_restored_and_encoded(model: str, tmp_path: Path) -> N
     assert made.rounds[0].frames_per_second > 0
     # However often it was restored, that was one process.
     assert len(made.rounds) == 1
-    assert len(made.samples) >= 5
+    assert len(made.times_ms) >= 5
     assert made.sustained is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "nearest.onnx"]
 
@@ -223,5 +224,5 @@ def test_memory_is_what_the_system_says(model: str, tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", between, script, str(tmp_path / "a.json")]
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    (made,) = read_report(tmp_path / "a.json").measurements
-    assert made.host_peak_mb == pytest.approx(int(said) * 1024 / 1e6, rel=0.05)
+    (made,) = json.loads((tmp_path / "a.json").read_text("utf-8"))["measurements"]
+    assert made["host_peak_mb"] == pytest.approx(int(said) * 1024 / 1e6, rel=0.05)

@@ -59,7 +59,6 @@ def test_samples_are_taken_for_as_long_as_asked() -> None:
     found = sample([clock.step], seconds=2, clock=clock)
     assert found.seconds.tolist() == [0.25] * 8
     assert found.wall == 2
-    assert found.rate == 4
 
 
 def test_slow_steps_run_at_least_some_times() -> None:
@@ -105,7 +104,6 @@ def test_streams_run_at_once() -> None:
     streams = [steps() for _ in range(3)]
     found = sample([partial(next, stream) for stream in streams], seconds=0.0, least=5)
     assert len(found.seconds) >= 15
-    assert found.rate == pytest.approx(len(found.seconds) / found.wall)
 
 
 def test_a_stream_that_fails_ends_all() -> None:

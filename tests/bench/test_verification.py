@@ -37,10 +37,9 @@ def judged(
     out: Any,
     reference: Reference,
     *,
-    size: tuple[int, int] = SIZE,
     precision: str = "fp32",
 ) -> Verified:
-    found = verify(out, reference, restorer.manifest, size, precision)
+    found = verify(out, reference, restorer.manifest, precision)
     assert found is not None
     return found
 
@@ -93,12 +92,12 @@ def test_all_corners_of_a_padded_frame_are_compared(size: tuple[int, int]) -> No
     with restore_rt.load("repair-x1") as restorer:
         assert restorer.manifest.multiple > 1
         out, reference = restored(restorer, size)
-    assert judged(restorer, out, reference, size=size).worst <= 1
+    assert judged(restorer, out, reference).worst <= 1
     for corner in ((0, 0), (-1, -1)):
         wrong = out.copy()
         wrong[corner] ^= 64
         with pytest.raises(VerificationError, match=r"6[345] of 255"):
-            judged(restorer, wrong, reference, size=size)
+            judged(restorer, wrong, reference)
 
 
 def test_windows_lie_in_the_frame() -> None:
