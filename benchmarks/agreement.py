@@ -78,7 +78,7 @@ def overhead(step_seconds: float = 1e-3) -> float:
             pass
 
     begin = time.perf_counter()
-    count = len(sample([step], seconds=1.0).seconds)
+    count = len(sample([step], seconds=1.0)[0])
     return (time.perf_counter() - begin - step_seconds * count) / count
 
 

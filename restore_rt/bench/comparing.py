@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from restore_rt.bench.machine import same_machine
 from restore_rt.bench.report import Case, Measurement, Report, Round
@@ -14,7 +14,8 @@ from restore_rt.errors import InputError
 
 __all__ = ["SMALLEST", "Comparison", "Difference", "Verdict", "compare"]
 
-Verdict = Literal["slower", "faster", "no difference", "undecided"]
+# From the worst to the best.
+Verdict = Literal["slower", "undecided", "no difference", "faster"]
 
 # Smaller differences come from memory layout, other programs and temperature.
 SMALLEST = 0.03
@@ -52,9 +53,7 @@ class Comparison:
     @property
     def verdict(self) -> Verdict:
         """The worst verdict: slower, undecided, no difference, faster."""
-        found = {each.verdict for each in self.differences}
-        order: tuple[Verdict, ...] = ("slower", "undecided", "no difference", "faster")
-        return next(verdict for verdict in order if verdict in found)
+        return min((each.verdict for each in self.differences), key=get_args(Verdict).index)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison for JSON."""

@@ -1,4 +1,4 @@
-"""Describes the machine, and tells whether other programs keep it busy."""
+"""Describes the machine, tells whether other programs keep it busy, and how much memory is used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,12 @@ import restore_rt
 from restore_rt import _ext
 from restore_rt.threads import available_threads
 
+if TYPE_CHECKING:
+    from restore_rt.gpu import Device
+
 __all__ = [
-    *("control_loop", "describe_machine", "describe_software", "processor", "same_machine"),
+    *("Memory", "control_loop", "describe_machine", "describe_software", "gpu_memory_in_use"),
+    *("processor", "same_machine"),
 ]
 
 _LIBRARIES = (
@@ -29,6 +33,7 @@ _LIBRARIES = (
 )
 # Times are comparable if these are equal.
 _IDENTITY = ("processor", "cores", "threads", "instructions", "extensions", "system", "gpus")
+_PROCESS = Path("/proc/self")
 _GPU_FIELDS = ("name", "driver_version", "memory.total", "power.limit", "clocks.max.sm")
 
 
@@ -93,3 +98,41 @@ def _gpus() -> list[dict[str, str]]:
         return []
     rows = (line.split(", ") for line in said.stdout.splitlines())
     return [dict(zip(_GPU_FIELDS, row, strict=False)) for row in rows]
+
+
+class Memory:
+    """Peak memory in MB of 10^6 bytes; None on systems that do not report it."""
+
+    def __init__(self) -> None:
+        self._before, self._held = _status("VmHWM"), None
+        with suppress(OSError):
+            # proc(5): 5 resets the peak.
+            (_PROCESS / "clear_refs").write_text("5", encoding="ascii")
+            self._held = _status("VmRSS")
+
+    def peak(self) -> float | None:
+        """Return the peak since the process started."""
+        peak = _status("VmHWM")
+        return None if peak is None or self._before is None else max(peak, self._before)
+
+    def added(self) -> float | None:
+        """Return the peak since this object was made, minus what was held then."""
+        peak = _status("VmHWM")
+        return None if peak is None or self._held is None else max(0, peak - self._held)
+
+
+def gpu_memory_in_use(device: Device) -> int:
+    """Return the bytes of GPU memory that all programs use, this process's context included."""
+    from restore_rt.gpu.faults import Checked
+
+    with device.active(), Checked("tell how much memory is in use", device):
+        free, total = device.library.mem_get_info()
+    return int(total) - int(free)
+
+
+def _status(key: str) -> float | None:
+    with suppress(OSError):
+        text = (_PROCESS / "status").read_text(encoding="ascii", errors="replace")
+        if found := re.search(rf"^{key}:\s*(\d+) kB", text, re.MULTILINE):
+            return int(found[1]) * 1024 / 1e6
+    return None

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import math
 import statistics
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 import restore_rt
-from restore_rt.bench.clip import time_clip
-from restore_rt.bench.machine import control_loop
-from restore_rt.bench.memory import Memory, gpu_memory_in_use
+from restore_rt.bench.machine import Memory, control_loop, gpu_memory_in_use
 from restore_rt.bench.report import Case, Measurement, Report, Round, Scope, Sustained
-from restore_rt.bench.sampling import Step, Timed, sample, warm_up
+from restore_rt.bench.sampling import Step, sample, warm_up
 from restore_rt.bench.subject import open_subject
 from restore_rt.bench.verification import Reference, reference_for, verify
 from restore_rt.errors import InputError
@@ -26,12 +28,24 @@ from restore_rt.model.reading import read_model
 from restore_rt.options import LoadOptions
 from restore_rt.restorer import Restorer
 
+if TYPE_CHECKING:
+    from restore_rt.video import VideoReport
+
 __all__ = ["load_and_measure", "measure", "measure_case"]
 
 _MOST_WARM_SECONDS = 10.0
 _MOST_SECONDS = 86_400.0
 # Seconds between two runs of the control loop.
 _CONTROL_EVERY = 0.5
+
+
+class Timed(NamedTuple):
+    """Frames that one process timed: ms of each, frames per second, and busy ms by stage."""
+
+    times_ms: NDArray[np.float64]
+    median_ms: float
+    rate: float
+    stages: dict[str, float]
 
 
 def measure(
@@ -134,9 +148,9 @@ def measure_case(
         stable = warm_up(subject.steps[0], most=_MOST_WARM_SECONDS)
         timed = _time_frames(restorer, subject.steps, case, seconds, between)
     else:
-        timed = time_clip(restorer, case, seconds, between)
+        timed = _time_clip(restorer, case, seconds, between)
         added = memory.added()
-    sustained = Sustained.of(sample(subject.steps, seconds=sustain)) if sustain > 0 else None
+    sustained = Sustained.of(*sample(subject.steps, seconds=sustain)) if sustain > 0 else None
     median, frames = statistics.median(controls), len(timed.times_ms)
     return Measurement(
         case=case,
@@ -179,6 +193,46 @@ def _time_frames(
         median_ms=float(np.median(times)) * 1e3,
         rate=rate,
         stages={stage: busy / len(times) * 1e3 for stage, busy in spent.items() if busy > 0},
+    )
+
+
+def _time_clip(
+    restorer: Restorer, case: Case, seconds: float, between: Callable[[], None]
+) -> Timed:
+    """Restore a video once untimed, then repeatedly for some seconds.
+
+    The time of a frame runs from the end of the frame before to its own end. The median and the
+    rate are of the whole video, opening and closing included. ``between`` runs after each pass.
+    """
+    from restore_rt.video import restore_video
+
+    clip = str(case.clip)
+    passes: list[VideoReport] = []
+    ends: list[list[float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        while len(passes) < 2 or sum(each.seconds for each in passes[1:]) < seconds:
+            ends.append([])
+            made = restore_video(
+                clip,
+                # Matroska holds every kind of stream.
+                Path(folder) / "restored.mkv",
+                restorer,
+                threads=case.threads,
+                overwrite=True,
+                on_frame=lambda: ends[-1].append(time.perf_counter()),
+            )
+            between()
+            if made.frames < 2:
+                raise InputError(f"{clip} has fewer than 2 frames; give a longer one")
+            passes.append(made)
+    timed, stages = passes[1:], Counter[str]()
+    for made in timed:
+        stages.update({row.stage: row.milliseconds for row in made.table})
+    return Timed(
+        times_ms=np.concatenate([np.diff(each) for each in ends[1:]]) * 1e3,
+        median_ms=1e3 / statistics.median(made.fps for made in timed),
+        rate=sum(made.frames for made in timed) / sum(made.seconds for made in timed),
+        stages={stage: total / len(timed) for stage, total in stages.items()},
     )
 
 

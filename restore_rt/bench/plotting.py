@@ -32,6 +32,7 @@ def plot_report(report: Report, path: Path) -> None:
     labels = [str(each.key).replace("$", r"\$") for each in made]
     figure = figure_class(path)(figsize=(9, 5 + 0.4 * len(made)), layout="constrained")
     bars, curves = figure.subplots(2, 1, height_ratios=(1 + 0.4 * len(made), 4))
+    # In the order in which the curves take their colours.
     colours = [f"C{at}" for at in range(len(made))]
     medians = [each.p50_ms.value for each in made]
     # A single round has no interval.
@@ -39,8 +40,8 @@ def plot_report(report: Report, path: Path) -> None:
     bars.barh(labels, medians, xerr=np.abs(np.transpose(ends) - medians), color=colours, capsize=3)
     bars.invert_yaxis()
     bars.set_xlabel("median ms per frame, with its 95 % confidence interval")
-    for each, label, colour in zip(made, labels, colours, strict=True):
-        curves.plot(each.percentiles_ms, range(101), label=label, color=colour)
+    for each, label in zip(made, labels, strict=True):
+        curves.plot(each.percentiles_ms, range(101), label=label)
     curves.set_xscale("log")
     curves.set_xlabel("ms per frame")
     curves.set_ylabel("% of frames at most this slow")

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.bench.machine import describe_machine, describe_software
-from restore_rt.bench.sampling import Samples
 from restore_rt.bench.statistics import Interval, mean_interval
 from restore_rt.errors import InputError
 from restore_rt.files import whole_file
@@ -151,13 +150,11 @@ class Sustained:
     holds: dict[int, bool]
 
     @classmethod
-    def of(cls, samples: Samples) -> Sustained:
-        """Judge frames by the slowest hundredth of them."""
-        times = samples.seconds * 1e3
-        p99 = float(np.percentile(times, 99))
-        rates = RATES if samples.wall >= JUDGED_SECONDS else ()
-        holds = {rate: p99 <= 1e3 / rate for rate in rates}
-        return cls(samples.wall, len(times), p99, float(times.max()), holds)
+    def of(cls, times: NDArray[np.float64], wall: float) -> Sustained:
+        """Judge frames by the slowest hundredth of them; all times are in seconds."""
+        p99, most = (1e3 * float(np.percentile(times, percent)) for percent in (99, 100))
+        rates = RATES if wall >= JUDGED_SECONDS else ()
+        return cls(wall, len(times), p99, most, {rate: p99 <= 1e3 / rate for rate in rates})
 
 
 @dataclass(frozen=True, kw_only=True)

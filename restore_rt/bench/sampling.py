@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Samples", "Step", "Timed", "sample", "warm_up"]
+__all__ = ["Step", "sample", "warm_up"]
 
 # A call may return the seconds that count, a float, if that is not all of its time.
 Step = Callable[[], object]
@@ -23,22 +21,6 @@ Clock = Callable[[], float]
 _WINDOWS, _NEAR = 3, 0.03
 # A window is at least three calls and 30 ms; a single very long call is enough.
 _LEAST_RUNS, _LEAST_SECONDS, _LONG_SECONDS = 3, 0.03, 0.75
-
-
-class Samples(NamedTuple):
-    """Seconds of each call, and ``wall``, the time from the first call to the last."""
-
-    seconds: NDArray[np.float64]
-    wall: float
-
-
-class Timed(NamedTuple):
-    """Frames that one process timed: ms of each, frames per second, and busy ms by stage."""
-
-    times_ms: NDArray[np.float64]
-    median_ms: float
-    rate: float
-    stages: dict[str, float]
 
 
 def warm_up(step: Step, *, most: float, clock: Clock = time.perf_counter) -> bool:
@@ -66,23 +48,26 @@ def sample(
     between: Callable[[], None] = lambda: None,
     every: float = math.inf,
     clock: Clock = time.perf_counter,
-) -> Samples:
+) -> tuple[NDArray[np.float64], float]:
     """Call functions for some seconds, each at least ``least`` times.
 
+    Returned are the seconds of each call, and those from the first call to the end of the last.
     Several functions are called at once, each on a thread of its own. ``between`` runs before the
     first call, after the last, and every ``every`` seconds; its time is not counted.
     """
-    times, wall, failed = list[float](), 0.0, threading.Event()
+    times, wall, until = list[float](), 0.0, 0.0
 
-    def calls(step: Step, until: float) -> list[float]:
+    def calls(step: Step) -> list[float]:
+        nonlocal until
         made: list[float] = []
         try:
-            while not failed.is_set() and (not made or clock() < until):
+            while not made or clock() < until:
                 begin = clock()
                 counted = step()
                 made.append(counted if isinstance(counted, float) else clock() - begin)
         except BaseException:
-            failed.set()
+            # The other functions end as well.
+            until = -math.inf
             raise
         return made
 
@@ -92,10 +77,10 @@ def sample(
             begin = clock()
             until = begin + min(every, seconds - wall)
             if len(steps) == 1:
-                times += calls(steps[0], until)
+                times += calls(steps[0])
             else:
-                streams = [pool.submit(calls, step, until) for step in steps]
+                streams = [pool.submit(calls, step) for step in steps]
                 times += [taken for stream in streams for taken in stream.result()]
             wall += clock() - begin
             between()
-    return Samples(np.asarray(times), wall)
+    return np.asarray(times), wall

@@ -67,16 +67,14 @@ def open_subject(restorer: Restorer, case: Case) -> Subject:
         # The caller's frames do not count towards the memory limit of the Restorer's own pool.
         pool = Pool(lane.device)
         pairs = [_pair_on_gpu(pool, frame, shape) for _ in range(case.streams)]
-        steps = [_resident(restorer, *pair) for pair in pairs]
     else:
         # Filled, so that the memory is there before any is counted.
         pairs = [(frame.copy(), np.full(shape, 1, np.uint8)) for _ in range(case.streams)]
-        steps = [partial(restorer, frame, out=out) for frame, out in pairs]
-    out, first = pairs[0][1], steps[0]
+    steps: list[Step] = [partial(_restore, restorer, *pair) for pair in pairs]
+    first = steps[0]
     if case.scope == "network":
-        pair = pairs[0]
-        steps = [_network(restorer, *pair) if lane is None else _network_on_gpu(lane, frame.shape)]
-    return Subject(frame, out, first, steps)
+        steps = [_network(restorer, first) if lane is None else _network_on_gpu(lane, frame.shape)]
+    return Subject(frame, pairs[0][1], first, steps)
 
 
 def _pair_on_gpu(pool: Pool, frame: U8, shape: tuple[int, ...]) -> tuple[DeviceFrame, DeviceFrame]:
@@ -94,23 +92,20 @@ def _pair_on_gpu(pool: Pool, frame: U8, shape: tuple[int, ...]) -> tuple[DeviceF
     return DeviceFrame.of(there), DeviceFrame.of(out)
 
 
-def _resident(restorer: Restorer, frame: DeviceFrame, out: DeviceFrame) -> Step:
-    def step() -> None:
-        made = restorer(frame, out=out)
-        # A result without a stream is complete.
-        if made.stream is not None:
-            made.stream.synchronize()
-
-    return step
+def _restore(restorer: Restorer, frame: Any, out: Any) -> None:
+    stream = getattr(restorer(frame, out=out), "stream", None)
+    # A result in host memory, or without a stream, is complete.
+    if stream is not None:
+        stream.synchronize()
 
 
-def _network(restorer: Restorer, frame: U8, out: U8) -> Step:
+def _network(restorer: Restorer, restore: Step) -> Step:
     """Return a step that restores a frame and returns the seconds in which the network ran."""
     stages = restorer.stages
 
     def step() -> float:
         before = stages.seconds.get("network", 0.0)
-        restorer(frame, out=out)
+        restore()
         return stages.seconds["network"] - before
 
     return step

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from restore_rt.bench.clip import clip_size
 from restore_rt.bench.report import Case
-from restore_rt.errors import InputError, RestoreError
+from restore_rt.errors import InputError, MediaError, RestoreError
 from restore_rt.model.reading import find_model
 
 __all__ = ["KEYS", "cases_of", "read_sweep"]
@@ -78,6 +77,17 @@ def read_sweep(path: Path) -> list[Case]:
         return list(dict.fromkeys(found))
     except RestoreError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def clip_size(path: Path) -> tuple[int, int]:
+    """Return the height and width of a video."""
+    try:
+        from restore_rt.video.opening import choose_stream, open_video
+    except ImportError as error:
+        raise MediaError("video needs PyAV: pip install 'restore-rt[video]'") from error
+    with open_video(path) as container:
+        stream = choose_stream(container, path)
+        return stream.height, stream.width
 
 
 def _values(key: str, given: Any) -> list[Any]:

@@ -48,8 +48,7 @@ def report_markdown(report: Report) -> str:
     return _page(
         f"**{_escaped(', '.join(where))}**",
         _times(made),
-        "**Busy ms per frame of each stage**" if busy else "",
-        _table(["case", *stages], busy),
+        _table(["busy ms per frame", *stages], busy),
         _notes(
             {
                 "Ran": lines(_ran),
@@ -110,7 +109,8 @@ def _times(made: Sequence[Measurement]) -> str:
     head = ["case", "p50 ms", "95 % interval", "p95", "p99", "max", "frames/s", "peak MB"]
     rows = []
     for each in made:
-        slow = [each.percentiles_ms[at] for at in (95, 99, 100)]
+        percentiles = each.percentiles_ms
+        slow = [percentiles[at] for at in (95, 99, 100)]
         others = [*slow, each.frames_per_second, each.host_peak_mb, each.device_peak_mb]
         p50 = [_figure(each.p50_ms.value), _ends(each.p50_ms, _figure)]
         rows.append([str(each.case), *p50, *map(_figure, others)])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,6 @@ from restore_rt.errors import RestoreError
 from restore_rt.model.interface import read_interface
 from restore_rt.model.manifest import Manifest
 from restore_rt.model.reading import read_model
-
-if TYPE_CHECKING:
-    import onnx
 
 __all__ = ["NO_FILE", "Reference", "VerificationError", "reference_for", "verify", "windows"]
 
@@ -77,7 +74,22 @@ def reference_for(path: Path | None, manifest: Manifest, frame: U8) -> Reference
     interface = read_interface(model, path)
     if interface.height is not None or interface.width is not None:
         return Reference("the file takes a single size, and the reference needs a smaller one")
-    run, name = _network(model)
+    network: Any
+    try:
+        import onnxruntime
+    except ImportError:
+        import onnx
+        from onnx.reference import ReferenceEvaluator
+
+        network, name = ReferenceEvaluator(model), f"ONNX's reference {onnx.__version__}"
+    else:
+        options = {"providers": ["CPUExecutionProvider"]}
+        network = onnxruntime.InferenceSession(model.SerializeToString(), **options)
+        name = f"ONNX Runtime {onnxruntime.__version__}, fp32, without tiles"
+
+    def run(x: F32) -> F32:
+        return np.asarray(network.run(None, {model.graph.input[0].name: x})[0], np.float32)
+
     found = windows(frame.shape[0], frame.shape[1])
     return Reference(name, tuple((at, _expected(run, manifest, frame, at)) for at in found))
 
@@ -94,13 +106,10 @@ def verify(out: U8, reference: Reference, manifest: Manifest, precision: str) ->
     """
     if not reference.parts:
         return None
-    differences = [
-        np.abs(_cut(out, window, manifest.scale).astype(int) - part)
-        for window, part in reference.parts
-    ]
-    worst = max(int(each.max()) for each in differences)
-    mean_square = np.concatenate([each.ravel() for each in differences]).astype(float) ** 2
-    psnr = 10 * math.log10(_WHITE**2 / mean_square.mean()) if worst else None
+    pairs = [(_cut(out, window, manifest.scale), part) for window, part in reference.parts]
+    off = np.concatenate([np.abs(made.astype(int) - part).ravel() for made, part in pairs])
+    worst = int(off.max())
+    psnr = 10 * math.log10(_WHITE**2 / (off**2).mean()) if worst else None
     if precision == manifest.precision == "fp32" and worst > _WORST_FP32:
         raise VerificationError(
             f"the result is up to {worst} of 255 off from {reference.name}; allowed is "
@@ -111,29 +120,10 @@ def verify(out: U8, reference: Reference, manifest: Manifest, precision: str) ->
             f"the result comes within {psnr:.1f} dB of {reference.name}; at least "
             f"{_LEAST_PSNR:.0f} dB are needed; try --precision fp32"
         )
-    pixels = sum(each.shape[0] * each.shape[1] for each in differences)
-    return Verified(reference.name, worst, psnr, pixels)
+    return Verified(reference.name, worst, psnr, sum(made[..., 0].size for made, _ in pairs))
 
 
-def _network(model: onnx.ModelProto) -> tuple[Callable[[F32], Any], str]:
-    """Return a function that runs a model, and the name of what runs it."""
-    name = model.graph.input[0].name
-    try:
-        import onnxruntime
-    except ImportError:
-        import onnx
-        from onnx.reference import ReferenceEvaluator
-
-        evaluator: Any = ReferenceEvaluator(model)
-        return lambda x: evaluator.run(None, {name: x})[0], f"ONNX's reference {onnx.__version__}"
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    told = f"ONNX Runtime {onnxruntime.__version__}, fp32, without tiles"
-    return lambda x: session.run(None, {name: x})[0], told
-
-
-def _expected(run: Callable[[F32], Any], manifest: Manifest, frame: U8, window: Window) -> U8:
+def _expected(run: Callable[[F32], F32], manifest: Manifest, frame: U8, window: Window) -> U8:
     """Return what the network makes of a window, with all the context that it uses."""
     top, left, bottom, right = window
     rows, above = _around(top, bottom, frame.shape[0], manifest)
@@ -141,7 +131,7 @@ def _expected(run: Callable[[F32], Any], manifest: Manifest, frame: U8, window: 
     black, white = (np.float32(level) for level in manifest.value_range)
     part = frame.reshape(*frame.shape[:2], -1)[np.ix_(rows, columns)].astype(np.float32)
     x = part / np.float32(_WHITE) * (white - black) + black
-    y = np.asarray(run(np.ascontiguousarray(x.transpose(2, 0, 1)[None])), np.float32)[0]
+    y = run(np.ascontiguousarray(x.transpose(2, 0, 1)[None]))[0]
     levels = (y.transpose(1, 2, 0) - black) * (np.float32(_WHITE) / (white - black))
     made = np.rint(np.clip(levels, 0, _WHITE)).astype(np.uint8)
     inside = (above, before, above + bottom - top, before + right - left)

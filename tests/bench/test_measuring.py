@@ -135,15 +135,15 @@ def test_sustained_frames_are_judged_by_the_slowest_of_a_minute() -> None:
         nonlocal now
         now += next(durations)
 
-    found = Sustained.of(sample([step], seconds=60.0, clock=lambda: now))
+    found = Sustained.of(*sample([step], seconds=60.0, clock=lambda: now))
     assert found.seconds >= 60
     assert found.p99_ms == pytest.approx(50)
     assert found.holds == {24: False, 30: False, 60: False}
     durations = iter([*([0.030] * 199), 0.050] * 30)
-    judged = Sustained.of(sample([step], seconds=60.0, clock=lambda: now))
+    judged = Sustained.of(*sample([step], seconds=60.0, clock=lambda: now))
     assert judged.holds == {24: True, 30: True, 60: False}
     durations = iter([0.030] * 1000)
-    assert Sustained.of(sample([step], seconds=20.0, clock=lambda: now)).holds == {}
+    assert Sustained.of(*sample([step], seconds=20.0, clock=lambda: now)).holds == {}
 
 
 def test_streams_are_sustained_together(monkeypatch: pytest.MonkeyPatch) -> None:

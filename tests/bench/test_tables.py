@@ -62,7 +62,7 @@ def test_the_figures_are_the_reports() -> None:
     assert float(columns["p99"][0]) == pytest.approx(one.percentiles_ms[99], rel=0.005)
     assert float(columns["frames/s"][0]) == pytest.approx(one.frames_per_second, rel=0.005)
     assert columns["peak MB"] == ("181", "-")
-    assert (stages[0], stages[2][1]) == (["case", "network"], "9.00")
+    assert (stages[0], stages[2][1]) == (["busy ms per frame", "network"], "9.00")
     # What is the same for all cases is said once, what is said of a single case is not named.
     assert lines_of(report, "Verified")[0].startswith("all cases: at most 1 of 255 apart")
     assert lines_of(reported(one), "Verified")[0].startswith("at most 1 of 255 apart")

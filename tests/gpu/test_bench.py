@@ -16,10 +16,10 @@ import pytest
 import restore_rt
 from restore_rt import Restorer
 from restore_rt.bench import Case, Measurement, VerificationError, measure
+from restore_rt.bench.machine import gpu_memory_in_use
 from restore_rt.bench.measuring import load_and_measure, measure_case
-from restore_rt.bench.memory import gpu_memory_in_use
 from restore_rt.bench.report import SCOPES
-from restore_rt.bench.subject import _network_on_gpu, _resident, open_subject
+from restore_rt.bench.subject import _network_on_gpu, _restore, open_subject
 from restore_rt.errors import InputError
 from restore_rt.gpu import Device, DeviceFrame, Event, open_device
 from tests.gpu.frames import MODEL, TILE, load
@@ -109,7 +109,7 @@ def test_a_result_that_is_still_being_made_is_waited_for(stage: Stage) -> None:
                 stage.emulator.enqueue(stream.handle, lambda: ran.append(1))
             return Late()
 
-        _resident(late, subject.frame, subject.frame)()  # type: ignore[arg-type]
+        _restore(late, subject.frame, subject.frame)  # type: ignore[arg-type]
         assert ran == [1]
         del subject
 
