@@ -175,10 +175,7 @@ def _of_processor() -> tuple[Path, dict[str, Any]]:
     record: dict[str, Any] = {"machine": machine, "parts": {}}
     if path.exists():
         record = json.loads(path.read_text("utf-8"))
-        # Older records do not have every key.
-        differing = same_machine(
-            record["machine"], {key: machine.get(key) for key in record["machine"]}
-        )
+        differing = same_machine(record["machine"], machine)
         if differing:
             raise SystemExit(
                 f"{path} is of another machine of that name ({'; '.join(differing)}): name another "

@@ -19,8 +19,6 @@ Verdict = Literal["slower", "undecided", "no difference", "faster"]
 
 # Smaller differences come from memory layout, other programs and temperature.
 SMALLEST = 0.03
-# A wider interval cannot rule out a real difference.
-_WIDEST = 2 * SMALLEST
 
 
 @dataclass(frozen=True)
@@ -115,17 +113,17 @@ def _difference(before: Measurement, after: Measurement) -> Difference:
 
 
 def _verdict(ratio: Interval, steadied: Interval) -> Verdict:
-    most, least = 1 + SMALLEST, 1 / (1 + SMALLEST)
-    if ratio.low > most and steadied.low > most:
+    slower, faster = steadied.low > 1 + SMALLEST, steadied.high < 1 / (1 + SMALLEST)
+    if slower and ratio.low > 1 + SMALLEST:
         return "slower"
-    if ratio.high < least and steadied.high < least:
+    if faster and ratio.high < 1 / (1 + SMALLEST):
         return "faster"
-    contradicts = steadied.low > most or steadied.high < least
-    if _is_same(steadied) or (_is_same(ratio) and not contradicts):
+    if _is_same(steadied) or (_is_same(ratio) and not slower and not faster):
         return "no difference"
     return "undecided"
 
 
 def _is_same(ratio: Interval) -> bool:
-    near = 1 / (1 + SMALLEST) <= ratio.value <= 1 + SMALLEST
-    return near and ratio.low > 1 / (1 + _WIDEST) and ratio.high < 1 + _WIDEST
+    # A wider interval cannot rule out a real difference.
+    near, widest = 1 + SMALLEST, 1 + 2 * SMALLEST
+    return 1 / near <= ratio.value <= near and 1 / widest < ratio.low <= ratio.high < widest

@@ -31,8 +31,6 @@ _LIBRARIES = (
     *("numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx"),
     *("pycuda", "av", "pillow"),
 )
-# Times are comparable if these are equal.
-_IDENTITY = ("processor", "cores", "threads", "instructions", "extensions", "system", "gpus")
 _PROCESS = Path("/proc/self")
 _GPU_FIELDS = ("name", "driver_version", "memory.total", "power.limit", "clocks.max.sm")
 
@@ -49,7 +47,7 @@ def control_loop() -> float:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return processor and GPUs, as far as the system reports them."""
+    """Return what decides how fast the machine is, as far as the system reports it."""
     extensions = {
         "amx": "direct_amx" in _ext.algorithms("bf16"),
         "bf16": _ext.has_bf16(),
@@ -76,9 +74,9 @@ def describe_software(more: Sequence[str] = ()) -> dict[str, str]:
 
 
 def same_machine(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """Return how two machines differ; empty if their times can be compared."""
-    pairs = ((key, one.get(key), other.get(key)) for key in _IDENTITY)
-    return [f"{key}: {mine} and {its}" for key, mine, its in pairs if mine != its]
+    """Return how two descriptions differ in what both have; empty if times can be compared."""
+    differing = (key for key in one if key in other and one[key] != other[key])
+    return [f"{key}: {one[key]} and {other[key]}" for key in differing]
 
 
 def processor() -> str:

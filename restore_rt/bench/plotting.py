@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from restore_rt.bench.report import Report
 from restore_rt.errors import InputError
 
@@ -32,16 +30,14 @@ def plot_report(report: Report, path: Path) -> None:
     labels = [str(each.key).replace("$", r"\$") for each in made]
     figure = figure_class(path)(figsize=(9, 5 + 0.4 * len(made)), layout="constrained")
     bars, curves = figure.subplots(2, 1, height_ratios=(1 + 0.4 * len(made), 4))
-    # In the order in which the curves take their colours.
-    colours = [f"C{at}" for at in range(len(made))]
-    medians = [each.p50_ms.value for each in made]
-    # A single round has no interval.
-    ends = [each.p50_ms.ends or (each.p50_ms.value,) * 2 for each in made]
-    bars.barh(labels, medians, xerr=np.abs(np.transpose(ends) - medians), color=colours, capsize=3)
+    for each, label in zip(made, labels, strict=True):
+        p50 = each.p50_ms
+        # A single round has no interval.
+        low, high = p50.ends or (p50.value, p50.value)
+        bars.barh(label, p50.value, xerr=[[p50.value - low], [high - p50.value]], capsize=3)
+        curves.plot(each.percentiles_ms, range(101), label=label)
     bars.invert_yaxis()
     bars.set_xlabel("median ms per frame, with its 95 % confidence interval")
-    for each, label in zip(made, labels, strict=True):
-        curves.plot(each.percentiles_ms, range(101), label=label)
     curves.set_xscale("log")
     curves.set_xlabel("ms per frame")
     curves.set_ylabel("% of frames at most this slow")

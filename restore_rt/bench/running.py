@@ -172,7 +172,6 @@ def work() -> None:
     path = Path(sys.argv[1])
     # The parent removes this folder, even if this process is killed.
     tempfile.tempdir = str(path.parent)
-    answer: Any
     try:
         answer = pickle.load(sys.stdin.buffer)()
     except RestoreError as error:

@@ -44,12 +44,11 @@ def sample(
     steps: Sequence[Step],
     *,
     seconds: float,
-    least: int = 3,
     between: Callable[[], None] = lambda: None,
     every: float = math.inf,
     clock: Clock = time.perf_counter,
 ) -> tuple[NDArray[np.float64], float]:
-    """Call functions for some seconds, each at least ``least`` times.
+    """Call functions for some seconds, at least three times each on average.
 
     Returned are the seconds of each call, and those from the first call to the end of the last.
     Several functions are called at once, each on a thread of its own. ``between`` runs before the
@@ -73,7 +72,7 @@ def sample(
 
     between()
     with ThreadPoolExecutor(len(steps)) as pool:
-        while wall < seconds or len(times) < least * len(steps):
+        while wall < seconds or len(times) < _LEAST_RUNS * len(steps):
             begin = clock()
             until = begin + min(every, seconds - wall)
             if len(steps) == 1:

@@ -118,8 +118,7 @@ def _sides(key: str, value: Any) -> tuple[int, int]:
     found = re.fullmatch(r"([1-9]\d{0,8})(?:[xX]([1-9]\d{0,8}))?", str(value), re.ASCII)
     if found is None:
         raise InputError(
-            f"{key} is {value!r}; give width and height, such as 640x360, or one number for a "
-            "square"
+            f"{key} is {value!r}; give width and height, such as 640x360, or one number for both"
         )
     width = int(found[1])
     return int(found[2] or width), width

@@ -11,7 +11,7 @@ from restore_rt.bench.statistics import Interval
 
 __all__ = ["comparison_markdown", "report_markdown"]
 
-_NOTHING, _WARNING = "-", "Warning: "
+_WARNING = "Warning: "
 _UNSTABLE = "frame times were not steady after it; all figures may be off"
 
 
@@ -109,8 +109,7 @@ def _times(made: Sequence[Measurement]) -> str:
     head = ["case", "p50 ms", "95 % interval", "p95", "p99", "max", "frames/s", "peak MB"]
     rows = []
     for each in made:
-        percentiles = each.percentiles_ms
-        slow = [percentiles[at] for at in (95, 99, 100)]
+        slow = [each.percentiles_ms[at] for at in (95, 99, 100)]
         others = [*slow, each.frames_per_second, each.host_peak_mb, each.device_peak_mb]
         p50 = [_figure(each.p50_ms.value), _ends(each.p50_ms, _figure)]
         rows.append([str(each.case), *p50, *map(_figure, others)])
@@ -176,7 +175,7 @@ def _ends(found: Interval, text: Callable[[float], str]) -> str:
 def _figure(value: float | None) -> str:
     """Return three significant digits, with at most three decimals."""
     if value is None:
-        return _NOTHING
+        return "-"
     decimals = next((few for few, least in enumerate((100, 10, 1)) if value >= least), 3)
     return f"{value:.{decimals}f}"
 
