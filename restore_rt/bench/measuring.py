@@ -239,7 +239,7 @@ def _time_clip(
 def _model(restorer: Restorer) -> dict[str, Any]:
     manifest, path = restorer.manifest, restorer.path
     found = {"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256}
-    if path is not None and path.suffix == ".onnx":
-        found["sha256"] = manifest.sha256 or hashlib.sha256(path.read_bytes()).hexdigest()
-        found["parameters"] = parameter_count(read_model(path))
-    return found
+    if path is None or path.suffix != ".onnx":
+        return found
+    sha256 = manifest.sha256 or hashlib.sha256(path.read_bytes()).hexdigest()
+    return {**found, "sha256": sha256, "parameters": parameter_count(read_model(path))}
