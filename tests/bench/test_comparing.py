@@ -111,7 +111,7 @@ def test_another_machine_is_refused() -> None:
         compare(before, after)
 
 
-def test_only_what_decides_the_speed_makes_another_machine() -> None:
+def test_what_only_one_description_has_makes_no_other_machine() -> None:
     after = dataclasses.replace(drawn(1), machine={**MACHINE, "hostname": "b"})
     assert compare(drawn(0), after).notes == ()
 
