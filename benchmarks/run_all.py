@@ -68,7 +68,7 @@ def bench(name: str) -> None:
 
 def make_larger_clip(path: Path) -> None:
     """Make the larger clip by FFmpeg."""
-    import imageio_ffmpeg  # type: ignore[import-untyped]
+    import imageio_ffmpeg
 
     path.parent.mkdir(parents=True, exist_ok=True)
     source = ["-v", "error", "-i", str(harness.ROOT / CLIP), "-frames:v", "240", "-an"]

@@ -15,7 +15,7 @@ from restore_rt import reference
 from restore_rt._ext import TileGrid
 from restore_rt.errors import InputError
 from tests.cuda.place import Place
-from tests.kernels.arrays import CASES, Array, frame_shape, random_frame, random_tiles
+from tests.kernels.arrays import CASES, Array, frame_shape, grids, random_frame, random_tiles
 from tests.kernels.conftest import LAYOUTS
 
 SHIFT = 6
@@ -52,7 +52,7 @@ def test_tiles_equal_the_oracles_bit_for_bit(
     np.testing.assert_array_equal(place.get(tiles), expected)
 
 
-@given(grid=st.from_type(TileGrid), data=st.data())
+@given(grid=grids(), data=st.data())
 def test_a_batch_is_a_part_of_the_whole(place: Place, grid: TileGrid, data: st.DataObject) -> None:
     frame = random_frame((grid.height, grid.width, 3), np.uint8, 1)
     first = data.draw(st.integers(0, grid.count - 1))
@@ -88,7 +88,7 @@ def test_frames_equal_the_oracles_bit_for_bit(
     assert place.get(flag) == 0
 
 
-@given(grid=st.from_type(TileGrid), data=st.data())
+@given(grid=grids(), data=st.data())
 def test_a_ring_of_two_tile_rows_is_enough(
     place: Place, grid: TileGrid, data: st.DataObject
 ) -> None:
@@ -113,7 +113,7 @@ def test_a_ring_of_two_tile_rows_is_enough(
 
 
 @given(
-    grid=st.from_type(TileGrid),
+    grid=grids(),
     bad=st.sampled_from([np.nan, np.inf, -np.inf]),
     dtype=st.sampled_from([np.uint8, np.uint16, np.float32]),
     real=st.sampled_from([np.float32, np.float16]),

@@ -1,4 +1,4 @@
-"""What the kernel tests share: random grids, array layouts, instruction sets."""
+"""What the kernel tests share: array layouts, instruction sets."""
 
 from __future__ import annotations
 
@@ -7,48 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from restore_rt import _ext
-from restore_rt._ext import TileGrid
-from restore_rt.errors import InputError
 
 Array = NDArray[Any]
-
-
-@st.composite
-def grids(draw: st.DrawFn) -> TileGrid:
-    """Draw a valid grid over a frame of 1 to 300 pixels a side, at most 7 tiles along an axis."""
-    multiple = draw(st.sampled_from([1, 1, 2, 3, 8]))
-    units = (draw(st.integers(1, 64 // multiple)), draw(st.integers(1, 64 // multiple)))
-    tile = (units[0] * multiple, units[1] * multiple)
-    overlap = draw(st.integers(0, min(units) - 1)) * multiple
-    halo = draw(st.integers(0, overlap // 2))
-    feather = draw(st.none() | st.integers(0, overlap - 2 * halo))
-    height, width = (draw(st.integers(1, min(300, t + 6 * (t - overlap)))) for t in tile)
-    scale = draw(st.integers(1, 4))
-
-    def grid(feather: int | None) -> TileGrid:
-        return TileGrid(
-            height,
-            width,
-            tile,
-            overlap=overlap,
-            halo=halo,
-            feather=feather,
-            scale=scale,
-            multiple=multiple,
-        )
-
-    try:
-        return grid(feather)
-    except InputError as error:
-        assert "three tiles" in str(error)  # noqa: PT017
-        return grid(min(overlap - 2 * halo, (min(tile) - overlap) // 2))
-
-
-st.register_type_strategy(TileGrid, grids())
 
 
 def reversed_view(array: Array) -> Array:

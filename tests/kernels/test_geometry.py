@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from restore_rt._ext import TileGrid
 from restore_rt.errors import InputError
 from restore_rt.reference import AxisTiles
+from tests.kernels.arrays import grids
 
 # length, tile, overlap, multiple -> starts, worked out by hand
 STARTS = [
@@ -51,7 +51,7 @@ def test_properties_say_what_was_given() -> None:
     )
 
 
-@given(grid=st.from_type(TileGrid))
+@given(grid=grids())
 def test_every_grid_keeps_the_promises(grid: TileGrid) -> None:
     axes = zip(AxisTiles.of(grid), (grid.starts_y(), grid.starts_x()), strict=True)
     for axis, starts in axes:

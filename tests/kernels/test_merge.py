@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from restore_rt import reference
 from restore_rt._ext import TileGrid, merge_into, split_into
-from tests.kernels.arrays import CASES, Array, Layout, random_tiles
+from tests.kernels.arrays import CASES, Array, Layout, grids, random_tiles
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -35,7 +35,7 @@ def test_frames_equal_the_oracles_bit_for_bit(
     np.testing.assert_array_equal(frame, expected)
 
 
-@given(grid=st.from_type(TileGrid), data=st.data())
+@given(grid=grids(), data=st.data())
 def test_a_ring_of_two_tile_rows_is_enough(grid: TileGrid, data: st.DataObject) -> None:
     tiles = random_tiles(grid, 1, np.float32, 5)
     expected, _ = reference.merge(tiles, grid)
@@ -55,7 +55,7 @@ def test_a_ring_of_two_tile_rows_is_enough(grid: TileGrid, data: st.DataObject) 
     np.testing.assert_array_equal(frame, expected)
 
 
-@given(grid=st.from_type(TileGrid), data=st.data())
+@given(grid=grids(), data=st.data())
 def test_any_division_into_rows_makes_the_same_frame(grid: TileGrid, data: st.DataObject) -> None:
     tiles = random_tiles(grid, 3, np.float32, 6)
     whole = np.empty((*grid.output_shape, 3), np.float32)
@@ -69,7 +69,7 @@ def test_any_division_into_rows_makes_the_same_frame(grid: TileGrid, data: st.Da
 
 
 @given(
-    grid=st.from_type(TileGrid),
+    grid=grids(),
     bad=st.sampled_from([np.nan, np.inf, -np.inf]),
     dtype=st.sampled_from([np.uint8, np.uint16, np.float32]),
     real=st.sampled_from([np.float32, np.float16]),
@@ -122,7 +122,7 @@ def test_hand_worked_ramps(isa: str, feather: int, scale: int, ramp: list[float]
     assert (frame == frame[0]).all()
 
 
-@given(grid=st.from_type(TileGrid), value=st.floats(-(2.0**100), 2.0**100, width=32))
+@given(grid=grids(), value=st.floats(-(2.0**100), 2.0**100, width=32))
 def test_equal_tiles_come_out_unchanged(isa: str, grid: TileGrid, value: float) -> None:
     shape = (grid.tile[0] * grid.scale, grid.tile[1] * grid.scale)
     frame = np.empty(grid.output_shape, np.float32)

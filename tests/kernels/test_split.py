@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from restore_rt import reference
 from restore_rt._ext import TileGrid, split_into
-from tests.kernels.arrays import CASES, Array, Layout, frame_shape, random_frame
+from tests.kernels.arrays import CASES, Array, Layout, frame_shape, grids, random_frame
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -31,7 +31,7 @@ def test_tiles_equal_the_oracles_bit_for_bit(
     np.testing.assert_array_equal(tiles, expected)
 
 
-@given(grid=st.from_type(TileGrid), data=st.data())
+@given(grid=grids(), data=st.data())
 def test_a_batch_is_a_part_of_the_whole(grid: TileGrid, data: st.DataObject) -> None:
     frame = random_frame((grid.height, grid.width, 3), np.uint8, 1)
     first = data.draw(st.integers(0, grid.count - 1))
