@@ -72,8 +72,10 @@ def make_larger_clip(path: Path) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     source = ["-v", "error", "-i", str(harness.ROOT / CLIP), "-frames:v", "240", "-an"]
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), *source, "-vf", MIRROR, "-crf", "18", str(path)]
-    subprocess.run(command, check=True)
+    part = path.with_name(f"part-{path.name}")
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", *source, "-vf", MIRROR, "-crf", "18"]
+    subprocess.run([*command, str(part)], check=True)
+    part.replace(path)
 
 
 def startup(runs: int = 5) -> dict[str, object]:

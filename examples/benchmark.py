@@ -1,7 +1,8 @@
 """Measure frames per second: ``python examples/benchmark.py video-x2 960 540``.
 
 The first frames are not counted: buffers are made then. For figures to publish there is
-``restore-rt bench``, which also checks results and waits for a quiet machine.
+``restore-rt bench``, which also checks results and leaves out rounds in which
+the machine was busy.
 """
 
 import statistics

@@ -26,7 +26,9 @@ def to_image(frame: av.VideoFrame) -> Image.Image:
 def read_frames(clip: Path) -> list[Image.Image]:
     """Decode the frames on screen at ``PARTS`` of a clip."""
     with av.open(clip) as container:
-        waiting = [part * (container.duration or 0) / av.time_base for part in PARTS]
+        if container.duration is None:
+            raise ValueError(f"{clip} does not say how long it is")
+        waiting = [part * container.duration / av.time_base for part in PARTS]
         frames: list[Image.Image] = []
         for frame in container.decode(video=0):
             while waiting and (frame.time or 0) >= waiting[0]:
@@ -52,9 +54,11 @@ def main() -> None:
     parser.add_argument("restored", type=Path, help="the clip after, enlarged")
     parser.add_argument("picture", type=Path, help="the PNG to write")
     chosen = parser.parse_args()
+    if chosen.picture.suffix.lower() != ".png" or not chosen.picture.parent.is_dir():
+        sys.exit(f"{chosen.picture} must end in .png and lie in a folder that exists")
     try:
         before, after = read_frames(chosen.source), read_frames(chosen.restored)
-    except (OSError, av.FFmpegError, IndexError) as error:
+    except (OSError, ValueError, IndexError) as error:
         sys.exit(f"a clip cannot be read: {error}")
     (small, *_), (large, *_) = before, after
     if large.width < max(small.width, WIDTH) or large.height < max(small.height, HEIGHT):

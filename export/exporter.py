@@ -129,13 +129,14 @@ def export_onnx(
     for what, sides in (("static", static), ("tile", tile or static or source.tile)):
         if sides is not None and any(side < 1 or side % multiple for side in sides):
             raise InputError(
-                f"{what} is {sides}; both sides must be positive multiples of {multiple}"
+                f"{what} is {sides[1]}x{sides[0]}; both sides must be positive multiples of "
+                f"{multiple}"
             )
     pictures = picture_samples(images, source.colour, smallest=multiple) if images else []
     if precision == "int8" and len(pictures) < 2:
         raise InputError(
             f"{images} holds one picture; int8 learns from one and is measured on another: give "
-            "two or more"
+            "two or more with --images"
         )
     plain = fold(copy.deepcopy(network))
     halo = find_halo(plain, channels, scale=source.scale, multiple=multiple)

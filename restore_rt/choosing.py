@@ -58,8 +58,8 @@ def choose_place(model: LoadedModel, options: LoadOptions) -> Place:
         places.append(Place("cpu", options.backend))
     if not places:
         raise BackendError(
-            f"{model.manifest.name} cannot run on {device}: {reason}. device='cpu' needs no GPU "
-            "(without precision='fp16', which does); `restore-rt doctor` lists what is missing"
+            f"{model.manifest.name} cannot run on {device}: {reason}. device='cpu' needs no GPU, "
+            "but precision='fp16' does; `restore-rt doctor` lists what is missing"
         )
     return places[0] if len(places) == 1 else _fastest(model, options, places, gpu)
 

@@ -251,8 +251,8 @@ def _size(
             for only in fixed
         ]
         raise InputError(
-            f"size is {size[0]}x{size[1]}; allowed are {allowed[0]} (height) and {allowed[1]} "
-            "(width)"
+            f"size is {size[1]}x{size[0]}; allowed are {allowed[1]} (width) and {allowed[0]} "
+            "(height)"
         )
     usual = size or (_USUAL_SIZE if manifest is None else manifest.tile)
     height, width = (

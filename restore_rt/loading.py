@@ -57,15 +57,17 @@ def load(
         the other two on a GPU. ``Restorer.backend`` reports the choice.
     precision
         The type that the network computes in. ``"auto"`` is fp32 for files in fp32, such as every
-        shipped model, on every device: results then agree to within 1/255, for which a GPU's first
-        results are checked against the CPU's. Files in fp16 run in fp16 on a GPU, files in int8 in
-        int8. ``"fp16"`` needs a GPU, ``"bf16"`` the native backend and a CPU with AVX512_BF16.
+        shipped model, on every device: results then agree to within 1/255; to make sure, a
+        GPU's first results are compared with the CPU's. Files in fp16 run in fp16 on a GPU, files
+        in int8 in int8. ``"fp32"`` converts a file in fp16. ``"fp16"`` needs a GPU, ``"bf16"`` the
+        native backend and a CPU with AVX512_BF16.
     tile
         The largest tile in input pixels, one side or (height, width); by default the model's
-        recommendation. The native backend has no tiles and ignores this.
+        recommendation. The native backend has no tiles: it is ignored there, or an error if the
+        model could not have such a tile or ``backend="native"`` was given.
     overlap, feather
-        Pixels that neighbouring tiles share, and the width of the ramp between them; by default
-        twice the model's halo plus 8, and 8.
+        Pixels that neighbouring tiles share (by default twice the model's halo plus 8), and the
+        width of the ramp between them (by default 8).
     batch
         Tiles in one run of the network.
     threads

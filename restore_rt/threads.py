@@ -65,5 +65,8 @@ def same_priority() -> Iterator[None]:
 
 
 def _threads() -> set[int]:
-    """Return the numbers of this process's threads."""
-    return {int(task.name) for task in Path("/proc/self/task").iterdir()}
+    """Return the numbers of this process's threads; none where the system does not list them."""
+    try:
+        return {int(task.name) for task in Path("/proc/self/task").iterdir()}
+    except OSError:
+        return set()

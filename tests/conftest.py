@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Each core has a worker; libraries that start a thread for each core would slow all of them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell does so in the background, and children inherit it, which tests of Ctrl-C send it to.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How many examples each property is tried with: in `make test-all`, in `make test`, and under the
 # sanitizers, where each takes many times as long.

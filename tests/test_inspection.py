@@ -256,7 +256,7 @@ def test_the_size_is_what_the_network_takes(make_model: MakeModel) -> None:
     fixed = make_model(nearest(1, 2), scale=2, size=("n", 24, 32))
     assert inspect_model(fixed).cost.size == (24, 32)
     assert inspect_model(fixed, size=(24, 32)).cost.output_size == (48, 64)
-    with pytest.raises(InputError, match=r"size is 24x33; allowed are 24 \(height\) and 32"):
+    with pytest.raises(InputError, match=r"size is 33x24; allowed are 32 \(width\) and 24"):
         inspect_model(fixed, size=(24, 33))
     coarse = make_model(nearest(1, 2), scale=2, multiple=8)
     assert inspect_model(coarse).cost.size == (64, 64)

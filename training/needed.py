@@ -14,5 +14,5 @@ def needed(module: str, library: str, what: str, *, extra: str = "eval") -> Modu
     """Import a module; raise `InputError` where its library is missing, which `what` needs."""
     try:
         return importlib.import_module(module)
-    except ImportError:
-        raise InputError(f"{what} needs {library}; pip install 'restore-rt[{extra}]'") from None
+    except ImportError as error:
+        raise InputError(f"{what} needs {library}; pip install 'restore-rt[{extra}]'") from error

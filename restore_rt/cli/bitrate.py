@@ -24,8 +24,12 @@ def compare_rates(
     models: Sequence[str],
     files: Sequence[Path],
     *,
+    root: Path,
     codec: BitrateCodec,
     frames: int,
+    limit: int | None,
+    scale: int | None,
+    colour: Literal["rgb", "luma"] | None,
     threads: int | None,
     json_file: Path | None,
     plot_file: Path | None,
@@ -39,13 +43,14 @@ def compare_rates(
     from restore_rt.training.evaluation.results import machine
     from restore_rt.training.metrics.clips import find_ffmpeg
 
-    clips = [path for path in files if path.suffix.lower() in VIDEOS]
+    bitrate.check_libraries(plots=plot_file is not None)
+    clips = [path for path in files if path.suffix.lower() in VIDEOS][:limit]
     if not clips:
-        raise InputError("--bitrate compares videos, and --data has none; give a folder of clips")
+        raise InputError(f"--bitrate compares videos, and {root} has none; give a folder of clips")
     if find_ffmpeg() is None:
         note("VMAF is left out: no ffmpeg with libvmaf is on PATH; pip install imageio-ffmpeg")
     ladders, failed = [], []
-    with open_models(models, threads=threads) as loaded:
+    with open_models(models, threads=threads, scale=scale, colour=colour) as loaded:
         if loaded[0].scale != 2:
             raise InputError(
                 f"{loaded[0].name} enlarges {loaded[0].scale} times; --bitrate needs models that "
@@ -57,20 +62,28 @@ def compare_rates(
                 try:
                     ladders.append(
                         bitrate.measure_clip(
-                            path, candidates, codec=codec, frames=frames, advance=advance
+                            path,
+                            candidates,
+                            codec=codec,
+                            frames=frames,
+                            name=path.relative_to(root).as_posix(),
+                            advance=advance,
                         )
                     )
                 except Exception as error:
                     if len(clips) == 1:
                         raise
                     show_traceback(error)
-                    fail(explain(error))
-                    failed.append({"name": path.name, "error": explain(error)})
+                    message = explain(error)
+                    fail(message if str(path) in message else f"{path}: {message}")
+                    failed.append({"name": path.relative_to(root).as_posix(), "error": message})
         names = [candidate.name for candidate in candidates]
         details = [{"name": each.name, **each.details} for each in loaded]
     if not ladders:
         return 1
     means = list(bitrate.mean_rates(ladders, names))
+    # Shown first, because writing a file may fail.
+    emit({}, _table(means, codec, len(ladders)), as_json=False)
     if json_file is not None:
         record = {
             "what": (
@@ -91,7 +104,6 @@ def compare_rates(
         with whole_file(plot_file, overwrite=overwrite) as temporary:
             metric = "vmaf_neg" if find_ffmpeg() else "psnr_y"
             bitrate.plotted(ladders, temporary, metric, format_name=plot_file.suffix[1:])
-    emit({}, _table(means, codec, len(ladders)), as_json=False)
     return 1 if failed else 0
 
 
@@ -107,7 +119,10 @@ def _table(means: Sequence[dict[str, Any]], codec: str, clips: int) -> Renderabl
         table.add_column(title, justify="right")
     for row in means:
         rates = [row[metric] for metric in ("psnr_y", "ssim_y", "vmaf", "vmaf_neg")]
-        cells = ["" if rate is None else f"{rate:+.1f} %" for rate in rates]
+        cells = ["n/a" if rate is None else f"{rate:+.1f} %" for rate in rates]
         table.add_row(Text(row["model"]), *cells, f"{row['ms_per_frame']:.1f}")
-    told = f"BD-rate against full size, {codec}, mean of {count_of(clips, 'clip')}; below 0 saves"
+    told = (
+        f"BD-rate against full size, {codec}, mean of {count_of(clips, 'clip')}; below 0 saves; "
+        "n/a: not measured, or not in all clips, as the qualities of some do not overlap"
+    )
     return Group(Text(told), table)

@@ -173,7 +173,7 @@ def _engine() -> dict[str, str]:
         for manifest in zoo.models():
             model = onnx.load(zoo.path_of(manifest.name))
             try:
-                network = open_native(model, precision="auto")
+                network = open_native(model)
             except UnsupportedError as error:
                 found[manifest.name] = f"ONNX Runtime: {error}"
                 continue

@@ -165,19 +165,23 @@ def evaluate(
     for target in targets:
         if os.path.realpath(target) in sources:
             raise InputError(f"{target} is one of the inputs; give the report another name")
-    files = files[:limit]
     most_frames = FRAMES if limit_frames is None else limit_frames
     if bitrate is not None:
         return compare_rates(
             models,
             files,
+            root=data,
             codec=bitrate,
             frames=most_frames,
+            limit=limit,
+            scale=scale,
+            colour=colour,
             threads=threads,
             json_file=json_file,
             plot_file=plot_file,
             overwrite=overwrite,
         )
+    files = files[:limit]
     reader = Tesseract() if ocr else None
     with open_models(models, threads=threads, scale=scale, colour=colour) as loaded:
         times = loaded[0].scale

@@ -58,7 +58,7 @@ def export(
         str | None,
         typer.Option(
             "--static",
-            metavar="HxW",
+            metavar="WxH",
             help="The one size of input that it takes.",
             show_default="any size",
         ),

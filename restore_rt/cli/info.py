@@ -29,9 +29,9 @@ def info(
         str | None,
         typer.Option(
             "--size",
-            metavar="HxW",
+            metavar="WxH",
             help="The input size to compute the cost for.",
-            show_default="the model's tile, or 360x640",
+            show_default="the model's tile, or 640x360",
         ),
     ] = None,
     as_json: options.JsonOption = False,
@@ -80,7 +80,7 @@ def _manifest(found: Inspection) -> list[tuple[str, str]]:
         if key == "sha256":
             rows.append(("checksums", "right" if found.intact else "wrong: damaged, or changed"))
         elif key == "tile":
-            rows.append((key, f"{value[0]}x{value[1]}, height and width"))
+            rows.append((key, f"{value[1]}x{value[0]}, width and height"))
         elif key == "metrics":
             rows += [(name, f"{figure:g}") for name, figure in value.items()]
         elif key not in _NOT_SHOWN:
@@ -105,7 +105,7 @@ def _port(port: Port) -> str:
 
 def _at(found: Inspection) -> str:
     size = found.cost.size
-    return "Cost" if size is None else f"Cost of an input of {size[0]}x{size[1]}"
+    return "Cost" if size is None else f"Cost of an input of {size[1]}x{size[0]}"
 
 
 def _cost(found: Inspection) -> list[tuple[str, str]]:
@@ -113,7 +113,7 @@ def _cost(found: Inspection) -> list[tuple[str, str]]:
     height, width = cost.output_size or (None, None)
     each = cost.per_output_pixel
     rows = [
-        ("output", _UNKNOWN if height is None else f"{height}x{width}"),
+        ("output", _UNKNOWN if height is None else f"{width}x{height}"),
         (
             "multiply-adds",
             _UNKNOWN if each is None else f"{each:,.0f} for each pixel of the output",

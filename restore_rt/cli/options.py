@@ -61,7 +61,7 @@ TileOption = Annotated[
     str | None,
     typer.Option(
         "--tile",
-        metavar="N|HxW",
+        metavar="N|WxH",
         help="Largest tile in pixels of the input; smaller ones take less memory. The native "
         "backend has no tiles.",
         show_default="the model's own",
@@ -110,7 +110,7 @@ def parse_tile(text: str | None) -> int | tuple[int, int] | None:
     Raises
     ------
     InputError
-        It is neither ``N`` nor ``HxW``.
+        It is neither ``N`` nor ``WxH``.
     """
     if text is None:
         return None
@@ -121,26 +121,26 @@ def parse_tile(text: str | None) -> int | tuple[int, int] | None:
     if len(sides) == 1:
         return sides[0]
     if len(sides) == 2:
-        return sides[0], sides[1]
+        return sides[1], sides[0]
     raise InputError(
-        f"--tile is {text!r}; give one side like 256, or height and width like 270x480"
+        f"--tile is {text!r}; give one side like 256, or width and height like 480x270"
     )
 
 
 def parse_size(option: str, text: str | None) -> tuple[int, int] | None:
-    """Return the height and width that an option names.
+    """Return the height and width that an option names, width first.
 
     Raises
     ------
     InputError
-        It is not ``HxW``.
+        It is not ``WxH``.
     """
     if text is None:
         return None
     sides = text.lower().split("x")
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
-        raise InputError(f"{option} is {text!r}; give height and width like 270x480")
-    return int(sides[0]), int(sides[1])
+        raise InputError(f"{option} is {text!r}; give width and height like 480x270")
+    return int(sides[1]), int(sides[0])
 
 
 def load_model(

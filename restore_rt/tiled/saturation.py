@@ -36,7 +36,13 @@ def warn_of_saturation(model: onnx.ModelProto, path: Path) -> None:
         return
     from onnx import TensorProto, numpy_helper
 
-    for tensor in model.graph.initializer:
+    constants = [
+        attribute.t
+        for node in model.graph.node
+        if node.op_type == "Constant"
+        for attribute in node.attribute
+    ]
+    for tensor in (*model.graph.initializer, *constants):
         if tensor.data_type != TensorProto.INT8 or len(tensor.dims) < 2:
             continue
         largest = int(np.abs(numpy_helper.to_array(tensor).astype(np.int16)).max(initial=0))
@@ -44,9 +50,9 @@ def warn_of_saturation(model: onnx.ModelProto, path: Path) -> None:
             warnings.warn(
                 f"{path} has int8 weights of up to {largest} ({tensor.name!r}), and this CPU has "
                 f"no VNNI: with weights beyond {_LARGEST_SAFE}, ONNX Runtime's sums may saturate "
-                "here, and the result be wrong. Quantise the model anew with 7-bit weights "
-                "(`restore-rt export --precision int8`, or reduce_range=True in ONNX Runtime's "
-                "quantize_static), or run it on a CPU with VNNI",
+                "here, and the result may be wrong. Run it with backend='native' if that can, or "
+                "quantise the fp32 model again with 7-bit weights (`restore-rt export --precision "
+                "int8`, or reduce_range=True in ONNX Runtime's quantize_static)",
                 RuntimeWarning,
                 stacklevel=5,
             )

@@ -120,7 +120,7 @@ class TileSizes:
             if tile is not None and side < least:
                 raise InputError(
                     f"tile is {tile!r}; with an overlap of {overlap} its sides must be at least "
-                    f"{least}"
+                    f"{least}: give that or more, or leave tile out"
                 )
             sides.append(max(side, least) if own is None else own)
         return cls(

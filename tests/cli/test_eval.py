@@ -221,7 +221,7 @@ def test_rates_are_compared_by_videos_alone(cli: Cli, nearest_model: Path, tmp_p
         (["--bitrate", "h264", "--ocr"], "--ocr has no effect with --bitrate"),
         (["--bitrate", "h264", "--html", "a.html"], "--html has no effect with --bitrate"),
         (["--bitrate", "h264", "--plot", "a.gif"], "--plot is a.gif; its name must end in .png"),
-        (["--bitrate", "h264"], "--bitrate compares videos, and --data has none"),
+        (["--bitrate", "h264"], "has none; give a folder of clips"),
     ):
         assert message in cli(*line, *more, code=2).err
     write_clip(tmp_path / "a.mkv", numbered(2, 64, 64))

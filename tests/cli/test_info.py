@@ -16,7 +16,7 @@ from tests.networks import nearest, save_model
 
 
 def test_the_table_says_what_people_ask(cli: Cli) -> None:
-    said = cli("info", "video-x2", "--size", "540x960")
+    said = cli("info", "video-x2", "--size", "960x540")
     assert said.err == ""
     text = " ".join(said.out.split())
     for wanted in (
@@ -24,8 +24,8 @@ def test_the_table_says_what_people_ask(cli: Cli) -> None:
         "checksums right",
         "input x: float32 (n, 1, h, w)",
         "parameters 23,940 (23,940 float32) operators 12 Conv, 11 Relu, 1 Add, 1 DepthToSpace",
-        "Cost of an input of 540x960",
-        "output 1080x1920",
+        "Cost of an input of 960x540",
+        "output 1920x1080",
         "multiply-adds 5,940 for each pixel of the output",
         "memory, activations 66.4 MB",
         "native on cpu yes: video-x2 on native backend",
@@ -75,7 +75,7 @@ def test_a_file_cannot_steer_the_terminal(tmp_path: Path, cli: Cli) -> None:
         (["no.onnx"], 1, "there is no model file 'no.onnx'"),
         (["text.onnx"], 1, "text.onnx cannot be read as an ONNX model"),
         (["text.txt"], 1, "text.txt is not an .onnx file"),
-        (["video-x2", "--size", "540"], 2, "--size is '540'; give height and width"),
+        (["video-x2", "--size", "540"], 2, "--size is '540'; give width and height"),
         (["video-x2", "--size", "0x9"], 2, "size is 0x9; allowed are"),
         (["comic-x1", "--size", "9x8"], 2, "size is 9x8; allowed are multiples of 4"),
     ],

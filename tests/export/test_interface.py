@@ -104,7 +104,7 @@ def test_a_wrong_conversion_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         ({"precision": "int8"}, "name a folder of images"),
         ({"tolerance": 50.0}, r"tolerance is 50\.0; it is the least PSNR of fp16 or int8"),
         ({"precision": "fp16", "tolerance": -1.0}, r"tolerance is -1\.0"),
-        ({"static": (0, 8)}, r"is \(0, 8\); both sides must be positive multiples of 1"),
+        ({"static": (0, 8)}, r"is 8x0; both sides must be positive multiples of 1"),
     ],
 )
 def test_options_that_do_not_go_together_are_named(

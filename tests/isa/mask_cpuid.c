@@ -1,6 +1,6 @@
-/* Preloaded, this makes a process believe that its CPU has neither AVX-512 nor AMX, nor, unless
- * RESTORE_RT_KEEP_VNNI is set, AVX-VNNI: CPUID is made to fault (Linux on Intel, arch_prctl), and
- * what a fault's handler answers in its place lacks those bits. Threads inherit the setting.
+/* Preloaded, this makes a process believe that its CPU has neither AVX-512 nor AMX nor AVX-VNNI:
+ * CPUID is made to fault (Linux on Intel, arch_prctl), and the answer of the fault's handler lacks
+ * those bits. Threads inherit the setting.
  */
 #define _GNU_SOURCE
 #include <cpuid.h>
@@ -12,7 +12,6 @@
 
 enum { ARCH_SET_CPUID = 0x1012 };
 
-static int keep_vnni;
 static unsigned masked_answers;
 
 /* Leaf 7: F, DQ, IFMA, PF, ER, CD, BW, VL; VBMI, VBMI2, VNNI, BITALG, VPOPCNTDQ; 4VNNIW, 4FMAPS,
@@ -41,8 +40,8 @@ static void answer(unsigned leaf, unsigned subleaf, greg_t* registers) {
         d &= ~kLeaf7Edx;
         __atomic_add_fetch(&masked_answers, 1, __ATOMIC_RELAXED);
     } else if (leaf == 7 && subleaf == 1) {
-        a &= ~(kWideEax | (keep_vnni ? 0 : kVnniEax));
-        d &= ~(kWideEdx | (keep_vnni ? 0 : kVnniEdx));
+        a &= ~(kWideEax | kVnniEax);
+        d &= ~(kWideEdx | kVnniEdx);
     }
     registers[REG_RAX] = a;
     registers[REG_RBX] = b;
@@ -64,7 +63,6 @@ static void on_fault(int signal_number, siginfo_t* info, void* context) {
 }
 
 __attribute__((constructor)) static void begin(void) {
-    keep_vnni = getenv("RESTORE_RT_KEEP_VNNI") != NULL;
     struct sigaction action = {0};
     action.sa_sigaction = on_fault;
     action.sa_flags = SA_SIGINFO | SA_NODEFER;

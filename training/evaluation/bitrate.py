@@ -32,6 +32,7 @@ __all__ = [
     "ClipLadder",
     "Point",
     "bd_rate",
+    "check_libraries",
     "crossover",
     "mean_rates",
     "measure_clip",
@@ -44,7 +45,7 @@ FULL = "full size"
 METRICS = ("psnr_y", "ssim_y", "vmaf", "vmaf_neg")
 # On x264's scale; from good to bad.
 CRFS = (20, 24, 28, 32, 36, 40, 44, 48)
-# BD-rates are of so many of the lowest rates: those at which half a size may pay.
+# BD-rates use this many of the lowest rates, where half size may pay off.
 _LOWEST = 5
 # Points of a curve between which a crossover is looked for.
 _STEPS = 1000
@@ -102,12 +103,13 @@ def measure_clip(
     *,
     codec: str = "h264",
     frames: int,
+    name: str | None = None,
     advance: Callable[[int], None] = lambda count: None,
 ) -> ClipLadder:
     """Encode a clip at full and at half size at all rates, restore the latter, and measure luma.
 
-    Half size is made by bicubic; the preset is medium, or what is about as fast. VMAF and VMAF-NEG
-    are measured where `find_ffmpeg` finds one.
+    Half size is made by bicubic; the preset is medium, or the nearest that the codec has. VMAF and
+    VMAF-NEG are measured where `find_ffmpeg` finds one.
 
     Parameters
     ----------
@@ -118,7 +120,9 @@ def measure_clip(
     codec
         One of `restore_rt.training.degradations.video.CODECS`.
     frames
-        At most so many, from the start.
+        The most frames that are read, from the start.
+    name
+        What the clip is called; by default the name of its file.
     advance
         Called with 1 after each rate.
 
@@ -139,7 +143,8 @@ def measure_clip(
     full = [_planar(frame) for frame in originals]
     truth = [luma_of(frame) for frame in full]
     half = [_planar(resized(f, height // 2, width // 2, "bicubic")) for f in originals]
-    ladder = ClipLadder(path.name, width, height, len(full), fps)
+    ladder = ClipLadder(name or path.name, width, height, len(full), fps)
+    seconds: dict[str, list[float]] = {candidate.name: [] for candidate in candidates}
     for crf in CRFS:
         coding = Coding(codec=codec, crf=crf)
         decoded, size = coded(full, coding)
@@ -147,14 +152,14 @@ def measure_clip(
         decoded, size = coded(half, coding)
         small = [luma_of(frame) for frame in decoded]
         for candidate in candidates:
-            restored, seconds = [], []
+            restored = []
             for frame in small:
                 begin = time.perf_counter()
                 restored.append(candidate.restore(frame))
-                seconds.append(time.perf_counter() - begin)
-            ladder.milliseconds[candidate.name] = 1e3 * statistics.median(seconds)
+                seconds[candidate.name].append(time.perf_counter() - begin)
             _add(ladder, candidate.name, crf, size, restored, truth)
         advance(1)
+    ladder.milliseconds = {key: 1e3 * statistics.median(all_) for key, all_ in seconds.items()}
     return ladder
 
 
@@ -162,10 +167,11 @@ def _read(path: Path, frames: int) -> tuple[list[U8], float]:
     """Return RGB frames whose sides are multiples of 4, and frames a second."""
     from restore_rt.training.data.clips import read_clip
 
-    av = needed("av", "PyAV", "a ladder of rates")
     originals = [whole(frame, 4) for frame in read_clip(path, frames)]
-    with av.open(str(path)) as container:
-        rate = container.streams.video[0].average_rate
+    from restore_rt.video.opening import choose_stream, open_video
+
+    with open_video(path) as container:
+        rate = choose_stream(container, path).average_rate
     return originals, float(rate or 25)
 
 
@@ -190,18 +196,26 @@ def _add(
     ladder.ways.setdefault(way, []).append(Point(crf, kbits, figures))
 
 
+def check_libraries(*, plots: bool) -> None:
+    """Raise `InputError` where a library is missing that BD-rate, or `plots`, need."""
+    needed("bjontegaard", "bjontegaard", "BD-rate")
+    if plots:
+        needed("matplotlib", "matplotlib", "a plot", extra="bench")
+
+
 def bd_rate(ladder: ClipLadder, way: str, metric: str, *, anchor: str = FULL) -> float | None:
     """Return the rate that a way takes over the anchor's at equal quality, less 1, in percent.
 
-    Below 0 it saves. Of the lowest five rates of each; None where the qualities do not overlap.
-    After Bjontegaard, VCEG-M33, 2001, with Akima interpolation.
+    Below 0 the way saves. The lowest five rates of each count. The result is None where the
+    qualities do not overlap. After Bjontegaard, VCEG-M33, 2001, with Akima interpolation.
     """
-    library = needed("bjontegaard", "bjontegaard", "BD-rate")
+    import bjontegaard
+
     (rates, first), (others, second) = (_lowest(ladder.ways[w], metric) for w in (anchor, way))
     few = min(len(rates), len(others)) < 2
     if few or max(min(first), min(second)) >= min(max(first), max(second)):
         return None
-    value = library.bd_rate(
+    value = bjontegaard.bd_rate(
         rates,
         first,
         others,
@@ -214,7 +228,7 @@ def bd_rate(ladder: ClipLadder, way: str, metric: str, *, anchor: str = FULL) ->
 
 
 def _lowest(points: list[Point], metric: str) -> tuple[list[float], list[float]]:
-    """Return rates and figures of the lowest rates, rising; a figure that falls is left out."""
+    """Return the lowest rates and their figures, rising; points that fall are left out."""
     rates: list[float] = []
     figures: list[float] = []
     for point in sorted(points, key=lambda each: each.kbits)[:_LOWEST]:
@@ -227,7 +241,7 @@ def _lowest(points: list[Point], metric: str) -> tuple[list[float], list[float]]
 def crossover(ladder: ClipLadder, way: str, metric: str) -> float | None:
     """Return the highest rate in kbit/s at which half size is no worse than full size.
 
-    Of the rates that both have; None if full size is better at all of them.
+    Only rates that both have count. The result is None if full size is better at all of them.
     """
     curves = [sorted((p.kbits, p.figures[metric]) for p in ladder.ways[w]) for w in (FULL, way)]
     low, high = max(curve[0][0] for curve in curves), min(curve[-1][0] for curve in curves)
@@ -244,11 +258,7 @@ def _log(curve: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
 
 
 def plotted(ladders: Sequence[ClipLadder], path: Path, metric: str, *, format_name: str) -> None:
-    """Draw the curves of each clip, rate against a metric, in a format of matplotlib's.
-
-    Raises `InputError` if matplotlib is missing.
-    """
-    needed("matplotlib", "matplotlib", "a plot", extra="bench")
+    """Draw the curves of each clip, rate against a metric, in a format of matplotlib's."""
     from matplotlib.figure import Figure
 
     columns = math.ceil(math.sqrt(len(ladders)))
@@ -267,16 +277,15 @@ def plotted(ladders: Sequence[ClipLadder], path: Path, metric: str, *, format_na
 
 
 def mean_rates(ladders: Sequence[ClipLadder], names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Average the BD-rates of each candidate, each metric over the clips that have it."""
+    """Average the BD-rates of each candidate; None where a clip has none, as it would flatter."""
     for name in names:
         row: dict[str, Any] = {"model": name}
         for metric in METRICS:
-            rates = [
-                rate
+            found = [
+                bd_rate(ladder, name, metric) if metric in ladder.ways[FULL][0].figures else None
                 for ladder in ladders
-                if metric in ladder.ways[FULL][0].figures
-                and (rate := bd_rate(ladder, name, metric)) is not None
             ]
-            row[metric] = statistics.fmean(rates) if rates else None
+            rates = [rate for rate in found if rate is not None]
+            row[metric] = statistics.fmean(rates) if len(rates) == len(found) else None
         row["ms_per_frame"] = statistics.fmean(each.milliseconds[name] for each in ladders)
         yield row

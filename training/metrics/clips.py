@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -28,26 +29,27 @@ _LEAST_STILL = 0.01
 
 @cache
 def find_ffmpeg() -> str | None:
-    """Return an ffmpeg with libvmaf: the one on PATH, or that of imageio-ffmpeg; None without."""
+    """Return an ffmpeg with libvmaf: the one on PATH, or that of imageio-ffmpeg, or None."""
     found = [shutil.which("ffmpeg")]
-    try:
+    with suppress(ImportError, RuntimeError):
         import imageio_ffmpeg
-    except ImportError:
-        pass
-    else:
+
         found.append(imageio_ffmpeg.get_ffmpeg_exe())
     for program in found:
-        if program is not None:
-            listed = subprocess.run(
-                [program, "-hide_banner", "-filters"], capture_output=True, text=True
-            )
-            if " libvmaf " in listed.stdout:
+        # One that cannot be run is none.
+        with suppress(OSError):
+            if program is not None and " libvmaf " in _filters(program):
                 return program
     return None
 
 
+def _filters(program: str) -> str:
+    command = [program, "-hide_banner", "-filters"]
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
 def vmaf(restored: Sequence[U8], truth: Sequence[U8]) -> dict[str, float]:
-    """Measure VMAF and VMAF-NEG of frames of luma (H, W), of even sides.
+    """Measure VMAF and VMAF-NEG of frames of luma (H, W), with even sides.
 
     Both are from 0 to 100, libvmaf's pooled means over the frames, by its models v0.6.1 and
     v0.6.1neg; after Li et al., "Toward a Practical Perceptual Video Quality Metric", 2016.
@@ -92,8 +94,8 @@ def flicker(restored: Sequence[U8], truth: Sequence[U8]) -> float | None:
     """Measure how much a restored clip changes where the original stands still.
 
     The mean absolute change between neighbouring frames over the pixels whose original changes by
-    no more than two levels, divided by the mean absolute gradient of the restored frames: a sharper
-    picture may change more before it is seen.
+    no more than two levels, divided by the mean absolute gradient of the restored frames,
+    because changes are harder to see in a sharper picture.
 
     Parameters
     ----------
