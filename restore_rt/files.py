@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from restore_rt.errors import InputError, OutputError, RestoreError
@@ -102,10 +102,10 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     target = path.resolve()
     temporary = target.with_name(f".restore-rt-{secrets.token_hex(6)}{target.suffix}")
     try:
-        temporary.open("xb").close()
-    except OSError as error:
-        raise output_error(error, path) from error
-    try:
+        try:
+            temporary.open("xb").close()
+        except OSError as error:
+            raise output_error(error, path) from error
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
         if mode is not None:
             temporary.chmod(mode | stat.S_IRUSR | stat.S_IWUSR)  # ours to write until it is done
@@ -118,13 +118,13 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             temporary.chmod(mode)
         temporary.replace(target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         if isinstance(error, RestoreError) or not _concerns(error, temporary):
             raise
         raise output_error(error, path) from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    finally:
+        # Here whatever happened since the file was made, Ctrl-C included; once replaced it is gone.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _concerns(error: OSError, temporary: Path) -> bool:
