@@ -75,7 +75,7 @@ def test_what_the_runtime_cannot_serve_is_one_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--static", "48"], "--static is '48'; give height and width like 270x480"),
+        (["--static", "48"], "--static is '48'; give width and height like 480x270"),
         (["--precision", "int8"], "name a folder of images"),
         (["--images", "nowhere"], "cannot list the folder"),
         (["--opset", "9"], "opset is 9; allowed are 18 to 25"),
