@@ -49,7 +49,9 @@ def run(arguments: Sequence[str]) -> int:
             list(arguments) or ["--help"], prog_name="restore-rt", standalone_mode=False
         )
     except typer.TyperException as error:
-        fail(error.format_message().rstrip(".") + _where_to_look(error))
+        # Of the validator behind Typer, which names its own kind of error.
+        message = error.format_message().replace("Value error, ", "").rstrip(".")
+        fail(message + _where_to_look(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED

@@ -79,6 +79,7 @@ IN_PNG = ["image", "in.png", "-o"]
         (2, [*IN_PNG, "out.png", "--scale", "7"], "--scale is 7.*allowed are"),
         (2, [*IN_PNG, "out.png", "--content", "song"], "song.*photo.*comic"),
         (2, [*IN_PNG, "out.png", "--tile", "1x2x3"], "--tile is '1x2x3'; give"),
+        (2, [*IN_PNG, "out.png", "--backend", "x"], "for '--backend': 'x' is not one of 'auto',"),
         (2, [*IN_PNG, "out.png", "--tile", "0"], "tile is 0"),
         (2, [*IN_PNG, "out.png", "--threads", "0"], "threads is 0; .* from 1"),
         (2, [*IN_PNG, "out.gif"], r"suffix '\.gif'"),
