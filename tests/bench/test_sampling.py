@@ -95,7 +95,7 @@ def test_what_runs_between_takes_no_time_from_the_samples() -> None:
 
 
 def test_streams_run_at_once() -> None:
-    meeting = threading.Barrier(3, timeout=10)
+    meeting = threading.Barrier(3, timeout=60)
 
     def steps() -> Iterator[None]:
         # None begins its second run before all have begun their first.

@@ -161,7 +161,7 @@ def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
     # Whoever runs the tests may ignore the signal, which a child would inherit.
     line[2] = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {START}"
     with subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not (tmp_path / "out").is_dir() or not names_in(tmp_path / "out"):
             assert process.poll() is None
             assert time.monotonic() < deadline
