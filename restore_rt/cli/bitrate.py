@@ -15,7 +15,7 @@ from restore_rt.wording import count_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["BitrateCodec", "compare_rates"]
+__all__ = ["BitrateCodec", "compare_rates", "note_missing_vmaf"]
 
 BitrateCodec = Literal["h264", "hevc", "vp9", "av1"]
 
@@ -47,8 +47,7 @@ def compare_rates(
     clips = [path for path in files if path.suffix.lower() in VIDEOS][:limit]
     if not clips:
         raise InputError(f"--bitrate compares videos, and {root} has none; give a folder of clips")
-    if find_ffmpeg() is None:
-        note("VMAF is left out: no ffmpeg with libvmaf is on PATH; pip install imageio-ffmpeg")
+    note_missing_vmaf()
     ladders, failed = [], []
     with open_models(models, threads=threads, scale=scale, colour=colour) as loaded:
         if loaded[0].scale != 2:
@@ -105,6 +104,14 @@ def compare_rates(
             metric = "vmaf_neg" if find_ffmpeg() else "psnr_y"
             bitrate.plotted(ladders, temporary, metric, format_name=plot_file.suffix[1:])
     return 1 if failed else 0
+
+
+def note_missing_vmaf() -> None:
+    """Say so on standard error if VMAF cannot be measured here."""
+    from restore_rt.training.metrics.clips import NO_FFMPEG, find_ffmpeg
+
+    if find_ffmpeg() is None:
+        note(f"VMAF is left out: {NO_FFMPEG}")
 
 
 def _table(means: Sequence[dict[str, Any]], codec: str, clips: int) -> RenderableType:

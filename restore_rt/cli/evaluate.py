@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from restore_rt.cli import options
-from restore_rt.cli.bitrate import BitrateCodec, compare_rates
+from restore_rt.cli.bitrate import BitrateCodec, compare_rates, note_missing_vmaf
 from restore_rt.cli.console import emit, explain, fail, progress, show_traceback
 from restore_rt.errors import InputError
 from restore_rt.wording import count_of
@@ -19,7 +19,7 @@ from restore_rt.wording import count_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from restore_rt.training.evaluation import Crops, Evaluation, PictureResult
+    from restore_rt.training.evaluation import Crops, Evaluation, PictureResult, Sheet
     from restore_rt.training.metrics.fidelity import Metric
 
 __all__ = ["evaluate"]
@@ -72,6 +72,16 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    sheet_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheet",
+            metavar="FILE",
+            help="Write crops of moving places, three times as large: some moments of each clip as "
+            ".png, all frames as animated .webp, the worst first.",
+            show_default=False,
+        ),
+    ] = None,
     bitrate: Annotated[
         BitrateCodec | None,
         typer.Option(
@@ -92,7 +102,8 @@ def evaluate(
         ),
     ] = None,
     images: Annotated[
-        int, typer.Option("--images", metavar="N", min=1, help="Pictures in the page.")
+        int,
+        typer.Option("--images", metavar="N", min=1, help="Pictures in the page and the sheet."),
     ] = 24,
     limit: Annotated[
         int | None,
@@ -135,14 +146,19 @@ def evaluate(
     PSNR and SSIM on luma and on RGB tell how close a picture comes to the original (PSNR of equal
     pictures: 100), NIQE how natural a photograph looks (lower is better; the mean is over those
     where all have one), CER which part of the letters is misread, ms/Mpixel the time for a
-    megapixel of output. With --bitrate, videos tell what streaming at half size saves. Simple
-    enlarging stands beside the models. When one of several pictures fails, the others are done and
-    the exit code is 1.
+    megapixel of output. Clips also have VMAF and VMAF-NEG, where an ffmpeg with libvmaf is found,
+    and flicker: how much a clip changes where the original stands still, divided by the mean
+    gradient (lower is better). With --bitrate, videos tell what streaming at half size saves.
+    Simple enlarging stands beside the models. When one of several pictures fails, the others are
+    done and the exit code is 1.
     """
     from restore_rt.files import check_target, whole_file
+    from restore_rt.training.degradations.video import VIDEO_STEPS
     from restore_rt.training.evaluation import (
         FRAMES,
+        VIDEOS,
         Evaluation,
+        Sheet,
         Tesseract,
         baselines,
         evaluate,
@@ -150,16 +166,22 @@ def evaluate(
         open_models,
         read_steps,
         report,
+        worst_first,
     )
+    from restore_rt.training.evaluation.sheet import FORMATS
     from restore_rt.training.metrics.fidelity import check_libraries, picture_metrics
 
     check_libraries()
-    targets = [target for target in (json_file, html_file, plot_file) if target is not None]
+    every_file = (json_file, html_file, sheet_file, plot_file)
+    targets = [target for target in every_file if target is not None]
     for target in targets:
         check_target(target, overwrite=overwrite)
     if len({os.path.realpath(target) for target in targets}) < len(targets):
         raise InputError(f"{targets[-1]} is named twice; give each report a file of its own")
-    _check_bitrate(bitrate, plot_file, degrade=degrade, ocr=ocr, html_file=html_file)
+    if sheet_file is not None and sheet_file.suffix.lower() not in FORMATS:
+        raise InputError(f"--sheet is {sheet_file}; its name must end in .png or .webp")
+    reports = {"html_file": html_file, "sheet_file": sheet_file}
+    _check_bitrate(bitrate, plot_file, degrade=degrade, ocr=ocr, **reports)
     files = find_files(data)
     sources = {os.path.realpath(file) for file in files}
     for target in targets:
@@ -191,17 +213,26 @@ def evaluate(
             candidates=[*baselines(times), *loaded],
             ocr=reader.version if reader else None,
         )
-        metrics = picture_metrics(times)
+        metrics, steps = picture_metrics(times), read_steps(degrade, times)
+        if any(isinstance(step, VIDEO_STEPS) for step in steps) or any(
+            file.suffix.lower() in VIDEOS for file in files
+        ):
+            note_missing_vmaf()
+        sheet = None
+        if sheet_file is not None:
+            sheet = Sheet(animated=sheet_file.suffix.lower() == ".webp")
         outcomes = evaluate(
             files,
             evaluation.candidates,
-            read_steps(degrade, times),
+            steps,
             metrics,
             frames=most_frames,
             reader=reader,
             root=data,
+            clips=True,
+            sheet=sheet,
         )
-        crops = _run(evaluation, outcomes, len(files), data, images=images)
+        crops = _run(evaluation, outcomes, len(files), data, sheet, images=images)
     if not evaluation.pictures:
         return 1
     if json_file is not None:
@@ -214,6 +245,9 @@ def evaluate(
             page = report(evaluation, metrics, crops)
             # Names of files need not be valid text.
             temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
+    if sheet_file is not None and sheet is not None:
+        with whole_file(sheet_file, overwrite=overwrite) as temporary:
+            sheet.save(temporary, [picture.name for picture in worst_first(evaluation)])
     emit({}, _table(evaluation, metrics), as_json=False)
     return 1 if evaluation.failed else 0
 
@@ -237,6 +271,7 @@ def _run(
     outcomes: Iterable[tuple[Path, tuple[PictureResult, Crops] | Exception]],
     count: int,
     root: Path,
+    sheet: Sheet | None,
     *,
     images: int,
 ) -> dict[str, Crops]:
@@ -259,6 +294,8 @@ def _run(
                 crops[result.name] = cut
                 for better in worst_first(evaluation)[images:]:
                     crops.pop(better.name, None)
+                    if sheet is not None:
+                        sheet.strips.pop(better.name, None)
             advance(1)
     return crops
 

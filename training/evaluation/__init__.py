@@ -20,6 +20,7 @@ from restore_rt.training.evaluation.samples import (
     load_sample,
     read_steps,
 )
+from restore_rt.training.evaluation.sheet import Sheet
 from restore_rt.training.evaluation.tables import columns_of, rows_of
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "PictureResult",
     "Sample",
     "Score",
+    "Sheet",
     "Tesseract",
     "baselines",
     "columns_of",

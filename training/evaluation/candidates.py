@@ -36,7 +36,8 @@ class Candidate:
     """Something that restores 8-bit frames, (H, W, 3) or grey (H, W), to `scale` times their size.
 
     `name` is its row in the table; no two candidates share one. `parameters` is the number of
-    weights, None for what is no model; `timed` says whether its time means anything. `details` are
+    weights, None for what is no model; `timed` says whether its time means anything. `takes` says
+    which of the two it is made for: luma of limited range, as video has it, or RGB. `details` are
     for the JSON file: what holds text, numbers, None and further such tables.
     """
 
@@ -45,6 +46,7 @@ class Candidate:
     scale: int
     parameters: int | None = None
     timed: bool = True
+    takes: Colour = "luma"
     details: dict[str, Any] = field(default_factory=dict)
 
 
@@ -117,6 +119,7 @@ def open_models(
                     restore=restorer,
                     scale=manifest.scale,
                     parameters=counts[model],
+                    takes="rgb" if manifest.colour == "rgb" else "luma",
                     details={
                         "model": manifest.name,
                         "version": manifest.version,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CROP", "Crops", "cut", "most_different"]
+__all__ = ["CROP", "Crops", "cut", "cut_clip", "most_different"]
 
 U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
 
 # Sides of a crop in output pixels.
 CROP = 96
@@ -36,19 +38,70 @@ def cut(frame: U8, restored: Mapping[str, U8], original: U8, *, scale: int) -> C
     If there is none, the first place is as good as any. `frame` (h, w, 3) or (h, w) is the input,
     the others, by name, and the `original` are `scale` times as large.
     """
-    sides = [max(scale, min(CROP, side) // scale * scale) for side in original.shape[:2]]
-    compared = [*restored.values(), *([frame] if scale == 1 else [])] or [original]
-    top, left = most_different(compared, (sides[0], sides[1]), step=scale)
+    sides = _sides(original, scale)
+    compared = _compared(frame, restored.values(), original, scale)
+    place = most_different(compared, sides, step=scale)
+    return _cut_at(place, sides, frame, restored, original, scale)
 
+
+def cut_clip(
+    frames: Sequence[U8],
+    restored: Mapping[str, Sequence[U8]],
+    originals: Sequence[U8],
+    *,
+    scale: int,
+) -> list[Crops]:
+    """Cut one place out of all frames of a clip: where things move and candidates differ most.
+
+    What counts is the mean difference over the frames, times 1 plus the mean absolute change of the
+    original from frame to frame; hence a clip that stands still is cut as a picture is. Otherwise
+    as `cut`.
+    """
+    sides = _sides(originals[0], scale)
+    names = list(restored)
+    pictures = [
+        dict(zip(names, each, strict=True)) for each in zip(*restored.values(), strict=True)
+    ] or [{} for _ in frames]
+    together = list(zip(frames, pictures, originals, strict=True))
+    differences = [
+        _spread(_compared(frame, by_name.values(), original, scale))
+        for frame, by_name, original in together
+    ]
+    # The spread of two is half their distance.
+    moves = [2 * _spread(pair) for pair in itertools.pairwise(originals)]
+    weights = sum(differences) / len(differences)
+    if moves:
+        weights = weights * (1 + sum(moves) / len(moves))
+    place = _heaviest(weights, sides, step=scale)
+    return [_cut_at(place, sides, *each, scale) for each in together]
+
+
+def _sides(original: U8, scale: int) -> tuple[int, int]:
+    height, width = (max(scale, min(CROP, s) // scale * scale) for s in original.shape[:2])
+    return height, width
+
+
+def _compared(frame: U8, restored: Iterable[U8], original: U8, scale: int) -> list[U8]:
+    return [*restored, *([frame] if scale == 1 else [])] or [original]
+
+
+def _cut_at(
+    place: tuple[int, int],
+    sides: tuple[int, int],
+    frame: U8,
+    restored: Mapping[str, U8],
+    original: U8,
+    scale: int,
+) -> Crops:
     def window(picture: U8, by: int) -> U8:
         rows, columns = (
             slice(start // by, (start + side) // by)
-            for start, side in zip((top, left), sides, strict=True)
+            for start, side in zip(place, sides, strict=True)
         )
         return np.ascontiguousarray(picture[rows, columns])
 
     cuts = {name: window(picture, 1) for name, picture in restored.items()}
-    return Crops(top, left, window(frame, scale), cuts, window(original, 1))
+    return Crops(*place, window(frame, scale), cuts, window(original, 1))
 
 
 def most_different(
@@ -59,12 +112,19 @@ def most_different(
     They are (H, W, 3) or grey (H, W); `sides`, height and width of the window, fit into them. Top
     and left are multiples of `step`.
     """
-    spread = np.stack([picture.astype(np.float32) for picture in pictures]).std(axis=0)
-    if spread.ndim == 3:
-        spread = spread.mean(2)
+    return _heaviest(_spread(pictures), sides, step=step)
+
+
+def _spread(pictures: Sequence[U8]) -> F32:
+    """Return the standard deviation (H, W) of pictures of one size, the mean over channels."""
+    spread: F32 = np.stack([picture.astype(np.float32) for picture in pictures]).std(axis=0)
+    return spread.mean(2) if spread.ndim == 3 else spread
+
+
+def _heaviest(weights: F32, sides: tuple[int, int], *, step: int) -> tuple[int, int]:
     height, width = sides
     # Sums over all windows from a table of sums over all corners.
-    table = np.pad(spread.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    table = np.pad(weights.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     sums = (
         table[height:, width:]
         - table[:-height, width:]

@@ -26,9 +26,9 @@ _LIBRARIES = ("numpy", "pillow", "onnx", "onnxruntime", "scikit-image", "scipy",
 class Score:
     """Score of one candidate on one picture.
 
-    `metrics` are figures by the metric's name, means over the frames of a clip; what could not be
-    measured is missing. `milliseconds` is for a megapixel of output, None where time means nothing;
-    `misread` is None where there was nothing to read.
+    `metrics` are figures by the metric's name, means over the frames of a clip, and those of a clip
+    as a whole; what could not be measured is missing. `milliseconds` is for a megapixel of output,
+    None where time means nothing; `misread` is None where there was nothing to read.
     """
 
     metrics: dict[str, float]
@@ -134,6 +134,7 @@ class Evaluation:
                 f"psnr_y and ssim_y on BT.601 luma, 16 to 235 (grey pictures at scale 1: on their "
                 f"values), {self.scale if self.scale > 1 else 0} pixels shaved; PSNR of equal "
                 f"frames: {MOST_DB:g}; totals of niqe over the pictures where all have one; "
+                "vmaf, vmaf_neg (libvmaf, v0.6.1 and v0.6.1neg) and flicker on luma of clips; "
                 "ms_per_megapixel of output; cer by lines, cer_page by whole pages"
             ),
             "scale": self.scale,

@@ -17,7 +17,9 @@ from restore_rt.training.evaluation.crops import Crops, cut
 from restore_rt.training.evaluation.ocr import ReferenceText, Tesseract
 from restore_rt.training.evaluation.results import PictureResult, Score
 from restore_rt.training.evaluation.samples import Sample, load_sample
-from restore_rt.training.metrics.fidelity import Metric
+from restore_rt.training.evaluation.sheet import Sheet
+from restore_rt.training.metrics.clips import flicker, measure_clip
+from restore_rt.training.metrics.fidelity import Metric, y_of
 
 __all__ = ["FRAMES", "evaluate", "evaluate_sample"]
 
@@ -39,6 +41,8 @@ def evaluate(
     frames: int = FRAMES,
     reader: Tesseract | None = None,
     root: Path | None = None,
+    clips: bool = False,
+    sheet: Sheet | None = None,
 ) -> Iterator[tuple[Path, tuple[PictureResult, Crops] | Exception]]:
     """Evaluate pictures and videos (of which `frames` at the most), one after the other.
 
@@ -52,6 +56,11 @@ def evaluate(
         Measures whether lettering can be read.
     root
         The folder that the files lie in or below, for their names; see `load_sample`.
+    clips
+        Also measure what concerns a clip as a whole, on its luma; see
+        `restore_rt.training.metrics.clips.measure_clip`.
+    sheet
+        Gets the crops of each picture and clip.
 
     Yields
     ------
@@ -71,7 +80,10 @@ def evaluate(
     for path in files:
         try:
             sample = load_sample(path, steps, scale=scale, frames=frames, root=root)
-            yield path, evaluate_sample(sample, candidates, metrics, scale=scale, reader=reader)
+            found = evaluate_sample(
+                sample, candidates, metrics, scale=scale, reader=reader, clips=clips, sheet=sheet
+            )
+            yield path, found
         except Exception as error:
             yield path, error
 
@@ -83,19 +95,31 @@ def evaluate_sample(
     *,
     scale: int,
     reader: Tesseract | None = None,
+    clips: bool = False,
+    sheet: Sheet | None = None,
 ) -> tuple[PictureResult, Crops]:
     """Evaluate one picture or clip; see `evaluate`."""
     middle = sample.originals[sample.middle]
     lettering = reader.reference(middle) if reader else None
-    scores, shown = {}, {}
+    truth = _luma(sample.originals, scale) if clips and len(sample.originals) > 1 else None
+    moments = sheet.moments(len(sample.originals)) if sheet else []
+    scores, shown, kept = {}, {}, {}
     for candidate in candidates:
         score, restored = _score(candidate, sample, metrics, reader, lettering)
+        if truth is not None:
+            score.metrics.update(measure_clip(_luma(restored, scale), truth))
         scores[candidate.name] = score
         # Of the baselines the first is enough to look at, and the input is shown anyway.
         if candidate.name not in (*BASELINES[0], *BASELINES[1][1:]):
-            shown[candidate.name] = restored
+            shown[candidate.name] = restored[sample.middle]
+            kept[candidate.name] = [restored[moment] for moment in moments]
     own = {name: metric for name, metric in metrics.items() if not metric.compares}
     scores[ORIGINAL] = Score(metrics=_means(own, sample.originals, sample.originals))
+    if truth is not None and (changes := flicker(truth, truth)) is not None:
+        scores[ORIGINAL].metrics["flicker"] = changes
+    if sheet is not None:
+        inputs, originals = ([of[m] for m in moments] for of in (sample.inputs, sample.originals))
+        sheet.add(sample.name, inputs, kept, originals, scale=scale, moments=moments)
     height, width = middle.shape[:2]
     result = PictureResult(
         name=sample.name,
@@ -115,8 +139,8 @@ def _score(
     metrics: Mapping[str, Metric],
     reader: Tesseract | None,
     lettering: ReferenceText | None,
-) -> tuple[Score, U8]:
-    """Return the score and the frame in the middle."""
+) -> tuple[Score, list[U8]]:
+    """Return the score and the restored frames."""
     restored, seconds = [], []
     for frame, original in zip(sample.inputs, sample.originals, strict=True):
         begin = time.perf_counter()
@@ -140,7 +164,11 @@ def _score(
         milliseconds=1e3 * statistics.median(seconds[1:]) / size if candidate.timed else None,
         misread=reader.misread(middle, lettering) if reader and lettering else None,
     )
-    return score, middle
+    return score, restored
+
+
+def _luma(frames: Sequence[U8], scale: int) -> list[U8]:
+    return [np.rint(y_of(frame, scale)).astype(np.uint8) for frame in frames]
 
 
 def _means(

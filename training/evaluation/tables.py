@@ -9,7 +9,7 @@ from restore_rt.training.evaluation.candidates import ORIGINAL
 from restore_rt.training.evaluation.results import Evaluation, PictureResult
 from restore_rt.training.metrics.fidelity import Metric
 
-__all__ = ["Cell", "Column", "columns_of", "rows_of"]
+__all__ = ["CLIP_COLUMNS", "Cell", "Column", "columns_of", "rows_of"]
 
 _NOTHING = "\u2013"
 
@@ -24,6 +24,14 @@ class Column:
     higher_is_better: bool = False
 
 
+# Of whole clips; see `restore_rt.training.metrics.clips`.
+CLIP_COLUMNS = (
+    Column("vmaf", "VMAF", 2, higher_is_better=True),
+    Column("vmaf_neg", "VMAF-NEG", 2, higher_is_better=True),
+    Column("flicker", "flicker", 4),
+)
+
+
 @dataclass(frozen=True)
 class Cell:
     """A table's cell: its text, and whether it is the best of its column."""
@@ -33,9 +41,10 @@ class Cell:
 
 
 def columns_of(evaluation: Evaluation, metrics: Mapping[str, Metric]) -> list[Column]:
-    """Return the columns that have a figure: metrics, error rates and times."""
+    """Return the columns that have a figure: metrics, those of clips, error rates and times."""
     columns = [
         *(Column(key, m.title, m.digits, m.higher_is_better) for key, m in metrics.items()),
+        *CLIP_COLUMNS,
         Column("cer", "CER by lines", 4),
         Column("cer_page", "CER by page", 3),
         Column("ms_per_megapixel", "ms/Mpixel", 1),

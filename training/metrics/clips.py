@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import InputError, RestoreError
 
-__all__ = ["find_ffmpeg", "flicker", "vmaf"]
+__all__ = ["NO_FFMPEG", "find_ffmpeg", "flicker", "measure_clip", "vmaf"]
 
 U8 = NDArray[np.uint8]
 
+NO_FFMPEG = "no ffmpeg with libvmaf is on PATH; pip install imageio-ffmpeg"
 _MODELS = {"vmaf": "vmaf_v0.6.1", "vmaf_neg": "vmaf_v0.6.1neg"}
+# libvmaf fails where a side is shorter.
+_SMALLEST = 32
 # Levels of 255 by which a pixel that stands still may change, by noise and by rounding.
 _STILL = 2
 # The part of a clip's pixels that must stand still before flicker means something.
@@ -48,8 +51,31 @@ def _filters(program: str) -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout
 
 
+def measure_clip(restored: Sequence[U8], truth: Sequence[U8]) -> dict[str, float]:
+    """Measure what can be measured of ``vmaf``, ``vmaf_neg`` and ``flicker``.
+
+    Parameters
+    ----------
+    restored, truth
+        Frames of luma (H, W).
+
+    Returns
+    -------
+    dict
+        Figures by name. VMAF is left out where `find_ffmpeg` finds none or a side is below 32,
+        flicker where `flicker` returns None.
+    """
+    figures: dict[str, float] = {}
+    if find_ffmpeg() is not None and min(truth[0].shape) >= _SMALLEST:
+        figures |= vmaf(restored, truth)
+    changes = flicker(restored, truth)
+    return figures if changes is None else {**figures, "flicker": changes}
+
+
 def vmaf(restored: Sequence[U8], truth: Sequence[U8]) -> dict[str, float]:
-    """Measure VMAF and VMAF-NEG of frames of luma (H, W), with even sides.
+    """Measure VMAF and VMAF-NEG of frames of luma (H, W), of at least 32x32.
+
+    The last row or column of an odd side does not count.
 
     Both are from 0 to 100, libvmaf's pooled means over the frames, by its models v0.6.1 and
     v0.6.1neg; after Li et al., "Toward a Practical Perceptual Video Quality Metric", 2016.
@@ -68,17 +94,16 @@ def vmaf(restored: Sequence[U8], truth: Sequence[U8]) -> dict[str, float]:
     """
     program = find_ffmpeg()
     if program is None:
-        raise InputError(
-            "VMAF needs an ffmpeg with libvmaf, and none is on PATH; pip install imageio-ffmpeg"
-        )
-    height, width = truth[0].shape
+        raise InputError(f"VMAF cannot be measured: {NO_FFMPEG}")
+    height, width = (side // 2 * 2 for side in truth[0].shape)
     models = "|".join(f"version={version}\\:name={name}" for name, version in _MODELS.items())
     with tempfile.TemporaryDirectory() as folder:
         command = [program, "-v", "error", "-nostdin"]
         for name, frames in (("restored", restored), ("truth", truth)):
             # VMAF reads luma alone: chroma is left grey.
             chroma = np.full(height * width // 2, 128, np.uint8).tobytes()
-            Path(folder, name).write_bytes(b"".join(frame.tobytes() + chroma for frame in frames))
+            planes = (frame[:height, :width].tobytes() + chroma for frame in frames)
+            Path(folder, name).write_bytes(b"".join(planes))
             command += ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}"]
             command += ["-i", name]
         graph = f"libvmaf=model='{models}':n_threads=1:log_fmt=json:log_path=log.json"

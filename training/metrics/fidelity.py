@@ -30,7 +30,7 @@ F64 = NDArray[np.float64]
 
 # What PSNR is of equal pictures, and at most: infinity would swallow every mean that it enters.
 MOST_DB = 100.0
-# Those that measure a picture by itself.
+# Those that measure a picture by itself, which the original has, too.
 WITHOUT_ORIGINAL = ("niqe",)
 # SSIM's window: a Gaussian of sigma 1.5, cut off after 5 pixels on each side.
 _WINDOW = 11
