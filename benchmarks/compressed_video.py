@@ -1,119 +1,132 @@
-"""How models restore clips that were compressed: PSNR, VMAF and VMAF-NEG on luma, in pairs.
+"""How models restore clips that were compressed: PSNR, VMAF, NIQE and flicker on luma, in pairs.
 
 Each clip is reduced to half by bicubic, encoded by x264 (preset medium) once for each CRF, and
-restored by every model. Differences to the first model are taken clip by clip.
+restored by every model. Differences to one of the models are taken clip by clip. Filmed, rendered
+and screen content stand apart; the last comes from one recording that was compressed before.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import av
 import harness
-import numpy as np
-from numpy.typing import NDArray
+from other_weights import OTHERS, open_other
 from tables import Found, render
 
 from restore_rt.training.data.clips import is_clip, read_clip
-from restore_rt.training.degradations.motion import whole
-from restore_rt.training.degradations.resizing import resized
-from restore_rt.training.degradations.video import Coding, encoded_frames, luma_of
-from restore_rt.training.evaluation.candidates import baselines, open_models
-from restore_rt.training.metrics.clips import vmaf
-from restore_rt.training.metrics.fidelity import psnr
+from restore_rt.training.evaluation import ORIGINAL, Candidate, Sheet, baselines, open_models
+from restore_rt.training.evaluation.compressed import RESAMPLES, measure, summary
 
-U8 = NDArray[np.uint8]
-SCALE = 2
-CRFS = (24, 32, 38)
-METRICS = ("psnr_y", "vmaf", "vmaf_neg")
 # Clips that were rendered are told apart from filmed ones by what their names begin with.
 RENDERED = ("sintel",)
-RESAMPLES = 10_000
+# A screen, from where the pointer moves: it begins with a title that stands still.
+SCREEN, SCREEN_FROM = "video_held/gnome_launching_applications.webm", 150
+DIGITS = {"psnr_y": 2, "vmaf": 2, "vmaf_neg": 2, "niqe": 2, "flicker": 3}
+
+
+class Source(NamedTuple):
+    """A clip's file, the number of the frame that it begins with, and its kind."""
+
+    path: Path
+    first: int
+    kind: str
 
 
 def main() -> None:
     """Measure the models that are named, print the means and write JSON."""
-    parser = harness.options(__doc__, threads=1, data="test/video_raw")
-    parser.add_argument("models", nargs="+", help="names or files; the first is compared with")
+    parser = harness.options(__doc__, threads=1, data="test/video_raw, test/video_held and weights")
+    told = f"names, files, or others' networks ({', '.join(OTHERS)})"
+    parser.add_argument("models", nargs="+", help=told)
+    parser.add_argument("--base", help="the model that is compared with; default: the first")
     parser.add_argument("--name", default="compressed_video", help="of the file that is written")
-    parser.add_argument("--clips", type=int, help="at most so many")
+    parser.add_argument("--clips", type=int, help="at most so many of each kind")
+    parser.add_argument("--frames", type=int, default=40, help="of a clip, at most")
+    parser.add_argument("--sheet", type=Path, help="a .png or .webp to draw of what moves")
     chosen = parser.parse_args()
-    folder = chosen.data / "test" / "video_raw"
-    clips = [path for path in sorted(folder.iterdir()) if is_clip(path)][: chosen.clips]
-    if not clips:
-        parser.error(f"{folder} has no clips; give the folder that holds test/video_raw")
-    with open_models(chosen.models, threads=chosen.threads, scale=None) as models:
+    sources = list(found(chosen.data / "test", chosen.clips))
+    if not sources:
+        parser.error(f"{chosen.data} has no test/video_raw with clips; name the folder that has")
+    sheet = Sheet(animated=chosen.sheet.suffix == ".webp") if chosen.sheet else None
+    rows: list[dict[str, Any]] = []
+    with contextlib.ExitStack() as stack:
+        ours = [name for name in chosen.models if name not in OTHERS]
+        loaded = stack.enter_context(open_models(ours, threads=chosen.threads)) if ours else []
+        queue = iter(loaded)
+        models = [
+            other(name, chosen.data / "weights", chosen.threads) if name in OTHERS else next(queue)
+            for name in chosen.models
+        ]
         # Bicubic, which the field compares with.
-        candidates = [*models, baselines(SCALE)[0]]
+        candidates = [*models, baselines(2)[0]]
+        names = [each.name for each in candidates]
+        base = chosen.base or names[0]
+        if base not in names:
+            parser.error(f"--base is {base}; it must be one of {', '.join(names)}")
+        for path, first, kind in sources:
+            frames = [*read_clip(path, first + chosen.frames)[first:]]
+            measured = measure(path.stem, frames, candidates, sheet=sheet)
+            # Of what is drawn, NIQE says nothing.
+            left_out = {"niqe"} if kind == "screen" else set()
+            rows += [
+                {key: row[key] for key in row if key not in left_out} | {"kind": kind}
+                for row in measured
+            ]
+            print(f"{path.stem}: {len(frames)} frames", flush=True)
         described = {each.name: each.details for each in models}
-        rows = [row for path in clips for row in measured(path, candidates)]
-    entries = list(summary(rows, [each.name for each in candidates]))
+    entries = list(summary(rows, [*names, ORIGINAL], base))
     what = (
-        "luma of 8-bit clips, reduced to half by bicubic, x264 medium, restored; means over a "
-        f"clip's frames; intervals: 95 %, {RESAMPLES} resamples of the clips"
+        f"luma of 8-bit clips of at most {chosen.frames} frames, reduced to half by bicubic, x264 "
+        "medium, restored; means over a clip's frames; VMAF, VMAF-NEG and flicker of the clip; "
+        f"intervals: 95 %, {RESAMPLES} resamples of the clips"
     )
-    record = {"what": what, "models": described, "summary": entries, "clips": rows}
+    record = {"what": what, "base": base, "models": described, "summary": entries, "clips": rows}
     harness.write(chosen.name, record, alone=True)
-    for value in (entry[metric] for entry in entries for metric in METRICS):
-        value["interval"] = [value["low"], value["high"]] if "low" in value else None
-    print(render("compressed_video", Found({f"Compared with {candidates[0].name}": entries})))
+    if sheet is not None:
+        sheet.save(chosen.sheet, list(sheet.strips))
+    shown = [{**entry, **cells(entry)} for entry in entries]
+    print(render("compressed_video", Found({f"Compared with {base}": shown})))
 
 
-def measured(path: Path, candidates: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    """Measure a clip with every CRF and candidate."""
-    originals = [whole(frame, 2 * SCALE) for frame in read_clip(path)]
-    # Through 4:2:0 as an encoder is given it, so that luma is that of the source.
-    truth = [luma_of(frame) for frame in _planar(originals)]
-    height, width = (size // SCALE for size in truth[0].shape)
-    reduced = [resized(frame, height, width, "bicubic") for frame in originals]
-    for crf in CRFS:
-        coded = [luma_of(f) for f in encoded_frames(reduced, Coding(crf=crf, preset="medium"))]
-        for each in candidates:
-            restored = [each.restore(frame) for frame in coded]
-            values = [psnr(a, b) for a, b in zip(restored, truth, strict=True)]
-            yield {
-                "clip": path.stem,
-                "kind": "rendered" if path.stem.startswith(RENDERED) else "natural",
-                "crf": crf,
-                "model": each.name,
-                "psnr_y": float(np.mean(values)),
-                **vmaf(restored, truth),
-            }
+def found(folder: Path, most: int | None) -> Iterator[Source]:
+    """Return the clips that are there, natural ones first."""
+    raw = folder / "video_raw"
+    clips = [path for path in sorted(raw.iterdir()) if is_clip(path)] if raw.is_dir() else []
+    rendered = [path for path in clips if path.stem.startswith(RENDERED)]
+    yield from (
+        Source(path, 0, "natural") for path in [p for p in clips if p not in rendered][:most]
+    )
+    yield from (Source(path, 0, "rendered") for path in rendered[:most])
+    if (folder / SCREEN).is_file():
+        yield Source(folder / SCREEN, SCREEN_FROM, "screen")
 
 
-def _planar(frames: Sequence[U8]) -> list[av.VideoFrame]:
-    return [
-        av.VideoFrame.from_ndarray(frame).reformat(format="yuv420p", dst_colorspace="ITU601")
-        for frame in frames
-    ]
+def other(name: str, weights: Path, threads: int) -> Candidate:
+    """Open a network of others; what it is made for is RGB, or luma of full range made of it."""
+    try:
+        opened = open_other(name, weights, threads)
+    except harness.Unavailable as reason:
+        raise SystemExit(f"{name} cannot be run: {reason}") from reason
+    details = {"colour": opened.colour, "runs_on": opened.runs_in}
+    restore, scale = opened.restore, opened.scale
+    return Candidate(name=name, restore=restore, scale=scale, takes="rgb", details=details)
 
 
-def summary(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Average over the clips of a kind, with paired differences to the first of `names`."""
-    kinds = sorted({row["kind"] for row in rows})
-    for kind, crf, name in itertools.product(kinds, CRFS, names):
-        first, these = (
-            [row for row in rows if (row["kind"], row["crf"], row["model"]) == (kind, crf, model)]
-            for model in (names[0], name)
-        )
-        entry: dict[str, Any] = {"kind": kind, "crf": crf, "model": name, "clips": len(these)}
-        for metric in METRICS:
-            values, base = (np.array([row[metric] for row in each]) for each in (these, first))
-            entry[metric] = {"mean": float(values.mean())}
-            if name != names[0]:
-                entry[metric] |= difference(values - base)
-        yield entry
-
-
-def difference(values: NDArray[np.float64]) -> dict[str, float]:
-    """Return the mean of differences and its 95 % bootstrap interval over the clips."""
-    rng = np.random.default_rng(1)
-    means = values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return {"difference": float(values.mean()), "low": float(low), "high": float(high)}
+def cells(entry: dict[str, Any]) -> dict[str, str]:
+    """Return a cell for each metric: the mean, and the difference with its interval."""
+    told = {}
+    for metric, digits in DIGITS.items():
+        value = entry.get(metric)
+        told[metric] = "" if value is None else f"{value['mean']:.{digits}f}"
+        if value is not None and "difference" in value:
+            told[metric] += f"; {value['difference']:+.{digits}f}"
+        if value is not None and "low" in value:
+            told[metric] += f" ({value['low']:+.{digits}f} to {value['high']:+.{digits}f})"
+        if value is not None and value["clips"] < entry["clips"]:
+            told[metric] += f", {value['clips']} clips"
+    return told
 
 
 if __name__ == "__main__":

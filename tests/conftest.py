@@ -72,6 +72,15 @@ def tesseract() -> None:
 
 
 @pytest.fixture(scope="session")
+def libvmaf() -> None:
+    """Skip where VMAF cannot be measured (fail where it is mandatory)."""
+    from restore_rt.training.metrics.clips import NO_FFMPEG, find_ffmpeg
+
+    if find_ffmpeg() is None:
+        _missing(NO_FFMPEG)
+
+
+@pytest.fixture(scope="session")
 def rtx() -> Library:
     """Return TensorRT-RTX, which builds without a GPU, or skip (fail where it is mandatory)."""
     try:

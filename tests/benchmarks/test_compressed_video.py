@@ -1,12 +1,18 @@
-"""Models on compressed clips: what is averaged, and what libvmaf is asked."""
+"""The script that measures models on compressed clips: which clips, which models, what is shown."""
 
 from __future__ import annotations
 
 import importlib
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.training.test_clips import write_clip
+from tests.training.test_compressed import moving, twice
 
 pytest.importorskip("av")
 
@@ -16,40 +22,68 @@ def script() -> Any:
     return importlib.import_module("compressed_video")
 
 
-def test_differences_are_taken_clip_by_clip(script: Any) -> None:
-    rows = [
-        {"clip": clip, "kind": "natural", "crf": crf, "model": model}
-        | dict.fromkeys(script.METRICS, base + gain)
-        for clip, base in (("a", 20.0), ("b", 40.0))
-        for crf in script.CRFS
-        for model, gain in (("old", 0.0), ("new", 0.5))
+def test_clips_are_told_apart(script: Any, tmp_path: Path) -> None:
+    for name in (
+        "video_raw/walk.mkv",
+        "video_raw/bus.mkv",
+        "video_raw/sintel_1.mkv",
+        script.SCREEN,
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "video_raw" / "notes.txt").touch()
+    sources = [(each.path.name, each.kind) for each in script.found(tmp_path, None)]
+    screen = (Path(script.SCREEN).name, "screen")
+    assert sources == [
+        ("bus.mkv", "natural"),
+        ("walk.mkv", "natural"),
+        ("sintel_1.mkv", "rendered"),
+        screen,
     ]
-    entries = list(script.summary(rows, ["old", "new"]))
-    assert [(e["crf"], e["model"]) for e in entries] == [
-        (crf, model) for crf in script.CRFS for model in ("old", "new")
+    assert [each.path.name for each in script.found(tmp_path, 1)] == [
+        "bus.mkv",
+        "sintel_1.mkv",
+        screen[0],
     ]
-    assert entries[0]["psnr_y"] == {"mean": 30.0}
-    # The clips differ far more than the models do, and the interval does not see it.
-    assert entries[1]["psnr_y"] == {"mean": 30.5, "difference": 0.5, "low": 0.5, "high": 0.5}
-    assert entries[1]["clips"] == 2
+    assert list(script.found(tmp_path / "empty", None)) == []
 
 
-def test_the_interval_holds_the_mean_and_grows_with_the_spread(script: Any) -> None:
-    near, far = (script.difference(np.array([0.1, 0.2, 0.3]) * k) for k in (1, 10))
-    for found in (near, far):
-        assert found["low"] < found["difference"] < found["high"]
-    assert far["high"] - far["low"] > 5 * (near["high"] - near["low"])
+def test_a_cell_has_the_mean_the_difference_and_how_many_clips(script: Any) -> None:
+    value = {"mean": 30.456, "clips": 9, "difference": 0.5, "low": -0.25, "high": 1.0}
+    told = script.cells({"clips": 9, "psnr_y": value, "flicker": {"mean": 0.0304, "clips": 7}})
+    assert told["psnr_y"] == "30.46; +0.50 (-0.25 to +1.00)"
+    assert told["flicker"] == "0.030, 7 clips"
+    assert told["vmaf"] == ""
 
 
-def test_vmaf_is_high_for_equal_clips_and_falls_with_noise(script: Any) -> None:
-    pytest.importorskip("imageio_ffmpeg")
-    rng = np.random.default_rng(1)
-    y, x = np.mgrid[0:64, 0:96]
-    clip = [
-        np.clip(128 + 60 * np.sin((x + n) / 5) * np.cos(y / 7), 16, 235).astype(np.uint8)
-        for n in range(3)
-    ]
-    noisy = [np.clip(f + rng.normal(0, 20, f.shape), 0, 255).astype(np.uint8) for f in clip]
-    same, worse = script.vmaf(clip, clip), script.vmaf(noisy, clip)
-    assert set(same) == {"vmaf", "vmaf_neg"}
-    assert all(same[name] > 90 > worse[name] for name in same)
+@pytest.mark.usefixtures("libvmaf")
+def test_a_model_and_a_network_of_others_are_measured_together(
+    script: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    raw = tmp_path / "data" / "test" / "video_raw"
+    raw.mkdir(parents=True)
+    write_clip(raw / "a.mkv", moving(3, 64, 96))
+    weights = importlib.import_module("other_weights")
+    opened = weights.Opened(twice, 2, "rgb", "a library")
+    monkeypatch.setattr(script, "open_other", lambda name, folder, threads: opened)
+    monkeypatch.setenv("RESTORE_RT_RESULTS", str(tmp_path))
+    line = ["x", "video-x2", "realesr-animevideov3-x2", "--data", str(tmp_path / "data")]
+    drawn = tmp_path / "a.png"
+    monkeypatch.setattr(sys, "argv", [*line, "--frames", "2", "--sheet", str(drawn)])
+    script.main()
+    record = json.loads((tmp_path / "compressed_video.json").read_text("utf-8"))
+    assert record["base"] == "video-x2"
+    assert record["models"]["realesr-animevideov3-x2"]["runs_on"] == "a library"
+    names = [entry["model"] for entry in record["summary"] if entry["crf"] == 32]
+    assert names == ["video-x2", "realesr-animevideov3-x2", "bicubic", "original"]
+    assert np.isfinite(record["summary"][1]["vmaf_neg"]["difference"])
+    assert "| natural | 32 | realesr-animevideov3-x2 |" in capsys.readouterr().out
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_network_that_cannot_be_run_is_named(script: Any, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="realesr-animevideov3-x2 cannot be run: its file is mis"):
+        script.other("realesr-animevideov3-x2", tmp_path, 1)

@@ -242,3 +242,66 @@ def test_rates_are_written_and_drawn(cli: Cli, nearest_model: Path, tmp_path: Pa
     assert [row["model"] for row in record["mean_bd_rate"]] == ["bicubic", "nearest-x2"]
     assert set(record["clips"][0]["points"]) == {"full size", "bicubic", "nearest-x2"}
     assert "</svg>" in drawn.read_text()
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    """Return a folder with a clip, and a picture."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    write_clip(folder / "a.mkv", numbered(4, 64, 64))
+    Image.fromarray(noise(3, 8, size=(64, 64))).save(folder / "b.png")
+    return folder
+
+
+@pytest.mark.usefixtures("libvmaf")
+def test_clips_have_figures_of_their_own(
+    cli: Cli, clips: Path, nearest_model: Path, tmp_path: Path
+) -> None:
+    stored, page = tmp_path / "a.json", tmp_path / "a.html"
+    said = cli("eval", nearest_model, "--data", clips, "--json", stored, "--html", page)
+    for title in ("VMAF", "VMAF-NEG", "flicker"):
+        assert title in said.out.splitlines()[2]
+        assert f"<th>{title}</th>" in page.read_text()
+    clip, picture = json.loads(stored.read_text())["pictures"]
+    figures = clip["scores"]["nearest-x2"]
+    assert 0 <= figures["vmaf_neg"] <= figures["vmaf"] <= 100
+    assert clip["scores"]["original"].keys() == {"flicker"}
+    assert not {"vmaf", "vmaf_neg", "flicker"} & picture["scores"]["nearest-x2"].keys()
+
+
+def test_without_ffmpeg_clips_have_no_vmaf(
+    cli: Cli, clips: Path, nearest_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restore_rt.training.metrics.clips.find_ffmpeg", lambda: None)
+    line = ["eval", nearest_model, "--data", clips]
+    said = cli(*line)
+    assert only_line(said.err) == (
+        "restore-rt: VMAF is left out: no ffmpeg with libvmaf is on PATH; "
+        "pip install imageio-ffmpeg"
+    )
+    assert "flicker" in said.out
+    assert "VMAF" not in said.out
+    (clips / "a.mkv").unlink()
+    # Pictures alone need none, and say nothing.
+    assert cli(*line).err == ""
+    assert "VMAF is left out" in cli(*line, "--degrade", "reduce,h264:30").err
+
+
+def test_a_contact_sheet(cli: Cli, clips: Path, nearest_model: Path, tmp_path: Path) -> None:
+    line = ["eval", nearest_model, "--data", clips, "--sheet"]
+    cli(*line, tmp_path / "a.png")
+    cli(*line, tmp_path / "one.png", "--images", "1")
+    cli(*line, tmp_path / "a.webp")
+    with Image.open(tmp_path / "a.png") as all_, Image.open(tmp_path / "one.png") as one:
+        assert all_.format == "PNG"
+        assert all_.width == one.width
+        assert all_.height > one.height
+    with Image.open(tmp_path / "a.webp") as image:
+        assert getattr(image, "n_frames") == 4  # noqa: B009
+    for more, message in (
+        ([tmp_path / "a.gif"], "a.gif; its name must end in .png or .webp"),
+        ([tmp_path / "a.png"], "--overwrite to replace it"),
+        ([tmp_path / "b.png", "--bitrate", "h264"], "--sheet has no effect with --bitrate"),
+    ):
+        assert message in only_line(cli(*line, *more, code=2).err)

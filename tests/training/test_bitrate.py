@@ -20,10 +20,10 @@ from restore_rt.training.evaluation.bitrate import (
     bd_rate,
     crossover,
     mean_rates,
-    measure_clip,
 )
+from restore_rt.training.evaluation.bitrate import measure_clip as measure_rates
 from restore_rt.training.metrics import clips
-from restore_rt.training.metrics.clips import flicker, vmaf
+from restore_rt.training.metrics.clips import flicker, measure_clip, vmaf
 from tests.training.test_clips import numbered, write_clip
 
 U8 = NDArray[np.uint8]
@@ -72,7 +72,7 @@ def test_a_clip_is_measured_at_every_rate(tmp_path: Path, monkeypatch: pytest.Mo
     path = tmp_path / "a.mkv"
     write_clip(path, numbered(3, 70, 67))
     steps: list[int] = []
-    found = measure_clip(path, baselines(2)[:1], frames=3, advance=steps.append)
+    found = measure_rates(path, baselines(2)[:1], frames=3, advance=steps.append)
     assert (found.width, found.height, found.frames) == (64, 68, 3)
     assert len(steps) == len(CRFS)
     for points in found.ways.values():
@@ -88,7 +88,7 @@ def test_a_clip_is_measured_at_every_rate(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_clip_of_one_frame_is_refused(tmp_path: Path) -> None:
     write_clip(tmp_path / "one.mkv", numbered(1, 64, 64))
     with pytest.raises(InputError, match=r"one\.mkv has 1 frames of 64x64; .* at least 2 of 32x32"):
-        measure_clip(tmp_path / "one.mkv", [], frames=8)
+        measure_rates(tmp_path / "one.mkv", [], frames=8)
 
 
 def still(count: int) -> list[U8]:
@@ -116,7 +116,7 @@ def test_what_the_original_does_is_no_flicker() -> None:
     assert flicker(frames[:1], frames[:1]) is None
 
 
-@pytest.mark.skipif(clips.find_ffmpeg() is None, reason="there is no ffmpeg with libvmaf")
+@pytest.mark.usefixtures("libvmaf")
 def test_vmaf_is_high_for_equal_clips_and_low_for_noise() -> None:
     y, x = np.mgrid[:128, :192]
     frames = [((np.sin(x / 9 + i) + np.cos(y / 7)) * 50 + 128).astype(np.uint8) for i in range(3)]
@@ -125,6 +125,22 @@ def test_vmaf_is_high_for_equal_clips_and_low_for_noise() -> None:
     assert set(equal) == {"vmaf", "vmaf_neg"}
     assert min(equal.values()) > 90
     assert max(spoilt.values()) < 40
+    # An odd side is cut: a column of noise at the right changes nothing.
+    odd = [np.hstack([frame, noise[:, :1]]) for frame in frames]
+    assert vmaf(odd, [np.hstack([frame, noise[:, 1:2]]) for frame in frames]) == equal
+
+
+@pytest.mark.usefixtures("libvmaf")
+def test_a_clip_has_the_figures_that_can_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    steady = still(3)
+    assert set(measure_clip(steady, steady)) == {"vmaf", "vmaf_neg", "flicker"}
+    # libvmaf fails below 32 pixels.
+    small = [frame[:31] for frame in steady]
+    assert measure_clip(small, small) == {"flicker": 0}
+    monkeypatch.setattr(clips, "find_ffmpeg", lambda: None)
+    assert measure_clip(steady, steady) == {"flicker": 0}
+    changing = [np.zeros((32, 48), np.uint8), np.full((32, 48), 9, np.uint8)]
+    assert measure_clip(changing, changing) == {}
 
 
 def test_a_missing_ffmpeg_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,22 +8,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
-from restore_rt.training.degradations.motion import whole
-from restore_rt.training.degradations.resizing import resized
 from restore_rt.training.degradations.video import Coding, coded, luma_of
 from restore_rt.training.evaluation.candidates import Candidate
+from restore_rt.training.evaluation.sent import luma_restorer, sizes_of
 from restore_rt.training.metrics.clips import find_ffmpeg, vmaf
 from restore_rt.training.metrics.fidelity import psnr, ssim
 from restore_rt.training.needed import needed
-
-if TYPE_CHECKING:
-    import av
 
 __all__ = [
     "CRFS",
@@ -134,52 +130,42 @@ def measure_clip(
         The clip cannot be read.
     """
     originals, fps = _read(path, frames)
-    height, width = originals[0].shape[:2]
+    height, width = (side // 4 * 4 for side in originals[0].shape[:2])
     if len(originals) < 2 or min(height, width) < 32:
         raise InputError(
             f"{path} has {len(originals)} frames of {width}x{height}; a ladder of rates needs at "
             "least 2 of 32x32"
         )
-    full = [_planar(frame) for frame in originals]
-    truth = [luma_of(frame) for frame in full]
-    half = [_planar(resized(f, height // 2, width // 2, "bicubic")) for f in originals]
-    ladder = ClipLadder(name or path.name, width, height, len(full), fps)
+    clip = sizes_of(originals)
+    ladder = ClipLadder(name or path.name, width, height, len(clip.full), fps)
     seconds: dict[str, list[float]] = {candidate.name: [] for candidate in candidates}
     for crf in CRFS:
         coding = Coding(codec=codec, crf=crf)
-        decoded, size = coded(full, coding)
-        _add(ladder, FULL, crf, size, [luma_of(frame) for frame in decoded], truth)
-        decoded, size = coded(half, coding)
-        small = [luma_of(frame) for frame in decoded]
+        decoded, size = coded(clip.full, coding)
+        _add(ladder, FULL, crf, size, [luma_of(frame) for frame in decoded], clip.truth)
+        decoded, size = coded(clip.half, coding)
         for candidate in candidates:
-            restored = []
-            for frame in small:
+            restore, restored = luma_restorer(candidate), []
+            for frame in decoded:
                 begin = time.perf_counter()
-                restored.append(candidate.restore(frame))
+                restored.append(restore(frame))
                 seconds[candidate.name].append(time.perf_counter() - begin)
-            _add(ladder, candidate.name, crf, size, restored, truth)
+            _add(ladder, candidate.name, crf, size, restored, clip.truth)
         advance(1)
     ladder.milliseconds = {key: 1e3 * statistics.median(all_) for key, all_ in seconds.items()}
     return ladder
 
 
 def _read(path: Path, frames: int) -> tuple[list[U8], float]:
-    """Return RGB frames whose sides are multiples of 4, and frames a second."""
+    """Return RGB frames, and frames a second."""
     from restore_rt.training.data.clips import read_clip
 
-    originals = [whole(frame, 4) for frame in read_clip(path, frames)]
+    originals = [*read_clip(path, frames)]
     from restore_rt.video.opening import choose_stream, open_video
 
     with open_video(path) as container:
         rate = choose_stream(container, path).average_rate
     return originals, float(rate or 25)
-
-
-def _planar(frame: U8) -> av.VideoFrame:
-    import av
-
-    rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame))
-    return rgb.reformat(format="yuv420p", dst_colorspace="ITU601")
 
 
 def _add(

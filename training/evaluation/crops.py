@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,9 +54,9 @@ def cut_clip(
 ) -> list[Crops]:
     """Cut one place out of all frames of a clip: where things move and candidates differ most.
 
-    What counts is the mean difference over the frames, times 1 plus the mean absolute change of the
-    original from frame to frame; hence a clip that stands still is cut as a picture is. Otherwise
-    as `cut`.
+    What counts is the difference over all frames, times 1 plus the mean absolute change of the
+    original from one to the next; hence the difference alone decides in a clip that stands still.
+    The rest is as in `cut`.
     """
     sides = _sides(originals[0], scale)
     names = list(restored)
@@ -63,15 +64,13 @@ def cut_clip(
         dict(zip(names, each, strict=True)) for each in zip(*restored.values(), strict=True)
     ] or [{} for _ in frames]
     together = list(zip(frames, pictures, originals, strict=True))
-    differences = [
-        _spread(_compared(frame, by_name.values(), original, scale))
-        for frame, by_name, original in together
-    ]
-    # The spread of two is half their distance.
-    moves = [2 * _spread(pair) for pair in itertools.pairwise(originals)]
-    weights = sum(differences) / len(differences)
-    if moves:
-        weights = weights * (1 + sum(moves) / len(moves))
+    difference, movement = (np.zeros(originals[0].shape[:2]) for _ in range(2))
+    for frame, by_name, original in together:
+        difference += _spread(_compared(frame, by_name.values(), original, scale))
+    for pair in itertools.pairwise(originals):
+        # The spread of two is half their distance.
+        movement += 2 * _spread(pair)
+    weights = difference * (1 + movement / max(len(originals) - 1, 1))
     place = _heaviest(weights, sides, step=scale)
     return [_cut_at(place, sides, *each, scale) for each in together]
 
@@ -121,7 +120,9 @@ def _spread(pictures: Sequence[U8]) -> F32:
     return spread.mean(2) if spread.ndim == 3 else spread
 
 
-def _heaviest(weights: F32, sides: tuple[int, int], *, step: int) -> tuple[int, int]:
+def _heaviest(
+    weights: NDArray[np.floating[Any]], sides: tuple[int, int], *, step: int
+) -> tuple[int, int]:
     height, width = sides
     # Sums over all windows from a table of sums over all corners.
     table = np.pad(weights.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))

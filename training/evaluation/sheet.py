@@ -126,7 +126,8 @@ def _block(strip: Strip, rows: Sequence[int]) -> Image.Image:
         draw.text((x, _LINE + 1), _fitting(title, cell, font), "black", font)
     for row, moment in enumerate(rows):
         crops, y = strip.crops[moment], 2 * _LINE + row * step
-        draw.text((_GAP, y), f"frame {strip.moments[moment]}", "black", font)
+        if len(strip.moments) > 1:
+            draw.text((_GAP, y), f"frame {strip.moments[moment]}", "black", font)
         pictures = [(crops.input, strip.scale), *((each, 1) for each in crops.restored.values())]
         for column, (picture, scale) in enumerate([*pictures, (crops.original, 1)]):
             shown = Image.fromarray(picture).convert("RGB")
