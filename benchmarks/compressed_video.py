@@ -68,7 +68,7 @@ def main() -> None:
         for path, first, kind in sources:
             frames = [*read_clip(path, first + chosen.frames)[first:]]
             measured = measure(path.stem, frames, candidates, sheet=sheet)
-            # Of what is drawn, NIQE says nothing.
+            # NIQE says nothing of drawings.
             left_out = {"niqe"} if kind == "screen" else set()
             rows += [
                 {key: row[key] for key in row if key not in left_out} | {"kind": kind}

@@ -235,6 +235,8 @@ def evaluate(
         crops = _run(evaluation, outcomes, len(files), data, sheet, images=images)
     if not evaluation.pictures:
         return 1
+    # Shown first, because writing a file may fail.
+    emit({}, _table(evaluation, metrics), as_json=False)
     if json_file is not None:
         record = {"data": str(data), **evaluation.as_dict()}
         with whole_file(json_file, overwrite=overwrite) as temporary:
@@ -248,7 +250,6 @@ def evaluate(
     if sheet_file is not None and sheet is not None:
         with whole_file(sheet_file, overwrite=overwrite) as temporary:
             sheet.save(temporary, [picture.name for picture in worst_first(evaluation)])
-    emit({}, _table(evaluation, metrics), as_json=False)
     return 1 if evaluation.failed else 0
 
 

@@ -36,9 +36,9 @@ class Candidate:
     """Something that restores 8-bit frames, (H, W, 3) or grey (H, W), to `scale` times their size.
 
     `name` is its row in the table; no two candidates share one. `parameters` is the number of
-    weights, None for what is no model; `timed` says whether its time means anything. `takes` says
-    which of the two it is made for: luma of limited range, as video has it, or RGB. `details` are
-    for the JSON file: what holds text, numbers, None and further such tables.
+    weights, None for what is no model; `timed` says whether its time means anything. `takes` is the
+    input that it is made for: luma of limited range, as video has it, or RGB. `details` are for the
+    JSON file: what holds text, numbers, None and further such tables.
     """
 
     name: str
