@@ -12,8 +12,8 @@ __all__ = ["Frame", "FrameClock", "PacketClock"]
 
 # Packets are stored in the order of their decoding times, which grow; some files are untidy.
 _BACK = Fraction(-1)
-# A transport stream's clock that goes back below where it began is taken for one that overflowed.
-_FORTH = Fraction(3600)
+# What FFmpeg takes for a jump as well, in formats whose clock may jump.
+_FORTH = Fraction(10)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class PacketClock:
         if added != self._newest:
             if abs(time + self._newest - self._now) < abs(time + added - self._now):
                 added = self._newest
-        elif stream.type in ("video", "audio") and self._jumps(stream.index, time):
+        elif stream.type in ("video", "audio") and self._jumps(stream.index, time, time + added):
             self.jumps.append(self._end)
             added = self._newest = self._end - begin
         self._added[stream.index], self._last[stream.index] = added, time
@@ -86,32 +86,74 @@ class PacketClock:
             packet.pts = None if packet.pts is None else packet.pts + ticks
             packet.dts = None if packet.dts is None else packet.dts + ticks
 
-    def _jumps(self, index: int, time: Fraction) -> bool:
+    def _jumps(self, index: int, time: Fraction, now: Fraction) -> bool:
         last = self._last.get(index)
         if last is None:
             return False
-        return time - last < _BACK or (self._free and time - last > _FORTH)
+        if time - last < _BACK:
+            return True
+        # A stream that rested while the others went on has not jumped.
+        return self._free and time - last > _FORTH and now - self._now > _FORTH
 
 
 class FrameClock:
-    """Timestamps that are there and grow, which encoders need; counts those it had to move."""
+    """Timestamps that are there and grow, which encoders need; counts those it had to move.
+
+    Where presentation times are missing, or go back more often than decoding times do, the
+    decoding times count, as they do for FFmpeg: of the packet with which a frame came out.
+
+    Attributes
+    ----------
+    moved
+        Frames whose time was missing in the middle of the clip, or not later than the one before.
+    """
 
     def __init__(self, rate: Fraction, time_base: Fraction) -> None:
         self._usual = max(1, round(1 / rate / time_base))
         self._last: int | None = None
         self._last_duration = 0
+        self._presentation, self._decoding = _Order(), _Order()
+        self._unknown = 0
         self.moved = 0
 
     def frame(self, picture: av.VideoFrame) -> Frame:
         """Return a decoded picture with its time."""
-        pts, duration = picture.pts, max(0, getattr(picture, "duration", None) or 0)
+        pts = self._time_of(picture)
+        duration = max(0, getattr(picture, "duration", None) or 0)
+        if pts is not None:
+            self.moved, self._unknown = self.moved + self._unknown, 0
         if self._last is None:
             pts = 0 if pts is None else pts
         elif pts is None:
             pts = self._last + (self._last_duration or self._usual)
-            self.moved += 1
+            if self._decoding.last is None:
+                self.moved += 1
+            else:
+                # The last frames, which come out when no packet is left, have no decoding time.
+                self._unknown += 1
         elif pts <= self._last:
             pts = self._last + 1
             self.moved += 1
         self._last, self._last_duration = pts, duration
         return Frame(picture, pts, duration)
+
+    def _time_of(self, picture: av.VideoFrame) -> int | None:
+        pts, dts = picture.pts, picture.dts
+        self._presentation.see(pts)
+        self._decoding.see(dts)
+        if pts is None or (dts is not None and self._presentation.back > self._decoding.back):
+            return dts
+        return pts
+
+
+@dataclass
+class _Order:
+    """Counts how often times do not grow."""
+
+    last: int | None = None
+    back: int = 0
+
+    def see(self, time: int | None) -> None:
+        if time is not None:
+            self.back += self.last is not None and time <= self.last
+            self.last = time

@@ -29,10 +29,12 @@ class Ending:
         self._end = Fraction(0)  # of the video, in seconds
         self._end_of_all = Fraction(0)
         self._end_of_data = 0  # in bytes
+        self._last: Fraction | None = None  # decoding time of the video's last packet
+        self._longest_step = Fraction(0)  # between two of these
 
     def saw(self, packet: av.Packet[Any]) -> None:
         """Take note of a packet."""
-        time_base, pts = packet.time_base, packet.pts
+        time_base, pts = packet.time_base, packet.dts if packet.pts is None else packet.pts
         if time_base is not None and pts is not None:
             end = (pts + (packet.duration or 0)) * time_base
             self._end_of_all = max(self._end_of_all, end)
@@ -40,6 +42,10 @@ class Ending:
                 self._end = max(self._end, end)
         if packet.stream is self._stream:
             self._packets += 1
+            if time_base is not None and packet.dts is not None:
+                time = packet.dts * time_base
+                self._longest_step = max(self._longest_step, time - (self._last or time))
+                self._last = time
         if packet.pos is not None:
             self._end_of_data = max(self._end_of_data, packet.pos + packet.size)
 
@@ -56,7 +62,7 @@ class Ending:
             # Both must fall short: an edit list may leave frames out, a last frame be short.
             stated = stream_seconds(self._stream)
             short = self._packets < self._stream.frames
-            said = _compare(self._end, stated if short else None, frame / 2)
+            said = _compare(self._end, stated if short else None, self._tolerance(frame / 2))
             return said or (self._cut_box() if "mov" in names else "")
         if "matroska" in names:
             if (tagged := _tagged_seconds(self._stream)) is not None:
@@ -65,6 +71,12 @@ class Ending:
             stated = None if duration is None else duration * _MICROSECOND
             return _compare(self._end_of_all, stated, max(frame, Fraction(1, 10)))
         return ""
+
+    def _tolerance(self, usual: Fraction) -> Fraction:
+        """Return what the end may lack: AVI counts ticks, of which a frame may last several."""
+        tick = self._stream.time_base or Fraction(0)
+        several = "avi" in self._container.format.name and self._longest_step > tick
+        return max(usual, self._longest_step) if several else usual
 
     def _cut_box(self) -> str:
         """Walk the top-level boxes: fragments state no duration, but each box its size."""

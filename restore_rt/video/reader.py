@@ -28,9 +28,12 @@ __all__ = ["Frame", "Step", "VideoReader"]
 _MANY_PACKETS = 64
 # Formats whose clock starts anywhere, and not at the beginning of the recording.
 _FREE_CLOCKS = ("mpegts", "mpeg")
+# AVI stores no presentation times; FFmpeg's guesses are wrong where there are B-frames.
+_NO_PRESENTATION_TIMES = ("avi",)
+# A clip that begins later than this is of a longer recording, or dated by the clock on the wall.
+_LATE = Fraction(10)
 _DEFAULT_RATE = Fraction(25)
 _NEAR_A_JUMP = Fraction(1, 2)
-_MILLISECOND = Fraction(1, 1000)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class VideoReader:
         self.path = path
         self.notes: list[str] = []
         self.frames = 0
+        self._taken = 1
         self._stages = StageTimes() if stages is None else stages
         self._container = open_video(path)
         try:
@@ -115,15 +119,15 @@ class VideoReader:
         Raises
         ------
         TruncatedInputError
-            At the end: the file ended early, or parts of it could not be decoded.
-        MediaError
-            The size or the pixel format changes midway.
+            At the end: the file ended early, or parts of it could not be decoded. Midway: the size
+            or the pixel format changes.
         """
         yield self._first
         for step in self._steps:
             if step.frame is not None:
-                self._check(step.frame.picture)
+                self._check(step.frame)
             yield step
+        self._note_times()
         self._raise_if_damaged()
 
     def packet_before_frames(self, index: int) -> bytes:
@@ -134,12 +138,10 @@ class VideoReader:
     def shift(self, time_base: Fraction) -> int:
         """Return what to take from timestamps in ``time_base`` so that the clip begins near 0.
 
-        It is 0 except for transport and program streams, whose clock starts anywhere.
+        It is 0 except for transport and program streams, whose clock starts anywhere, and for
+        clips that begin late.
         """
-        start = self._container.start_time
-        if self._container.format.name not in _FREE_CLOCKS or start is None:
-            return 0
-        return round(Fraction(start, 1_000_000) / time_base)
+        return round(self._start / time_base)
 
     def _prepare(self, threads: int) -> None:
         stream, context = self.stream, self.stream.codec_context
@@ -149,6 +151,7 @@ class VideoReader:
         self.rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
         self.sample_aspect_ratio = stream.sample_aspect_ratio or None
         self.total = stream.frames or self._estimated_total()
+        self._start = self._clip_start()
         stream.thread_type = "AUTO"
         stream.thread_count = threads
         # Frames with damaged parts are worth more than gaps; they are counted.
@@ -159,6 +162,17 @@ class VideoReader:
         self._incomplete: list[Fraction] = []  # when packets come that lack a part
         self._ending = ending.Ending(self._container, stream)
         self._steps = self._read()
+
+    def _clip_start(self) -> Fraction:
+        start = Fraction(self._container.start_time or 0, 1_000_000)
+        if self._container.format.name in _FREE_CLOCKS:
+            return start
+        if start <= _LATE:
+            return Fraction(0)
+        self.notes.append(
+            f"the file's clock begins at {float(start):.0f} s; the result's begins at 0"
+        )
+        return start
 
     def _estimated_total(self) -> int | None:
         seconds = ending.stated_seconds(self._container, self.stream)
@@ -225,15 +239,19 @@ class VideoReader:
             if kind in self.extras:
                 self.notes.append(f"{name} cannot be kept")
 
-    def _check(self, picture: av.VideoFrame) -> None:
+    def _check(self, frame: Frame) -> None:
+        picture = frame.picture
         size = (picture.width, picture.height)
         if size != (self.width, self.height) or picture.format.name != self._format:
-            seconds = float((picture.pts or 0) * self.time_base)
-            raise MediaError(
+            self._note_times()
+            seconds = float(frame.pts * self.time_base - self._start)
+            raise TruncatedInputError(
                 f"{self.path} changes from {self.width}x{self.height} {self._format} to "
-                f"{size[0]}x{size[1]} {picture.format.name} at {seconds:.2f} s; a file must keep "
-                "one size and format: cut it there and restore the parts"
+                f"{size[0]}x{size[1]} {picture.format.name} at {seconds:.2f} s, and a result has "
+                f"one size and format: cut the file there to restore what follows; {self._taken} "
+                "frames came before"
             )
+        self._taken += 1
 
     def _read(self) -> Generator[Step]:
         packets: list[av.Packet[Any]] = []
@@ -267,6 +285,8 @@ class VideoReader:
 
     def _decode(self, packet: av.Packet[Any] | None) -> list[Frame]:
         if packet is not None and packet.size:
+            if self._container.format.name in _NO_PRESENTATION_TIMES:
+                packet.pts = None
             self._ending.saw(packet)
             self._times.move(packet)
             if packet.is_corrupt and packet.pts is not None:
@@ -288,23 +308,25 @@ class VideoReader:
             frames.append(self._clock.frame(picture))
         return frames
 
-    def _raise_if_damaged(self) -> None:
+    def _note_times(self) -> None:
         if jumps := self._times.jumps:
-            start = Fraction(self.shift(_MILLISECOND), 1000)
-            places = ", ".join(f"{float(time - start):.2f} s" for time in jumps)
+            places = ", ".join(f"{float(time - self._start):.2f} s" for time in jumps)
             self.notes.append(
                 f"the file's clock begins anew at {places}; what follows was moved behind what "
                 "came before"
             )
-        # Where files were joined, demuxers take whole packets for incomplete ones.
-        self._damage.incomplete = sum(
-            all(abs(time - jump) > _NEAR_A_JUMP for jump in jumps) for time in self._incomplete
-        )
         if self._clock.moved:
             self.notes.append(
                 f"{self._clock.moved} timestamps were missing or not later than the one before; "
                 "they were moved"
             )
+
+    def _raise_if_damaged(self) -> None:
+        # Where files were joined, demuxers take whole packets for incomplete ones.
+        self._damage.incomplete = sum(
+            all(abs(time - jump) > _NEAR_A_JUMP for jump in self._times.jumps)
+            for time in self._incomplete
+        )
         self._damage.ending = self._ending.early()
         if self._damage:
             raise TruncatedInputError(

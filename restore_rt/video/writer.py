@@ -138,7 +138,7 @@ class VideoWriter:
         """Write packets of the source's other streams."""
         for packet in packets:
             copy = self._copies.get(packet.stream.index)
-            if copy is not None:
+            if copy is not None and not self._is_cut_away(packet):
                 self._put_in_time(packet)
                 packet.stream = copy
                 self._mux(packet)
@@ -266,6 +266,15 @@ class VideoWriter:
         self._last[index] = packet.dts
         if self._moves_priming(packet.stream):
             self._earliest = min(self._earliest, packet.pts * packet.time_base)
+
+    def _is_cut_away(self, packet: av.Packet[Any]) -> bool:
+        """Whether an edit list hides a packet, and the result can have no edit list to hide it.
+
+        The last one before the beginning stays: decoders of sound need it.
+        """
+        if not packet.is_discard or self._format in ("mp4", "mov"):
+            return False
+        return packet.pts is None or packet.pts >= 0 or packet.pts + 2 * packet.duration <= 0
 
     def _moves_priming(self, stream: Stream) -> bool:
         """Whether sound before time 0 moves all the rest: MP4 names its length for Opus only."""

@@ -208,7 +208,22 @@ def test_a_size_that_changes_midway(tmp_path: Path) -> None:
     small = make_clip(tmp_path / "b.h264", frames=5, size=(32, 32))
     both = tmp_path / "both.h264"
     both.write_bytes(large.read_bytes() + small.read_bytes())
-    _refused(both, tmp_path, "changes from 64x48 yuv420p to 32x32 yuv420p")
+    with pytest.raises(TruncatedVideoError, match="changes from 64x48 yuv420p to 32x32 yuv420p"):
+        restore_video(both, tmp_path / "out.mp4", Enlarger())
+    assert len(read_clip(tmp_path / "out.mp4").pts) == 5
+
+
+def test_where_a_size_changes_is_told_by_the_clips_own_time(tmp_path: Path) -> None:
+    """A transport stream's clock begins at 1.4 s and not at 0."""
+    both = tmp_path / "both.ts"
+    with both.open("wb") as file:
+        for start, size in ((0, (64, 48)), (25, (32, 32))):
+            pts = range(start, start + 25)
+            part = make_clip(tmp_path / f"{start}.ts", frames=25, size=size, pts=pts)
+            file.write(part.read_bytes())
+    with pytest.raises(TruncatedVideoError, match="32x32 yuv420p at 1.00 s, .* 25 frames came"):
+        restore_video(both, tmp_path / "out.mp4", Enlarger())
+    assert len(read_clip(tmp_path / "out.mp4").pts) == 25
 
 
 def test_missing_timestamps_are_made_and_told(tmp_path: Path) -> None:
