@@ -111,7 +111,7 @@ class FrameClock:
     def __init__(self, rate: Fraction, time_base: Fraction) -> None:
         self._usual = max(1, round(1 / rate / time_base))
         self._last: int | None = None
-        self._last_duration = 0
+        self._last_duration = self._step = 0
         self._presentation, self._decoding = _Order(), _Order()
         self._unknown = 0
         self.moved = 0
@@ -124,16 +124,17 @@ class FrameClock:
             self.moved, self._unknown = self.moved + self._unknown, 0
         if self._last is None:
             pts = 0 if pts is None else pts
-        elif pts is None:
+        elif pts is None and self._decoding.last is None:
             pts = self._last + (self._last_duration or self._usual)
-            if self._decoding.last is None:
-                self.moved += 1
-            else:
-                # The last frames, which come out when no packet is left, have no decoding time.
-                self._unknown += 1
+            self.moved += 1
+        elif pts is None:
+            # The last frames, which come out when no packet is left, have no decoding time.
+            pts = self._last + (self._step or self._usual)
+            self._unknown += 1
         elif pts <= self._last:
             pts = self._last + 1
             self.moved += 1
+        self._step = pts - (pts if self._last is None else self._last)
         self._last, self._last_duration = pts, duration
         return Frame(picture, pts, duration)
 

@@ -221,7 +221,7 @@ def test_where_a_size_changes_is_told_by_the_clips_own_time(tmp_path: Path) -> N
             pts = range(start, start + 25)
             part = make_clip(tmp_path / f"{start}.ts", frames=25, size=size, pts=pts)
             file.write(part.read_bytes())
-    with pytest.raises(TruncatedVideoError, match="32x32 yuv420p at 1.00 s, .* 25 frames came"):
+    with pytest.raises(TruncatedVideoError, match=r"32x32 yuv420p at 1.00 s, .* 25 frames came"):
         restore_video(both, tmp_path / "out.mp4", Enlarger())
     assert len(read_clip(tmp_path / "out.mp4").pts) == 25
 
