@@ -25,7 +25,7 @@ from restore_rt.cli.options import (
 )
 from restore_rt.errors import MediaError
 from restore_rt.options import Precision
-from restore_rt.video.encoders import CODECS
+from restore_rt.video.encoders import CODECS, AudioChoice
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -74,6 +74,22 @@ PresetOption = Annotated[
         help="The encoder's effort; slower ones make smaller files.",
     ),
 ]  # fmt: skip
+AudioOption = Annotated[
+    AudioChoice,
+    typer.Option(
+        "--audio",
+        help="What becomes of sound: auto copies it, and converts what the container cannot hold; "
+        "copy copies it or leaves it out; flac and aac convert all of it.",
+    ),
+]
+DropOption = Annotated[
+    list[str],
+    typer.Option(
+        "--drop", metavar="KIND[:N]",
+        help="What to leave out: audio, subtitles, data, attachments, or one of a kind, counted "
+        "from 0, as in audio:1. Can be given several times.",
+    ),
+]  # fmt: skip
 
 
 def video(
@@ -90,6 +106,8 @@ def video(
     device: DeviceOption = "auto",
     backend: BackendOption = "auto",
     precision: PrecisionOption = "auto",
+    audio: AudioOption = "auto",
+    drop: DropOption = [],  # noqa: B006  # typer reads it and does not change it
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -130,6 +148,8 @@ def video(
                 quality=quality,
                 preset=preset,
                 threads=threads,
+                audio=audio,
+                drop=drop,
                 overwrite=overwrite,
                 on_start=start,
                 on_frame=lambda: advance(1),

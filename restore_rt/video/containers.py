@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,18 @@ __all__ = [
     "add_copy",
     "add_cover",
     "check_codec",
-    "check_together",
-    "copied_streams",
     "copy_disposition",
     "format_for",
+    "holds_copy",
+    "holds_cover",
     "is_cover",
     "kept_metadata",
     "reason",
+    "refused_together",
+    "stream_name",
 ]
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-
-_DISCARD_ALL = 48  # FFmpeg's AVDISCARD_ALL
 
 # Tags that describe the source file's bytes, not its content; writers make their own.
 _STALE = (
@@ -75,75 +75,46 @@ def check_codec(codec: CodecName, path: Path) -> None:
         )
 
 
-def copied_streams(
-    source: av.container.InputContainer, others: Iterable[Stream], path: Path
-) -> tuple[list[Stream], list[str]]:
-    """Decide which streams beside the restored one are copied.
-
-    Returns
-    -------
-    list of Stream, list of str
-        The streams to copy, and notes on those that are left out: further videos, and data that
-        the container cannot hold. Tracks that writers make anew are in neither: the text of
-        chapters, and the timecode of a video, which Matroska keeps as a tag.
-
-    Raises
-    ------
-    InputError
-        The container cannot hold an audio or subtitle stream.
-    """
-    container = FORMATS[path.suffix.lower()]
-    copied: list[Stream] = []
-    notes = []
-    timed = any("timecode" in stream.metadata for stream in source.streams.video)
-    for stream in others:
-        name = _name(stream)
-        if stream.type == "video" and not is_cover(stream):
-            notes.append(f"{name} is left out: one video stream is restored, the first")
-        elif is_cover(stream) and not _holds_cover(container):
-            notes.append(f"the cover picture is left out: it is not written to {path.suffix}")
-        elif _is_chapter_text(stream, source):
-            continue
-        elif _is_timecode(stream):
-            # A copy has no video to count the frames of, which makes the file invalid.
-            if not timed:
-                notes.append(f"{name} is left out: it is a timecode without a video")
-        elif _holds(container, stream):
-            copied.append(stream)
-        elif stream.type in ("audio", "subtitle"):
-            fits = [suffix for suffix, other in FORMATS.items() if _holds(other, stream)]
-            fix = f"write {' or '.join(fits)}" if fits else "convert or remove it first"
-            raise InputError(f"{path.suffix} cannot hold {name}; {fix}")
-        else:
-            notes.append(f"{name} is left out: {path.suffix} cannot hold it")
-    return copied, notes
-
-
-def check_together(
-    path: Path, streams: Iterable[Stream], first_packet: Callable[[int], bytes]
-) -> None:
+def refused_together(
+    container: str, streams: Iterable[Stream], first_packet: Callable[[int], bytes]
+) -> list[tuple[Stream, str]]:
     """Write a file of nothing but the streams to copy, before any work.
 
     Muxers object to some streams only when the file is finished, and to some only beside others.
 
     Parameters
     ----------
-    path
-        Its suffix decides the container.
+    container
+        FFmpeg's name of it.
     streams
         To be copied.
     first_packet
         Returns a stream's first packet by its index, or nothing.
 
-    Raises
-    ------
-    InputError
-        The container of ``path`` cannot hold them together.
+    Returns
+    -------
+    list of (Stream, str)
+        Those that the container does not hold beside the ones before them, each with the reason.
     """
-    container = FORMATS[path.suffix.lower()]
     streams = [stream for stream in streams if not (is_cover(stream) and container == "matroska")]
+    if not _objection(container, streams, first_packet):
+        return []
+    held: list[Stream] = []
+    refused = []
+    for stream in streams:
+        if why := _objection(container, [*held, stream], first_packet):
+            refused.append((stream, why))
+        else:
+            held.append(stream)
+    return refused
+
+
+def _objection(
+    container: str, streams: Sequence[Stream], first_packet: Callable[[int], bytes]
+) -> str:
+    """Say why streams cannot be written together; ``""`` if they can."""
     if not streams:
-        return
+        return ""
     try:
         with _scratch(container) as target:
             copies = [(add_copy(target, stream), first_packet(stream.index)) for stream in streams]
@@ -157,11 +128,8 @@ def check_together(
                     target.mux_one(packet)
             target.close()
     except (av.FFmpegError, ValueError, OSError) as error:
-        names = ", ".join(map(_name, streams))
-        raise InputError(
-            f"{path.suffix} cannot hold together {names} ({reason(error)}); "
-            f"write {'.mp4' if container == 'matroska' else '.mkv'}, or remove one first"
-        ) from error
+        return reason(error)
+    return ""
 
 
 def reason(error: Exception) -> str:
@@ -208,13 +176,14 @@ def is_cover(stream: Stream) -> bool:
     return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
 
 
-def _holds_cover(container: str) -> bool:
+def holds_cover(container: str) -> bool:
+    """Whether a cover picture is written to a container."""
     has_attachments = hasattr(av.container.OutputContainer, "add_attachment")
     return container == "mp4" or (container == "matroska" and has_attachments)
 
 
-def _holds(container: str, stream: Stream) -> bool:
-    """Try it: only the muxer knows."""
+def holds_copy(container: str, stream: Stream) -> bool:
+    """Whether a container can hold a stream as it is. Tries it: only the muxer knows."""
     with _scratch(container) as target:
         try:
             add_copy(target, stream)
@@ -223,20 +192,6 @@ def _holds(container: str, stream: Stream) -> bool:
         except (av.FFmpegError, ValueError, OSError):
             return False
         return True
-
-
-def _is_chapter_text(stream: Stream, source: av.container.InputContainer) -> bool:
-    """Whether a data stream is how MP4 and QuickTime store the titles of the file's chapters."""
-    chapters = source.chapters()
-    if stream.type != "data" or not chapters or "mov" not in source.format.name.split(","):
-        return False
-    # Demuxers discard its packets; older PyAV cannot tell, but a sample for each chapter does.
-    discard = getattr(stream, "discard", None)
-    return stream.frames == len(chapters) if discard is None else discard == _DISCARD_ALL
-
-
-def _is_timecode(stream: Stream) -> bool:
-    return stream.type == "data" and "timecode" in stream.metadata
 
 
 def _holds_codec(container: str, codec: CodecName) -> bool:
@@ -258,7 +213,8 @@ def _scratch(container: str) -> Iterator[av.container.OutputContainer]:
             target.close()
 
 
-def _name(stream: Stream) -> str:
+def stream_name(stream: Stream) -> str:
+    """Return what to call a stream in a message."""
     # Streams without a codec may have a name all the same.
     codec = getattr(stream.codec_context or stream, "name", None)
     return f"{stream.type} stream {stream.index} ({codec or 'unknown'})"

@@ -1,13 +1,16 @@
-"""The table of video codecs that can be written. Needs no PyAV: the command's help reads it."""
+"""The codecs that can be written. Needs no PyAV: the command's help reads it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["CODECS", "Codec", "CodecName"]
+__all__ = ["CODECS", "AudioChoice", "Codec", "CodecName"]
 
 CodecName = Literal["h264", "h265", "av1", "ffv1"]
+
+AudioChoice = Literal["auto", "copy", "flac", "aac", "none"]
+"""What becomes of sound: ``restore_video`` says what each means."""
 
 _X26X_PRESETS = (
     "ultrafast",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -20,11 +20,13 @@ from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
 from restore_rt.video.codecs import EncoderSettings, default_codec, settings_for
 from restore_rt.video.colour import ColourTags, Converter, matrix_name
-from restore_rt.video.containers import check_codec, copied_streams, format_for
+from restore_rt.video.containers import check_codec, format_for
+from restore_rt.video.encoders import AudioChoice
 from restore_rt.video.hdr import StaticHdr
 from restore_rt.video.pixels import new_frame, planes_of
 from restore_rt.video.reader import Frame, Step, VideoReader
 from restore_rt.video.report import VideoReport
+from restore_rt.video.tracks import TrackChoices, choose_tracks
 from restore_rt.video.writer import VideoWriter
 
 __all__ = ["FrameRestorer", "TruncatedVideoError", "restore_video"]
@@ -84,6 +86,8 @@ def restore_video(
     quality: int | None = None,
     preset: str | None = None,
     threads: int | None = None,
+    audio: AudioChoice = "auto",
+    drop: Sequence[str] = (),
     overwrite: bool = False,
     on_start: Callable[[int | None], None] | None = None,
     on_frame: Callable[[], None] | None = None,
@@ -92,8 +96,9 @@ def restore_video(
     """Restore a video file, frame by frame.
 
     Timestamps, bit depth, chroma format, colour tags, rotation, pixel aspect ratio, chapters and
-    metadata stay as they are; packets of audio, subtitles, data and attachments are copied. The
-    target appears when it is whole, or not at all.
+    metadata stay as they are; packets of audio, subtitles, data and attachments are copied, or
+    converted where the container cannot hold them. The target appears when it is whole, or not at
+    all.
 
     Parameters
     ----------
@@ -112,6 +117,13 @@ def restore_video(
         The encoder's effort; the codec's default when ``None``.
     threads
         CPU threads for the decoder, and for the encoder; those of the machine by default.
+    audio
+        What becomes of sound: ``auto`` copies it, and converts what the container cannot hold,
+        without loss where that is possible; ``copy`` copies it or leaves it out; ``flac`` and
+        ``aac`` convert all of it; ``none`` leaves it out.
+    drop
+        What to leave out: ``audio``, ``subtitles``, ``data``, ``attachments``, or one of a kind,
+        counted from 0: ``audio:1``.
     overwrite
         Replace ``target`` if it exists.
     on_start
@@ -142,6 +154,7 @@ def restore_video(
     reruns = restorer.reruns
     format_for(target)
     _check_paths(source, target, overwrite=overwrite)
+    choices = TrackChoices(audio, tuple(drop))
     name = default_codec(target.suffix.lower()) if codec is None else codec
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; it must be at least 1")
@@ -150,7 +163,9 @@ def restore_video(
     with VideoReader(source, threads=workers, stages=job.stages) as reader:
         settings = _settings(reader, name, quality, preset, restorer.scale)
         check_codec(settings.codec, target)
-        copied, notes = copied_streams(reader.container, reader.others, target)
+        tracks, notes = choose_tracks(
+            reader.container, reader.others, target, choices, reader.packet_before_frames
+        )
         tags = reader.tags.enlarged(reader.width, reader.height, restorer.scale)
         for text in [*reader.notes, *notes, *_tag_notes(reader, tags, settings)]:
             job.note(text)
@@ -160,7 +175,7 @@ def restore_video(
                 temporary,
                 target=target,
                 source=reader,
-                copied=copied,
+                tracks=tracks,
                 settings=settings,
                 width=reader.width * restorer.scale,
                 height=reader.height * restorer.scale,

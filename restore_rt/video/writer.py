@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,15 @@ from restore_rt.video.containers import (
     FORMATS,
     add_copy,
     add_cover,
-    check_together,
     copy_disposition,
     is_cover,
     kept_metadata,
     reason,
 )
 from restore_rt.video.reader import VideoReader
+from restore_rt.video.sound import SoundConverter
+from restore_rt.video.subtitles import SubtitleConverter
+from restore_rt.video.tracks import Track
 
 __all__ = ["VideoWriter"]
 
@@ -57,8 +59,8 @@ class VideoWriter:
         name it.
     source
         The file whose clock, tags, chapters and other streams are kept.
-    copied
-        Those of its streams whose packets will come.
+    tracks
+        What becomes of those of its other streams whose packets will come.
     settings
         The encoder.
     width, height, pixel_format
@@ -75,8 +77,6 @@ class VideoWriter:
 
     Raises
     ------
-    InputError
-        The container cannot hold the copied streams together.
     OutputError
         The file or the encoder cannot be opened.
     """
@@ -87,7 +87,7 @@ class VideoWriter:
         *,
         target: Path,
         source: VideoReader,
-        copied: Iterable[Stream],
+        tracks: Sequence[Track],
         settings: EncoderSettings,
         width: int,
         height: int,
@@ -101,25 +101,22 @@ class VideoWriter:
         self._settings = settings
         self._frames = 0
         self._format = FORMATS[target.suffix.lower()]
-        copied = list(copied)
-        check_together(target, copied, source.packet_before_frames)
         try:
-            options = self._container_options(copied)
+            options = self._container_options([track.stream for track in tracks])
             self._file = av.open(str(path), "w", format=self._format, container_options=options)
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
         try:
             self._copies: dict[int, Stream] = {}
+            self._converters: dict[int, SoundConverter | SubtitleConverter] = {}
             self._last: dict[int, int] = {}
             self._earliest = Fraction(0)
-            wanted = {stream.index for stream in copied}
+            wanted = {track.stream.index: track for track in tracks}
             for stream in source.container.streams:
                 if stream is source.stream:
                     self._video = self._add_video(width, height, pixel_format, tags, threads)
-                elif stream.index in wanted and is_cover(stream) and self._format == "matroska":
-                    add_cover(self._file, stream, source.packet_before_frames(stream.index))
-                elif stream.index in wanted:
-                    self._copies[stream.index] = add_copy(self._file, stream)
+                elif track := wanted.get(stream.index):
+                    self._add_track(track)
             self._file.metadata.update(kept_metadata(source.container.metadata))
             self._add_chapters()
             self._open_encoder()
@@ -137,11 +134,19 @@ class VideoWriter:
     def copy(self, packets: Iterable[av.Packet[Any]]) -> None:
         """Write packets of the source's other streams."""
         for packet in packets:
-            copy = self._copies.get(packet.stream.index)
-            if copy is not None and not self._is_cut_away(packet):
+            if self._is_cut_away(packet):
+                continue
+            index = packet.stream.index
+            if (copy := self._copies.get(index)) is not None:
                 self._put_in_time(packet)
                 packet.stream = copy
                 self._mux(packet)
+            elif (converter := self._converters.get(index)) is not None:
+                # What its decoder needs before the beginning is not written.
+                earliest = self._earliest
+                self._put_in_time(packet)
+                self._earliest = earliest
+                self._mux_converted(converter, converter.convert(packet))
 
     def encode(self, frame: av.VideoFrame, *, pts: int, duration: int) -> None:
         """Encode a frame; times are in the source's ``time_base``."""
@@ -154,6 +159,10 @@ class VideoWriter:
     def close(self) -> None:
         """Encode what is left and finish the file."""
         self._encode(None)
+        for index, converter in self._converters.items():
+            self._mux_converted(converter, converter.finish())
+            if lost := getattr(converter, "lost", 0):
+                self.notes.append(f"packets of stream {index} that could not be decoded: {lost}")
         try:
             self._file.close()
         except (av.FFmpegError, OSError) as error:
@@ -213,6 +222,26 @@ class VideoWriter:
         copy_disposition(stream, source.stream)
         self._turn(stream)
         return stream
+
+    def _add_track(self, track: Track) -> None:
+        stream = track.stream
+        if is_cover(stream) and self._format == "matroska":
+            add_cover(self._file, stream, self._source.packet_before_frames(stream.index))
+        elif not track.codec:
+            self._copies[stream.index] = add_copy(self._file, stream)
+        else:
+            kind = SoundConverter if stream.type == "audio" else SubtitleConverter
+            converter = kind(self._file, stream, track.codec)
+            converter.stream.metadata.update(kept_metadata(stream.metadata))
+            copy_disposition(converter.stream, stream)
+            self._converters[stream.index] = converter
+
+    def _mux_converted(
+        self, converter: SoundConverter | SubtitleConverter, packets: Iterable[av.Packet[Any]]
+    ) -> None:
+        for packet in packets:
+            packet.stream = converter.stream
+            self._mux(packet)
 
     def _open_encoder(self) -> None:
         try:

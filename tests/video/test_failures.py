@@ -142,16 +142,6 @@ def test_pixel_formats_that_a_codec_cannot_hold(
     _nothing_left(tmp_path)
 
 
-def test_subtitles_that_the_container_cannot_hold(tmp_path: Path) -> None:
-    source = make_clip(tmp_path / "in.mkv", subtitles="subrip")
-    restorer = Enlarger()
-    message = r"\.mp4 cannot hold subtitle stream 1 \(srt\); write \.mkv"
-    with pytest.raises(InputError, match=message):
-        restore_video(source, tmp_path / "out.mp4", restorer)
-    assert not restorer.seen
-    _nothing_left(tmp_path)
-
-
 def test_a_second_video_is_left_out_with_a_note(tmp_path: Path) -> None:
     def second(file: av.container.OutputContainer, stream: object) -> None:
         file.add_mux_stream("ffv1", width=16, height=16)

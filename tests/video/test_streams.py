@@ -9,9 +9,8 @@ from typing import Any
 import av
 import pytest
 
-from restore_rt.errors import InputError
 from restore_rt.video import restore_video
-from restore_rt.video.containers import check_together
+from restore_rt.video.containers import refused_together
 from tests.video.clips import Enlarger, make_clip, read_clip
 
 TIME = "01:00:00:00"
@@ -48,24 +47,23 @@ def test_streams_are_tried_together_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A copied timecode track is what the muxer objects to only when the file is finished."""
-    from restore_rt.video import containers
+    from restore_rt.video import tracks
 
-    clip = _timed(tmp_path / "in.mov")
-    restorer = Enlarger()
-    monkeypatch.setattr(containers, "_is_timecode", lambda stream: False)
-    message = r"\.mov cannot hold together data stream 1 \(unknown\) \(.*\); write \.mkv, or remove"
-    with pytest.raises(InputError, match=message):
-        restore_video(clip, tmp_path / "out.mov", restorer)
-    assert not restorer.seen
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mov"]
+    clip = _timed(tmp_path / "in.mov", sound="aac")
+    monkeypatch.setattr(tracks, "_is_timecode", lambda stream: False)
+    report = restore_video(clip, tmp_path / "out.mov", Enlarger())
+    (note,) = report.notes
+    assert "(unknown) is left out: .mov cannot hold it here (" in note
+    assert _timecodes(tmp_path / "out.mov")[:2] == _timecodes(clip)[:2]
 
 
 def test_what_can_be_together(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4", sound="aac", subtitles="mov_text")
     with av.open(str(clip)) as file:
         first = {packet.stream.index: bytes(packet) for packet in reversed(list(file.demux()))}
-        for name in ("a.mp4", "a.mov"):
-            check_together(Path(name), list(file.streams)[1:], lambda index: first[index])
+        for container in ("mp4", "mov"):
+            streams = list(file.streams)[1:]
+            assert not refused_together(container, streams, lambda index: first[index])
 
 
 def _with_measurements(folder: Path, *, chapters: bool) -> Path:
