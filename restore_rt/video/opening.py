@@ -10,6 +10,7 @@ from av.video.stream import VideoStream
 
 from restore_rt.errors import MediaError
 from restore_rt.video.containers import is_cover
+from restore_rt.video.texts import AS_BYTES
 
 __all__ = ["choose_stream", "open_video"]
 
@@ -18,7 +19,7 @@ _PROTOCOLS = {"protocol_whitelist": "file,crypto,data"}
 
 
 def open_video(path: Path) -> av.container.InputContainer:
-    """Open a file.
+    """Open a file, its texts as bytes: see ``repair_texts``.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def open_video(path: Path) -> av.container.InputContainer:
         raise MediaError(f"cannot read {path}: {error.strerror}") from error
     try:
         # Absolute, so that no name can be taken for an address.
-        container = av.open(str(path.absolute()), container_options=_PROTOCOLS)
+        container = av.open(str(path.absolute()), container_options=_PROTOCOLS, **AS_BYTES)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(
             f"{path} is not a video that can be read, or its beginning or index is missing "

@@ -21,6 +21,7 @@ from restore_rt.video.description import chroma_location
 from restore_rt.video.hdr import side_data
 from restore_rt.video.opening import choose_stream, open_video
 from restore_rt.video.pixels import layout_of
+from restore_rt.video.texts import repair_texts
 
 __all__ = ["Frame", "Step", "VideoReader"]
 
@@ -84,6 +85,8 @@ class VideoReader:
         self._taken = 1
         self._stages = StageTimes() if stages is None else stages
         self._container = open_video(path)
+        if repair_texts(self._container):
+            self.notes.append("texts that are not in UTF-8 were read as Latin or Cyrillic ones")
         try:
             self.stream = choose_stream(self._container, path)
             self._prepare(threads)
@@ -235,6 +238,8 @@ class VideoReader:
             ("DYNAMIC_HDR_VIVID", "HDR Vivid metadata"),
             ("DOVI_METADATA", "Dolby Vision metadata"),
             ("A53_CC", "captions inside the video stream"),
+            ("SPHERICAL", "the mapping of a 360 degree picture"),
+            ("STEREO3D", "the arrangement of two eyes' views"),
         ):
             if kind in self.extras:
                 self.notes.append(f"{name} cannot be kept")

@@ -32,6 +32,7 @@ from restore_rt.video.containers import (
 from restore_rt.video.reader import VideoReader
 from restore_rt.video.sound import SoundConverter
 from restore_rt.video.subtitles import SubtitleConverter
+from restore_rt.video.texts import repaired_chapters
 from restore_rt.video.tracks import Track
 
 __all__ = ["VideoWriter"]
@@ -269,7 +270,10 @@ class VideoWriter:
             )
 
     def _add_chapters(self) -> None:
-        chapters = self._source.container.chapters()
+        chapters = repaired_chapters(self._source.container)
+        for chapter in chapters:
+            shift = self._source.shift(chapter["time_base"])
+            chapter["start"], chapter["end"] = chapter["start"] - shift, chapter["end"] - shift
         if chapters:
             self._file.set_chapters(chapters)
 
