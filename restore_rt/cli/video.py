@@ -25,7 +25,7 @@ from restore_rt.cli.options import (
 )
 from restore_rt.errors import MediaError
 from restore_rt.options import Precision
-from restore_rt.video.encoders import CODECS, AudioChoice
+from restore_rt.video.encoders import CODECS, AudioChoice, Deinterlace
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -74,6 +74,14 @@ PresetOption = Annotated[
         help="The encoder's effort; slower ones make smaller files.",
     ),
 ]  # fmt: skip
+DeinterlaceOption = Annotated[
+    Deinterlace,
+    typer.Option(
+        "--deinterlace",
+        help="auto makes a picture of each frame that the stream calls interlaced, frame of every "
+        "frame, field two of every frame; off leaves the fields woven.",
+    ),
+]
 AudioOption = Annotated[
     AudioChoice,
     typer.Option(
@@ -106,6 +114,7 @@ def video(
     device: DeviceOption = "auto",
     backend: BackendOption = "auto",
     precision: PrecisionOption = "auto",
+    deinterlace: DeinterlaceOption = "auto",
     audio: AudioOption = "auto",
     drop: DropOption = [],  # noqa: B006  # typer reads it and does not change it
     as_json: JsonOption = False,
@@ -148,6 +157,7 @@ def video(
                 quality=quality,
                 preset=preset,
                 threads=threads,
+                deinterlace=deinterlace,
                 audio=audio,
                 drop=drop,
                 overwrite=overwrite,

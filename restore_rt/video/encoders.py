@@ -1,16 +1,19 @@
-"""The codecs that can be written. Needs no PyAV: the command's help reads it."""
+"""What a user can choose of a video. Needs no PyAV: the command's help reads it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["CODECS", "AudioChoice", "Codec", "CodecName"]
+__all__ = ["CODECS", "AudioChoice", "Codec", "CodecName", "Deinterlace"]
 
 CodecName = Literal["h264", "h265", "av1", "ffv1"]
 
 AudioChoice = Literal["auto", "copy", "flac", "aac", "none"]
 """What becomes of sound: ``restore_video`` says what each means."""
+
+Deinterlace = Literal["auto", "off", "frame", "field"]
+"""How interlaced frames become pictures: ``restore_video`` says what each means."""
 
 _X26X_PRESETS = (
     "ultrafast",

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, get_args
 
 import av
 import numpy as np
@@ -21,7 +21,7 @@ from restore_rt.timing import StageTimes
 from restore_rt.video.codecs import EncoderSettings, default_codec, settings_for
 from restore_rt.video.colour import ColourTags, Converter, matrix_name
 from restore_rt.video.containers import check_codec, format_for
-from restore_rt.video.encoders import AudioChoice
+from restore_rt.video.encoders import AudioChoice, Deinterlace
 from restore_rt.video.hdr import StaticHdr
 from restore_rt.video.pixels import new_frame, planes_of
 from restore_rt.video.reader import Frame, Step, VideoReader
@@ -86,6 +86,7 @@ def restore_video(
     quality: int | None = None,
     preset: str | None = None,
     threads: int | None = None,
+    deinterlace: Deinterlace = "auto",
     audio: AudioChoice = "auto",
     drop: Sequence[str] = (),
     overwrite: bool = False,
@@ -117,6 +118,10 @@ def restore_video(
         The encoder's effort; the codec's default when ``None``.
     threads
         CPU threads for the decoder, and for the encoder; those of the machine by default.
+    deinterlace
+        ``auto`` makes one picture of each frame that the stream calls interlaced (by FFmpeg's
+        bwdif), ``frame`` one of every frame, ``field`` two, so that the frame rate doubles;
+        ``off`` leaves the fields woven.
     audio
         What becomes of sound: ``auto`` copies it, and converts what the container cannot hold,
         without loss where that is possible; ``copy`` copies it or leaves it out; ``flac`` and
@@ -156,11 +161,15 @@ def restore_video(
     _check_paths(source, target, overwrite=overwrite)
     choices = TrackChoices(audio, tuple(drop))
     name = default_codec(target.suffix.lower()) if codec is None else codec
+    if deinterlace not in get_args(Deinterlace):
+        allowed = ", ".join(get_args(Deinterlace))
+        raise InputError(f"deinterlace is {deinterlace!r}; allowed are {allowed}")
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; it must be at least 1")
     workers = min(threads or available_threads(), _MOST_CODEC_THREADS)
     truncated: TruncatedInputError | None = None
-    with VideoReader(source, threads=workers, stages=job.stages) as reader:
+    reading = VideoReader(source, threads=workers, deinterlace=deinterlace, stages=job.stages)
+    with reading as reader:
         settings = _settings(reader, name, quality, preset, restorer.scale)
         check_codec(settings.codec, target)
         tracks, notes = choose_tracks(

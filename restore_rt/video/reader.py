@@ -17,7 +17,9 @@ from restore_rt.timing import StageTimes
 from restore_rt.video import ending
 from restore_rt.video.clock import Frame, FrameClock, PacketClock
 from restore_rt.video.colour import BT709, ColourTags, matrix_name
+from restore_rt.video.deinterlacing import Deinterlacer
 from restore_rt.video.description import chroma_location
+from restore_rt.video.encoders import Deinterlace
 from restore_rt.video.hdr import side_data
 from restore_rt.video.opening import choose_stream, open_video
 from restore_rt.video.pixels import layout_of
@@ -78,7 +80,14 @@ class VideoReader:
         What the user should know.
     """
 
-    def __init__(self, path: Path, *, threads: int = 2, stages: StageTimes | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int = 2,
+        deinterlace: Deinterlace = "auto",
+        stages: StageTimes | None = None,
+    ) -> None:
         self.path = path
         self.notes: list[str] = []
         self.frames = 0
@@ -89,7 +98,7 @@ class VideoReader:
             self.notes.append("texts that are not in UTF-8 were read as Latin or Cyrillic ones")
         try:
             self.stream = choose_stream(self._container, path)
-            self._prepare(threads)
+            self._prepare(threads, deinterlace)
             self._take_first_frame()
         except BaseException:
             self._container.close()
@@ -146,7 +155,7 @@ class VideoReader:
         """
         return round(self._start / time_base)
 
-    def _prepare(self, threads: int) -> None:
+    def _prepare(self, threads: int, deinterlace: Deinterlace) -> None:
         stream, context = self.stream, self.stream.codec_context
         self.others = [other for other in self._container.streams if other is not stream]
         self._location = chroma_location(self._container, stream)
@@ -161,6 +170,10 @@ class VideoReader:
         context.flags |= Flags.output_corrupt
         self._times = PacketClock(free=self._container.format.name in _FREE_CLOCKS)
         self._clock = FrameClock(self.rate, self.time_base)
+        self._deinterlacer = Deinterlacer(deinterlace, self.time_base)
+        number = self._deinterlacer.pictures_per_frame
+        self.time_base, self.rate = self.time_base / number, self.rate * number
+        self.total = self.total and self.total * number
         self._damage = _Damage()
         self._incomplete: list[Fraction] = []  # when packets come that lack a part
         self._ending = ending.Ending(self._container, stream)
@@ -228,7 +241,7 @@ class VideoReader:
         if self.layout.has_alpha or self.stream.metadata.get("alpha_mode") == "1":
             self.notes.append("alpha is dropped: video is restored without transparency")
         if picture.interlaced_frame:
-            self.notes.append("the clip is interlaced; its frames are restored as they are, woven")
+            self.notes.append("the clip is interlaced, and its fields are left woven")
         if self.layout.reading == "convert" and not picture.format.is_rgb:
             self.notes.append(f"{self._format} becomes {self.layout.name}")
         if self.tags.location not in ("", "left", "center", "topleft"):
@@ -272,7 +285,7 @@ class VideoReader:
                     packet = None
                 if packet is None:
                     going = False
-                    frames = self._decode(None)
+                    frames = [*self._decode(None), *self._deinterlacer.finish()]
                 elif packet.stream is self.stream:
                     frames = self._decode(packet)
                 elif packet.size or packet.dts is not None:
@@ -311,9 +324,11 @@ class VideoReader:
                     continue  # nothing whole has come yet: it shows only debris
             self.frames += 1
             frames.append(self._clock.frame(picture))
-        return frames
+        return self._deinterlacer(frames)
 
     def _note_times(self) -> None:
+        if self._deinterlacer.used:
+            self.notes.append("the clip is interlaced; pictures were made of its fields by bwdif")
         if jumps := self._times.jumps:
             places = ", ".join(f"{float(time - self._start):.2f} s" for time in jumps)
             self.notes.append(
