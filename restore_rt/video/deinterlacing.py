@@ -38,7 +38,7 @@ class Deinterlacer:
         self._mode = mode
         self._time_base = time_base
         self._graph: av.filter.Graph | None = None
-        self._shape: tuple[int, int, str] | None = None
+        self._shape: tuple[int, int, str] = (0, 0, "")
         self._durations: dict[int, int] = {}
         self._duration = 0
 
@@ -69,18 +69,21 @@ class Deinterlacer:
         if self._graph is None:
             if self._mode == "auto" and not picture.interlaced_frame:
                 return [*pictures, frame]
-            self._open(shape)
+            self._open(picture)
+            self._shape = shape
         assert self._graph is not None
         picture.pts, picture.time_base = frame.pts, self._time_base
         self._durations[frame.pts] = frame.duration
         self._graph.vpush(picture)
         return pictures + self._pull()
 
-    def _open(self, shape: tuple[int, int, str]) -> None:
-        width, height, pixel_format = shape
+    def _open(self, picture: av.VideoFrame) -> None:
         graph = av.filter.Graph()
         source = graph.add_buffer(
-            width=width, height=height, format=pixel_format, time_base=self._time_base
+            width=picture.width,
+            height=picture.height,
+            format=picture.format,
+            time_base=self._time_base,
         )
         mode = "send_field" if self._mode == "field" else "send_frame"
         which = "interlaced" if self._mode == "auto" else "all"
@@ -89,11 +92,11 @@ class Deinterlacer:
         source.link_to(bwdif)
         bwdif.link_to(sink)
         graph.configure()
-        self._graph, self._shape, self.used = graph, shape, True
+        self._graph, self.used = graph, True
 
     def _pull(self) -> list[Frame]:
         assert self._graph is not None
-        pictures = []
+        pictures: list[Frame] = []
         while True:
             try:
                 picture: Any = self._graph.vpull()

@@ -38,7 +38,9 @@ def open_video(path: Path) -> av.container.InputContainer:
         raise MediaError(f"cannot read {path}: {error.strerror}") from error
     try:
         # Absolute, so that no name can be taken for an address.
-        container = av.open(str(path.absolute()), container_options=_PROTOCOLS, **AS_BYTES)
+        container = av.open(
+            str(path.absolute()), container_options=_PROTOCOLS, metadata_encoding=AS_BYTES
+        )
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(
             f"{path} is not a video that can be read, or its beginning or index is missing "

@@ -65,18 +65,22 @@ class SoundConverter:
     """
 
     def __init__(self, target: av.container.OutputContainer, source: Stream, codec: str) -> None:
-        self._decoder: Any = source.codec_context
-        self.rate = _OPUS_RATE if codec == "opus" else self._decoder.rate
+        decoder: Any = source.codec_context
         self.lost = 0
+        rate = _OPUS_RATE if codec == "opus" else decoder.rate
         self.stream: Any = target.add_stream(
-            encoder_name(codec), rate=self.rate, layout=self._decoder.layout.name
+            encoder_name(codec), rate=rate, layout=decoder.layout.name
         )
-        deep = self._decoder.format.bytes > 2
-        self.stream.codec_context.format = _FORMATS[codec][deep]
-        self.stream.codec_context.time_base = Fraction(1, self.rate)
+        self._decoder = decoder
+        self._encoder: Any = self.stream.codec_context
+        self._encoder.format = _FORMATS[codec][decoder.format.bytes > 2]
+        self._encoder.time_base = Fraction(1, rate)
         self._resampler: av.AudioResampler | None = None
+        self._taken_as: tuple[Any, ...] = ()  # format, layout and rate of what it takes
+        self._samples = av.AudioFifo()
         self._begin: Fraction | None = None
-        self._taken = self._given = 0  # samples, by the rate of either side
+        self._heard = Fraction(0)  # seconds since then
+        self._given = 0  # samples
 
     def convert(self, packet: av.Packet[Any] | None) -> list[av.Packet[Any]]:
         """Return what a packet of the source becomes."""
@@ -91,39 +95,56 @@ class SoundConverter:
         """Return what is left."""
         packets = self.convert(None)
         if self._begin is not None:
-            packets += [*self._encoded(None), *self.stream.encode(None)]
+            self._resample(None)
+            packets += [*self._encoded(rest=True), *self._encoder.encode(None)]
         return packets
 
     def _encode(self, frame: av.AudioFrame) -> list[av.Packet[Any]]:
-        begin = None if frame.pts is None else frame.pts * frame.time_base
+        begin = self._begin if self._begin is not None else Fraction(0)
+        if frame.pts is not None and frame.time_base is not None:
+            time = frame.pts * frame.time_base
+            begin = time if self._begin is None else time - self._heard
         if self._begin is None:
-            self._begin = begin or Fraction(0)
-        missing = Fraction(0)
-        if begin is not None:
-            missing = begin - self._begin - Fraction(self._taken, frame.sample_rate)
-        if missing < -_TOLERANCE:
+            self._begin = begin
+        if begin - self._begin < -_TOLERANCE:
             return []  # its time has passed
         packets = []
-        if missing > _TOLERANCE:
-            packets += self._encoded(_silence(frame, round(missing * frame.sample_rate)))
-        return packets + self._encoded(frame)
+        if begin - self._begin > _TOLERANCE:
+            missing = round((begin - self._begin) * frame.sample_rate)
+            for done in range(0, missing, frame.sample_rate):
+                self._resample(_silence(frame, min(frame.sample_rate, missing - done)))
+                packets += self._encoded()
+        self._resample(frame)
+        return packets + self._encoded()
 
-    def _encoded(self, frame: av.AudioFrame | None) -> list[av.Packet[Any]]:
-        context = self.stream.codec_context
-        if self._resampler is None:
-            self._resampler = av.AudioResampler(
-                context.format, context.layout, self.rate, frame_size=context.frame_size
-            )
+    def _resample(self, frame: av.AudioFrame | None) -> None:
+        """Put a frame's samples, or with None what is left, behind those to be encoded."""
         if frame is not None:
-            self._taken += frame.samples
+            self._heard += Fraction(frame.samples, frame.sample_rate)
             frame.pts = None
+            taken_as = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if taken_as != self._taken_as:
+                self._resample(None)
+                encoder = self._encoder
+                self._resampler = av.AudioResampler(encoder.format, encoder.layout, encoder.rate)
+                self._taken_as = taken_as
+        if self._resampler is not None:
+            for each in self._resampler.resample(frame):
+                each.pts = None
+                self._samples.write(each)
+
+    def _encoded(self, *, rest: bool = False) -> list[av.Packet[Any]]:
+        """Encode the samples that fill a frame of the encoder; with ``rest``, all."""
         packets = []
-        for each in self._resampler.resample(frame):
+        size = self._encoder.frame_size
+        while self._samples.samples >= max(size, 1) or (rest and self._samples.samples):
+            frame = self._samples.read(size, partial=True)
+            assert frame is not None
             assert self._begin is not None
-            each.pts = round(self._begin * self.rate) + self._given
-            each.time_base = Fraction(1, self.rate)
-            self._given += each.samples
-            packets += self.stream.encode(each)
+            frame.pts = round(self._begin * self._encoder.rate) + self._given
+            frame.time_base = Fraction(1, self._encoder.rate)
+            self._given += frame.samples
+            packets += self._encoder.encode(frame)
         return packets
 
 

@@ -8,9 +8,8 @@ import av
 
 __all__ = ["AS_BYTES", "decoded", "repair_texts", "repaired_chapters"]
 
-# Opened so, no text of a file can be wrong; each character is a byte of it.
-_BYTES = "latin-1"
-AS_BYTES = {"metadata_encoding": _BYTES}
+# To open a file with: so no text of it can be wrong, since each character is a byte.
+AS_BYTES = "latin-1"
 
 
 def decoded(data: bytes) -> tuple[str, bool]:
@@ -29,7 +28,7 @@ def decoded(data: bytes) -> tuple[str, bool]:
 
 
 def repair_texts(container: av.container.InputContainer) -> bool:
-    """Decode the texts of a file that was opened with ``AS_BYTES``.
+    """Decode the texts of a file that was opened with ``metadata_encoding=AS_BYTES``.
 
     Returns
     -------
@@ -43,7 +42,7 @@ def repair_texts(container: av.container.InputContainer) -> bool:
 
 
 def repaired_chapters(container: av.container.InputContainer) -> list[Any]:
-    """Return the chapters of a file that was opened with ``AS_BYTES``, their texts decoded."""
+    """Return the chapters of a file that was opened as for ``repair_texts``, likewise decoded."""
     chapters: list[Any] = container.chapters()
     for chapter in chapters:
         _repair(chapter["metadata"])
@@ -54,7 +53,7 @@ def _repair(table: dict[str, str]) -> bool:
     repaired: dict[Any, Any] = {}
     some_guessed = False
     for pair in table.items():
-        (key, _), (text, guessed) = (decoded(each.encode(_BYTES)) for each in pair)
+        (key, _), (text, guessed) = (decoded(each.encode(AS_BYTES)) for each in pair)
         repaired[key] = text
         some_guessed = some_guessed or guessed
     table.clear()

@@ -307,7 +307,7 @@ class VideoWriter:
         """
         if not packet.is_discard or self._format in ("mp4", "mov"):
             return False
-        return packet.pts is None or packet.pts >= 0 or packet.pts + 2 * packet.duration <= 0
+        return packet.pts is None or packet.pts >= 0 or packet.pts + 2 * (packet.duration or 0) <= 0
 
     def _moves_priming(self, stream: Stream) -> bool:
         """Whether sound before time 0 moves all the rest: MP4 names its length for Opus only."""

@@ -138,6 +138,25 @@ def test_a_gap_in_sound_stays_a_gap(tmp_path: Path) -> None:
     assert _apart(tmp_path / "out.mkv") == pytest.approx(0, abs=0.02)
 
 
+def test_sound_that_becomes_mono_goes_on(tmp_path: Path) -> None:
+    """As broadcasts do between a film and what comes after it."""
+    source = tmp_path / "in.ts"
+    with source.open("wb") as joined:
+        for number, layout in enumerate(("stereo", "mono")):
+            part = _flash_and_beep(
+                tmp_path / f"{number}.ts", sound="aac", layout=layout, container=LATM
+            )
+            joined.write(part.read_bytes())
+    restore_video(source, tmp_path / "out.mkv", Enlarger())
+    with av.open(str(tmp_path / "out.mkv")) as file:
+        frames = list(file.decode(audio=0))
+    assert {frame.layout.name for frame in frames} == {"stereo"}
+    heard = sum(frame.samples for frame in frames) / SOUND_RATE
+    assert heard == pytest.approx(4, abs=0.15)
+    second = np.concatenate([frame.to_ndarray()[0, ::2] for frame in frames])[2 * SOUND_RATE :]
+    assert np.abs(second.astype(int)).max() > 8000
+
+
 def test_a_track_that_nobody_can_read_is_left_out_and_named(tmp_path: Path) -> None:
     """The second sound has a codec that is not known: its name in the file is changed."""
     source = tmp_path / "in.mov"
