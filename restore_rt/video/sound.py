@@ -68,11 +68,9 @@ class SoundConverter:
         decoder: Any = source.codec_context
         self.lost = 0
         rate = _OPUS_RATE if codec == "opus" else decoder.rate
-        self.stream: Any = target.add_stream(
-            encoder_name(codec), rate=rate, layout=decoder.layout.name
-        )
-        self._decoder = decoder
-        self._encoder: Any = self.stream.codec_context
+        stream: Any = target.add_stream(encoder_name(codec), rate=rate, layout=decoder.layout.name)
+        self.stream = stream
+        self._decoder, self._encoder = decoder, stream.codec_context
         self._encoder.format = _FORMATS[codec][decoder.format.bytes > 2]
         self._encoder.time_base = Fraction(1, rate)
         self._resampler: av.AudioResampler | None = None
