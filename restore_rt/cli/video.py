@@ -74,6 +74,21 @@ PresetOption = Annotated[
         help="The encoder's effort; slower ones make smaller files.",
     ),
 ]  # fmt: skip
+PixelFormatOption = Annotated[
+    str,
+    typer.Option(
+        "--pixel-format", metavar="auto|keep|NAME",
+        help="auto writes what plays everywhere to .mp4 and .webm, 4:2:0 of 8 bits (10 for HDR), "
+        "and keeps chroma and depth elsewhere; keep always does; or a name, such as yuv444p10.",
+    ),
+]  # fmt: skip
+BitDepthOption = Annotated[
+    int | None,
+    typer.Option(
+        "--bit-depth", metavar="N", show_default="by --pixel-format",
+        help="Bits of a sample in the result.",
+    ),
+]  # fmt: skip
 DeinterlaceOption = Annotated[
     Deinterlace,
     typer.Option(
@@ -114,6 +129,8 @@ def video(
     device: DeviceOption = "auto",
     backend: BackendOption = "auto",
     precision: PrecisionOption = "auto",
+    pixel_format: PixelFormatOption = "auto",
+    bit_depth: BitDepthOption = None,
     deinterlace: DeinterlaceOption = "auto",
     audio: AudioOption = "auto",
     drop: DropOption = [],  # noqa: B006  # typer reads it and does not change it
@@ -157,6 +174,8 @@ def video(
                 quality=quality,
                 preset=preset,
                 threads=threads,
+                pixel_format=pixel_format,
+                bit_depth=bit_depth,
                 deinterlace=deinterlace,
                 audio=audio,
                 drop=drop,

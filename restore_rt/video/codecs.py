@@ -124,7 +124,7 @@ def _check_frames(name: CodecName, layout: PixelLayout, size: tuple[int, int]) -
     if layout.name not in held[name]:
         able = [codec for codec, formats in held.items() if layout.name in formats]
         raise InputError(
-            f"{name} cannot hold {layout.name}, the clip's own pixel format; "
+            f"{name} cannot hold {layout.name}; "
             f"use --codec {' or '.join(able) or 'none of them; convert the clip first'}"
         )
     width, height = size

@@ -18,6 +18,7 @@ from restore_rt.video.pixels import PixelLayout
 __all__ = ["BT709", "ColourTags", "Converter", "matrix_name"]
 
 # Numbers of ITU-T H.273, which FFmpeg uses too.
+_HDR_TRANSFERS = (16, 18)
 _UNSPECIFIED = 2
 BT709 = 1
 _BT601 = 6
@@ -64,6 +65,11 @@ class ColourTags:
     def is_full(self) -> bool:
         """Whether samples span their whole range."""
         return self.range == _FULL
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether the transfer function is PQ or HLG."""
+        return self.transfer in _HDR_TRANSFERS
 
     def siting(self, *, centred: bool) -> ChromaSiting:
         """Where chroma lies; ``centred`` says what an unspecified location means."""

@@ -19,11 +19,11 @@ from restore_rt.model.manifest import Manifest
 from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
 from restore_rt.video.codecs import EncoderSettings, default_codec, settings_for
-from restore_rt.video.colour import ColourTags, Converter, matrix_name
+from restore_rt.video.colour import BT709, ColourTags, Converter, matrix_name
 from restore_rt.video.containers import check_codec, format_for
 from restore_rt.video.encoders import AudioChoice, Deinterlace
 from restore_rt.video.hdr import StaticHdr
-from restore_rt.video.pixels import new_frame, planes_of
+from restore_rt.video.pixels import PixelLayout, coloured, new_frame, planes_of, written_layout
 from restore_rt.video.reader import Frame, Step, VideoReader
 from restore_rt.video.report import VideoReport
 from restore_rt.video.tracks import TrackChoices, choose_tracks
@@ -86,6 +86,8 @@ def restore_video(
     quality: int | None = None,
     preset: str | None = None,
     threads: int | None = None,
+    pixel_format: str = "auto",
+    bit_depth: int | None = None,
     deinterlace: Deinterlace = "auto",
     audio: AudioChoice = "auto",
     drop: Sequence[str] = (),
@@ -118,6 +120,12 @@ def restore_video(
         The encoder's effort; the codec's default when ``None``.
     threads
         CPU threads for the decoder, and for the encoder; those of the machine by default.
+    pixel_format
+        ``keep`` keeps depth and chroma format; ``auto`` does so in .mkv and .mov and with ffv1,
+        and else writes what browsers, phones and televisions play: 4:2:0 of 8 bits, or of 10 if
+        the clip is HDR; or a format's name, such as yuv444p10.
+    bit_depth
+        Of the result; by default what follows from ``pixel_format``.
     deinterlace
         ``auto`` makes one picture of each frame that the stream calls interlaced (by FFmpeg's
         bwdif), ``frame`` one of every frame, ``field`` two, so that the frame rate doubles;
@@ -170,13 +178,14 @@ def restore_video(
     truncated: TruncatedInputError | None = None
     reading = VideoReader(source, threads=workers, deinterlace=deinterlace, stages=job.stages)
     with reading as reader:
-        settings = _settings(reader, name, quality, preset, restorer.scale)
+        layout = _written_layout(reader, pixel_format, bit_depth, target, name)
+        settings = _settings(reader, layout, name, quality, preset, restorer.scale)
         check_codec(settings.codec, target)
         tracks, notes = choose_tracks(
             reader.container, reader.others, target, choices, reader.packet_before_frames
         )
         tags = reader.tags.enlarged(reader.width, reader.height, restorer.scale)
-        for text in [*reader.notes, *notes, *_tag_notes(reader, tags, settings)]:
+        for text in [*reader.notes, *notes, *_tag_notes(reader, tags, settings, layout)]:
             job.note(text)
         reader.notes.clear()
         with whole_file(target, overwrite=overwrite) as temporary:
@@ -188,12 +197,12 @@ def restore_video(
                 settings=settings,
                 width=reader.width * restorer.scale,
                 height=reader.height * restorer.scale,
-                pixel_format=reader.layout.name,
+                pixel_format=layout.name,
                 tags=tags,
                 threads=workers,
             )
             try:
-                job.run(reader, writer)
+                job.run(reader, writer, layout)
                 writer.close()
             except TruncatedInputError as error:
                 truncated = error
@@ -246,11 +255,11 @@ class _Job:
         if self._on_note is not None:
             self._on_note(text)
 
-    def run(self, reader: VideoReader, writer: VideoWriter) -> None:
+    def run(self, reader: VideoReader, writer: VideoWriter, layout: PixelLayout) -> None:
         """Restore all frames: reading and restoring run on their own threads, writing on this."""
         if self._on_start is not None:
             self._on_start(reader.total)
-        convert = _Conversion(reader, self._restorer, self.stages)
+        convert = _Conversion(reader, layout, self._restorer, self.stages)
         reading = threading.Lock()
         stopped = False
 
@@ -300,15 +309,28 @@ _NO_FRAME = _Prepared(None, None, None)
 class _Conversion:
     """Decoded pictures to the frames that a restorer takes, and its results to pictures."""
 
-    def __init__(self, reader: VideoReader, restorer: FrameRestorer, stages: StageTimes) -> None:
+    def __init__(
+        self,
+        reader: VideoReader,
+        written: PixelLayout,
+        restorer: FrameRestorer,
+        stages: StageTimes,
+    ) -> None:
         self._layout, self._stages = reader.layout, stages
         self._width, self._height = reader.width * restorer.scale, reader.height * restorer.scale
         self._siting = reader.tags.siting(centred=reader.centred_chroma)
+        if "444" in reader.layout.name:
+            self._siting = "left"  # what players assume where chroma is reduced
         self._rgb = restorer.manifest.colour == "rgb"
         self._converter: Converter | None = None
         if self._rgb or self._layout.reading == "convert":
             matrix = reader.tags.matrix_for(reader.width, reader.height)
             self._converter = Converter(matrix, full=reader.tags.is_full, siting=self._siting)
+        self._written = written
+        self._reducer: Converter | None = None
+        if written.name != reader.layout.name:
+            # Both sides have one matrix, whatever it is.
+            self._reducer = Converter(BT709, full=reader.tags.is_full, siting=self._siting)
 
     def source(self, decoded: Frame) -> _Prepared:
         """Convert a picture to RGB, or return its planes and those of a new picture."""
@@ -325,12 +347,19 @@ class _Conversion:
         return _Prepared(target, out, planes_of(picture, layout, self._siting))
 
     def result(self, restored: Any, target: av.VideoFrame | None) -> av.VideoFrame:
-        """Return the picture of a result: the one that its planes lie in, or RGB converted."""
-        if target is not None:
+        """Return the picture of a result: the one that its planes lie in, or a converted one."""
+        if target is not None and self._reducer is None:
             return target
-        assert self._converter is not None
         with self._stages.measure("convert"):
-            return self._converter.from_rgb(restored, self._layout)
+            if target is None:
+                assert self._converter is not None
+                return self._converter.from_rgb(restored, self._written)
+            assert self._reducer is not None
+            if self._layout.name.startswith("gray"):
+                target = coloured(target, self._layout)
+                if target.format.name == self._written.name:
+                    return target
+            return self._reducer.to_layout(target, self._written)
 
 
 def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
@@ -339,21 +368,39 @@ def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
         raise InputError(f"{target} is the source itself; give another name for the result")
 
 
+def _written_layout(
+    reader: VideoReader, choice: str, bit_depth: int | None, target: Path, codec: str
+) -> PixelLayout:
+    plays = target.suffix.lower() in (".mp4", ".webm") and codec != "ffv1"
+    return written_layout(reader.layout, choice, bit_depth, plays=plays, hdr=reader.tags.is_hdr)
+
+
 def _settings(
-    reader: VideoReader, codec: str, quality: int | None, preset: str | None, scale: int
+    reader: VideoReader,
+    layout: PixelLayout,
+    codec: str,
+    quality: int | None,
+    preset: str | None,
+    scale: int,
 ) -> EncoderSettings:
     return settings_for(
         codec,
         quality=quality,
         preset=preset,
-        layout=reader.layout,
+        layout=layout,
         size=(reader.width * scale, reader.height * scale),
         hdr=StaticHdr.of(reader.extras),
     )
 
 
-def _tag_notes(reader: VideoReader, tags: ColourTags, settings: EncoderSettings) -> list[str]:
+def _tag_notes(
+    reader: VideoReader, tags: ColourTags, settings: EncoderSettings, layout: PixelLayout
+) -> list[str]:
     notes = []
+    if layout.name != reader.layout.name:
+        notes.append(
+            f"{reader.layout.name} is written as {layout.name}; --pixel-format keep keeps it"
+        )
     if tags.matrix != reader.tags.matrix:
         notes.append(
             f"no colour matrix is named; the result names {matrix_name(tags.matrix)}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,9 +10,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from restore_rt.errors import InputError
 from restore_rt.frames import ChromaSiting, Planes
 
-__all__ = ["PixelLayout", "layout_of", "new_frame", "planes_of"]
+__all__ = ["PixelLayout", "coloured", "layout_of", "new_frame", "planes_of", "written_layout"]
 
 _DEPTHS = (8, 9, 10, 12, 14, 16)
 _INTERLEAVED = {
@@ -84,6 +86,61 @@ def layout_of(pixel_format: av.VideoFormat) -> PixelLayout:
     return PixelLayout(name, depth, reading, alpha)
 
 
+def layout_named(name: str) -> PixelLayout:
+    """Return the layout of a planar format that frames are written in.
+
+    Raises
+    ------
+    InputError
+        There is no such format, or it is not planar Y'CbCr or grey.
+    """
+    found = re.fullmatch(r"(gray|yuv4(?:20|22|44)p)(?:(9|10|12|14|16)(?:le)?)?", name)
+    if found is None:
+        raise InputError(
+            f"pixel_format is {name!r}; allowed are auto, keep, gray, yuv420p, yuv422p, yuv444p, "
+            "and the last four with a depth, as in yuv420p10"
+        )
+    base, depth = found[1], int(found[2] or 8)
+    return PixelLayout(base + ("" if depth == 8 else f"{depth}le"), depth, "planar", False)
+
+
+def written_layout(
+    source: PixelLayout, choice: str, bit_depth: int | None, *, plays: bool, hdr: bool
+) -> PixelLayout:
+    """Return the format to write frames in.
+
+    Parameters
+    ----------
+    source
+        Of the restored frames.
+    choice
+        ``keep`` for the source's format; ``auto`` for that, or with ``plays`` for what browsers,
+        phones and televisions play: 4:2:0 of 8 bits, 10 with ``hdr``; or a format's name.
+    bit_depth
+        Takes the place of the depth that follows from ``choice``, if it is given.
+    plays
+        Whether the file is to play everywhere.
+    hdr
+        The clip is HDR.
+
+    Raises
+    ------
+    InputError
+        A value is not allowed.
+    """
+    if bit_depth is not None and bit_depth not in _DEPTHS:
+        raise InputError(f"bit_depth is {bit_depth}; allowed are {', '.join(map(str, _DEPTHS))}")
+    if choice == "keep" or (choice == "auto" and not plays):
+        base, depth = source.name.removesuffix("le").rstrip("0123456789"), source.bit_depth
+    elif choice == "auto":
+        base, depth = "yuv420p", min(source.bit_depth, 10 if hdr else 8)
+    else:
+        named = layout_named(choice)
+        base, depth = named.name.removesuffix("le").rstrip("0123456789"), named.bit_depth
+    depth = bit_depth or depth
+    return layout_named(base if depth == 8 else f"{base}{depth}")
+
+
 def planes_of(frame: av.VideoFrame, layout: PixelLayout, siting: ChromaSiting) -> Planes:
     """Return the samples of a frame; views of its memory except for ``high bits``.
 
@@ -110,6 +167,19 @@ def new_frame(
     """Return an uninitialised frame of ``layout.name`` and its samples, to be written into."""
     frame = av.VideoFrame(width, height, layout.name)
     return frame, planes_of(frame, layout, siting)
+
+
+def coloured(picture: av.VideoFrame, layout: PixelLayout) -> av.VideoFrame:
+    """Return a grey picture as 4:2:0 without colour; swscale would change its range."""
+    base = layout.name.replace("gray", "yuv420p")
+    frame, planes = new_frame(
+        picture.width, picture.height, PixelLayout(base, layout.bit_depth, "planar", False), "left"
+    )
+    planes.y[...] = planes_of(picture, layout, "left").y
+    for plane in (planes.cb, planes.cr):
+        assert plane is not None
+        plane[...] = 1 << (layout.bit_depth - 1)
+    return frame
 
 
 def _samples(

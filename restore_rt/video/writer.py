@@ -41,6 +41,9 @@ _DISPLAY_MATRIX = struct.Struct("=9i")
 # Encoders plan by the rate and refuse absurd ones; timestamps do not depend on it.
 _HIGHEST_RATE = Fraction(240)
 _FINEST_CLOCK = 10_000_000
+# Animations, whose frames last for different times. MP4 measures a track by the order of decoding:
+# with B-frames the last frame's pause would be missing from that.
+_PAUSES = ("gif", "apng")
 # Apple's players open HEVC only under this name.
 _APPLE_HEVC = "hvc1"
 
@@ -111,6 +114,7 @@ class VideoWriter:
             self._copies: dict[int, Stream] = {}
             self._converters: dict[int, SoundConverter | SubtitleConverter] = {}
             self._last: dict[int, int] = {}
+            self._durations: dict[int | None, int | None] = {}
             self._earliest = Fraction(0)
             wanted = {track.stream.index: track for track in tracks}
             for stream in source.container.streams:
@@ -154,6 +158,8 @@ class VideoWriter:
         frame.pts = pts - self._source.shift(self._source.time_base)
         frame.time_base = self._source.time_base
         frame.duration = duration
+        if duration:
+            self._durations[frame.pts] = duration
         self._frames += 1
         self._encode(frame)
 
@@ -199,6 +205,8 @@ class VideoWriter:
         options = dict(self._settings.options)
         if tags.location:
             options["chroma_sample_location"] = tags.location
+        if source.container.format.name in _PAUSES and self._settings.codec == "h264":
+            options["bf"] = "0"
         rate = min(source.rate, _HIGHEST_RATE)
         stream: VideoStream = self._file.add_stream(  # type: ignore[assignment]
             self._settings.encoder, rate=rate, options=options
@@ -326,6 +334,8 @@ class VideoWriter:
         except (av.FFmpegError, OSError) as error:
             raise self._encoding_failure(error) from error
         for packet in packets:
+            # SVT-AV1 hands on no durations.
+            packet.duration = self._durations.pop(packet.pts, packet.duration)
             if self._settings.codec == "h265" and self._frames < _X265_DELAY:
                 packet.dts = packet.pts
             self._mux(packet)
