@@ -128,6 +128,12 @@ def _check_frames(name: CodecName, layout: PixelLayout, size: tuple[int, int]) -
             f"use --codec {' or '.join(able) or 'none of them; convert the clip first'}"
         )
     width, height = size
+    if not CODECS[name].holds(width, height):
+        able = [codec for codec, known in CODECS.items() if held[codec] and known.holds(*size)]
+        raise InputError(
+            f"{name} cannot hold frames as large as {width}x{height}; use --codec "
+            f"{' or '.join(able)}"
+        )
     narrow = layout.name.startswith(("yuv420", "yuv422")) and width % 2
     low = layout.name.startswith("yuv420") and height % 2
     if CODECS[name].even and (narrow or low):

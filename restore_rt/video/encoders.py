@@ -45,6 +45,8 @@ class Codec:
         Those that are allowed, the fastest first where they are names.
     preset
         The default one.
+    most
+        The largest width, height and number of pixels; 0 where there is no limit.
     even
         Subsampled sides must be even.
     private
@@ -55,13 +57,26 @@ class Codec:
     quality: tuple[int, int, int] | None
     presets: tuple[str, ...]
     preset: str = ""
+    most: tuple[int, int, int] = (0, 0, 0)
     even: bool = False
     private: tuple[str, ...] = ()
 
+    def holds(self, width: int, height: int) -> bool:
+        """Whether frames are small enough."""
+        sizes = (width, height, width * height)
+        return all(size <= most or not most for size, most in zip(sizes, self.most, strict=True))
+
 
 CODECS: dict[CodecName, Codec] = {
-    "h264": Codec("libx264", (0, 51, 18), _X26X_PRESETS, "veryfast", even=True),
-    "h265": Codec("libx265", (0, 51, 20), _X26X_PRESETS, "fast", even=True, private=_X265_QUIET),
-    "av1": Codec("libsvtav1", (1, 63, 28), tuple(map(str, range(14))), "8", even=True),
+    "h264": Codec(
+        "libx264", (0, 51, 18), _X26X_PRESETS, "veryfast", most=(16384, 16384, 0), even=True
+    ),
+    "h265": Codec(
+        "libx265", (0, 51, 20), _X26X_PRESETS, "fast", most=(0, 0, 16384 * 8704), even=True,
+        private=_X265_QUIET,
+    ),
+    "av1": Codec(
+        "libsvtav1", (1, 63, 28), tuple(map(str, range(14))), "8", most=(16384, 8704, 0), even=True
+    ),
     "ffv1": Codec("ffv1", None, ()),
-}
+}  # fmt: skip

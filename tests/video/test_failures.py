@@ -142,6 +142,27 @@ def test_pixel_formats_that_a_codec_cannot_hold(
     _nothing_left(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("codec", "size", "able"),
+    [
+        ("h264", (8193, 8), "h265 or ffv1"),
+        ("av1", (8, 4353), "h264 or h265 or ffv1"),
+        ("h265", (8192, 4353), "h264 or ffv1"),
+    ],
+)
+def test_frames_that_are_too_large_for_an_encoder(
+    tmp_path: Path, codec: str, size: tuple[int, int], able: str
+) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=1, codec="ffv1", size=size)
+    restorer = Enlarger()
+    width, height = size[0] * 2, size[1] * 2
+    message = f"{codec} cannot hold frames as large as {width}x{height}; use --codec {able}$"
+    with pytest.raises(InputError, match=message):
+        restore_video(source, tmp_path / "out.mkv", restorer, codec=codec)
+    assert not restorer.seen
+    _nothing_left(tmp_path)
+
+
 def test_a_second_video_is_left_out_with_a_note(tmp_path: Path) -> None:
     def second(file: av.container.OutputContainer, stream: object) -> None:
         file.add_mux_stream("ffv1", width=16, height=16)
