@@ -72,6 +72,13 @@ def tesseract() -> None:
 
 
 @pytest.fixture(scope="session")
+def ffmpeg() -> None:
+    """Skip where the programs ffmpeg and ffprobe are missing (fail where they are mandatory)."""
+    if shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
+        _missing("ffmpeg or ffprobe is missing: install them, in Debian the package ffmpeg")
+
+
+@pytest.fixture(scope="session")
 def libvmaf() -> None:
     """Skip where VMAF cannot be measured (fail where it is mandatory)."""
     from restore_rt.training.metrics.clips import NO_FFMPEG, find_ffmpeg

@@ -302,6 +302,8 @@ class VideoReader:
             yield Step(packets)
 
     def _decode(self, packet: av.Packet[Any] | None) -> list[Frame]:
+        if packet is not None and not packet.size and packet.dts is not None:
+            return []  # the frame before goes on; a decoder would take it for the end
         if packet is not None and packet.size:
             if self._container.format.name in _NO_PRESENTATION_TIMES:
                 packet.pts = None
