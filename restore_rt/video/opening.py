@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import av
@@ -9,6 +10,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from restore_rt.errors import MediaError
+from restore_rt.video.animations import animation_as_video
 from restore_rt.video.containers import is_cover
 from restore_rt.video.texts import AS_BYTES
 
@@ -36,20 +38,25 @@ def open_video(path: Path) -> av.container.InputContainer:
         raise MediaError(f"there is no file {path}; check its name") from None
     except OSError as error:
         raise MediaError(f"cannot read {path}: {error.strerror}") from error
+    # Absolute, so that no name can be taken for an address.
+    container = _opened(str(path.absolute()), path)
+    if container.format.name == "webp_pipe" and (video := animation_as_video(path)) is not None:
+        container.close()
+        return _opened(video, path)
+    if container.format.name == "image2" or container.format.name.endswith("_pipe"):
+        container.close()
+        raise MediaError(f"{path} is a picture; use `restore-rt image`")
+    return container
+
+
+def _opened(file: str | io.BytesIO, path: Path) -> av.container.InputContainer:
     try:
-        # Absolute, so that no name can be taken for an address.
-        container = av.open(
-            str(path.absolute()), container_options=_PROTOCOLS, metadata_encoding=AS_BYTES
-        )
+        return av.open(file, container_options=_PROTOCOLS, metadata_encoding=AS_BYTES)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(
             f"{path} is not a video that can be read, or its beginning or index is missing "
             f"({getattr(error, 'strerror', None) or error})"
         ) from error
-    if container.format.name == "image2" or container.format.name.endswith("_pipe"):
-        container.close()
-        raise MediaError(f"{path} is a picture; use `restore-rt image`")
-    return container
 
 
 def choose_stream(container: av.container.InputContainer, path: Path) -> VideoStream:

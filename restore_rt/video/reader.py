@@ -109,6 +109,12 @@ class VideoReader:
         """The open file."""
         return self._container
 
+    @property
+    def is_animation(self) -> bool:
+        """Whether the file is one of the picture formats that move."""
+        in_memory = Path(self._container.name) != self.path.absolute()
+        return in_memory or self._container.format.name in ("gif", "apng")
+
     def __enter__(self) -> VideoReader:
         return self
 

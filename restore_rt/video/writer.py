@@ -41,9 +41,6 @@ _DISPLAY_MATRIX = struct.Struct("=9i")
 # Encoders plan by the rate and refuse absurd ones; timestamps do not depend on it.
 _HIGHEST_RATE = Fraction(240)
 _FINEST_CLOCK = 10_000_000
-# Animations, whose frames last for different times. MP4 measures a track by the order of decoding:
-# with B-frames the last frame's pause would be missing from that.
-_PAUSES = ("gif", "apng")
 # Apple's players open HEVC only under this name.
 _APPLE_HEVC = "hvc1"
 
@@ -205,7 +202,9 @@ class VideoWriter:
         options = dict(self._settings.options)
         if tags.location:
             options["chroma_sample_location"] = tags.location
-        if source.container.format.name in _PAUSES and self._settings.codec == "h264":
+        if source.is_animation and self._settings.codec == "h264":
+            # Frames last for different times, and MP4 measures a track by the order of decoding:
+            # with B-frames the last frame's pause would be missing from that.
             options["bf"] = "0"
         rate = min(source.rate, _HIGHEST_RATE)
         stream: VideoStream = self._file.add_stream(  # type: ignore[assignment]

@@ -79,11 +79,13 @@ def test_hdr_stays_hdr(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["out.mp4", "out.webm", "out.mkv"])
-def test_an_animation(tmp_path: Path, target: str) -> None:
+@pytest.mark.parametrize("name", ["in.gif", "in.png", "in.webp"])
+def test_an_animation(tmp_path: Path, name: str, target: str) -> None:
     pictures = [Image.new("RGB", (32, 24), (40 * number, 90, 30)) for number in range(4)]
-    source = tmp_path / "in.gif"
+    source = tmp_path / name
+    lossless = {"lossless": True} if name.endswith("webp") else {}
     pictures[0].save(
-        source, save_all=True, append_images=pictures[1:], duration=[100, 200, 300, 400]
+        source, save_all=True, append_images=pictures[1:], duration=[100, 200, 300, 400], **lossless
     )
     preset = "12" if target.endswith("webm") else None
     restore_video(source, tmp_path / target, Enlarger(), preset=preset)
