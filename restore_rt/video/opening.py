@@ -51,7 +51,7 @@ def open_video(path: Path) -> av.container.InputContainer:
 
 def _opened(file: str | io.BytesIO, path: Path) -> av.container.InputContainer:
     try:
-        return av.open(file, container_options=_PROTOCOLS, metadata_encoding=AS_BYTES)
+        return av.open(file, "r", container_options=_PROTOCOLS, metadata_encoding=AS_BYTES)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(
             f"{path} is not a video that can be read, or its beginning or index is missing "
