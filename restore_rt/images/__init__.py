@@ -1,8 +1,8 @@
 """Image files: pixels of 8 and 16 bits, and what travels with them."""
 
 from restore_rt.images.picture import FORMATS, Format, Picture, format_of
-from restore_rt.images.reading import MAX_PIXELS, READABLE, read_picture
-from restore_rt.images.writing import check_writable, write_picture
+from restore_rt.images.reading import MAX_PIXELS, READABLE, read_pages, read_picture
+from restore_rt.images.writing import check_writable, write_pages, write_picture
 
 __all__ = [
     "FORMATS",
@@ -12,6 +12,8 @@ __all__ = [
     "Picture",
     "check_writable",
     "format_of",
+    "read_pages",
     "read_picture",
+    "write_pages",
     "write_picture",
 ]

@@ -1,4 +1,4 @@
-"""Samples of 16 bits in PNG and TIFF, which Pillow would cut to 8 without a word."""
+"""TIFF pages with samples that Pillow would cut to 8 bits without a word, or cannot read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.errors import MediaError
+from restore_rt.images.profiles import sRGB
+from restore_rt.images.samples import from_floats, from_lab, straight
 
 __all__ = [
     "EXTRA_SAMPLES",
@@ -28,24 +30,26 @@ _BITS_PER_SAMPLE = 258
 _PHOTOMETRIC = 262
 _PLANAR = 284
 _SAMPLE_FORMAT = 339
+_ICC = 34675
 EXTRA_SAMPLES = 338
 
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK, _CIELAB, _ICCLAB = 0, 1, 2, 5, 8, 9
+_UNSIGNED, _FLOAT = 1, 3
 _PREMULTIPLIED, _ALPHA = 1, 2
 # Pillow cannot read the big kind in the other byte order.
 _BIG_TIFF_MARK = b"II+\0"
 _TIFF_MARKS = (b"II*\0", b"MM\0*", _BIG_TIFF_MARK)
-_PNG_MARK, _PNG_BIT_DEPTH = b"\x89PNG", 24
+_PNG_BIT_DEPTH = 24
 
 
 def has_deep_png_samples(data: bytes) -> bool:
-    """Return whether a file is a PNG with samples of more than 8 bits."""
-    return data.startswith(_PNG_MARK) and data[_PNG_BIT_DEPTH : _PNG_BIT_DEPTH + 1] > b"\x08"
+    """Return whether a PNG has samples of more than 8 bits."""
+    return data[_PNG_BIT_DEPTH : _PNG_BIT_DEPTH + 1] > b"\x08"
 
 
 def has_deep_tiff_samples(tags: Tags) -> bool:
-    """Return whether a TIFF directory is that of samples of more than 8 bits."""
-    return max(_bits(tags)) > 8
+    """Return whether a page of a TIFF is for ``decode_tiff``."""
+    return max(_bits(tags)) > 8 or tags.get(_PHOTOMETRIC) in (_CIELAB, _ICCLAB)
 
 
 def is_big_tiff(data: bytes) -> bool:
@@ -79,24 +83,30 @@ def decode_png(data: bytes) -> NDArray[Any]:
     return imagecodecs.png_decode(data)
 
 
-def decode_tiff(data: bytes, tags: Tags, path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Decode the first page of a TIFF file.
+def decode_tiff(
+    data: bytes, index: int, tags: Tags, path: Path
+) -> tuple[NDArray[Any], tuple[str, ...], bytes]:
+    """Decode a page of a TIFF file.
 
     Parameters
     ----------
     data
         The file.
+    index
+        The page's number among all directories.
     tags
-        The page's directory.
+        Its directory.
     path
         For messages.
 
     Returns
     -------
     pixels
-        (H, W[, C]) uint16, C from 2 to 4; alpha is not premultiplied.
+        (H, W[, C]) uint16 (uint8 of L*a*b* in 8 bits), C from 2 to 4; alpha is not premultiplied.
     notes
         What was changed, for the user.
+    icc
+        The ICC profile that now holds.
 
     Raises
     ------
@@ -105,26 +115,54 @@ def decode_tiff(data: bytes, tags: Tags, path: Path) -> tuple[NDArray[Any], tupl
     """
     import imagecodecs
 
-    kind = tags.get(_PHOTOMETRIC)
-    sample_format = set(tags.get(_SAMPLE_FORMAT, (1,)))
-    if (
-        set(_bits(tags)) != {16}
-        or sample_format != {1}
-        or kind not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+    kind, bits = tags.get(_PHOTOMETRIC), set(_bits(tags))
+    formats = set(tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)))
+    icc: bytes = tags.get(_ICC, b"")
+    plain = kind in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+    floats = plain and formats == {_FLOAT} and bits <= {16, 32, 64}
+    lab = kind in (_CIELAB, _ICCLAB) and bits <= {8, 16}
+    if not (
+        floats or lab or (bits == {16} and formats == {_UNSIGNED} and (plain or kind == _CMYK))
     ):
         raise MediaError(
-            f"{path} has samples of {_bits(tags)} bits, format {sample_format}, photometric "
-            f"{kind}; allowed above 8 bits are grey and RGB of 16-bit unsigned integers: convert "
-            "it first"
+            f"{path} has samples of {_bits(tags)} bits, format {formats}, photometric {kind}; "
+            "allowed above 8 bits are grey, RGB, CMYK and L*a*b* of 16-bit unsigned integers, and "
+            "grey and RGB of floats: convert it first"
         )
-    pixels = imagecodecs.tiff_decode(data)
+    pixels = imagecodecs.tiff_decode(data, index)
     if pixels.ndim == 3 and tags.get(_PLANAR, 1) == 2:
         pixels = np.moveaxis(pixels, 0, 2)
-    return _arranged(pixels, kind, tuple(tags.get(EXTRA_SAMPLES, ())))
+    notes: tuple[str, ...] = ()
+    if lab:
+        samples = np.ascontiguousarray(pixels[..., :3])
+        pixels, note = from_lab(samples, icc_encoding=kind == _ICCLAB)
+        return pixels, (note,), sRGB()
+    if kind == _CMYK:
+        return _from_deep_cmyk(pixels, icc)
+    if floats:
+        try:
+            pixels, notes = from_floats(pixels)
+        except ValueError as error:
+            raise MediaError(f"{path} cannot be restored: {error}") from error
+    pixels, more = _arranged(pixels, kind or 0, tuple(tags.get(EXTRA_SAMPLES, ())))
+    return pixels, notes + more, icc
 
 
 def _bits(tags: Tags) -> tuple[int, ...]:
     return tuple(tags.get(_BITS_PER_SAMPLE, (1,)))
+
+
+def _from_deep_cmyk(
+    pixels: NDArray[Any], icc: bytes
+) -> tuple[NDArray[Any], tuple[str, ...], bytes]:
+    from PIL import Image
+
+    from restore_rt.images.by_pillow import from_cmyk
+
+    reduced = np.ascontiguousarray(pixels[..., :4] >> 8).astype(np.uint8)
+    size = (reduced.shape[1], reduced.shape[0])
+    image, kept, note = from_cmyk(Image.frombytes("CMYK", size, reduced.tobytes()), icc)
+    return np.asarray(image), (f"{note}, in 8 bits",), kept
 
 
 def _arranged(
@@ -142,9 +180,7 @@ def _arranged(
     if samples.shape[2] > colours + len(alpha):
         notes = ("a channel that is neither colour nor alpha was left out",)
     if alpha:
-        opacity = samples[..., alpha]
+        colour = np.concatenate([colour, samples[..., alpha]], axis=2)
         if extra[alpha[0] - colours] == _PREMULTIPLIED:
-            straight = colour * (65535.0 / np.maximum(opacity, 1))
-            colour = np.rint(np.minimum(straight, 65535)).astype(np.uint16)
-        colour = np.concatenate([colour, opacity], axis=2)
+            colour = straight(colour)
     return (colour[..., 0] if colour.shape[2] == 1 else colour), notes

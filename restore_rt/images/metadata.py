@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["ORIENTATION", "Entry", "byte_order", "first_entries", "resized", "upright_xmp"]
+__all__ = [
+    "ORIENTATION",
+    "Entry",
+    "byte_order",
+    "first_entries",
+    "resized",
+    "with_thumbnail",
+    "without_thumbnail",
+]
 
 ORIENTATION = 0x0112
 _EXIF_IFD = 0x8769
 _WIDTH, _HEIGHT = 0xA002, 0xA003
+_THUMBNAIL_PLACE, _THUMBNAIL_BYTES = 0x0201, 0x0202
 
 _SHORT, _LONG = 3, 4
 
@@ -75,9 +83,68 @@ def resized(exif: bytes, width: int, height: int) -> bytes:
     return bytes(block)
 
 
-def upright_xmp(xmp: bytes) -> bytes:
-    """Return an XMP packet whose orientation, if it states one, is the upright one."""
-    return re.sub(rb"(tiff:Orientation(?:=[\"']|>))\d", rb"\g<1>1", xmp)
+def with_thumbnail(exif: bytes, make: Callable[[], bytes]) -> bytes:
+    """Return an EXIF block whose thumbnail, if it has one, is replaced.
+
+    Parameters
+    ----------
+    exif
+        The block.
+    make
+        Returns the new thumbnail, a JPEG file.
+
+    Raises
+    ------
+    ValueError, struct.error
+        The block is damaged.
+    """
+    order = byte_order(exif)
+    link = _second_link(exif, order)
+    (second,) = struct.unpack_from(order + "I", exif, link)
+    if not second:
+        return exif
+    entries = {entry.tag: entry for entry in _entries(exif, order, second)}
+    if _THUMBNAIL_PLACE not in entries or _THUMBNAIL_BYTES not in entries:
+        return without_thumbnail(exif)
+    place, size = (
+        struct.unpack_from(order + "I", exif, entries[tag].position + 8)[0]
+        for tag in (_THUMBNAIL_PLACE, _THUMBNAIL_BYTES)
+    )
+    block = bytearray(exif)
+    if exif[place : place + 2] == b"\xff\xd8":
+        if place + size >= len(exif):
+            del block[place:]
+        else:
+            block[place : place + size] = bytes(size)
+    if len(block) % 2:
+        block.append(0)
+    jpeg = make()
+    _set(block, order, entries[_THUMBNAIL_PLACE], len(block))
+    _set(block, order, entries[_THUMBNAIL_BYTES], len(jpeg))
+    if ORIENTATION in entries:
+        _set(block, order, entries[ORIENTATION], 1)
+    return bytes(block) + jpeg
+
+
+def without_thumbnail(exif: bytes) -> bytes:
+    """Return an EXIF block of which no directory describes a thumbnail.
+
+    Raises
+    ------
+    ValueError, struct.error
+        The block is damaged.
+    """
+    block = bytearray(exif)
+    order = byte_order(exif)
+    struct.pack_into(order + "I", block, _second_link(exif, order), 0)
+    return bytes(block)
+
+
+def _second_link(block: bytes, order: str) -> int:
+    """Return where a block says where its second directory, that of the thumbnail, lies."""
+    (first,) = struct.unpack_from(order + "I", block, 4)
+    (count,) = struct.unpack_from(order + "H", block, first)
+    return int(first) + 2 + 12 * int(count)
 
 
 def _entries(block: bytes, order: str, offset: int) -> Iterator[Entry]:

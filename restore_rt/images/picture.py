@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
 
-__all__ = ["FORMATS", "PNG_XMP", "Format", "Picture", "format_of"]
+__all__ = ["FORMATS", "Chunk", "Format", "Picture", "format_of"]
 
-# The keyword of the text in a PNG that is an XMP packet.
-PNG_XMP = "XML:com.adobe.xmp"
+# A PNG chunk: its kind, and its body without length and checksum.
+Chunk = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Format:
     Attributes
     ----------
     name
-        ``"png"``, ``"jpeg"``, ``"webp"`` or ``"tiff"``.
+        ``"png"``, ``"jpeg"``, ``"webp"``, ``"tiff"`` or ``"avif"``.
     suffixes
         Suffixes of its files, the usual one first.
     bits
@@ -35,6 +34,8 @@ class Format:
         In pixels.
     quality
         Its quality can be chosen.
+    pages
+        It can hold several pictures.
     """
 
     name: str
@@ -43,15 +44,17 @@ class Format:
     alpha: bool
     longest_side: int
     quality: bool
+    pages: bool = False
 
 
 FORMATS = {
     item.name: item
     for item in (
         Format("png", (".png",), 16, True, (1 << 31) - 1, False),
-        Format("jpeg", (".jpg", ".jpeg"), 8, False, 65500, True),
+        Format("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif", ".jif"), 8, False, 65500, True),
         Format("webp", (".webp",), 8, True, 16383, True),
-        Format("tiff", (".tiff", ".tif"), 16, True, (1 << 31) - 1, False),
+        Format("tiff", (".tiff", ".tif"), 16, True, (1 << 31) - 1, False, pages=True),
+        Format("avif", (".avif",), 8, True, 32768, True),
     )
 }
 
@@ -88,10 +91,15 @@ class Picture:
         XMP packet, or empty.
     dpi
         Horizontal and vertical resolution, pixels per inch.
-    text
-        A PNG's text by its keywords: title, author and whatever programs put there.
+    chunks
+        PNG chunks of texts (title, author and whatever programs put there) and of colour. Those of
+        colour say how samples are encoded where there is no ICC profile, whatever the file is.
+    iptc
+        Captions and keywords as news agencies exchange them (IPTC-IIM), or empty.
     notes
         What reading changed, for the user.
+    damage
+        What of the picture is missing, empty if it is whole.
     """
 
     pixels: NDArray[Any]
@@ -99,8 +107,10 @@ class Picture:
     exif: bytes = b""
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
-    text: Mapping[str, str] = field(default_factory=dict)
+    chunks: tuple[Chunk, ...] = ()
+    iptc: bytes = b""
     notes: tuple[str, ...] = ()
+    damage: str = ""
 
     @property
     def bits(self) -> int:

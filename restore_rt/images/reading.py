@@ -1,72 +1,118 @@
-"""From an image file to a picture."""
+"""From an image file to its pictures."""
 
 from __future__ import annotations
 
-import io
-import threading
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restore_rt.errors import MediaError
-from restore_rt.images import deep
-from restore_rt.images.metadata import ORIENTATION, upright_xmp
-from restore_rt.images.picture import PNG_XMP, Picture
+from restore_rt.images import deep, jpeg, png
+from restore_rt.images.by_pillow import (
+    UNLIMITED,
+    check_size,
+    described,
+    exif_of,
+    opened,
+    samples_of,
+)
+from restore_rt.images.heif import is_avif, is_heif, read_avif, read_heif
+from restore_rt.images.jpeg2000 import is_jpeg2000, read_jpeg2000
+from restore_rt.images.metadata import ORIENTATION
+from restore_rt.images.picture import FORMATS, Picture
+from restore_rt.images.samples import turned
+from restore_rt.images.tga import TGA_SUFFIXES, is_tga, read_tga
+from restore_rt.images.xmp import true_afterwards
 
 if TYPE_CHECKING:
-    from PIL.Image import Exif, Image
+    from PIL.Image import Exif
     from PIL.ImageFile import ImageFile
 
-__all__ = ["MAX_PIXELS", "READABLE", "read_picture"]
+__all__ = ["MAX_PIXELS", "READABLE", "read_pages", "read_picture"]
 
-READABLE = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+_ONLY_READ = (
+    *(".bmp", ".dib", ".gif", ".apng"),
+    *(".heic", ".heif", ".hif"),
+    *(".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"),
+    *TGA_SUFFIXES,
+)
+READABLE = (*(suffix for item in FORMATS.values() for suffix in item.suffixes), *_ONLY_READ)
 MAX_PIXELS = 178_956_970
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+_NAMES = "PNG, JPEG, WebP, TIFF, AVIF, HEIC, JPEG 2000, BMP, GIF and TGA"
 
-# TIFF tags that say something of the picture, not of how it is stored.
-_DESCRIPTIVE = {269, 270, 271, 272, 285, 305, 306, 315, 316, 33432}
-_SUB_DIRECTORIES = (0x8769, 0x8825)
 _NEW_SUBFILE_TYPE = 254
 _IMAGE_WIDTH, _IMAGE_LENGTH = 256, 257
 _RESOLUTION, _RESOLUTION_UNIT = (282, 283), 296
 _PIXELS_PER_INCH = {2: 1.0, 3: 2.54}
-_XMP_TAG, _ICC_TAG = 700, 34675
+_XMP_TAG, _ICC_TAG, _IPTC_TAG = 700, 34675, 33723
+# TIFF tags that hold for the original only.
+_LEFT_OUT = {37724: "Photoshop's layers", 33550: "the georeference", 33922: "the georeference"}
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a PNG, JPEG, WebP, TIFF, BMP or GIF file.
+    """Read the one picture of an image file, whole or not at all.
 
     Parameters
     ----------
-    path
-        The file; its contents, not its suffix, say what it is.
-    max_pixels
-        Larger pictures are refused: a small file can decode to more than fits in memory.
-
-    Returns
-    -------
-    Picture
-        Turned the right way up. Palettes become RGB, CMYK becomes sRGB, 1-bit becomes grey; all
-        other samples are those of the file.
+    path, max_pixels
+        As for ``read_pages``.
 
     Raises
     ------
     MediaError
-        The file is missing, is not a picture, is damaged or ends early, is an animation, or holds
-        samples that are neither 8 nor 16 bits.
+        As for ``read_pages``; or the file has several pages, or ends early.
     """
+    pages = list(_guarded(path, max_pixels, probe=False))
+    if len(pages) > 1:
+        raise MediaError(f"{path} has {len(pages)} pages; give one page a file (tiffsplit does it)")
+    if pages[0].damage:
+        raise MediaError(f"{path} is damaged: {pages[0].damage}; get it again")
+    return pages[0]
+
+
+def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[Picture]:
+    """Yield the pages of a TIFF, or the picture of another image file.
+
+    Parameters
+    ----------
+    path
+        The file; its contents, not its suffix, say what it is (TGA without a footer excepted).
+    max_pixels
+        Larger pictures are refused: a small file can decode to more than fits in memory.
+
+    Yields
+    ------
+    Picture
+        Turned the right way up. Palettes become RGB, CMYK and L*a*b* become sRGB, 1-bit becomes
+        grey, floats and samples of 10 to 15 bits become 16 bits; all others are those of the file.
+        A JPEG or PNG that ends early is completed; ``damage`` says what is missing.
+
+    Raises
+    ------
+    MediaError
+        The file is missing, is not a picture, is damaged, is an animation, or holds samples that
+        cannot be read.
+    """
+    return _guarded(path, max_pixels, probe=True)
+
+
+def _guarded(path: Path, max_pixels: int, *, probe: bool) -> Iterator[Picture]:
     try:
         data = path.read_bytes()
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise MediaError(f"cannot read {path}: {reason}") from error
     try:
-        return _decode(data, path, max_pixels)
+        with UNLIMITED:
+            for picture in _decoded(data, path, max_pixels, probe=probe):
+                if picture.pixels.ndim not in (2, 3) or 0 in picture.pixels.shape:
+                    raise MediaError(f"{path} holds no pixels")
+                yield replace(picture, pixels=np.ascontiguousarray(picture.pixels))
     except (MediaError, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever a damaged file makes them trip over
@@ -75,225 +121,166 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
         ) from error
 
 
-def _decode(data: bytes, path: Path, max_pixels: int) -> Picture:
-    pages = deep.tiff_directories(data)
-    if pages and deep.has_deep_tiff_samples(pages[0]):
-        _check_size(pages[0][_IMAGE_WIDTH], pages[0][_IMAGE_LENGTH], path, max_pixels)
-        notes = _check_pages(pages, path)
-        orientation = pages[0].get(ORIENTATION, 1)
-        pixels, more = deep.decode_tiff(data, pages[0], path)
-        picture = _described(_tiff_exif(data, pages[0]), dict(_tiff_info(pages[0])))
+def _decoded(data: bytes, path: Path, max_pixels: int, *, probe: bool) -> Iterator[Picture]:
+    if png.is_png(data):
+        yield _png(data, path, max_pixels)
+    elif jpeg.is_jpeg(data):
+        yield _jpeg(data, path, max_pixels, probe=probe)
+    elif pages := deep.tiff_directories(data):
+        yield from _tiff(data, pages, path, max_pixels)
+    elif is_avif(data):
+        yield read_avif(data, path, max_pixels)
+    elif is_heif(data):
+        yield read_heif(data, path, max_pixels)
+    elif is_jpeg2000(data):
+        yield read_jpeg2000(data, path, max_pixels)
+    elif is_tga(data, path):
+        yield read_tga(data, path, max_pixels, _NAMES)
     else:
-        with _UNLIMITED, _opened(data, path) as image:
-            _check_size(image.width, image.height, path, max_pixels)
-            notes = _check_pages(pages, path) if pages else _check_frames(image, path)
-            image.load()  # before its EXIF is read, which would load it and hide an error
-            exif = _exif(image)
-            orientation = exif.get(ORIENTATION, 1)
-            picture = replace(_described(exif, image.info), text=_text(image))
-            if deep.has_deep_png_samples(data):
-                pixels, more = deep.decode_png(data), ()
-            else:
-                pixels, more, icc = _plain(image, path)
-                picture = replace(picture, icc=icc)
-            if pages:
-                orientation = 1  # Pillow has turned it
-                if 0 in pages[0].get(deep.EXTRA_SAMPLES, ()):
-                    more += ("a channel that is neither colour nor alpha was left out",)
-    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise MediaError(f"{path} holds no pixels")
+        yield _other(data, path, max_pixels)
+
+
+def _png(data: bytes, path: Path, max_pixels: int) -> Picture:
+    width, height = struct.unpack_from(">II", data, 16)
+    check_size(width, height, path, max_pixels)
+    parts = png.parts_of(data)
+    with opened(parts.pixels, path, ("PNG",), _NAMES) as image:
+        _check_frames(image, path)
+        image.load()
+        if deep.has_deep_png_samples(data):
+            pixels = deep.decode_png(parts.pixels)
+        else:
+            pixels, _, _ = samples_of(image, path)
+    return Picture(
+        turned(pixels, _orientation(parts.exif)),
+        icc=parts.icc,
+        exif=parts.exif,
+        xmp=true_afterwards(parts.xmp),
+        dpi=parts.dpi,
+        chunks=parts.kept,
+        notes=parts.notes,
+        damage=parts.damage,
+    )
+
+
+def _jpeg(data: bytes, path: Path, max_pixels: int, *, probe: bool) -> Picture:
+    parts = jpeg.parts_of(data)
+    if not parts.scanned:
+        raise MediaError(f"{path} is damaged: it ends before its pixels begin; get it again")
+    whole = jpeg.completed(data, parts)
+    with opened(whole, path, ("JPEG", "MPO"), _NAMES) as image:
+        check_size(image.width, image.height, path, max_pixels)
+        decoded = np.asarray(image)
+        exif = exif_of(image)
+        picture = described(exif, image.info)
+        pixels, notes, icc = samples_of(image, path)
+    damage = jpeg.missing(whole, parts, decoded) if probe or not parts.ended else ""
+    if not (damage or parts.ended):
+        notes += ("its end is missing, though no pixels are",)
+    if parts.left_out:
+        notes += (f"left out, as the result is another picture: {', '.join(parts.left_out)}",)
+    chunks = ()
+    if parts.comment:
+        chunks = (png.latin_text("Comment", parts.comment.decode("utf-8", "replace")),)
     return replace(
         picture,
-        pixels=np.ascontiguousarray(_turned(pixels, orientation)),
-        notes=(*notes, *more),
+        pixels=turned(pixels, exif.get(ORIENTATION, 1)),
+        icc=icc,
+        iptc=parts.iptc,
+        chunks=chunks,
+        notes=notes,
+        damage=damage,
     )
 
 
-class _Unlimited:
-    """Lifts Pillow's own limit on pixels while any thread decodes: ``max_pixels`` goes instead."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._limit: int | None = None
-
-    def __enter__(self) -> None:
-        from PIL import Image
-
-        with self._lock:
-            if self._users == 0:
-                self._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-            self._users += 1
-
-    def __exit__(self, *exception: object) -> None:
-        from PIL import Image
-
-        with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                Image.MAX_IMAGE_PIXELS = self._limit
-
-
-_UNLIMITED = _Unlimited()
-
-
-def _opened(data: bytes, path: Path) -> ImageFile:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        return Image.open(io.BytesIO(data), formats=_FORMATS)
-    except UnidentifiedImageError as error:
-        raise MediaError(
-            f"{path} is not a picture that can be read; allowed are PNG, JPEG, WebP, TIFF, BMP, GIF"
-        ) from error
-
-
-def _check_size(width: int, height: int, path: Path, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise MediaError(
-            f"{path} is refused: its {width}x{height} pixels are more than {max_pixels}; if that "
-            f"is what it should be, allow it with --max-pixels {width * height}"
-        )
-
-
-def _check_pages(pages: list[deep.Tags], path: Path) -> tuple[str, ...]:
-    full = [page for page in pages if not page.get(_NEW_SUBFILE_TYPE, 0) & 1]
-    if len(full) > 1:
-        raise MediaError(f"{path} has {len(full)} pages; give one page a file (tiffsplit does it)")
-    return ("smaller versions in the file are left out",) if len(pages) > 1 else ()
-
-
-def _check_frames(image: ImageFile, path: Path) -> tuple[str, ...]:
-    count = getattr(image, "n_frames", 1)
-    if count == 1:
-        return ()
-    if image.format == "MPO":
-        return (f"the first of {count} pictures in the file is used, as viewers do",)
-    raise MediaError(
-        f"{path} is an animation of {count} frames; restore it with `restore-rt video {path}`"
-    )
-
-
-def _plain(image: Image, path: Path) -> tuple[NDArray[Any], tuple[str, ...], bytes]:
-    """Return samples of 8 bits, notes, and the ICC profile that now holds."""
-    icc: bytes = image.info.get("icc_profile") or b""
+def _tiff(data: bytes, pages: list[deep.Tags], path: Path, max_pixels: int) -> Iterator[Picture]:
+    full = [index for index, page in enumerate(pages) if not page.get(_NEW_SUBFILE_TYPE, 0) & 1]
+    full = full or [0]
     notes: tuple[str, ...] = ()
-    transparent = "transparency" in image.info
-    if image.mode in ("L", "LA", "RGB", "RGBA") and not transparent:
-        kept = image
-    elif image.mode in ("1", "L"):
-        kept = image.convert("LA" if transparent else "L")
-    elif image.mode == "La":
-        kept = image.convert("LA")
-    elif image.mode in ("P", "RGB"):
-        kept = image.convert("RGBA" if transparent else "RGB")
-    elif image.mode in ("PA", "RGBa"):
-        kept = image.convert("RGBA")
-    elif image.mode in ("RGBX", "YCbCr"):
-        kept = image.convert("RGB")
-    elif image.mode == "CMYK":
-        kept, icc, note = _from_cmyk(image, icc)
-        notes = (note,)
+    if len(full) < len(pages):
+        notes = ("smaller versions in the file are left out",)
+    for index in full:
+        picture = _tiff_page(data, pages, index, path, max_pixels)
+        yield replace(picture, notes=(*notes, *picture.notes))
+        notes = ()
+
+
+def _tiff_page(
+    data: bytes, pages: list[deep.Tags], index: int, path: Path, max_pixels: int
+) -> Picture:
+    tags = pages[index]
+    check_size(tags[_IMAGE_WIDTH], tags[_IMAGE_LENGTH], path, max_pixels)
+    orientation = tags.get(ORIENTATION, 1)
+    notes: tuple[str, ...]
+    if deep.has_deep_tiff_samples(tags):
+        pixels, notes, icc = deep.decode_tiff(data, index, tags, path)
+        picture = described(_tiff_exif(data, tags, index), dict(_tiff_info(tags)))
+        picture = replace(picture, icc=icc, pixels=turned(pixels, orientation))
     else:
+        with opened(data, path, ("TIFF",), _NAMES) as image:
+            image.seek(index)
+            image.load()  # before its EXIF is read, which would load it and hide an error
+            exif = exif_of(image) if index == 0 else _tiff_exif(data, tags, index)
+            picture = described(exif, image.info)
+            pixels, notes, icc = samples_of(image, path)  # which Pillow has turned
+            picture = replace(picture, icc=icc, pixels=pixels)
+        if 0 in tags.get(deep.EXTRA_SAMPLES, ()):
+            notes += ("a channel that is neither colour nor alpha was left out",)
+    left_out = {name for tag, name in _LEFT_OUT.items() if tag in tags}
+    if left_out:
+        notes += (f"left out: {', '.join(sorted(left_out))}",)
+    return replace(picture, iptc=_iptc(tags), notes=notes)
+
+
+def _other(data: bytes, path: Path, max_pixels: int) -> Picture:
+    with opened(data, path, ("WEBP", "BMP", "GIF"), _NAMES) as image:
+        check_size(image.width, image.height, path, max_pixels)
+        _check_frames(image, path)
+        image.load()
+        exif = exif_of(image)
+        picture = described(exif, image.info)
+        pixels, notes, icc = samples_of(image, path)
+        comment = image.info.get("comment", b"")
+    if comment:
+        text = png.latin_text("Comment", comment.decode("utf-8", "replace"))
+        picture = replace(picture, chunks=(text,))
+    return replace(picture, pixels=turned(pixels, exif.get(ORIENTATION, 1)), icc=icc, notes=notes)
+
+
+def _check_frames(image: ImageFile, path: Path) -> None:
+    count = getattr(image, "n_frames", 1)
+    if count > 1:
         raise MediaError(
-            f"{path} has samples of Pillow's mode {image.mode!r}; allowed are grey, RGB, palette "
-            "and CMYK of 8 bits, and grey and RGB of 16: convert it first"
+            f"{path} is an animation of {count} frames; restore it with `restore-rt video {path}`"
         )
-    return np.asarray(kept), notes, icc
 
 
-def _from_cmyk(image: Image, icc: bytes) -> tuple[Image, bytes, str]:
-    from PIL import ImageCms
-
-    if icc:
-        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError):
-            pass
-        else:
-            assert converted is not None
-            return converted, srgb.tobytes(), "CMYK was converted to sRGB by its ICC profile"
-    return image.convert("RGB"), b"", "CMYK without a usable ICC profile was converted to RGB"
-
-
-def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Return the picture as EXIF's orientation says that it should be seen."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
-
-
-def _described(exif: Exif, info: Mapping[Any, Any]) -> Picture:
-    """Return the metadata, without pixels."""
-    block, xmp, dpi = info.get("exif"), info.get("xmp"), info.get("dpi")
-    if not isinstance(block, bytes):
-        block = _rebuilt(exif)
-    if isinstance(xmp, str):
-        xmp = xmp.encode()
-    if dpi is not None:
-        dpi = (float(dpi[0]), float(dpi[1]))
-        if not all(0 < side < 1e6 for side in dpi):
-            dpi = None
-    return Picture(
-        np.empty(0),
-        icc=info.get("icc_profile") or b"",
-        exif=block.removeprefix(b"Exif\0\0"),
-        xmp=upright_xmp(xmp or b""),
-        dpi=dpi,
-    )
-
-
-def _text(image: ImageFile) -> Mapping[str, str]:
-    """Return a PNG's text, without XMP and the blocks of metadata that old programs put there."""
-    text: Mapping[str, str] = getattr(image, "text", {})
-    blocks = (PNG_XMP, "Raw profile type ")
-    return {key: value for key, value in text.items() if not key.startswith(blocks)}
-
-
-def _exif(image: ImageFile) -> Exif:
+def _orientation(exif: bytes) -> int:
     from PIL import Image
 
     try:
-        return image.getexif()
-    except Exception:  # damaged metadata is no reason to refuse the pixels; writing says so
-        return Image.Exif()
+        block = Image.Exif()
+        block.load(exif)
+        return int(block.get(ORIENTATION, 1))
+    except Exception:  # decoders raise whatever a damaged block makes them trip over
+        return 1
 
 
-def _rebuilt(exif: Exif) -> bytes:
-    """Return a block with the tags that describe the picture."""
-    from PIL import Image
-
-    kept = Image.Exif()
-    for tag in sorted(_DESCRIPTIVE):
-        if tag in exif:
-            kept[tag] = exif[tag]
-    for tag in _SUB_DIRECTORIES:
-        directory = exif.get_ifd(tag)
-        if directory:
-            kept[tag] = directory
-    return kept.tobytes() if len(kept) else b""
-
-
-def _tiff_exif(data: bytes, tags: deep.Tags) -> Exif:
+def _tiff_exif(data: bytes, tags: deep.Tags, index: int) -> Exif:
     from PIL import Image
 
     exif = Image.Exif()
-    if deep.is_big_tiff(data):
+    if index or deep.is_big_tiff(data):
         # Pillow reads directories below the first one from small files only.
-        for tag in tags.keys() & _DESCRIPTIVE:
-            exif[tag] = tags[tag]
+        for tag in tags:
+            if isinstance(tags[tag], str):
+                exif[tag] = tags[tag]
     else:
         exif.load(data)
     return exif
 
 
-def _tiff_info(tags: deep.Tags) -> Iterator[tuple[str, Any]]:
+def _tiff_info(tags: Mapping[int, Any]) -> Iterator[tuple[str, Any]]:
     """Yield what Pillow would have put into ``Image.info``."""
     if _ICC_TAG in tags:
         yield "icc_profile", tags[_ICC_TAG]
@@ -302,3 +289,12 @@ def _tiff_info(tags: deep.Tags) -> Iterator[tuple[str, Any]]:
     unit = _PIXELS_PER_INCH.get(tags.get(_RESOLUTION_UNIT, 2))
     if unit and all(tag in tags for tag in _RESOLUTION):
         yield "dpi", tuple(float(tags[tag]) * unit for tag in _RESOLUTION)
+
+
+def _iptc(tags: deep.Tags) -> bytes:
+    """Return the IPTC block of a page; many programs store it as whole numbers."""
+    block = tags.get(_IPTC_TAG, b"")
+    if isinstance(block, bytes):
+        return block
+    order = ">" if getattr(tags, "prefix", b"II") == b"MM" else "<"
+    return struct.pack(f"{order}{len(block)}I", *block) if isinstance(block, tuple) else b""

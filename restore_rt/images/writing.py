@@ -1,30 +1,33 @@
-"""From a picture to an image file."""
+"""From pictures to an image file."""
 
 from __future__ import annotations
 
 import io
 import struct
-import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
 from restore_rt.files import whole_file
-from restore_rt.images.metadata import resized
-from restore_rt.images.picture import FORMATS, PNG_XMP, Format, Picture
+from restore_rt.images import png
+from restore_rt.images.metadata import resized, with_thumbnail
+from restore_rt.images.picture import FORMATS, Format, Picture
+from restore_rt.images.profiles import profile_of
 from restore_rt.images.tiff import tiff_file
 
-if TYPE_CHECKING:
-    from PIL.PngImagePlugin import PngInfo
-
-__all__ = ["check_writable", "write_picture"]
+__all__ = ["check_writable", "write_pages", "write_picture"]
 
 _JPEG_QUALITY = 95
+_AVIF_QUALITY = 90
+_WEBP_QUALITY = 80
 _JPEG_LARGEST_SEGMENT = 65533
-_PNG_HEADER = 33
+_THUMBNAIL = (160, 160)
+_NCLX = b"colrnclx"
 
 
 def check_writable(picture: Picture, target: Format, *, scale: int = 1) -> None:
@@ -74,18 +77,31 @@ def write_picture(
     quality: int | None = None,
     overwrite: bool = False,
 ) -> tuple[str, ...]:
-    """Write a picture with its metadata, whole or not at all.
+    """Write one picture; see ``write_pages``."""
+    return write_pages(path, [picture], target, quality=quality, overwrite=overwrite)
+
+
+def write_pages(
+    path: Path,
+    pages: Sequence[Picture],
+    target: Format,
+    *,
+    quality: int | None = None,
+    overwrite: bool = False,
+) -> tuple[str, ...]:
+    """Write pictures with their metadata into one file, whole or not at all.
 
     Parameters
     ----------
     path
         The file to be written.
-    picture
-        Pixels and metadata.
+    pages
+        Pixels and metadata; several only if the format can hold them.
     target
         The format.
     quality
-        1 to 100, for JPEG (default 95, chroma always in full) and WebP (default lossless).
+        1 to 100, for JPEG (default 95, chroma always in full), AVIF (default 90, likewise) and
+        WebP (default lossless).
     overwrite
         An existing file may be replaced.
 
@@ -97,49 +113,105 @@ def write_picture(
     Raises
     ------
     InputError
-        The format cannot hold the picture, or ``path`` exists and may not be replaced.
+        The format cannot hold the pictures, or ``path`` exists and may not be replaced.
     OutputError
         The file cannot be written.
     """
-    check_writable(picture, target)
-    height, width = picture.pixels.shape[:2]
+    if len(pages) > 1 and not target.pages:
+        able = " or ".join(item.name for item in FORMATS.values() if item.pages)
+        raise InputError(f"{target.name} cannot hold {len(pages)} pages; use {able}")
     notes: list[str] = []
+    kept = []
+    for picture in pages:
+        check_writable(picture, target)
+        kept.append(_fitting(picture, target, notes))
+    if target.name == "tiff":
+        data = tiff_file(kept)
+    elif target.name == "png":
+        data = _png(kept[0])
+    else:
+        data = _by_pillow(kept[0], target, quality)
+    # Encoded in memory: Pillow hides why a write to a file failed.
+    with whole_file(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(data)
+    return tuple(dict.fromkeys(notes))
+
+
+def _opaque(picture: Picture) -> bool:
+    return bool((picture.pixels[..., -1] == np.iinfo(picture.pixels.dtype).max).all())
+
+
+def _fitting(picture: Picture, target: Format, notes: list[str]) -> Picture:
+    """Return a picture with the metadata that the format can hold, and note the rest."""
+    exif = _exif(picture, target, notes)
+    xmp, icc, iptc = picture.xmp, picture.icc, picture.iptc
+    if target.name == "jpeg" and len(xmp) > _JPEG_LARGEST_SEGMENT - 64:
+        xmp = b""
+        notes.append("XMP data was left out, JPEG holds no more than 64 KB of it")
+    if iptc and (target.name not in ("jpeg", "tiff") or len(iptc) > _JPEG_LARGEST_SEGMENT - 64):
+        iptc = b""
+        notes.append(f"IPTC captions and keywords were left out, {target.name} has no place for it")
+    if target.name != "png":
+        # AVIF can state the codes of cICP itself.
+        if not icc and not (target.name == "avif" and b"cICP" in dict(picture.chunks)):
+            grey = picture.grey and target.name != "webp"
+            icc, note = profile_of(picture.chunks, grey=grey)
+            if note:
+                notes.append(note)
+        chunks = picture.chunks
+        names = [png.keyword(chunk) for chunk in chunks if chunk[0] in png.TEXT]
+        if target.name == "jpeg":
+            names = [name for name in names if name != "Comment"]
+        if names:
+            notes.append(
+                f"text was left out, {target.name} has no place for it: {', '.join(names)}"
+            )
+        if any(kind in (b"mDCV", b"cLLI") for kind, _ in chunks):
+            notes.append("the brightness of its HDR display (mDCV, cLLI) is not stated any more")
+    if target.name == "webp" and picture.grey and icc[16:20] == b"GRAY":
+        icc = b""
+        notes.append("the grey ICC profile was left out, WebP holds RGB only")
+    return replace(picture, icc=icc, exif=exif, xmp=xmp, iptc=iptc)
+
+
+def _exif(picture: Picture, target: Format, notes: list[str]) -> bytes:
+    """Return the EXIF block for a picture that is upright and has its new size."""
+    height, width = picture.pixels.shape[:2]
     exif = picture.exif
     if exif:
         try:
             exif = resized(exif, width, height)
+            exif = with_thumbnail(exif, lambda: _thumbnail(picture))
         except (ValueError, struct.error):
             exif = b""
             notes.append("damaged EXIF data was left out")
     if target.name == "jpeg" and len(exif) > _JPEG_LARGEST_SEGMENT - len(b"Exif\0\0"):
         exif = b""
         notes.append("EXIF data was left out, JPEG holds no more than 64 KB of it")
-    xmp = picture.xmp
-    if target.name == "jpeg" and len(xmp) > _JPEG_LARGEST_SEGMENT - 64:
-        xmp = b""
-        notes.append("XMP data was left out, JPEG holds no more than 64 KB of it")
-    icc = picture.icc
-    if target.name == "webp" and picture.grey and icc[16:20] == b"GRAY":
-        icc = b""
-        notes.append("the grey ICC profile was left out, WebP holds RGB only")
-    if picture.text and target.name != "png":
-        names = ", ".join(picture.text)
-        notes.append(f"the PNG's text was left out, {target.name} has no place for it: {names}")
-    kept = replace(picture, icc=icc, exif=exif, xmp=xmp)
-    if target.name == "tiff":
-        data = tiff_file(kept)
-    elif target.name == "png" and picture.bits == 16:
-        data = _deep_png(kept)
-    else:
-        data = _by_pillow(kept, target, quality)
-    # Encoded in memory: Pillow hides why a write to a file failed.
-    with whole_file(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(data)
-    return tuple(notes)
+    return exif
 
 
-def _opaque(picture: Picture) -> bool:
-    return bool((picture.pixels[..., -1] == np.iinfo(picture.pixels.dtype).max).all())
+def _thumbnail(picture: Picture) -> bytes:
+    """Return the picture, small, as a JPEG file."""
+    from PIL import Image
+
+    step = max(1, min(picture.pixels.shape[:2]) // (8 * max(_THUMBNAIL)))
+    pixels = picture.pixels[::step, ::step]
+    if picture.bits == 16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    if picture.alpha:
+        pixels = pixels[..., :-1]
+    image = Image.fromarray(_squeezed(pixels))
+    image.thumbnail(_THUMBNAIL)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=80)
+    return file.getvalue()
+
+
+def _squeezed(pixels: NDArray[Any]) -> NDArray[Any]:
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    return np.ascontiguousarray(pixels)
 
 
 def _by_pillow(picture: Picture, target: Format, quality: int | None) -> bytes:
@@ -148,56 +220,63 @@ def _by_pillow(picture: Picture, target: Format, quality: int | None) -> bytes:
     pixels = picture.pixels
     if picture.alpha and not target.alpha:
         pixels = pixels[..., :-1]
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
     options: dict[str, Any] = {}
     if target.name == "jpeg":
         options = {"quality": quality or _JPEG_QUALITY, "subsampling": 0}
+        if picture.dpi:
+            options["dpi"] = picture.dpi
+        options["extra"] = _photoshop(picture.iptc)
+        for kind, body in picture.chunks:
+            if kind == b"tEXt" and body.startswith(b"Comment\0"):
+                options["comment"] = body.removeprefix(b"Comment\0")
     elif target.name == "webp":
         # exact: colours under transparent pixels are pixels too.
-        options = {"lossless": quality is None, "quality": quality or 80, "exact": True}
+        options = {"lossless": quality is None, "quality": quality or _WEBP_QUALITY, "exact": True}
+    elif target.name == "avif":
+        options = {"quality": quality or _AVIF_QUALITY, "subsampling": "4:4:4"}
     if picture.icc:
         options["icc_profile"] = picture.icc
     if picture.exif:
         options["exif"] = b"Exif\0\0" + picture.exif
-    if picture.dpi and target.name != "webp":
-        options["dpi"] = picture.dpi
-    if target.name == "png":
-        options["pnginfo"] = _png_text(picture)
-    elif picture.xmp:
+    if picture.xmp:
         options["xmp"] = picture.xmp
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, target.name, **options)
-    return file.getvalue()
+    Image.fromarray(_squeezed(pixels)).save(file, target.name, **options)
+    data = file.getvalue()
+    codes = dict(picture.chunks).get(b"cICP", b"")
+    return _with_codes(data, codes) if target.name == "avif" and codes and not picture.icc else data
 
 
-def _deep_png(picture: Picture) -> bytes:
+def _with_codes(avif: bytes, codes: bytes) -> bytes:
+    """Return an AVIF file that states other colour primaries and another transfer function."""
+    place = avif.index(_NCLX) + len(_NCLX)
+    return avif[:place] + struct.pack(">HH", *codes[:2]) + avif[place + 4 :]
+
+
+def _photoshop(iptc: bytes) -> bytes:
+    """Return the JPEG segment that holds an IPTC block."""
+    if not iptc:
+        return b""
+    body = b"Photoshop 3.0\x008BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc
+    body += bytes(len(iptc) % 2)
+    return b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
+
+
+def _png(picture: Picture) -> bytes:
     import imagecodecs
+    from PIL import Image
 
-    data = bytes(imagecodecs.png_encode(np.ascontiguousarray(picture.pixels)))
-    chunks = b""
-    if picture.icc:
-        chunks += _chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(picture.icc))
-    if picture.dpi:
-        across, down = (round(side / 0.0254) for side in picture.dpi)
-        chunks += _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
-    if picture.exif:
-        chunks += _chunk(b"eXIf", picture.exif)
-    for kind, text, *_ in _png_text(picture).chunks:
-        chunks += _chunk(kind, text)
-    return data[:_PNG_HEADER] + chunks + data[_PNG_HEADER:]
-
-
-def _png_text(picture: Picture) -> PngInfo:
-    from PIL.PngImagePlugin import PngInfo
-
-    info = PngInfo()
-    if picture.xmp:
-        info.add_itxt(PNG_XMP, picture.xmp.decode("utf-8", "replace"))
-    for key, value in picture.text.items():
-        info.add_text(key, value)
-    return info
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    if picture.bits == 16:
+        data = bytes(imagecodecs.png_encode(np.ascontiguousarray(picture.pixels)))
+    else:
+        file = io.BytesIO()
+        Image.fromarray(_squeezed(picture.pixels)).save(file, "PNG")
+        data = file.getvalue()
+    return png.with_parts(
+        data,
+        icc=picture.icc,
+        exif=picture.exif,
+        xmp=picture.xmp,
+        dpi=picture.dpi,
+        kept=picture.chunks,
+    )

@@ -8,10 +8,10 @@ import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
-from PIL.PngImagePlugin import iTXt
 
 from restore_rt.errors import InputError, OutputError
 from restore_rt.images import FORMATS, Picture, check_writable, read_picture, write_picture
+from restore_rt.images.png import latin_text
 from tests.images.pictures import CHANNELS, camera_exif, noise, srgb
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="1"/></x:xmpmeta>'
@@ -100,22 +100,25 @@ def test_tiff_is_read_alike_by_libtiff(tmp_path: Path, bits: int, order: str) ->
 @pytest.mark.parametrize("bits", [8, 16])
 def test_png_keeps_text(tmp_path: Path, bits: int) -> None:
     first, second = tmp_path / "a.png", tmp_path / "b.png"
-    foreign = iTXt("\u5c71", "zh", "\u540d")
-    text = {"Title": "caf\xe9", "Comment": "\u5c71", "Name": foreign}
-    write_picture(first, Picture(noise(3, bits), xmp=XMP, text=text), FORMATS["png"])
+    text = {"Title": "caf\xe9", "Comment": "\u5c71"}
+    name = b"Name\0\0\0zh\0" + "\u540d\0\u5c71".encode()
+    chunks = (*(latin_text(*item) for item in text.items()), (b"iTXt", name))
+    write_picture(first, Picture(noise(3, bits), xmp=XMP, chunks=chunks), FORMATS["png"])
     picture = read_picture(first)
-    assert picture.text == text
+    assert picture.chunks == chunks
     assert write_picture(second, picture, FORMATS["png"]) == ()
     with Image.open(second) as image:
-        assert image.text == {**text, "XML:com.adobe.xmp": XMP.decode()}  # type: ignore[attr-defined]
-        name = image.text["Name"]  # type: ignore[attr-defined]
-        assert (name.lang, name.tkey) == ("zh", "\u540d")
+        image.load()
+        found = image.text  # type: ignore[attr-defined]
+        assert found == {**text, "Name": "\u5c71", "XML:com.adobe.xmp": XMP.decode()}
+        assert (found["Name"].lang, found["Name"].tkey) == ("zh", "\u540d")
 
 
 def test_text_that_is_left_out_is_said(tmp_path: Path) -> None:
-    picture = Picture(noise(3, 8), text={"Title": "a hill", "Author": "me"})
+    chunks = (latin_text("Title", "a hill"), latin_text("Author", "me"))
+    picture = Picture(noise(3, 8), chunks=chunks)
     (note,) = write_picture(tmp_path / "x.webp", picture, FORMATS["webp"])
-    assert note == "the PNG's text was left out, webp has no place for it: Title, Author"
+    assert note == "text was left out, webp has no place for it: Title, Author"
 
 
 def test_damaged_exif_is_left_out_and_said(tmp_path: Path) -> None:
