@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import secrets
 import stat
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from restore_rt.errors import InputError, OutputError, RestoreError
 
 __all__ = ["check_target", "output_error", "whole_file"]
+
+_PREFIX = ".restore-rt-"
+_LEFT_BEHIND = re.compile(rf"{re.escape(_PREFIX)}[0-9a-f]{{12}}(\.[^/]*)?")
 
 _FIXES = {
     errno.ENOSPC: "the disk is full; free some space or write elsewhere",
@@ -75,8 +81,9 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary path to write to, which becomes ``path`` when the block succeeds.
 
     The temporary file lies in the folder of ``path`` and has its suffix. It is flushed to the
-    disk and renamed at the end, and removed on any error, Ctrl-C included. Who may read and write
-    a file that is replaced stays as it was.
+    disk and renamed at the end, and removed on any error, Ctrl-C included. Those that killed
+    processes left in the folder are removed, too. Who may read and write a file that is replaced
+    stays as it was.
 
     Parameters
     ----------
@@ -100,31 +107,78 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     check_target(path, overwrite=overwrite)
     target = path.resolve()
-    temporary = target.with_name(f".restore-rt-{secrets.token_hex(6)}{target.suffix}")
-    try:
+    _clear(target.parent)
+    temporary = target.with_name(f"{_PREFIX}{secrets.token_hex(6)}{target.suffix}")
+    with ExitStack() as stack:
+        stack.callback(_remove, temporary)  # whatever happens since it was made, Ctrl-C included
         try:
-            temporary.open("xb").close()
+            stack.enter_context(_locked(temporary))
         except OSError as error:
             raise output_error(error, path) from error
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-        if mode is not None:
-            temporary.chmod(mode | stat.S_IRUSR | stat.S_IWUSR)  # ours to write until it is done
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        # A file that another program made meanwhile is not ours to replace.
-        check_target(path, overwrite=overwrite)
-        if mode is not None:
-            temporary.chmod(mode)
-        temporary.replace(target)
-    except OSError as error:
-        if isinstance(error, RestoreError) or not _concerns(error, temporary):
-            raise
-        raise output_error(error, path) from error
-    finally:
-        # Here whatever happened since the file was made, Ctrl-C included; once replaced it is gone.
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        try:
+            mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+            if mode is not None:
+                temporary.chmod(mode | stat.S_IRUSR | stat.S_IWUSR)  # ours until it is done
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            # A file that another program made meanwhile is not ours to replace.
+            check_target(path, overwrite=overwrite)
+            if mode is not None:
+                temporary.chmod(mode)
+            temporary.replace(target)
+        except OSError as error:
+            if isinstance(error, RestoreError) or not _concerns(error, temporary):
+                raise
+            raise output_error(error, path) from error
+
+
+@contextmanager
+def _locked(temporary: Path) -> Iterator[None]:
+    """Make a file and hold it: while this process lives, no other takes it for left behind."""
+    with ExitStack() as stack:
+        while True:
+            file = stack.enter_context(temporary.open("xb"))
+            with suppress(OSError):  # where a file system has no locks, nothing is cleared either
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:
+                break  # else it was cleared between the two lines
+        yield
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):
+        temporary.unlink(missing_ok=True)
+
+
+class _Cleared:
+    """The folders that this process has cleared: once is enough, they may hold many files."""
+
+    def __init__(self) -> None:
+        self.folders: set[Path] = set()
+        self.lock = threading.Lock()
+
+
+_CLEARED = _Cleared()
+
+
+def _clear(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder."""
+    with _CLEARED.lock:
+        if folder in _CLEARED.folders:
+            return
+        _CLEARED.folders.add(folder)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _LEFT_BEHIND.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                _clear_file(Path(entry.path))
+
+
+def _clear_file(path: Path) -> None:
+    """Remove a temporary file unless a process holds it."""
+    with suppress(OSError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
 
 
 def _concerns(error: OSError, temporary: Path) -> bool:

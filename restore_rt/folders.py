@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from restore_rt.errors import OutputError
 from restore_rt.files import output_error
 
-__all__ = ["files_below", "make_folder"]
+__all__ = ["FOLDER", "HIDDEN", "SUFFIX", "files_below", "make_folder"]
+
+# Why files and folders are passed over.
+HIDDEN = "hidden"
+FOLDER = "folders in a folder, which --recursive enters"
+SUFFIX = "not with the suffix of a format that can be read"
 
 
 def files_below(
-    root: Path, suffixes: Collection[str], *, recursive: bool = True, avoid: Path | None = None
+    root: Path,
+    suffixes: Collection[str],
+    *,
+    recursive: bool = True,
+    avoid: Path | None = None,
+    on_other: Callable[[Path, str], None] = lambda path, reason: None,
 ) -> Iterator[Path]:
     """Give the files in a folder and below, folder after folder and by name in each.
 
@@ -30,6 +40,8 @@ def files_below(
         Enter the folders below.
     avoid
         A folder below that is not entered: results of an earlier run are no input of this one.
+    on_other
+        Called with each file and folder that is passed over, and the reason.
 
     Raises
     ------
@@ -46,11 +58,19 @@ def files_below(
                 continue
             seen.add(real)
             entered = sorted(name for name in folders if recursive and not name.startswith("."))
+            for name in sorted({*folders} - {*entered}):
+                path = Path(here, name)
+                if path.resolve() not in seen:
+                    on_other(path, HIDDEN if name.startswith(".") else FOLDER)
             folders[:] = entered
             waiting += [path for name in entered if (path := Path(here, name)).is_symlink()]
             for name in sorted(names):
                 path = Path(here, name)
-                if path.suffix.lower() in suffixes and not name.startswith("."):
+                if name.startswith("."):
+                    on_other(path, HIDDEN)
+                elif path.suffix.lower() not in suffixes:
+                    on_other(path, SUFFIX)
+                else:
                     yield path
 
 

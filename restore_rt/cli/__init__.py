@@ -26,6 +26,8 @@ def main() -> None:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which nohup sets
+        signal.signal(signal.SIGHUP, _terminate)
     warnings.showwarning = _show_warning
     sys.exit(run(sys.argv[1:]))
 
@@ -36,8 +38,9 @@ def run(arguments: Sequence[str]) -> int:
     Returns
     -------
     int
-        The exit code: 0 done, 1 failed, 2 wrong use, 3 the input was damaged and what could be
-        decoded was written, 130 interrupted. (A SIGTERM ends it with 143.)
+        The exit code: 0 done, 1 failed, 2 wrong use, 3 a part of it is done (the input was
+        damaged and what could be decoded was written, or some of several pictures failed), 130
+        interrupted. (A SIGTERM ends it with 143, a SIGHUP with 129.)
     """
     import typer
 

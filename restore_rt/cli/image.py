@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from restore_rt.cli import options
 from restore_rt.cli.console import emit, explain, fail, note, progress, show_traceback
-from restore_rt.errors import InputError
+from restore_rt.errors import InputError, MediaError
 from restore_rt.images import MAX_PIXELS
+from restore_rt.wording import count_of
 
 if TYPE_CHECKING:
     from restore_rt.cli.paths import Job
@@ -41,11 +44,11 @@ def image(
     scale: options.ScaleOption = None,
     model: options.ModelOption = None,
     format_name: Annotated[
-        Literal["png", "jpeg", "webp", "tiff"] | None,
+        Literal["png", "jpeg", "webp", "tiff", "avif"] | None,
         typer.Option(
             "--format",
             help="What to write into a folder; PNG and TIFF hold 16 bits, all but JPEG "
-            "transparency.",
+            "transparency, TIFF several pages.",
             show_default="each picture's own",
         ),
     ] = None,
@@ -55,8 +58,8 @@ def image(
             "--quality",
             min=1,
             max=100,
-            help="Of JPEG and WebP.",
-            show_default="JPEG 95, WebP lossless",
+            help="Of JPEG, AVIF and WebP.",
+            show_default="JPEG 95, AVIF 90, WebP lossless",
         ),
     ] = None,
     recursive: Annotated[
@@ -72,20 +75,45 @@ def image(
     precision: options.PrecisionOption = "auto",
     as_json: options.JsonOption = False,
     overwrite: options.OverwriteOption = False,
+    skip_existing: Annotated[
+        bool,
+        typer.Option("--skip-existing", help="Leave out pictures whose output file exists."),
+    ] = False,
 ) -> int:
-    """Restore and upscale pictures: PNG, JPEG, WebP and TIFF (BMP and GIF are read only).
+    """Restore and upscale pictures: PNG, JPEG, WebP, TIFF and AVIF.
 
-    16-bit samples, transparency, EXIF, ICC profile and resolution are kept; a picture that its
-    camera marked as turned is turned. When one of several pictures fails, the others are done and
-    the exit code is 1.
+    HEIC, JPEG 2000, BMP, GIF and TGA are read, and written as PNG. 16-bit samples, transparency,
+    colour, EXIF and resolution are kept, or a note says what is not; a picture that its camera
+    marked as turned is turned. The exit code is 1 if nothing could be done, and 3 if a part of it
+    was: a picture of several failed, or a file ended early.
     """
     from restore_rt.cli.paths import plan
 
-    jobs = plan(inputs, output, format_name=format_name, recursive=recursive, overwrite=overwrite)
-    if quality is not None and not any(job.format.quality for job in jobs):
+    planned = plan(
+        inputs,
+        output,
+        format_name=format_name,
+        recursive=recursive,
+        overwrite=overwrite,
+        skip_existing=skip_existing,
+    )
+    jobs = planned.jobs
+    if quality is not None and jobs and not any(job.format.quality for job in jobs):
         raise InputError(
             f"--quality is {quality}, but {jobs[0].format.name} has none; leave it out"
         )
+    for reason, paths in planned.passed_over.items():
+        note(f"not read, {reason}: {', '.join(map(str, paths))}")
+    left = {
+        "existing": [str(job.target) for job in planned.existing],
+        "not_read": {
+            reason: [str(path) for path in paths] for reason, paths in planned.passed_over.items()
+        },
+    }
+    if not jobs:
+        text = f"nothing to do: {count_of(len(planned.existing), 'picture')} restored before"
+        emit({"failed": 0, "pictures": [], **left}, text, as_json=as_json)
+        return 0
     begin = time.perf_counter()
     with options.load_model(
         model,
@@ -116,29 +144,52 @@ def image(
         "seconds": round(seconds, 3),
         "failed": failed,
         "pictures": [outcome.as_dict() for outcome in outcomes],
+        **left,
     }
-    emit(report, _summary(outcomes, failed, seconds, ran["model"]), as_json=as_json)
-    return 1 if failed else 0
+    text = _summary(outcomes, failed, len(planned.existing), seconds, ran["model"])
+    emit(report, text, as_json=as_json)
+    if failed == len(outcomes):
+        return 1
+    return 3 if failed or any(outcome.damage for outcome in outcomes) else 0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one picture."""
+    """What became of one file.
+
+    Attributes
+    ----------
+    job
+        What was to be read and written.
+    sizes
+        Height and width of the pages that were written.
+    notes
+        What was not kept.
+    damage
+        What of the source was missing.
+    error
+        Why nothing was written.
+    """
 
     job: Job
-    size: tuple[int, int] = (0, 0)
+    sizes: tuple[tuple[int, int], ...] = ()
+    notes: tuple[str, ...] = ()
+    damage: str = ""
     error: Exception | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for ``--json``."""
         if self.error is not None:
             return {"input": str(self.job.source), "error": explain(self.error)}
-        height, width = self.size
+        height, width = self.sizes[0]
         return {
             "input": str(self.job.source),
             "output": str(self.job.target),
             "width": width,
             "height": height,
+            "pages": len(self.sizes),
+            "notes": list(self.notes),
+            "damage": self.damage,
         }
 
 
@@ -151,7 +202,7 @@ def restore_pictures(
     max_pixels: int,
     overwrite: bool = False,
 ) -> list[Outcome]:
-    """Restore pictures; one is decoded, one restored and one encoded at a time.
+    """Restore pictures and their pages; one is decoded, one restored and one encoded at a time.
 
     The folders to write to are made when they are needed. An error, whatever it is, concerns its
     picture only.
@@ -163,7 +214,7 @@ def restore_pictures(
     restore
         A Restorer, or what takes an array and returns it ``scale`` times as large.
     scale, quality, max_pixels, overwrite
-        See ``check_writable``, ``write_picture`` and ``read_picture``.
+        See ``check_writable``, ``write_pages`` and ``read_pages``.
 
     Returns
     -------
@@ -172,21 +223,20 @@ def restore_pictures(
         only picture.
     """
     from restore_rt.folders import make_folder
-    from restore_rt.images import check_writable, read_picture, write_picture
+    from restore_rt.images import check_writable, read_pages, write_pages
     from restore_rt.streaming import overlapped
 
     def read() -> Iterator[tuple[Job, Picture | Exception]]:
         for job in jobs:
             try:
-                picture = read_picture(job.source, max_pixels=max_pixels)
-                try:
-                    check_writable(picture, job.format, scale=scale)
-                except InputError as error:
-                    raise InputError(f"{job.source}: {error}") from error
+                for picture in read_pages(job.source, max_pixels=max_pixels):
+                    try:
+                        check_writable(picture, job.format, scale=scale)
+                    except InputError as error:
+                        raise InputError(f"{job.source}: {error}") from error
+                    yield job, picture
             except Exception as error:
                 yield job, error
-            else:
-                yield job, picture
 
     def work(item: tuple[Job, Picture | Exception]) -> tuple[Job, Picture | Exception]:
         job, picture = item
@@ -197,20 +247,28 @@ def restore_pictures(
         except Exception as error:
             return job, error
 
-    def write(job: Job, picture: Picture | Exception) -> Outcome:
-        if isinstance(picture, Exception):
-            return Outcome(job, error=picture)
+    def write(job: Job, pages: Sequence[Picture | Exception]) -> Outcome:
+        pictures = [page for page in pages if not isinstance(page, Exception)]
+        errors = [page for page in pages if isinstance(page, Exception)]
+        if errors and not (pictures and isinstance(errors[0], MediaError)):
+            return Outcome(job, error=errors[0])
+        damage = [page.damage for page in pictures if page.damage]
+        if errors:
+            damage.append(f"only {count_of(len(pictures), 'page')} could be read: {errors[0]}")
         try:
             make_folder(job.target.parent)
             chosen = quality if job.format.quality else None
-            more = write_picture(
-                job.target, picture, job.format, quality=chosen, overwrite=overwrite
+            more = write_pages(
+                job.target, pictures, job.format, quality=chosen, overwrite=overwrite
             )
         except Exception as error:
             return Outcome(job, error=error)
-        for message in (*picture.notes, *more):
-            note(f"{job.source}: {message}")
-        return Outcome(job, size=(picture.pixels.shape[0], picture.pixels.shape[1]))
+        return Outcome(
+            job,
+            tuple((page.pixels.shape[0], page.pixels.shape[1]) for page in pictures),
+            tuple(dict.fromkeys((*(text for page in pictures for text in page.notes), *more))),
+            "; ".join(damage),
+        )
 
     outcomes = []
     # Closed here, not when it is collected: its threads must end before Ctrl-C ends the program.
@@ -218,22 +276,38 @@ def restore_pictures(
         closing(overlapped(work, read())) as restored,
         progress("restoring", len(jobs), "pictures") as advance,
     ):
-        for job, picture in restored:
-            outcome = write(job, picture)
-            if outcome.error is not None and len(jobs) > 1:
-                show_traceback(outcome.error)
-                message = explain(outcome.error)
-                named = str(job.source) in message or str(job.target) in message
-                fail(message if named else f"{job.source}: {message}")
+        for job, pages in groupby(restored, key=itemgetter(0)):
+            outcome = write(job, [picture for _, picture in pages])
+            _tell(outcome, alone=len(jobs) == 1)
             outcomes.append(outcome)
             advance(1)
     return outcomes
 
 
-def _summary(outcomes: Sequence[Outcome], failed: int, seconds: float, description: str) -> str:
-    if len(outcomes) == 1:
-        height, width = outcomes[0].size
-        done = f"{outcomes[0].job.target}: {width}x{height}"
+def _tell(outcome: Outcome, *, alone: bool) -> None:
+    """Write notes and, unless it is told as that of the whole run, an error."""
+    source, error = str(outcome.job.source), outcome.error
+    for message in outcome.notes:
+        note(f"{source}: {message}")
+    if outcome.damage:
+        fail(f"{source}: {outcome.damage}")
+    if error is not None and not alone:
+        show_traceback(error)
+        message = explain(error)
+        named = source in message or str(outcome.job.target) in message
+        fail(message if named else f"{source}: {message}")
+
+
+def _summary(
+    outcomes: Sequence[Outcome], failed: int, existing: int, seconds: float, description: str
+) -> str:
+    if len(outcomes) == 1 and not existing:
+        height, width = outcomes[0].sizes[0]
+        pages = len(outcomes[0].sizes)
+        more = f" and {count_of(pages - 1, 'more page')}" if pages > 1 else ""
+        done = f"{outcomes[0].job.target}: {width}x{height}{more}"
     else:
         done = f"{len(outcomes) - failed} of {len(outcomes)} pictures restored"
+        if existing:
+            done += f", {existing} restored before"
     return f"{done}, {seconds:.1f} s ({description})"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from restore_rt.errors import InputError, MediaError
 from restore_rt.files import check_target
-from restore_rt.folders import files_below
+from restore_rt.folders import SUFFIX, files_below
 from restore_rt.images import FORMATS, READABLE, Format, format_of
 
-__all__ = ["Job", "plan"]
+__all__ = ["Job", "Plan", "plan"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,25 @@ class Job:
     format: Format
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do, and what it leaves alone.
+
+    Attributes
+    ----------
+    jobs
+        The pictures to restore.
+    existing
+        Those whose output exists and is kept.
+    passed_over
+        Files and folders that are not read, by the reason.
+    """
+
+    jobs: Sequence[Job]
+    existing: Sequence[Job] = ()
+    passed_over: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+
+
 def plan(
     inputs: Sequence[str],
     output: str,
@@ -32,7 +52,8 @@ def plan(
     format_name: str | None = None,
     recursive: bool = False,
     overwrite: bool = False,
-) -> list[Job]:
+    skip_existing: bool = False,
+) -> Plan:
     """Pair every input picture with its output; nothing is made or written.
 
     Parameters
@@ -49,6 +70,8 @@ def plan(
         Take the pictures of all folders below a folder, linked ones too, and keep its structure.
     overwrite
         Existing files may be replaced, though never an input.
+    skip_existing
+        Pictures whose output exists are left out.
 
     Raises
     ------
@@ -63,9 +86,12 @@ def plan(
     wanted = None if format_name is None else FORMATS[format_name]
     folder = Path(output)
     to_folder = folder.is_dir() or output.endswith(os.sep) or not folder.suffix
-    found = _find(inputs, recursive=recursive, avoid=folder)
+    if overwrite and skip_existing:
+        raise InputError("--overwrite and --skip-existing exclude each other; leave one out")
+    search = _Search(recursive, folder)
+    found = search.find(inputs)
     if to_folder:
-        jobs = [_into(folder, source, relative, wanted) for source, relative in found]
+        jobs = _apart([_into(folder, source, relative, wanted) for source, relative in found])
     else:
         one_file = len(inputs) == 1 and not Path(inputs[0]).is_dir()
         if not one_file or len(found) != 1:
@@ -80,10 +106,19 @@ def plan(
                 "--format out or change the suffix"
             )
         jobs = [Job(found[0][0], folder, target)]
-    _check(jobs, overwrite=overwrite)
+    _check_names(jobs)
+    existing = [job for job in jobs if os.path.lexists(job.target)]
+    if skip_existing:
+        jobs = [job for job in jobs if job not in existing]
+    elif existing and not overwrite:
+        others = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        fixes = "--skip-existing to go on with the others" if to_folder else "give another name"
+        raise InputError(
+            f"{existing[0].target} exists{others}; {fixes}, or --overwrite to replace it"
+        )
     for path in {_first_missing(job.target) if to_folder else job.target: None for job in jobs}:
         check_target(path, overwrite=overwrite)
-    return jobs
+    return Plan(jobs, existing if skip_existing else (), search.passed_over)
 
 
 def _first_missing(path: Path) -> Path:
@@ -93,49 +128,67 @@ def _first_missing(path: Path) -> Path:
     return path
 
 
-def _find(inputs: Sequence[str], *, recursive: bool, avoid: Path) -> list[tuple[Path, Path]]:
-    """Return each picture with its path below the output folder; a file counts once."""
-    found: dict[Path, tuple[Path, Path]] = {}
+class _Search:
+    """Finds the pictures among inputs, each once, and remembers what it passed over."""
 
-    def add(source: Path, relative: Path) -> None:
-        found.setdefault(source.resolve(), (source, relative))
+    def __init__(self, recursive: bool, avoid: Path) -> None:
+        self._recursive = recursive
+        self._avoid = avoid
+        self._found: dict[Path, tuple[Path, Path]] = {}
+        self.passed_over: dict[str, list[Path]] = {}
 
-    for text in inputs:
-        path = Path(text)
-        if path.is_dir():
-            _add_folder(path, recursive, avoid, add)
-        elif glob.has_magic(text) and not path.exists():
-            matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207
-            if not matches:
-                raise InputError(f"nothing fits the pattern {text}")
-            for match in map(Path, matches):
-                if match.is_dir():
-                    if recursive:
-                        _add_folder(match, recursive, avoid, add)
-                elif match.suffix.lower() in READABLE:
-                    add(match, Path(match.name))
-        else:
-            # A file that is missing fails in its turn, after which the others are done.
-            add(path, Path(path.name))
-    if not found:
-        raise InputError(
-            f"{' '.join(inputs)}: no pictures found; looked for {', '.join(READABLE)}"
-            f"{'' if recursive else ' (add --recursive for folders in folders)'}"
-        )
-    return list(found.values())
+    def find(self, inputs: Sequence[str]) -> list[tuple[Path, Path]]:
+        """Return each picture with its path below the output folder."""
+        for text in inputs:
+            path = Path(text)
+            if path.is_dir():
+                self._add_folder(path)
+            elif glob.has_magic(text) and not path.exists():
+                self._add_pattern(text)
+            else:
+                # A file that is missing fails in its turn, after which the others are done.
+                self._add(path, Path(path.name))
+        if not self._found:
+            raise InputError(
+                f"{' '.join(inputs)}: no pictures found; looked for {', '.join(READABLE)}"
+                f"{'' if self._recursive else ' (add --recursive for folders in folders)'}"
+            )
+        return list(self._found.values())
 
+    def _add(self, source: Path, relative: Path) -> None:
+        self._found.setdefault(source.resolve(), (source, relative))
 
-def _add_folder(
-    path: Path, recursive: bool, avoid: Path, add: Callable[[Path, Path], None]
-) -> None:
-    try:
-        for file in files_below(path, READABLE, recursive=recursive, avoid=avoid):
-            add(file, file.relative_to(path))
-    except OSError as error:
-        raise MediaError(
-            f"cannot read the folder {error.filename}: {error.strerror}; change its permissions or "
-            "give the other folders one by one"
-        ) from error
+    def _pass_over(self, path: Path, reason: str) -> None:
+        self.passed_over.setdefault(reason, []).append(path)
+
+    def _add_pattern(self, text: str) -> None:
+        matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207
+        if not matches:
+            raise InputError(f"nothing fits the pattern {text}")
+        for match in map(Path, matches):
+            if match.is_dir():
+                if self._recursive:
+                    self._add_folder(match)
+            elif match.suffix.lower() in READABLE:
+                self._add(match, Path(match.name))
+            else:
+                self._pass_over(match, SUFFIX)
+
+    def _add_folder(self, path: Path) -> None:
+        try:
+            for file in files_below(
+                path,
+                READABLE,
+                recursive=self._recursive,
+                avoid=self._avoid,
+                on_other=self._pass_over,
+            ):
+                self._add(file, file.relative_to(path))
+        except OSError as error:
+            raise MediaError(
+                f"cannot read the folder {error.filename}: {error.strerror}; change its "
+                "permissions or give the other folders one by one"
+            ) from error
 
 
 def _into(folder: Path, source: Path, relative: Path, wanted: Format | None) -> Job:
@@ -147,7 +200,18 @@ def _into(folder: Path, source: Path, relative: Path, wanted: Format | None) -> 
     return Job(source, folder / relative, wanted)
 
 
-def _check(jobs: Sequence[Job], *, overwrite: bool) -> None:
+def _apart(jobs: list[Job]) -> list[Job]:
+    """Keep the old suffix in names where a new one would make two the same."""
+    count = Counter(job.target for job in jobs)
+    return [
+        replace(job, target=job.target.with_name(f"{job.source.name}{job.format.suffixes[0]}"))
+        if count[job.target] > 1 and job.source.suffix.lower() not in job.format.suffixes
+        else job
+        for job in jobs
+    ]
+
+
+def _check_names(jobs: Sequence[Job]) -> None:
     sources = {job.source.resolve() for job in jobs}
     targets: dict[Path, Path] = {}
     for job in jobs:
@@ -160,9 +224,3 @@ def _check(jobs: Sequence[Job], *, overwrite: bool) -> None:
                 "them to two runs with two folders, or --recursive for one folder"
             )
         targets[target] = job.source
-    existing = [job.target for job in jobs if os.path.lexists(job.target)]
-    if existing and not overwrite:
-        others = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
-        raise InputError(
-            f"{existing[0]} exists{others}; give another name, or --overwrite to replace it"
-        )

@@ -64,21 +64,36 @@ class _Unlimited:
 UNLIMITED = _Unlimited()
 
 
-def opened(data: bytes, path: Path, formats: Sequence[str], allowed: str) -> ImageFile:
+def opened(data: bytes, path: Path, formats: Sequence[str], *, others: str = "") -> ImageFile:
     """Return the image of a file; its pixels are not decoded yet.
+
+    Parameters
+    ----------
+    data
+        The file.
+    path
+        For messages.
+    formats
+        Those that it may have, in Pillow's words.
+    others
+        All formats that can be read, if the file may have another one.
 
     Raises
     ------
     MediaError
-        It has none of the formats; ``allowed`` names those that can be read.
+        It has none of the formats, or is damaged.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
         return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError as error:
+        if others:
+            raise MediaError(
+                f"{path} is not a picture that can be read; allowed are {others}"
+            ) from error
         raise MediaError(
-            f"{path} is not a picture that can be read; allowed are {allowed}"
+            f"{path} cannot be decoded: its beginning, which says how, is damaged; get it again"
         ) from error
 
 

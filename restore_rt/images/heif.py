@@ -52,7 +52,7 @@ def read_avif(data: bytes, path: Path, max_pixels: int) -> Picture:
             f"{path} is an AVIF picture, and this Pillow cannot read them; install one that can: "
             "pip install --upgrade pillow"
         )
-    with opened(data, path, ("AVIF",), "AVIF files that libavif can decode") as image:
+    with opened(data, path, ("AVIF",)) as image:
         check_size(image.width, image.height, path, max_pixels)
         count = getattr(image, "n_frames", 1)
         if count > 1:

@@ -21,7 +21,8 @@ _FILE = b"\0\0\0\x0cjP  \r\n\x87\n"
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF = b"JpgTiffExif->JP2"
-_SYCC = 18
+# Enumerated (1), of no precedence and approximation: sYCC.
+_SYCC = bytes((1, 0, 0, 0, 0, 0, 18))
 
 
 def is_jpeg2000(data: bytes) -> bool:
@@ -39,7 +40,7 @@ def read_jpeg2000(data: bytes, path: Path, max_pixels: int) -> Picture:
     """
     import imagecodecs
 
-    with opened(data, path, ("JPEG2000",), "JPEG 2000 files that OpenJPEG can decode") as image:
+    with opened(data, path, ("JPEG2000",)) as image:
         check_size(image.width, image.height, path, max_pixels)
         bits = _bits(data)
         picture = described(exif_of(image), image.info)
@@ -54,10 +55,8 @@ def read_jpeg2000(data: bytes, path: Path, max_pixels: int) -> Picture:
             pixels, notes, icc = samples_of(image, path)
             picture = replace(picture, icc=icc, notes=notes)
         else:
-            colour = header.get(b"colr", b"")
-            if b"pclr" in header or (
-                colour[:1] == b"\1" and colour[3:7] == struct.pack(">I", _SYCC)
-            ):
+            ycc = header.get(b"colr", b"")[:7] == _SYCC
+            if b"pclr" in header or ycc:
                 raise MediaError(
                     f"{path} has samples of {bits} bits with a palette or as Y'CbCr; allowed above "
                     "8 bits are grey and RGB: convert it first"

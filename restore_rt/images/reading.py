@@ -144,7 +144,7 @@ def _png(data: bytes, path: Path, max_pixels: int) -> Picture:
     width, height = struct.unpack_from(">II", data, 16)
     check_size(width, height, path, max_pixels)
     parts = png.parts_of(data)
-    with opened(parts.pixels, path, ("PNG",), _NAMES) as image:
+    with opened(parts.pixels, path, ("PNG",)) as image:
         _check_frames(image, path)
         image.load()
         if deep.has_deep_png_samples(data):
@@ -168,7 +168,7 @@ def _jpeg(data: bytes, path: Path, max_pixels: int, *, probe: bool) -> Picture:
     if not parts.scanned:
         raise MediaError(f"{path} is damaged: it ends before its pixels begin; get it again")
     whole = jpeg.completed(data, parts)
-    with opened(whole, path, ("JPEG", "MPO"), _NAMES) as image:
+    with opened(whole, path, ("JPEG", "MPO")) as image:
         check_size(image.width, image.height, path, max_pixels)
         decoded = np.asarray(image)
         exif = exif_of(image)
@@ -217,7 +217,7 @@ def _tiff_page(
         picture = described(_tiff_exif(data, tags, index), dict(_tiff_info(tags)))
         picture = replace(picture, icc=icc, pixels=turned(pixels, orientation))
     else:
-        with opened(data, path, ("TIFF",), _NAMES) as image:
+        with opened(data, path, ("TIFF",)) as image:
             image.seek(index)
             image.load()  # before its EXIF is read, which would load it and hide an error
             exif = exif_of(image) if index == 0 else _tiff_exif(data, tags, index)
@@ -233,7 +233,7 @@ def _tiff_page(
 
 
 def _other(data: bytes, path: Path, max_pixels: int) -> Picture:
-    with opened(data, path, ("WEBP", "BMP", "GIF"), _NAMES) as image:
+    with opened(data, path, ("WEBP", "BMP", "GIF"), others=_NAMES) as image:
         check_size(image.width, image.height, path, max_pixels)
         _check_frames(image, path)
         image.load()

@@ -29,9 +29,9 @@ def is_tga(data: bytes, path: Path) -> bool:
     return data.endswith(_MARK) or path.suffix.lower() in TGA_SUFFIXES
 
 
-def read_tga(data: bytes, path: Path, max_pixels: int, allowed: str) -> Picture:
-    """Return the picture of a TGA file; see ``opened`` for ``allowed``."""
-    with opened(data, path, ("TGA",), allowed) as image:
+def read_tga(data: bytes, path: Path, max_pixels: int, others: str) -> Picture:
+    """Return the picture of a TGA file; see ``opened`` for ``others``."""
+    with opened(data, path, ("TGA",), others=others) as image:
         check_size(image.width, image.height, path, max_pixels)
         image.load()
         identity: bytes = image.info.get("id_section", b"")

@@ -233,7 +233,8 @@ def _by_pillow(picture: Picture, target: Format, quality: int | None) -> bytes:
         # exact: colours under transparent pixels are pixels too.
         options = {"lossless": quality is None, "quality": quality or _WEBP_QUALITY, "exact": True}
     elif target.name == "avif":
-        options = {"quality": quality or _AVIF_QUALITY, "subsampling": "4:4:4"}
+        options = {"quality": quality or _AVIF_QUALITY}
+        options["subsampling"] = "4:0:0" if picture.grey else "4:4:4"
     if picture.icc:
         options["icc_profile"] = picture.icc
     if picture.exif:

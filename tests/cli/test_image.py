@@ -59,7 +59,7 @@ def test_one_bad_file_among_many(tmp_path: Path, nearest_model: Path, cli: Cli) 
     make(tmp_path, ["in/a.png", "in/c.png", "in/d.jpg"])
     (tmp_path / "in" / "b.png").write_text("not a picture")
     line = ["image", tmp_path / "in", "-o", tmp_path / "out", "--json"]
-    said = cli(*line, "--model", nearest_model, code=1)
+    said = cli(*line, "--model", nearest_model, code=3)
     (error,) = said.err.splitlines()
     assert error.startswith("restore-rt: error: ")
     assert str(tmp_path / "in" / "b.png") in error
@@ -79,7 +79,7 @@ def test_one_bad_file_among_many(tmp_path: Path, nearest_model: Path, cli: Cli) 
 def test_a_missing_file_among_many(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     make(tmp_path, ["a.png"])
     line = ["image", tmp_path / "no.png", tmp_path / "a.png", "-o", tmp_path / "o"]
-    said = cli(*line, "--model", nearest_model, code=1)
+    said = cli(*line, "--model", nearest_model, code=3)
     assert "no such file" in said.err
     assert "1 of 2 pictures" in said.out
     assert names_in(tmp_path / "o") == ["a.png"]
@@ -94,7 +94,7 @@ def test_formats_are_checked_before_work(tmp_path: Path) -> None:
         calls.append(pixels.shape)
         return twice(pixels)
 
-    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out"), format_name="jpeg")
+    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out"), format_name="jpeg").jobs
     outcomes = restore_pictures(jobs, restore, scale=2, max_pixels=LIMIT)
     assert [type(outcome.error).__name__ for outcome in outcomes] == ["InputError", "InputError"]
     assert "clear.png: jpeg cannot hold transparency" in str(outcomes[0].error)
@@ -113,13 +113,13 @@ def test_an_error_of_the_network_concerns_one_picture(tmp_path: Path) -> None:
         return twice(pixels)
 
     calls: list[None] = []
-    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out"))
+    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out")).jobs
     outcomes = restore_pictures(jobs, restore, scale=2, max_pixels=LIMIT)
     assert [outcome.error is None for outcome in outcomes] == [True, False, True]
     assert names_in(tmp_path / "out") == ["a.png", "c.png"]
 
 
-@pytest.mark.parametrize("broken", ["read_picture", "restore", "write_picture"])
+@pytest.mark.parametrize("broken", ["read_pages", "restore", "write_pages"])
 def test_an_unexpected_error_concerns_one_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], broken: str
 ) -> None:
@@ -139,7 +139,7 @@ def test_an_unexpected_error_concerns_one_picture(
     if broken != "restore":
         monkeypatch.setattr(images, broken, breaks(getattr(images, broken)))
     monkeypatch.setenv("RESTORE_RT_TRACEBACK", "1")
-    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out"))
+    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out")).jobs
     outcomes = restore_pictures(jobs, restore, scale=2, max_pixels=LIMIT)
     assert [outcome.error is None for outcome in outcomes] == [True, False, True]
     assert names_in(tmp_path / "out") == ["a.png", "c.png"]
@@ -157,7 +157,7 @@ def test_running_out_of_memory_says_what_helps(
     def restore(pixels: Any) -> Any:
         raise MemoryError
 
-    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out"))
+    jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out")).jobs
     restore_pictures(jobs, restore, scale=2, max_pixels=LIMIT)
     said = capsys.readouterr().err
     assert said.count("out of memory: close other programs, give smaller pictures, or") == 2

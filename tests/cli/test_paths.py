@@ -10,6 +10,7 @@ import pytest
 
 from restore_rt.cli.paths import plan
 from restore_rt.errors import InputError, MediaError, OutputError
+from restore_rt.folders import FOLDER, HIDDEN, SUFFIX
 
 
 @pytest.fixture
@@ -34,15 +35,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pairs(*inputs: str, output: str = "out", **options: object) -> list[tuple[str, str]]:
-    jobs = plan(inputs, output, **options)  # type: ignore[arg-type]
-    return [(str(job.source), str(job.target)) for job in jobs]
+    planned = plan(inputs, output, **options)  # type: ignore[arg-type]
+    return [(str(job.source), str(job.target)) for job in planned.jobs]
 
 
 @pytest.mark.usefixtures("here")
 class TestPairs:
     def test_one_file(self) -> None:
         assert pairs("a.png", output="x.webp") == [("a.png", "x.webp")]
-        assert plan(["a.png"], "x.webp")[0].format.name == "webp"
+        assert plan(["a.png"], "x.webp").jobs[0].format.name == "webp"
 
     def test_a_file_into_a_folder(self, here: Path) -> None:
         assert pairs("a.png", output="new/sub") == [("a.png", "new/sub/a.png")]
@@ -59,6 +60,36 @@ class TestPairs:
             ("a.png", "out/a.tiff"),
             ("b.JPG", "out/b.tiff"),
         ]
+
+    def test_a_new_suffix_makes_no_two_names_one(self, here: Path) -> None:
+        for name in ("a.tga", "a.heic", "b.webp"):
+            (here / "in" / name).write_bytes(b"x")
+        assert pairs("in") == [
+            ("in/a.heic", "out/a.heic.png"),
+            ("in/a.png", "out/a.png"),
+            ("in/a.tga", "out/a.tga.png"),
+            ("in/b.webp", "out/b.webp"),
+        ]
+        (here / "in" / "b.tga").write_bytes(b"x")
+        assert ("in/b.tga", "out/b.png") in pairs("in")
+
+    def test_what_exists_is_left_out(self, here: Path) -> None:
+        (here / "out").mkdir()
+        (here / "out" / "a.png").write_bytes(b"x")
+        planned = plan(["a.png", "b.JPG"], "out", skip_existing=True)
+        assert [str(job.source) for job in planned.jobs] == ["b.JPG"]
+        assert [str(job.target) for job in planned.existing] == ["out/a.png"]
+        assert plan(["a.png"], "out/a.png", skip_existing=True).jobs == []
+
+    def test_what_is_passed_over_is_told(self, here: Path) -> None:
+        found = plan(["in", "empt*/*"], "out").passed_over
+        listed = {reason: [str(path) for path in paths] for reason, paths in found.items()}
+        assert listed == {
+            HIDDEN: ["in/.hidden.png"],
+            FOLDER: ["in/deep"],
+            SUFFIX: ["in/note.txt", "empty/note.txt"],
+        }
+        assert FOLDER not in plan(["in"], "out", recursive=True).passed_over
 
     def test_folder(self) -> None:
         assert pairs("in") == [("in/a.png", "out/a.png")]
@@ -114,7 +145,7 @@ def test_a_folder_that_cannot_be_read_is_no_empty_one(monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "scandir", locked)
     with pytest.raises(MediaError, match="cannot read the folder in/deep: Permission denied"):
         plan(["in"], "out", recursive=True)
-    assert len(plan(["in"], "out")) == 1
+    assert len(plan(["in"], "out").jobs) == 1
 
 
 @pytest.mark.usefixtures("here")
@@ -128,7 +159,9 @@ def test_a_folder_that_cannot_be_read_is_no_empty_one(monkeypatch: pytest.Monkey
         (["empty"], "out", {}, "no pictures found.*--recursive"),
         (["a.png"], "x.bmp", {}, r"'\.bmp'; pictures can be written as \.png"),
         (["a.png"], "x.png", {"format_name": "jpeg"}, "--format is jpeg"),
-        (["a.png"], "b.JPG", {}, "b.JPG exists.*--overwrite"),
+        (["a.png"], "b.JPG", {}, "b.JPG exists.*another name.*--overwrite"),
+        (["a.png"], "in", {}, "in/a.png exists.*--skip-existing.*--overwrite"),
+        (["a.png"], "x.png", {"overwrite": True, "skip_existing": True}, "exclude each other"),
         (["a.png"], "a.png", {"overwrite": True}, "is an input"),
         (["in"], "in", {"overwrite": True}, "is an input"),
         (["a.png", "b.JPG"], ".", {"overwrite": True}, "is an input"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -51,3 +52,14 @@ def encoded(pixels: NDArray[Any] | Image.Image, name: str, **options: Any) -> by
     file = io.BytesIO()
     image.save(file, name, **options)
     return file.getvalue()
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A PNG chunk."""
+    checksum = struct.pack(">I", zlib.crc32(kind + body))
+    return struct.pack(">I", len(body)) + kind + body + checksum
+
+
+def with_chunks(png: bytes, *chunks: bytes) -> bytes:
+    """A PNG file with chunks after its header."""
+    return png[:33] + b"".join(chunks) + png[33:]
