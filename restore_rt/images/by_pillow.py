@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,7 @@ class _Unlimited:
 UNLIMITED = _Unlimited()
 
 
-def opened(data: bytes, path: Path, formats: Sequence[str], *, others: str = "") -> ImageFile:
+def opened(data: bytes, path: Path, formats: tuple[str, ...], *, others: str = "") -> ImageFile:
     """Return the image of a file; its pixels are not decoded yet.
 
     Parameters

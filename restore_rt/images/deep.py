@@ -48,8 +48,9 @@ def has_deep_png_samples(data: bytes) -> bool:
 
 
 def has_deep_tiff_samples(tags: Tags) -> bool:
-    """Return whether a page of a TIFF is for ``decode_tiff``."""
-    return max(_bits(tags)) > 8 or tags.get(_PHOTOMETRIC) in (_CIELAB, _ICCLAB)
+    """Return whether a page of a TIFF is for ``decode_tiff``; Pillow reads CMYK, in 8 bits."""
+    kind = tags.get(_PHOTOMETRIC)
+    return kind in (_CIELAB, _ICCLAB) or (max(_bits(tags)) > 8 and kind != _CMYK)
 
 
 def is_big_tiff(data: bytes) -> bool:
@@ -121,12 +122,10 @@ def decode_tiff(
     plain = kind in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
     floats = plain and formats == {_FLOAT} and bits <= {16, 32, 64}
     lab = kind in (_CIELAB, _ICCLAB) and bits <= {8, 16}
-    if not (
-        floats or lab or (bits == {16} and formats == {_UNSIGNED} and (plain or kind == _CMYK))
-    ):
+    if not (floats or lab or (bits == {16} and formats == {_UNSIGNED} and plain)):
         raise MediaError(
             f"{path} has samples of {_bits(tags)} bits, format {formats}, photometric {kind}; "
-            "allowed above 8 bits are grey, RGB, CMYK and L*a*b* of 16-bit unsigned integers, and "
+            "allowed above 8 bits are grey, RGB and L*a*b* of 16-bit unsigned integers, and "
             "grey and RGB of floats: convert it first"
         )
     pixels = imagecodecs.tiff_decode(data, index)
@@ -137,8 +136,6 @@ def decode_tiff(
         samples = np.ascontiguousarray(pixels[..., :3])
         pixels, note = from_lab(samples, icc_encoding=kind == _ICCLAB)
         return pixels, (note,), sRGB()
-    if kind == _CMYK:
-        return _from_deep_cmyk(pixels, icc)
     if floats:
         try:
             pixels, notes = from_floats(pixels)
@@ -150,19 +147,6 @@ def decode_tiff(
 
 def _bits(tags: Tags) -> tuple[int, ...]:
     return tuple(tags.get(_BITS_PER_SAMPLE, (1,)))
-
-
-def _from_deep_cmyk(
-    pixels: NDArray[Any], icc: bytes
-) -> tuple[NDArray[Any], tuple[str, ...], bytes]:
-    from PIL import Image
-
-    from restore_rt.images.by_pillow import from_cmyk
-
-    reduced = np.ascontiguousarray(pixels[..., :4] >> 8).astype(np.uint8)
-    size = (reduced.shape[1], reduced.shape[0])
-    image, kept, note = from_cmyk(Image.frombytes("CMYK", size, reduced.tobytes()), icc)
-    return np.asarray(image), (f"{note}, in 8 bits",), kept
 
 
 def _arranged(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,6 @@ from restore_rt.images.picture import Picture
 from restore_rt.images.profiles import cicp_chunk
 from restore_rt.images.samples import from_bits, straight, turned
 from restore_rt.images.xmp import true_afterwards
-
-if TYPE_CHECKING:
-    import pillow_heif as pillow_heif_module
 
 __all__ = ["is_avif", "is_heif", "read_avif", "read_heif"]
 
@@ -85,9 +82,16 @@ def read_heif(data: bytes, path: Path, max_pixels: int) -> Picture:
     MediaError
         The library that reads them is not installed, or the picture is too large.
     """
-    heif = _library(path)
-    file = heif.open_heif(data, convert_hdr_to_8bit=False, hdr_to_16bit=False)
-    check_size(*file.size, path, max_pixels)
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise MediaError(
+            f"{path} is a HEIC picture, which needs the package pillow-heif; install it with "
+            "pip install 'restore-rt[heif]'"
+        ) from error
+    file = pillow_heif.open_heif(data, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+    width, height = file.size
+    check_size(width, height, path, max_pixels)
     first = file[file.primary_index]
     mode, _, bits = first.mode.partition(";")
     pixels: NDArray[Any] = np.asarray(first)
@@ -101,17 +105,6 @@ def read_heif(data: bytes, path: Path, max_pixels: int) -> Picture:
         notes = (f"the main one of {len(file)} pictures in the file is used, as viewers do",)
     picture = _completed(picture, data)
     return replace(picture, pixels=pixels, notes=(*notes, *picture.notes))
-
-
-def _library(path: Path) -> pillow_heif_module:
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise MediaError(
-            f"{path} is a HEIC picture, which needs the package pillow-heif; install it with "
-            "pip install 'restore-rt[heif]'"
-        ) from error
-    return pillow_heif
 
 
 def _no_exif() -> Any:

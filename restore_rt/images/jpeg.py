@@ -70,24 +70,23 @@ def is_jpeg(data: bytes) -> bool:
 def parts_of(data: bytes) -> JpegParts:
     """Return what a JPEG file holds."""
     segments: list[tuple[int, bytes]] = []
-    position, ended = 2, False
-    while position < len(data):
-        found = _NEXT_MARKER.search(data, position)
-        if found is None:
-            position = len(data)
-            break
-        marker, position = data[found.end() - 1], found.end()
+    end, ended = 2, False
+    while (found := _NEXT_MARKER.search(data, end)) is not None:
+        marker, after = data[found.end() - 1], found.end()
         if marker == _END:
-            ended = True
+            end, ended = after, True
             break
         if marker in _ALONE or marker == _START:
+            end = after
             continue
-        if position + 2 > len(data):
+        length = int.from_bytes(data[after : after + 2], "big")
+        if after + max(length, 2) > len(data):
+            end = found.start()  # a segment that is cut short would hide the marker of the end
             break
-        length = struct.unpack_from(">H", data, position)[0]
-        segments.append((marker, data[position + 2 : position + length]))
-        position += length
-    end = min(position, len(data))
+        segments.append((marker, data[after + 2 : after + length]))
+        end = after + length
+    else:
+        end = len(data)
     kinds = {marker for marker, _ in segments}
     iptc = b"".join(app13_of(body) for marker, body in segments if marker == _APP13)
     return JpegParts(
@@ -121,7 +120,7 @@ def missing(data: bytes, parts: JpegParts, pixels: NDArray[np.uint8]) -> str:
     """
     from PIL import Image
 
-    body = data.removesuffix(_END_MARKER)
+    body = data.removesuffix(_END_MARKER).rstrip(b"\xff")
     with Image.open(io.BytesIO(body + _PROBE + _END_MARKER), formats=("JPEG",)) as image:
         other = np.asarray(image)
     rows = np.flatnonzero((pixels != other).reshape(len(pixels), -1).any(axis=1))

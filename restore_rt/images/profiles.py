@@ -136,7 +136,8 @@ def _curve(*, bt709: bool = False) -> NDArray[np.uint16]:
         light = np.where(samples < 0.081, samples / 4.5, ((samples + 0.099) / 1.099) ** (1 / 0.45))
     else:
         light = np.where(samples <= 0.04045, samples / 12.92, ((samples + 0.055) / 1.055) ** 2.4)
-    return np.rint(light * 65535).astype(np.uint16)
+    points: NDArray[np.uint16] = np.rint(light * 65535).astype(np.uint16)
+    return points
 
 
 def _profile(encoding: _Encoding, *, grey: bool) -> bytes:

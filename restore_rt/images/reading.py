@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from restore_rt.images.by_pillow import (
 from restore_rt.images.heif import is_avif, is_heif, read_avif, read_heif
 from restore_rt.images.jpeg2000 import is_jpeg2000, read_jpeg2000
 from restore_rt.images.metadata import ORIENTATION
-from restore_rt.images.picture import FORMATS, Picture
+from restore_rt.images.picture import FORMATS, Chunk, Picture
 from restore_rt.images.samples import turned
 from restore_rt.images.tga import TGA_SUFFIXES, is_tga, read_tga
 from restore_rt.images.xmp import true_afterwards
@@ -45,7 +46,7 @@ MAX_PIXELS = 178_956_970
 
 _NAMES = "PNG, JPEG, WebP, TIFF, AVIF, HEIC, JPEG 2000, BMP, GIF and TGA"
 
-_NEW_SUBFILE_TYPE = 254
+_NEW_SUBFILE_TYPE, _BITS_PER_SAMPLE = 254, 258
 _IMAGE_WIDTH, _IMAGE_LENGTH = 256, 257
 _RESOLUTION, _RESOLUTION_UNIT = (282, 283), 296
 _PIXELS_PER_INCH = {2: 1.0, 3: 2.54}
@@ -179,7 +180,7 @@ def _jpeg(data: bytes, path: Path, max_pixels: int, *, probe: bool) -> Picture:
         notes += ("its end is missing, though no pixels are",)
     if parts.left_out:
         notes += (f"left out, as the result is another picture: {', '.join(parts.left_out)}",)
-    chunks = ()
+    chunks: tuple[Chunk, ...] = ()
     if parts.comment:
         chunks = (png.latin_text("Comment", parts.comment.decode("utf-8", "replace")),)
     return replace(
@@ -200,7 +201,9 @@ def _tiff(data: bytes, pages: list[deep.Tags], path: Path, max_pixels: int) -> I
     if len(full) < len(pages):
         notes = ("smaller versions in the file are left out",)
     for index in full:
-        picture = _tiff_page(data, pages, index, path, max_pixels)
+        with warnings.catch_warnings():  # of tags whose length surprises Pillow
+            warnings.simplefilter("ignore", UserWarning)
+            picture = _tiff_page(data, pages, index, path, max_pixels)
         yield replace(picture, notes=(*notes, *picture.notes))
         notes = ()
 
@@ -224,6 +227,8 @@ def _tiff_page(
             picture = described(exif, image.info)
             pixels, notes, icc = samples_of(image, path)  # which Pillow has turned
             picture = replace(picture, icc=icc, pixels=pixels)
+        if max(tags.get(_BITS_PER_SAMPLE, (1,))) > 8:
+            notes += ("its samples of 16 bits were reduced to 8",)
         if 0 in tags.get(deep.EXTRA_SAMPLES, ()):
             notes += ("a channel that is neither colour nor alpha was left out",)
     left_out = {name for tag, name in _LEFT_OUT.items() if tag in tags}
@@ -292,9 +297,9 @@ def _tiff_info(tags: Mapping[int, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _iptc(tags: deep.Tags) -> bytes:
-    """Return the IPTC block of a page; many programs store it as whole numbers."""
-    block = tags.get(_IPTC_TAG, b"")
-    if isinstance(block, bytes):
-        return block
-    order = ">" if getattr(tags, "prefix", b"II") == b"MM" else "<"
-    return struct.pack(f"{order}{len(block)}I", *block) if isinstance(block, tuple) else b""
+    """Return the IPTC block of a page, byte for byte.
+
+    Many programs say that it consists of whole numbers, of which Pillow offers the first one.
+    """
+    stored: Mapping[int, bytes] = getattr(tags, "_tagdata", {})
+    return stored.get(_IPTC_TAG, b"")

@@ -36,11 +36,11 @@ def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 def from_bits(pixels: NDArray[np.uint16], bits: int) -> NDArray[Any]:
     """Return samples of up to 16 bits in full range, of 8 bits if they fit there."""
     peak = (1 << bits) - 1
-    if bits <= 8:
-        return np.rint(pixels * (255 / peak)).astype(np.uint8)
     if bits == 16:
         return pixels
-    return np.rint(pixels * np.float32(65535 / peak)).astype(np.uint16)
+    largest, kind = (255, np.uint8) if bits <= 8 else (65535, np.uint16)
+    scaled: NDArray[Any] = np.rint(pixels * np.float32(largest / peak)).astype(kind)
+    return scaled
 
 
 def straight(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -76,7 +76,8 @@ def from_floats(pixels: NDArray[Any]) -> tuple[NDArray[np.uint16], tuple[str, ..
         notes.append(f"samples below 0, down to {smallest:g}, were cut to black")
     if not finite.all():
         notes.append("samples that are no numbers or infinite became black")
-    whole = np.rint(np.clip(values, 0, 1) * 65535.0)
+    wide = np.clip(values, 0, 1).astype(np.promote_types(pixels.dtype, np.float32))
+    whole = np.rint(wide * 65535.0)
     return whole.astype(np.uint16), ("; ".join(notes),)
 
 
@@ -124,4 +125,6 @@ def _lab(pixels: NDArray[Any], bits: int, icc_encoding: bool) -> NDArray[np.floa
 def _xyz(lab: NDArray[np.float64]) -> NDArray[np.float64]:
     middle = (lab[..., 0] + 16) / 116
     roots = np.stack([middle + lab[..., 1] / 500, middle, middle - lab[..., 2] / 200], axis=2)
-    return np.where(roots > 6 / 29, roots**3, (roots - 4 / 29) * (108 / 841)) * _D50
+    shares = np.where(roots > 6 / 29, roots**3, (roots - 4 / 29) * (108 / 841))
+    xyz: NDArray[np.float64] = shares * _D50
+    return xyz

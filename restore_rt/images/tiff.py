@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -71,7 +72,9 @@ def tiff_file(pages: Sequence[Picture]) -> bytes:
     return bytes(file)
 
 
-def _page(file: bytearray, order: str, picture: Picture, *, several: bool) -> dict[int, bytes]:
+def _page(
+    file: bytearray, order: Literal["<", ">"], picture: Picture, *, several: bool
+) -> dict[int, bytes]:
     """Add a page's samples to a file, and return the entries that describe them."""
     height, width = picture.pixels.shape[:2]
     samples = picture.pixels.reshape(height, width, -1)

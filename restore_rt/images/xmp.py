@@ -47,15 +47,14 @@ def true_afterwards(xmp: bytes) -> bytes:
         document = minidom.parseString(xmp.strip(b"\0 \r\n\t"))
     except (ExpatError, ValueError):
         return b""
-    _clean(document.documentElement)
+    root = document.documentElement
+    assert root is not None  # or the parser would have raised
+    _clean(root)
     return b"".join(node.toxml().encode() for node in document.childNodes)
 
 
 def _clean(element: Element) -> None:
-    attributes = element.attributes
-    for attribute in [attributes.item(index) for index in range(attributes.length)]:
-        if attribute is None:
-            continue
+    for attribute in list(element.attributes.values()):
         declared = attribute.namespaceURI == _XMLNS and attribute.value in _NAMESPACES
         if declared or _is_outdated(attribute.namespaceURI, attribute.localName):
             element.removeAttributeNode(attribute)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ def noise(channels: int, bits: int, *, size: tuple[int, int] = (13, 22)) -> NDAr
     return rng.integers(0, 1 << bits, shape, dtype=f"uint{bits}")
 
 
+@cache
 def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

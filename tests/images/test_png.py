@@ -47,7 +47,7 @@ def shown(path: Path) -> list[int]:
         target = ImageCms.ImageCmsProfile(io.BytesIO(srgb()))
         seen = ImageCms.profileToProfile(image, profile, target, outputMode="RGB")
     assert seen is not None
-    return np.asarray(seen)[0, 0].tolist()
+    return list(map(int, np.asarray(seen)[0, 0]))
 
 
 @pytest.mark.parametrize(
