@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,55 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
         temporary.write_bytes(b"data")
     assert link.is_symlink()
     assert (tmp_path / "there" / "real.png").read_bytes() == b"data"
+
+
+def left_behind(folder: Path) -> Path:
+    """The temporary file of a process that was killed."""
+    code = (
+        "import os, pathlib, sys; from restore_rt.files import whole_file\n"
+        "with whole_file(pathlib.Path(sys.argv[1])) as path:\n"
+        "    path.write_bytes(b'half'); print(path.name, flush=True); os.kill(os.getpid(), 9)"
+    )
+    line = [sys.executable, "-c", code, str(folder / "killed.png")]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -9
+    return folder / done.stdout.strip()
+
+
+def test_what_a_killed_process_left_is_cleared(tmp_path: Path) -> None:
+    old = left_behind(tmp_path)
+    assert old.read_bytes() == b"half"
+    (tmp_path / ".restore-rt-0123456789ab").mkdir()
+    (tmp_path / ".restore-rt-notes.txt").write_bytes(b"mine")
+    with whole_file(tmp_path / "out.png") as temporary:
+        assert not old.exists()
+        temporary.write_bytes(b"data")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [".restore-rt-0123456789ab", ".restore-rt-notes.txt", "out.png"]
+
+
+def test_what_a_living_process_writes_is_not_cleared(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys; from restore_rt.files import whole_file\n"
+        "with whole_file(pathlib.Path(sys.argv[1])) as path:\n"
+        "    path.write_bytes(b'theirs'); print(flush=True); sys.stdin.read()"
+    )
+    line = [sys.executable, "-c", code, str(tmp_path / "other.png")]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with whole_file(tmp_path / "out.png") as temporary:
+            temporary.write_bytes(b"data")
+        other.communicate(b"", timeout=60)
+    assert other.returncode == 0
+    assert (tmp_path / "other.png").read_bytes() == b"theirs"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.png", "out.png"]
+
+
+def test_two_files_at_once_in_one_process(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "a.png") as first:
+        first.write_bytes(b"a")
+        with whole_file(tmp_path / "b.png") as second:
+            second.write_bytes(b"b")
+    assert (tmp_path / "a.png").read_bytes() == b"a"
+    assert (tmp_path / "b.png").read_bytes() == b"b"

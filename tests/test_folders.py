@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from restore_rt.errors import OutputError
-from restore_rt.folders import files_below, make_folder
+from restore_rt.folders import FOLDER, HIDDEN, SUFFIX, files_below, make_folder
 
 
 @pytest.fixture
@@ -54,3 +55,19 @@ def test_folders_are_made_where_nothing_stands(root: Path) -> None:
     for path in (root / "b.PNG", root / "b.PNG" / "sub"):
         with pytest.raises(OutputError, match="a file, not a folder"):
             make_folder(path)
+
+
+def test_what_is_passed_over_is_given_with_its_reason(root: Path) -> None:
+    def others(**options: Any) -> set[tuple[str, str]]:
+        told: set[tuple[str, str]] = set()
+
+        def tell(path: Path, reason: str) -> None:
+            told.add((path.relative_to(root).as_posix(), reason))
+
+        assert list(files_below(root, {".png"}, on_other=tell, **options))
+        return told
+
+    always = {("z.txt", SUFFIX), (".f.png", HIDDEN), (".g", HIDDEN)}
+    assert others() == always
+    assert others(recursive=False) == always | {("a", FOLDER), ("out", FOLDER)}
+    assert others(recursive=False, avoid=root / "out") == always | {("a", FOLDER)}

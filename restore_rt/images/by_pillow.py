@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNLIMITED",
+    "check_frames",
     "check_size",
     "described",
     "exif_of",
@@ -104,6 +105,21 @@ def check_size(width: int, height: int, path: Path, max_pixels: int) -> None:
             f"{path} is refused: its {width}x{height} pixels are more than {max_pixels}; if that "
             f"is what it should be, allow it with --max-pixels {width * height}"
         )
+
+
+def check_frames(image: ImageFile, path: Path) -> None:
+    """Raise ``MediaError`` if a file is an animation."""
+    count = getattr(image, "n_frames", 1)
+    if count == 1:
+        return
+    if image.format in ("GIF", "PNG"):
+        raise MediaError(
+            f"{path} is an animation of {count} frames; restore it with `restore-rt video {path}`"
+        )
+    raise MediaError(
+        f"{path} is an animation of {count} frames, and `restore-rt image` restores still "
+        "pictures; convert it to an animated PNG or a GIF, which `restore-rt video` reads"
+    )
 
 
 def samples_of(image: Image, path: Path) -> tuple[NDArray[Any], tuple[str, ...], bytes]:

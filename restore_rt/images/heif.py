@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import MediaError
 from restore_rt.images.boxes import beside, boxes_of, brands_of, nclx_of
-from restore_rt.images.by_pillow import check_size, described, exif_of, opened, samples_of
+from restore_rt.images.by_pillow import (
+    check_frames,
+    check_size,
+    described,
+    exif_of,
+    opened,
+    samples_of,
+)
 from restore_rt.images.metadata import ORIENTATION
 from restore_rt.images.picture import Picture
 from restore_rt.images.profiles import cicp_chunk
@@ -51,12 +58,7 @@ def read_avif(data: bytes, path: Path, max_pixels: int) -> Picture:
         )
     with opened(data, path, ("AVIF",)) as image:
         check_size(image.width, image.height, path, max_pixels)
-        count = getattr(image, "n_frames", 1)
-        if count > 1:
-            raise MediaError(
-                f"{path} is an animation of {count} frames, and `restore-rt image` restores still "
-                f"pictures; take a frame out of it, or restore it with `restore-rt video {path}`"
-            )
+        check_frames(image, path)
         image.load()
         exif = exif_of(image)
         picture = described(exif, image.info)

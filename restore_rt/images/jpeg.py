@@ -24,6 +24,7 @@ _IPTC = 0x0404
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
 _END_MARKER = b"\xff\xd9"
+_UNFILLED = 64
 # Data that no scan needs: a decoder that shows other pixels because of it had come to the end.
 _PROBE = np.random.default_rng(0).integers(0, 255, 4096, np.uint8).tobytes() * 16
 
@@ -103,7 +104,13 @@ def parts_of(data: bytes) -> JpegParts:
 
 def completed(data: bytes, parts: JpegParts) -> bytes:
     """Return the first picture of a file, with the marker of its end."""
-    return data[: parts.end] if parts.ended else data[: parts.end].rstrip(b"\xff") + _END_MARKER
+    if parts.ended:
+        return data[: parts.end]
+    body = data[: parts.end]
+    without = body.rstrip(b"\0")
+    # Zeros are the rest of a file that was never filled; a few may belong to a scan.
+    body = without if len(body) - len(without) >= _UNFILLED else body
+    return body.rstrip(b"\xff") + _END_MARKER
 
 
 def missing(data: bytes, parts: JpegParts, pixels: NDArray[np.uint8]) -> str:

@@ -154,7 +154,7 @@ def _chunks(data: bytes) -> Iterator[tuple[int, bytes, bytes, int]]:
     while position + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         end = position + 12 + length
-        if end > len(data):
+        if end > len(data) or not kind.isalpha():
             return
         body = data[position + 8 : end - 4]
         yield end, kind, body, int.from_bytes(data[end - 4 : end], "big")

@@ -15,6 +15,7 @@ from restore_rt.errors import MediaError
 from restore_rt.images import deep, jpeg, png
 from restore_rt.images.by_pillow import (
     UNLIMITED,
+    check_frames,
     check_size,
     described,
     exif_of,
@@ -146,7 +147,7 @@ def _png(data: bytes, path: Path, max_pixels: int) -> Picture:
     check_size(width, height, path, max_pixels)
     parts = png.parts_of(data)
     with opened(parts.pixels, path, ("PNG",)) as image:
-        _check_frames(image, path)
+        check_frames(image, path)
         image.load()
         if deep.has_deep_png_samples(data):
             pixels = deep.decode_png(parts.pixels)
@@ -240,7 +241,7 @@ def _tiff_page(
 def _other(data: bytes, path: Path, max_pixels: int) -> Picture:
     with opened(data, path, ("WEBP", "BMP", "GIF"), others=_NAMES) as image:
         check_size(image.width, image.height, path, max_pixels)
-        _check_frames(image, path)
+        check_frames(image, path)
         image.load()
         exif = exif_of(image)
         picture = described(exif, image.info)
@@ -250,14 +251,6 @@ def _other(data: bytes, path: Path, max_pixels: int) -> Picture:
         text = png.latin_text("Comment", comment.decode("utf-8", "replace"))
         picture = replace(picture, chunks=(text,))
     return replace(picture, pixels=turned(pixels, exif.get(ORIENTATION, 1)), icc=icc, notes=notes)
-
-
-def _check_frames(image: ImageFile, path: Path) -> None:
-    count = getattr(image, "n_frames", 1)
-    if count > 1:
-        raise MediaError(
-            f"{path} is an animation of {count} frames; restore it with `restore-rt video {path}`"
-        )
 
 
 def _orientation(exif: bytes) -> int:

@@ -179,6 +179,15 @@ def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
             image.load()
 
 
+def test_a_hangup_that_nohup_ignores_stays_ignored() -> None:
+    before = (
+        "import atexit, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "atexit.register(lambda: print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN))"
+    )
+    done = restore_rt("models", before=before)
+    assert done.stdout.splitlines()[-1] == "True"
+
+
 def test_unexpected_errors_ask_for_a_report(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
     def plan(*arguments: object, **options: object) -> None:
         raise KeyError("oops")

@@ -8,13 +8,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from restore_rt import images
 from restore_rt.cli.image import restore_pictures
 from restore_rt.cli.paths import plan
 from restore_rt.errors import NonFiniteError
-from restore_rt.images import FORMATS, Picture, read_picture, write_picture
+from restore_rt.folders import FOLDER, SUFFIX
+from restore_rt.images import (
+    FORMATS,
+    Picture,
+    read_pages,
+    read_picture,
+    write_pages,
+    write_picture,
+)
 from tests.cli.command import names_in
 from tests.cli.conftest import Cli
 from tests.images.pictures import CHANNELS, camera_exif, noise, srgb
@@ -216,3 +225,102 @@ def test_tile(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
         cli(*line, "--model", nearest_model, "--tile", tile)
         with Image.open(tmp_path / f"{index}.png") as image:
             np.testing.assert_array_equal(np.asarray(image), twice(noise(3, 8)))
+
+
+def test_a_folder_as_people_have_it(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
+    folder = tmp_path / "in"
+    make(folder, ["a.png", "b.jfif", "c.avif", "d.tga", "e.jp2", "f.jpe", "h.JPG", "sub/i.png"])
+    (folder / "Thumbs.db").write_bytes(b"x")
+    (folder / "._a.png").write_bytes(b"x")
+    line = ["image", folder, "-o", tmp_path / "out", "--model", nearest_model]
+    said = cli(*line, "--json")
+    report = json.loads(said.out)
+    assert [Path(entry["input"]).name for entry in report["pictures"]] == [
+        *("a.png", "b.jfif", "c.avif", "d.tga", "e.jp2", "f.jpe", "h.JPG"),
+    ]
+    assert report["failed"] == 0
+    assert report["not_read"] == {
+        "hidden": [str(folder / "._a.png")],
+        FOLDER: [str(folder / "sub")],
+        SUFFIX: [str(folder / "Thumbs.db")],
+    }
+    assert f"restore-rt: not read, hidden: {folder / '._a.png'}" in said.err
+    assert f"restore-rt: not read, {SUFFIX}: {folder / 'Thumbs.db'}" in said.err
+    assert names_in(tmp_path / "out") == [
+        *("a.png", "b.jfif", "c.avif", "d.png", "e.png", "f.jpe", "h.JPG"),
+    ]
+    for name, kind in (("b.jfif", "JPEG"), ("c.avif", "AVIF"), ("d.png", "PNG")):
+        with Image.open(tmp_path / "out" / name) as image:
+            assert (image.format, image.size) == (kind, (44, 26))
+
+
+def test_going_on_with_a_folder(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
+    make(tmp_path, ["in/a.png", "in/b.png", "in/c.png"])
+    line = ["image", tmp_path / "in", "-o", tmp_path / "out", "--model", nearest_model]
+    cli("image", tmp_path / "in" / "b.png", *line[2:])
+    first = (tmp_path / "out" / "b.png").stat().st_mtime_ns
+    assert "--skip-existing to go on with the others" in cli(*line, code=2).err
+    assert "2 of 2 pictures restored, 1 restored before" in cli(*line, "--skip-existing").out
+    assert (tmp_path / "out" / "b.png").stat().st_mtime_ns == first
+    assert names_in(tmp_path / "out") == ["a.png", "b.png", "c.png"]
+    assert cli(*line, "--skip-existing").out == "nothing to do: 3 pictures restored before\n"
+    report = json.loads(cli(*line, "--skip-existing", "--json").out)
+    assert (report["pictures"], len(report["existing"])) == ([], 3)
+    assert "exclude each other" in cli(*line, "--skip-existing", "--overwrite", code=2).err
+
+
+def cut_jpeg(path: Path) -> None:
+    Image.fromarray(noise(3, 8, size=(48, 64))).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_a_part_that_is_done_exits_with_3(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
+    cut_jpeg(tmp_path / "cut.jpg")
+    line = ["--model", nearest_model, "-o"]
+    said = cli("image", tmp_path / "cut.jpg", *line, tmp_path / "out.jpg", "--json", code=3)
+    (entry,) = json.loads(said.out)["pictures"]
+    assert "of its 48 rows are missing" in entry["damage"]
+    assert f"restore-rt: error: {tmp_path / 'cut.jpg'}: the file ends early: " in said.err
+    assert read_picture(tmp_path / "out.jpg").pixels.shape == (96, 128, 3)
+    make(tmp_path, ["a.png"])
+    cli("image", tmp_path / "*.*g", *line, tmp_path / "both", code=3)
+    assert names_in(tmp_path / "both") == ["a.png", "cut.jpg", "out.jpg"]
+    (tmp_path / "x.png").write_text("not a picture")
+    (tmp_path / "y.png").write_text("not a picture")
+    inputs = [tmp_path / "x.png", tmp_path / "y.png"]
+    assert "0 of 2" in cli("image", *inputs, *line, tmp_path / "none", code=1).out
+
+
+def test_a_jpeg_without_its_end_is_whole(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
+    make(tmp_path, ["a.jpg"])
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-2])
+    line = ["image", tmp_path / "a.jpg", "-o", tmp_path / "b.png", "--model", nearest_model]
+    assert "its end is missing, though no pixels are" in cli(*line).err
+
+
+def test_pages(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
+    arrays = [noise(3, 8), noise(1, 16), noise(3, 8, size=(5, 40))]
+    write_pages(tmp_path / "in.tif", [Picture(pixels) for pixels in arrays], FORMATS["tiff"])
+    make(tmp_path, ["a.png"])
+    line = ["image", tmp_path / "in.tif", tmp_path / "a.png", "--model", nearest_model, "-o"]
+    report = json.loads(cli(*line, tmp_path / "out", "--json").out)
+    assert [entry["pages"] for entry in report["pictures"]] == [3, 1]
+    for page, pixels in zip(read_pages(tmp_path / "out" / "in.tif"), arrays, strict=True):
+        np.testing.assert_array_equal(page.pixels, twice(pixels))
+    said = cli(*line, tmp_path / "png", "--format", "png", code=3)
+    assert "in.tif: png cannot hold 3 pages; use tiff" in said.err
+    alone = ["image", tmp_path / "in.tif", "--model", nearest_model, "-o", tmp_path / "x.tif"]
+    assert cli(*alone).out.startswith(f"{tmp_path / 'x.tif'}: 44x26 and 2 more pages, ")
+
+
+def test_pages_before_a_damaged_one_are_kept(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
+    pages = [Picture(noise(3, 8)) for _ in range(3)]
+    write_pages(tmp_path / "in.tif", pages, FORMATS["tiff"])
+    data = bytearray((tmp_path / "in.tif").read_bytes())
+    with tifffile.TiffFile(tmp_path / "in.tif") as file:
+        start = file.pages[2].dataoffsets[0]
+    data[start : start + 40] = bytes(40)
+    (tmp_path / "in.tif").write_bytes(data)
+    line = ["image", tmp_path / "in.tif", "-o", tmp_path / "out.tif", "--model", nearest_model]
+    assert "only 2 pages could be read" in cli(*line, code=3).err
+    assert len(list(read_pages(tmp_path / "out.tif"))) == 2

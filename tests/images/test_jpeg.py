@@ -83,6 +83,16 @@ def test_cut_short(tmp_path: Path, kind: str, share: float, end: bytes) -> None:
             read_picture(tmp_path / "in.jpg")
 
 
+@pytest.mark.parametrize("kind", ["baseline", "progressive", "grey"])
+def test_never_filled_to_its_end(tmp_path: Path, kind: str) -> None:
+    data = jpeg(kind)
+    half = len(data) // 2
+    (picture,) = pages(tmp_path, data[:half] + bytes(len(data) - half))
+    assert picture.damage.startswith("the file ends early: ")
+    (cut,) = pages(tmp_path, data[:half])
+    np.testing.assert_array_equal(picture.pixels, cut.pixels)
+
+
 def test_progressive_without_its_last_scans(tmp_path: Path) -> None:
     data = jpeg("progressive")
     scans = [place for place in range(len(data)) if data[place : place + 2] == b"\xff\xda"]

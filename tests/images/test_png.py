@@ -251,6 +251,18 @@ def _interlaced(pixels: Any) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
+def test_a_png_that_was_never_filled_to_its_end(tmp_path: Path) -> None:
+    data = bytes(imagecodecs.png_encode(noise(3, 16, size=(61, 40))))
+    place = data.index(b"IDAT") + 4
+    body = data[place:-16]
+    halves = chunk(b"IDAT", body[: len(body) // 2]), chunk(b"IDAT", body[len(body) // 2 :])
+    path = tmp_path / "in.png"
+    path.write_bytes(data[: place - 8] + halves[0] + bytes(len(halves[1])))
+    (picture,) = read_pages(path)
+    assert "rows are missing and left black" in picture.damage
+    assert picture.notes == ()
+
+
 def test_a_png_without_its_last_chunk_is_whole(tmp_path: Path) -> None:
     for data in (encoded(noise(3, 8), "png"), encoded(noise(1, 8), "png")):
         for missing in (12, 6, 15):
