@@ -62,7 +62,8 @@ def read_avif(data: bytes, path: Path, max_pixels: int) -> Picture:
         image.load()
         exif = exif_of(image)
         picture = described(exif, image.info)
-        if _avif_bits(data) > 8:
+        stored = _avif_bits(data)
+        if stored > 8:
             pixels = _deep_avif(data)
         else:
             pixels, _, _ = samples_of(image, path)
@@ -73,7 +74,11 @@ def read_avif(data: bytes, path: Path, max_pixels: int) -> Picture:
         and (pixels[..., 0] == pixels[..., 2]).all()
     ):
         pixels = pixels[..., 0] if pixels.shape[2] == 3 else pixels[..., [0, 3]]
-    return replace(_completed(picture, data), pixels=turned(pixels, exif.get(ORIENTATION, 1)))
+    return replace(
+        _completed(picture, data),
+        depth=stored if stored > 8 else 0,
+        pixels=turned(pixels, exif.get(ORIENTATION, 1)),
+    )
 
 
 def read_heif(data: bytes, path: Path, max_pixels: int) -> Picture:
@@ -106,7 +111,10 @@ def read_heif(data: bytes, path: Path, max_pixels: int) -> Picture:
     if len(file) > 1:
         notes = (f"the main one of {len(file)} pictures in the file is used, as viewers do",)
     picture = _completed(picture, data)
-    return replace(picture, pixels=pixels, notes=(*notes, *picture.notes))
+    depth = int(bits or 8)
+    return replace(
+        picture, pixels=pixels, depth=depth if 8 < depth < 16 else 0, notes=(*notes, *picture.notes)
+    )
 
 
 def _no_exif() -> Any:

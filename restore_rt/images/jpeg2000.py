@@ -73,7 +73,7 @@ def read_jpeg2000(data: bytes, path: Path, max_pixels: int) -> Picture:
         raise MediaError(f"{path} has {channels} channels; allowed are 1 to 4: convert it first")
     if channels in (2, 4) and _is_premultiplied(header.get(b"cdef", b"")):
         pixels = straight(pixels)
-    return replace(picture, pixels=pixels)
+    return replace(picture, pixels=pixels, depth=bits if 8 < bits < 16 else 0)
 
 
 def _bits(data: bytes) -> int:

@@ -27,7 +27,7 @@ class Format:
     suffixes
         Suffixes of its files, the usual one first.
     bits
-        Largest number of bits of a sample.
+        Largest number of bits of a sample; AVIF keeps 12 of 16.
     alpha
         It can hold transparency.
     longest_side
@@ -54,7 +54,7 @@ FORMATS = {
         Format("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif", ".jif"), 8, False, 65500, True),
         Format("webp", (".webp",), 8, True, 16383, True),
         Format("tiff", (".tiff", ".tif"), 16, True, (1 << 31) - 1, False, pages=True),
-        Format("avif", (".avif",), 8, True, 32768, True),
+        Format("avif", (".avif",), 16, True, 32768, True),
     )
 }
 
@@ -96,6 +96,8 @@ class Picture:
         colour say how samples are encoded where there is no ICC profile, whatever the file is.
     iptc
         Captions and keywords as news agencies exchange them (IPTC-IIM), or empty.
+    depth
+        Bits of a sample in the file that was read, if they are 9 to 15; else 0.
     notes
         What reading changed, for the user.
     damage
@@ -109,6 +111,7 @@ class Picture:
     dpi: tuple[float, float] | None = None
     chunks: tuple[Chunk, ...] = ()
     iptc: bytes = b""
+    depth: int = 0
     notes: tuple[str, ...] = ()
     damage: str = ""
 

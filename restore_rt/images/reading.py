@@ -32,7 +32,6 @@ from restore_rt.images.xmp import true_afterwards
 
 if TYPE_CHECKING:
     from PIL.Image import Exif
-    from PIL.ImageFile import ImageFile
 
 __all__ = ["MAX_PIXELS", "READABLE", "read_pages", "read_picture"]
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from restore_rt.errors import InputError
 from restore_rt.files import whole_file
 from restore_rt.images import png
+from restore_rt.images.avif import deep_avif
 from restore_rt.images.metadata import resized, with_thumbnail
 from restore_rt.images.picture import FORMATS, Format, Picture
 from restore_rt.images.profiles import profile_of
@@ -129,6 +130,8 @@ def write_pages(
         data = tiff_file(kept)
     elif target.name == "png":
         data = _png(kept[0])
+    elif target.name == "avif" and kept[0].bits == 16:
+        data = _deep_avif(kept[0], quality or _AVIF_QUALITY, notes)
     else:
         data = _by_pillow(kept[0], target, quality)
     # Encoded in memory: Pillow hides why a write to a file failed.
@@ -246,6 +249,24 @@ def _by_pillow(picture: Picture, target: Format, quality: int | None) -> bytes:
     data = file.getvalue()
     codes = dict(picture.chunks).get(b"cICP", b"")
     return _with_codes(data, codes) if target.name == "avif" and codes and not picture.icc else data
+
+
+def _deep_avif(picture: Picture, quality: int, notes: list[str]) -> bytes:
+    pixels = picture.pixels
+    if picture.grey and picture.alpha:
+        pixels = pixels[..., [0, 0, 0, 1]]
+    bits = 10 if 8 < picture.depth <= 10 else 12
+    if not 8 < picture.depth <= bits:
+        notes.append(f"samples of {picture.depth or 16} bits were reduced to {bits}, AVIF's most")
+    return deep_avif(
+        pixels[..., 0] if pixels.shape[2:] == (1,) else pixels,
+        bits=bits,
+        quality=quality,
+        codes=dict(picture.chunks).get(b"cICP", b"") if not picture.icc else b"",
+        icc=picture.icc,
+        exif=picture.exif,
+        xmp=picture.xmp,
+    )
 
 
 def _with_codes(avif: bytes, codes: bytes) -> bytes:

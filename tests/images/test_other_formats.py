@@ -208,6 +208,44 @@ def test_avif_is_written_with_its_metadata(tmp_path: Path) -> None:
     assert (tmp_path / "x.avif").stat().st_size < size
 
 
+@pytest.mark.parametrize("depth", [0, 10, 12, 14])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_deep_avif_is_written_with_its_metadata(tmp_path: Path, channels: int, depth: int) -> None:
+    pixels = smooth(channels, 65535)
+    icc = srgb() if channels > 2 else b""
+    picture = Picture(pixels, icc, camera_exif(), XMP, depth=depth)
+    path = tmp_path / "x.avif"
+    notes = write_picture(path, picture, FORMATS["avif"])
+    assert notes == {
+        0: ("samples of 16 bits were reduced to 12, AVIF's most",),
+        14: ("samples of 14 bits were reduced to 12, AVIF's most",),
+    }.get(depth, ())
+    back = read_picture(path)
+    assert back.depth == (depth if depth in (10, 12) else 12)
+    assert (back.icc, back.xmp) == (icc, XMP)
+    assert b"Tester" in back.exif
+    expected = pixels[..., [0, 0, 0, 1]] if channels == 2 else pixels
+    assert back.pixels.shape == expected.shape
+    assert np.abs(back.pixels.astype(int) - expected).mean() < 65535 / 255
+    with Image.open(path) as image:  # another decoder, by way of libavif
+        image.load()
+        assert image.getexif()[0x010F] == "Tester"
+        assert image.info["xmp"] == XMP
+        assert image.info.get("icc_profile", b"") == icc
+    write_picture(path, picture, FORMATS["avif"], quality=20, overwrite=True)
+    assert read_picture(path).pixels.shape == expected.shape
+
+
+def test_hdr_codes_stay_in_deep_avif(tmp_path: Path) -> None:
+    chunks = ((b"cICP", bytes((9, 18, 0, 1))),)
+    picture = Picture(smooth(3, 65535), chunks=chunks, depth=10)
+    assert write_picture(tmp_path / "x.avif", picture, FORMATS["avif"]) == ()
+    back = read_picture(tmp_path / "x.avif")
+    assert back.chunks == chunks
+    write_picture(tmp_path / "x.png", back, FORMATS["png"])
+    assert read_picture(tmp_path / "x.png").chunks == chunks
+
+
 @pytest.mark.parametrize("channels", [1, 2])
 def test_grey_avif_stays_grey(tmp_path: Path, channels: int) -> None:
     pixels = smooth(channels)

@@ -131,12 +131,18 @@ def test_damaged_exif_is_left_out_and_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("channels", "bits", "size", "name", "message"),
     [
-        (4, 8, (4, 4), "jpeg", "jpeg cannot hold transparency; use png or webp or tiff"),
+        (4, 8, (4, 4), "jpeg", "jpeg cannot hold transparency; use png or webp or tiff or avif"),
         (2, 8, (4, 4), "jpeg", "jpeg cannot hold transparency"),
-        (3, 16, (4, 4), "jpeg", "jpeg cannot hold 16-bit samples; use png or tiff"),
-        (3, 16, (4, 4), "webp", "webp cannot hold 16-bit samples; use png or tiff"),
-        (4, 16, (4, 4), "jpeg", "16-bit samples and transparency; use png or tiff"),
-        (1, 8, (2, 9000), "webp", "webp cannot hold 18000x4 pixels; use png or jpeg or tiff"),
+        (3, 16, (4, 4), "jpeg", "jpeg cannot hold 16-bit samples; use png or tiff or avif"),
+        (3, 16, (4, 4), "webp", "webp cannot hold 16-bit samples; use png or tiff or avif"),
+        (4, 16, (4, 4), "jpeg", "16-bit samples and transparency; use png or tiff or avif"),
+        (
+            1,
+            8,
+            (2, 9000),
+            "webp",
+            "webp cannot hold 18000x4 pixels; use png or jpeg or tiff or avif",
+        ),
     ],
 )
 def test_a_format_that_cannot_hold_the_result_is_refused(
