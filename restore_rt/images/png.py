@@ -26,7 +26,8 @@ __all__ = [
     "with_parts",
 ]
 
-COLOUR = (b"cICP", b"mDCV", b"cLLI", b"sRGB", b"gAMA", b"cHRM")
+# With the bytes that each has.
+COLOUR = {b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
 TEXT = (b"tEXt", b"zTXt", b"iTXt")
 
 _MARK = b"\x89PNG\r\n\x1a\n"
@@ -187,6 +188,8 @@ def _with_chunk(parts: PngParts, kind: bytes, body: bytes) -> PngParts:
             return replace(parts, xmp=_text_of(kind, body))
         if key.startswith(_RAW_PROFILE):
             return _with_raw_profile(parts, kind, body, key)
+    if kind in COLOUR and len(body) != COLOUR[kind]:
+        raise ValueError("it has another length")
     if kind in (*COLOUR, *TEXT):
         return replace(parts, kept=(*parts.kept, (kind, body)))
     return parts

@@ -81,7 +81,10 @@ def profile_of(chunks: Sequence[Chunk], *, grey: bool) -> tuple[bytes, str]:
         encoding = _of_codes(1, _SRGB)
     else:
         encoding = _of_gamma(bodies.get(b"gAMA", b""), bodies.get(b"cHRM", b""))
-    return (_profile(encoding, grey=grey) if encoding else b""), ""
+    if encoding is None:
+        return b"", ""
+    profile = _profile(encoding, grey=grey)
+    return profile, "" if profile else "its colour encoding (gAMA, cHRM) cannot be stated"
 
 
 def cicp_chunk(primaries: int, transfer: int) -> tuple[Chunk, ...]:
@@ -141,6 +144,7 @@ def _curve(*, bt709: bool = False) -> NDArray[np.uint16]:
 
 
 def _profile(encoding: _Encoding, *, grey: bool) -> bytes:
+    """Return a profile, empty if there are no such primaries."""
     import imagecodecs
 
     curve = (
@@ -149,10 +153,11 @@ def _profile(encoding: _Encoding, *, grey: bool) -> bytes:
         else {"transferfunction": encoding.curve}
     )
     white = [*encoding.white, 1.0]
-    if grey:
-        profile = imagecodecs.cms_profile("gray", whitepoint=white, **curve)
-    else:
-        colours = list(encoding.primaries)
-        triples = [*colours[:2], 1.0, *colours[2:4], 1.0, *colours[4:], 1.0]
-        profile = imagecodecs.cms_profile("rgb", whitepoint=white, primaries=triples, **curve)
+    colours = list(encoding.primaries)
+    triples = [*colours[:2], 1.0, *colours[2:4], 1.0, *colours[4:], 1.0]
+    kind, primaries = ("gray", None) if grey else ("rgb", triples)
+    try:
+        profile = imagecodecs.cms_profile(kind, whitepoint=white, primaries=primaries, **curve)
+    except RuntimeError:  # of Little CMS, which cannot solve for them
+        return b""
     return undated(bytes(profile))

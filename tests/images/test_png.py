@@ -106,6 +106,13 @@ def test_primaries_look_alike_elsewhere(
         assert found == pytest.approx(expected, abs=1)
 
 
+def test_primaries_that_cannot_be_are_told(tmp_path: Path) -> None:
+    same = struct.pack(">8I", 31270, 32900, *([64000, 33000] * 3))
+    path = stored(tmp_path, LINEAR, chunk(b"cHRM", same))
+    again(tmp_path, path, "png")
+    again(tmp_path, path, "jpeg", ("its colour encoding (gAMA, cHRM) cannot be stated",))
+
+
 def test_hdr_is_stated_in_avif_and_noted_elsewhere(tmp_path: Path) -> None:
     path = stored(tmp_path, chunk(b"cICP", bytes((9, 16, 0, 1))))
     back = read_picture(again(tmp_path, path, "avif"))
@@ -168,6 +175,8 @@ def test_text_that_expands_without_end_is_passed_on_unread(tmp_path: Path) -> No
         chunk(b"tEXt", b"a\0b")[:-4] + bytes(4),
         chunk(b"eXIf", b"MM")[:-4] + bytes(4),
         chunk(b"pHYs", b"12"),
+        chunk(b"gAMA", b"12"),
+        chunk(b"cICP", b"12345"),
     ],
 )
 def test_a_damaged_chunk_without_pixels_is_left_out(tmp_path: Path, bad: bytes) -> None:
