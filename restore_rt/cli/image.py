@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["image", "restore_pictures"]
 
+_NAMED = 100
+
 
 def image(
     inputs: Annotated[
@@ -103,7 +105,9 @@ def image(
             f"--quality is {quality}, but {jobs[0].format.name} has none; leave it out"
         )
     for reason, paths in planned.passed_over.items():
-        note(f"not read, {reason}: {', '.join(map(str, paths))}")
+        names = ", ".join(map(str, paths[:_NAMED]))
+        more = f" and {len(paths) - _NAMED} more, which --json lists" if paths[_NAMED:] else ""
+        note(f"not read, {reason}: {names}{more}")
     left = {
         "existing": [str(job.target) for job in planned.existing],
         "not_read": {

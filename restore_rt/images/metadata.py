@@ -19,6 +19,7 @@ __all__ = [
 
 ORIENTATION = 0x0112
 _EXIF_IFD = 0x8769
+_IMAGE_WIDTH, _IMAGE_LENGTH = 0x0100, 0x0101
 _WIDTH, _HEIGHT = 0xA002, 0xA003
 _THUMBNAIL_PLACE, _THUMBNAIL_BYTES = 0x0201, 0x0202
 
@@ -75,6 +76,8 @@ def resized(exif: bytes, width: int, height: int) -> bytes:
     for entry in first_entries(exif):
         if entry.tag == ORIENTATION:
             _set(block, order, entry, 1)
+        elif entry.tag in (_IMAGE_WIDTH, _IMAGE_LENGTH):
+            _set(block, order, entry, width if entry.tag == _IMAGE_WIDTH else height)
         elif entry.tag == _EXIF_IFD and entry.kind == _LONG:
             offset = struct.unpack_from(order + "I", exif, entry.position + 8)[0]
             for inner in _entries(exif, order, offset):

@@ -108,6 +108,8 @@ def _guarded(path: Path, max_pixels: int, *, probe: bool) -> Iterator[Picture]:
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise MediaError(f"cannot read {path}: {reason}") from error
+    if not data:
+        raise MediaError(f"{path} is empty, it has 0 bytes; get it again")
     try:
         with UNLIMITED:
             for picture in _decoded(data, path, max_pixels, probe=probe):

@@ -20,6 +20,7 @@ from restore_rt.images.metadata import resized, with_thumbnail
 from restore_rt.images.picture import FORMATS, Format, Picture
 from restore_rt.images.profiles import profile_of
 from restore_rt.images.tiff import tiff_file
+from restore_rt.images.xmp import xmp_of_size
 
 __all__ = ["check_writable", "write_pages", "write_picture"]
 
@@ -147,14 +148,18 @@ def _opaque(picture: Picture) -> bool:
 def _fitting(picture: Picture, target: Format, notes: list[str]) -> Picture:
     """Return a picture with the metadata that the format can hold, and note the rest."""
     exif = _exif(picture, target, notes)
-    xmp, icc, iptc = picture.xmp, picture.icc, picture.iptc
+    height, width = picture.pixels.shape[:2]
+    xmp, icc, iptc = xmp_of_size(picture.xmp, width, height), picture.icc, picture.iptc
     if target.name == "jpeg" and len(xmp) > _JPEG_LARGEST_SEGMENT - 64:
         xmp = b""
         notes.append("XMP data was left out, JPEG holds no more than 64 KB of it")
     if iptc and (target.name not in ("jpeg", "tiff") or len(iptc) > _JPEG_LARGEST_SEGMENT - 64):
         iptc = b""
         notes.append(f"IPTC captions and keywords were left out, {target.name} has no place for it")
-    if target.name != "png":
+    if target.name == "png":
+        if not icc and b"cICP" in dict(picture.chunks):  # for programs that do not know it
+            icc, _ = profile_of(picture.chunks, grey=picture.grey)
+    else:
         # AVIF can state the codes of cICP itself.
         if not icc and not (target.name == "avif" and b"cICP" in dict(picture.chunks)):
             grey = picture.grey and target.name != "webp"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from xml.dom.minidom import Element
 
-__all__ = ["true_afterwards"]
+__all__ = ["true_afterwards", "xmp_of_size"]
 
 # Of what lies beside the picture in its file: gain maps, depth, videos, and how they are arranged.
 _NAMESPACES = (
@@ -51,6 +51,16 @@ def true_afterwards(xmp: bytes) -> bytes:
     assert root is not None  # or the parser would have raised
     _clean(root)
     return b"".join(node.toxml().encode() for node in document.childNodes)
+
+
+def xmp_of_size(xmp: bytes, width: int, height: int) -> bytes:
+    """Return a packet that states this size where it stated another one."""
+    for names, side in (
+        (rb"tiff:ImageWidth|exif:PixelXDimension", width),
+        (rb"tiff:ImageLength|exif:PixelYDimension", height),
+    ):
+        xmp = re.sub(rb"((?:" + names + rb")(?:=[\"']|>))\d+", rb"\g<1>%d" % side, xmp)
+    return xmp
 
 
 def _clean(element: Element) -> None:

@@ -254,6 +254,16 @@ def test_a_folder_as_people_have_it(tmp_path: Path, nearest_model: Path, cli: Cl
             assert (image.format, image.size) == (kind, (44, 26))
 
 
+def test_a_long_list_is_cut(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
+    make(tmp_path, ["in/a.png"])
+    for index in range(103):
+        (tmp_path / "in" / f"{index:03}.txt").touch()
+    line = ["image", tmp_path / "in", "-o", tmp_path / "out", "--model", nearest_model, "--json"]
+    said = cli(*line)
+    assert said.err.endswith("099.txt and 3 more, which --json lists\n")
+    assert len(json.loads(said.out)["not_read"][SUFFIX]) == 103
+
+
 def test_going_on_with_a_folder(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     make(tmp_path, ["in/a.png", "in/b.png", "in/c.png"])
     line = ["image", tmp_path / "in", "-o", tmp_path / "out", "--model", nearest_model]

@@ -150,6 +150,18 @@ def test_a_gain_map_is_left_out_and_no_longer_claimed(
     assert back.notes == ()
 
 
+def test_xmp_states_the_new_size(tmp_path: Path) -> None:
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a exif:PixelXDimension="168" '
+        b"tiff:ImageLength='120'>"
+        b"<exif:PixelYDimension>120</exif:PixelYDimension></a></x:xmpmeta>"
+    )
+    picture = Picture(noise(3, 8, size=(240, 336)), xmp=xmp)
+    write_picture(tmp_path / "x.jpg", picture, FORMATS["jpeg"])
+    expected = xmp.replace(b"168", b"336").replace(b"120", b"240")
+    assert read_picture(tmp_path / "x.jpg").xmp == expected
+
+
 def test_xmp_that_claims_nothing_stays_byte_for_byte() -> None:
     xmp = b'<?xpacket begin=""?>\n<x:xmpmeta  xmlns:x="adobe:ns:meta/"/>   <?xpacket end="w"?>\0'
     assert true_afterwards(xmp) == xmp

@@ -102,6 +102,16 @@ def test_heic_in_another_colour_space(tmp_path: Path) -> None:
     assert picture.chunks == ((b"cICP", bytes((9, 16, 0, 1))),)
 
 
+def test_heic_in_display_p3_looks_alike_in_older_programs(tmp_path: Path) -> None:
+    data = heic(smooth(3), color_primaries=12, transfer_characteristics=13)
+    picture = read(tmp_path, data)
+    write_picture(tmp_path / "x.png", picture, FORMATS["png"])
+    back = read_picture(tmp_path / "x.png")
+    assert back.chunks == picture.chunks
+    write_picture(tmp_path / "x.jpg", picture, FORMATS["jpeg"])
+    assert back.icc == read_picture(tmp_path / "x.jpg").icc != b""
+
+
 def test_heic_of_several_pictures(tmp_path: Path) -> None:
     file = pillow_heif.from_pillow(Image.fromarray(smooth(3)))
     file.add_from_pillow(Image.fromarray(smooth(3)[:16]))
