@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from restore_rt.images.boxes import boxes_of
 
-__all__ = ["deep_avif"]
+__all__ = ["deep_avif", "with_codes"]
 
-_BT709, _SRGB, _BT601 = 1, 13, 6
+# Colour primaries of BT.709, transfer function of sRGB.
+_SRGB = bytes((1, 13))
+_NCLX = b"colrnclx"
 _SPEED = 6
 
 
@@ -44,7 +46,6 @@ def deep_avif(
     import imagecodecs
     import numpy as np
 
-    primaries, transfer = codes[:2] if codes else (_BT709, _SRGB)
     peak = (1 << bits) - 1
     data = imagecodecs.avif_encode(
         np.rint(pixels * np.float32(peak / 65535)).astype(np.uint16),
@@ -52,16 +53,19 @@ def deep_avif(
         speed=_SPEED,
         bitspersample=bits,
         pixelformat="400" if pixels.ndim == 2 else "444",
-        primaries=primaries,
-        transfer=transfer,
-        matrix=_BT601,
     )
     items = []
     if exif:
         items.append((b"Exif", b"Exif\0", bytes(4) + exif))
     if xmp:
         items.append((b"mime", b"XMP\0application/rdf+xml\0", xmp))
-    return _with_metadata(bytes(data), icc, items)
+    return _with_metadata(with_codes(bytes(data), codes or _SRGB), icc, items)
+
+
+def with_codes(avif: bytes, codes: bytes) -> bytes:
+    """Return an AVIF file that states other colour primaries and another transfer function."""
+    place = avif.index(_NCLX) + len(_NCLX)
+    return avif[:place] + struct.pack(">HH", *codes[:2]) + avif[place + 4 :]
 
 
 def _with_metadata(data: bytes, icc: bytes, items: Sequence[tuple[bytes, bytes, bytes]]) -> bytes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from restore_rt.errors import InputError
 from restore_rt.files import whole_file
 from restore_rt.images import png
-from restore_rt.images.avif import deep_avif
+from restore_rt.images.avif import deep_avif, with_codes
 from restore_rt.images.metadata import resized, with_thumbnail
 from restore_rt.images.picture import FORMATS, Format, Picture
 from restore_rt.images.profiles import profile_of
@@ -29,7 +29,6 @@ _AVIF_QUALITY = 90
 _WEBP_QUALITY = 80
 _JPEG_LARGEST_SEGMENT = 65533
 _THUMBNAIL = (160, 160)
-_NCLX = b"colrnclx"
 
 
 def check_writable(picture: Picture, target: Format, *, scale: int = 1) -> None:
@@ -253,7 +252,7 @@ def _by_pillow(picture: Picture, target: Format, quality: int | None) -> bytes:
     Image.fromarray(_squeezed(pixels)).save(file, target.name, **options)
     data = file.getvalue()
     codes = dict(picture.chunks).get(b"cICP", b"")
-    return _with_codes(data, codes) if target.name == "avif" and codes and not picture.icc else data
+    return with_codes(data, codes) if target.name == "avif" and codes and not picture.icc else data
 
 
 def _deep_avif(picture: Picture, quality: int, notes: list[str]) -> bytes:
@@ -272,12 +271,6 @@ def _deep_avif(picture: Picture, quality: int, notes: list[str]) -> bytes:
         exif=picture.exif,
         xmp=picture.xmp,
     )
-
-
-def _with_codes(avif: bytes, codes: bytes) -> bytes:
-    """Return an AVIF file that states other colour primaries and another transfer function."""
-    place = avif.index(_NCLX) + len(_NCLX)
-    return avif[:place] + struct.pack(">HH", *codes[:2]) + avif[place + 4 :]
 
 
 def _photoshop(iptc: bytes) -> bytes:
