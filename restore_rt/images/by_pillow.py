@@ -65,7 +65,14 @@ class _Unlimited:
 UNLIMITED = _Unlimited()
 
 
-def opened(data: bytes, path: Path, formats: tuple[str, ...], *, others: str = "") -> ImageFile:
+def opened(
+    data: bytes,
+    path: Path,
+    formats: tuple[str, ...],
+    *,
+    others: str = "",
+    reason: str = "its beginning, which says how, is damaged; get it again",
+) -> ImageFile:
     """Return the image of a file; its pixels are not decoded yet.
 
     Parameters
@@ -78,6 +85,8 @@ def opened(data: bytes, path: Path, formats: tuple[str, ...], *, others: str = "
         Those that it may have, in Pillow's words.
     others
         All formats that can be read, if the file may have another one.
+    reason
+        Why it cannot be decoded, if it is known to have one of the formats.
 
     Raises
     ------
@@ -93,9 +102,7 @@ def opened(data: bytes, path: Path, formats: tuple[str, ...], *, others: str = "
             raise MediaError(
                 f"{path} is not a picture that can be read; allowed are {others}"
             ) from error
-        raise MediaError(
-            f"{path} cannot be decoded: its beginning, which says how, is damaged; get it again"
-        ) from error
+        raise MediaError(f"{path} cannot be decoded: {reason}") from error
 
 
 def check_size(width: int, height: int, path: Path, max_pixels: int) -> None:

@@ -1,4 +1,4 @@
-"""TIFF pages with samples that Pillow would cut to 8 bits without a word, or cannot read."""
+"""TIFF pages that Pillow would cut to 8 bits without a word, or cannot read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ _ICC = 34675
 EXTRA_SAMPLES = 338
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK, _CIELAB, _ICCLAB = 0, 1, 2, 5, 8, 9
-_UNSIGNED, _FLOAT = 1, 3
+_PLAIN = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _PREMULTIPLIED, _ALPHA = 1, 2
 # Pillow cannot read the big kind in the other byte order.
 _BIG_TIFF_MARK = b"II+\0"
@@ -49,8 +50,14 @@ def has_deep_png_samples(data: bytes) -> bool:
 
 def has_deep_tiff_samples(tags: Tags) -> bool:
     """Return whether a page of a TIFF is for ``decode_tiff``; Pillow reads CMYK, in 8 bits."""
-    kind = tags.get(_PHOTOMETRIC)
-    return kind in (_CIELAB, _ICCLAB) or (max(_bits(tags)) > 8 and kind != _CMYK)
+    kind, bits = tags.get(_PHOTOMETRIC), set(_bits(tags))
+    if kind in (_CIELAB, _ICCLAB) or set(tags.get(_SAMPLE_FORMAT, ())) & {_SIGNED, _FLOAT}:
+        return True
+    if kind not in _PLAIN or bits != {8}:
+        return max(bits) > 8 and kind != _CMYK
+    # Of 8 bits, Pillow knows planes and channels beside alpha in few combinations.
+    separate = len(_bits(tags)) > 1 and tags.get(_PLANAR, 1) == 2
+    return separate or len(tags.get(EXTRA_SAMPLES, ())) > 1
 
 
 def is_big_tiff(data: bytes) -> bool:
@@ -103,7 +110,7 @@ def decode_tiff(
     Returns
     -------
     pixels
-        (H, W[, C]) uint16 (uint8 of L*a*b* in 8 bits), C from 2 to 4; alpha is not premultiplied.
+        (H, W[, C]) uint16, or uint8 of 8 bits, C from 2 to 4; alpha is not premultiplied.
     notes
         What was changed, for the user.
     icc
@@ -119,23 +126,30 @@ def decode_tiff(
     kind, bits = tags.get(_PHOTOMETRIC), set(_bits(tags))
     formats = set(tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)))
     icc: bytes = tags.get(_ICC, b"")
-    plain = kind in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
-    floats = plain and formats == {_FLOAT} and bits <= {16, 32, 64}
+    whole = kind in _PLAIN and bits in ({8}, {16}) and formats == {_UNSIGNED}
+    floats = kind in _PLAIN and formats == {_FLOAT} and bits <= {16, 32, 64}
     lab = kind in (_CIELAB, _ICCLAB) and bits <= {8, 16}
-    if not (floats or lab or (bits == {16} and formats == {_UNSIGNED} and plain)):
+    if not (whole or floats or lab):
         raise MediaError(
             f"{path} has samples of {_bits(tags)} bits, format {formats}, photometric {kind}; "
-            "allowed above 8 bits are grey, RGB and L*a*b* of 16-bit unsigned integers, and "
-            "grey and RGB of floats: convert it first"
+            "allowed are grey, RGB and L*a*b* of 8-bit and 16-bit unsigned integers, grey and RGB "
+            "of floats, and CMYK: convert it first"
         )
-    pixels = imagecodecs.tiff_decode(data, index)
+    try:
+        pixels = imagecodecs.tiff_decode(data, index)
+    except imagecodecs.TiffError as error:
+        if "not implemented" in str(error):
+            raise MediaError(f"{path} cannot be read: {error}; store it as PNG first") from error
+        raise
     if pixels.ndim == 3 and tags.get(_PLANAR, 1) == 2:
         pixels = np.moveaxis(pixels, 0, 2)
     notes: tuple[str, ...] = ()
     if lab:
         samples = np.ascontiguousarray(pixels[..., :3])
+        if pixels.shape[2] > 3:
+            notes = ("channels beside L*a*b* were left out",)
         pixels, note = from_lab(samples, icc_encoding=kind == _ICCLAB)
-        return pixels, (note,), sRGB()
+        return pixels, (note, *notes), sRGB()
     if floats:
         try:
             pixels, notes = from_floats(pixels)
@@ -157,7 +171,7 @@ def _arranged(
     samples = pixels.reshape(*pixels.shape[:2], -1)
     colour = samples[..., :colours]
     if kind == _WHITE_IS_ZERO:
-        colour = 65535 - colour
+        colour = np.iinfo(colour.dtype).max - colour
     notes: tuple[str, ...] = ()
     uses = enumerate(extra, colours)
     alpha = [index for index, use in uses if use in (_PREMULTIPLIED, _ALPHA)][:1]

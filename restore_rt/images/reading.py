@@ -46,7 +46,8 @@ MAX_PIXELS = 178_956_970
 
 _NAMES = "PNG, JPEG, WebP, TIFF, AVIF, HEIC, JPEG 2000, BMP, GIF and TGA"
 
-_NEW_SUBFILE_TYPE, _BITS_PER_SAMPLE = 254, 258
+_OTHER_BIG_TIFF = b"MM\0+"
+_NEW_SUBFILE_TYPE, _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC = 254, 258, 259, 262
 _IMAGE_WIDTH, _IMAGE_LENGTH = 256, 257
 _RESOLUTION, _RESOLUTION_UNIT = (282, 283), 296
 _PIXELS_PER_INCH = {2: 1.0, 3: 2.54}
@@ -131,6 +132,11 @@ def _decoded(data: bytes, path: Path, max_pixels: int, *, probe: bool) -> Iterat
         yield _jpeg(data, path, max_pixels, probe=probe)
     elif pages := deep.tiff_directories(data):
         yield from _tiff(data, pages, path, max_pixels)
+    elif data.startswith(_OTHER_BIG_TIFF):
+        raise MediaError(
+            f"{path} is a BigTIFF with the highest byte first, which cannot be read; store it as a "
+            "usual TIFF first"
+        )
     elif is_avif(data):
         yield read_avif(data, path, max_pixels)
     elif is_heif(data):
@@ -222,7 +228,12 @@ def _tiff_page(
         picture = described(_tiff_exif(data, tags, index), dict(_tiff_info(tags)))
         picture = replace(picture, icc=icc, pixels=turned(pixels, orientation))
     else:
-        with opened(data, path, ("TIFF",)) as image:
+        kind = (
+            f"Pillow does not know its samples of {tags.get(_BITS_PER_SAMPLE, (1,))} bits, "
+            f"photometric {tags.get(_PHOTOMETRIC)}, compression {tags.get(_COMPRESSION, 1)}; store "
+            "it as PNG first"
+        )
+        with opened(data, path, ("TIFF",), reason=kind) as image:
             image.seek(index)
             image.load()  # before its EXIF is read, which would load it and hide an error
             exif = exif_of(image) if index == 0 else _tiff_exif(data, tags, index)

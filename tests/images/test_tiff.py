@@ -217,3 +217,58 @@ def test_a_page_of_a_damaged_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(next(pages).pixels, noise(3, 8))
     with pytest.raises(MediaError, match="damaged"):
         next(pages)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize(
+    ("extra", "kept"),
+    [
+        (["unassalpha"], 4),
+        (["unspecified"], 3),
+        (["unassalpha", "unspecified"], 4),
+        (["unspecified", "unspecified"], 3),
+    ],
+)
+def test_channels_beside_colour(
+    tmp_path: Path, extra: list[str], kept: int, planar: str, bits: int
+) -> None:
+    pixels = np.concatenate([noise(3, bits), noise(2, bits)], axis=2)[..., : 3 + len(extra)]
+    stored = np.moveaxis(pixels, 2, 0).copy() if planar == "separate" else pixels
+    options = {"photometric": "rgb", "planarconfig": planar, "extrasamples": extra}
+    picture = read_picture(tiff(tmp_path, stored, **options))
+    np.testing.assert_array_equal(picture.pixels, pixels[..., :kept])
+    left_out = ("a channel that is neither colour nor alpha was left out",)
+    assert picture.notes == (left_out if 3 + len(extra) > kept else ())
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_premultiplied_alpha_of_8_bits(tmp_path: Path, planar: str) -> None:
+    pixels = np.array([[[100, 50, 0, 128], [10, 20, 30, 255]]], np.uint8)
+    stored = np.moveaxis(pixels, 2, 0).copy() if planar == "separate" else pixels
+    options = {"photometric": "rgb", "planarconfig": planar, "extrasamples": ["assocalpha"]}
+    picture = read_picture(tiff(tmp_path, stored, **options))
+    expected = np.array([[[199, 100, 0, 128], [10, 20, 30, 255]]])
+    assert np.abs(picture.pixels.astype(int) - expected).max() <= 1
+
+
+def test_8_bit_white_is_zero(tmp_path: Path) -> None:
+    path = tiff(tmp_path, noise(1, 8), photometric="miniswhite")
+    np.testing.assert_array_equal(read_picture(path).pixels, 255 - noise(1, 8))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "options", "message"),
+    [
+        (noise(1, 8).astype(np.int8), {}, r"format \{2\}"),
+        (noise(3, 8), {"photometric": "rgb", "compression": "jpegxl"}, "compression 50002"),
+        (noise(3, 16), {"photometric": "rgb", "compression": "jpegxl"}, "not implemented"),
+        (noise(3, 8), {"photometric": "rgb", "bigtiff": True, "byteorder": ">"}, "BigTIFF"),
+    ],
+)
+def test_a_whole_file_is_not_called_damaged(
+    tmp_path: Path, pixels: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(MediaError, match=message) as refused:
+        read_picture(tiff(tmp_path, pixels, **options))
+    assert "damaged" not in str(refused.value)
