@@ -45,6 +45,8 @@ class JpegParts:
         Its scans refine each other.
     refined
         Its scans hold everything, if each of them is whole.
+    bits
+        Bits of a sample.
     iptc
         An IPTC block, or empty.
     comment
@@ -58,6 +60,7 @@ class JpegParts:
     scanned: bool = False
     progressive: bool = False
     refined: bool = True
+    bits: int = 8
     iptc: bytes = b""
     comment: bytes = b""
     left_out: tuple[str, ...] = ()
@@ -96,6 +99,7 @@ def parts_of(data: bytes) -> JpegParts:
         _SCAN in kinds,
         bool(kinds & _PROGRESSIVE),
         _is_refined(segments),
+        next((body[0] for marker, body in segments if marker in _FRAMES and body), 8),
         iptc,
         b"\n".join(body for marker, body in segments if marker == _COMMENT),
         _left_out(segments, data[end:] if ended else b""),

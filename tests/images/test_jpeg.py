@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -257,6 +258,12 @@ def test_content_credentials_are_told(tmp_path: Path) -> None:
     segment = b"\xff\xeb" + struct.pack(">H", 10) + b"JP\0\1abcd"
     (picture,) = pages(tmp_path, data[:2] + segment + data[2:])
     assert "content credentials" in picture.notes[0]
+
+
+def test_samples_of_12_bits_are_no_damage(tmp_path: Path) -> None:
+    data = bytes(imagecodecs.jpeg8_encode(noise(1, 16) >> 4, bitspersample=12))
+    with pytest.raises(MediaError, match="a JPEG with samples of 12 bits; allowed are 8"):
+        pages(tmp_path, data)
 
 
 def test_stray_bytes_between_segments(tmp_path: Path) -> None:
