@@ -13,8 +13,8 @@ __all__ = ["FOLDER", "HIDDEN", "SUFFIX", "files_below", "make_folder"]
 
 # Why files and folders are passed over.
 HIDDEN = "hidden"
-FOLDER = "folders in a folder, which --recursive enters"
-SUFFIX = "not with the suffix of a format that can be read"
+FOLDER = "folders, which --recursive enters"
+SUFFIX = "no suffix of a picture format"
 
 
 def files_below(

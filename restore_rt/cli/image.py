@@ -107,7 +107,7 @@ def image(
     for reason, paths in planned.passed_over.items():
         names = ", ".join(map(str, paths[:_NAMED]))
         more = f" and {len(paths) - _NAMED} more, which --json lists" if paths[_NAMED:] else ""
-        note(f"not read, {reason}: {names}{more}")
+        note(f"not read ({reason}): {names}{more}")
     left = {
         "existing": [str(job.target) for job in planned.existing],
         "not_read": {

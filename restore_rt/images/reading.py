@@ -178,8 +178,8 @@ def _jpeg(data: bytes, path: Path, max_pixels: int, *, probe: bool) -> Picture:
         raise MediaError(f"{path} is damaged: it ends before its pixels begin; get it again")
     if parts.bits != 8:
         raise MediaError(
-            f"{path} is a JPEG with samples of {parts.bits} bits; allowed are 8: store it as PNG or "
-            "TIFF of 16 bits first"
+            f"{path} is a JPEG with samples of {parts.bits} bits; allowed are 8: store it as PNG "
+            "or TIFF of 16 bits first"
         )
     whole = jpeg.completed(data, parts)
     with opened(whole, path, ("JPEG", "MPO")) as image:

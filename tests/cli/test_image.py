@@ -244,8 +244,8 @@ def test_a_folder_as_people_have_it(tmp_path: Path, nearest_model: Path, cli: Cl
         FOLDER: [str(folder / "sub")],
         SUFFIX: [str(folder / "Thumbs.db")],
     }
-    assert f"restore-rt: not read, hidden: {folder / '._a.png'}" in said.err
-    assert f"restore-rt: not read, {SUFFIX}: {folder / 'Thumbs.db'}" in said.err
+    assert f"restore-rt: not read (hidden): {folder / '._a.png'}" in said.err
+    assert f"restore-rt: not read ({SUFFIX}): {folder / 'Thumbs.db'}" in said.err
     assert names_in(tmp_path / "out") == [
         *("a.png", "b.jfif", "c.avif", "d.png", "e.png", "f.jpe", "h.JPG"),
     ]
