@@ -119,7 +119,7 @@ def check_frames(image: ImageFile, path: Path) -> None:
     count = getattr(image, "n_frames", 1)
     if count == 1:
         return
-    if image.format in ("GIF", "PNG"):
+    if image.format in ("GIF", "PNG", "WEBP"):
         raise MediaError(
             f"{path} is an animation of {count} frames; restore it with `restore-rt video {path}`"
         )
