@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import harness
 from other_weights import OTHERS, open_other
-from tables import Found, render
+from tables import Found, cells, render
 
 from restore_rt.training.data.clips import is_clip, read_clip
 from restore_rt.training.evaluation import ORIGINAL, Candidate, Sheet, baselines, open_models
@@ -24,7 +24,6 @@ from restore_rt.training.evaluation.compressed import RESAMPLES, measure, summar
 RENDERED = ("sintel",)
 # A screen, from where the pointer moves: it begins with a title that stands still.
 SCREEN, SCREEN_FROM = "video_held/gnome_launching_applications.webm", 150
-DIGITS = {"psnr_y": 2, "vmaf": 2, "vmaf_neg": 2, "niqe": 2, "flicker": 3}
 
 
 class Source(NamedTuple):
@@ -112,21 +111,6 @@ def other(name: str, weights: Path, threads: int) -> Candidate:
     details = {"colour": opened.colour, "runs_on": opened.runs_in}
     restore, scale = opened.restore, opened.scale
     return Candidate(name=name, restore=restore, scale=scale, takes="rgb", details=details)
-
-
-def cells(entry: dict[str, Any]) -> dict[str, str]:
-    """Return a cell for each metric: the mean, and the difference with its interval."""
-    told = {}
-    for metric, digits in DIGITS.items():
-        value = entry.get(metric)
-        told[metric] = "" if value is None else f"{value['mean']:.{digits}f}"
-        if value is not None and "difference" in value:
-            told[metric] += f"; {value['difference']:+.{digits}f}"
-        if value is not None and "low" in value:
-            told[metric] += f" ({value['low']:+.{digits}f} to {value['high']:+.{digits}f})"
-        if value is not None and value["clips"] < entry["clips"]:
-            told[metric] += f", {value['clips']} clips"
-    return told
 
 
 if __name__ == "__main__":

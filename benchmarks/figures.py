@@ -19,6 +19,7 @@ import tables
 from harness import ROOT
 from tables import Found, Record, part, render, results
 
+import restore_rt
 from restore_rt.wording import count_of
 
 ZOO = ROOT / "restore_rt" / "zoo"
@@ -64,7 +65,7 @@ def written(path: Path) -> str:
         },
     }
     if path.parent == ZOO:
-        names = ("quality", "lettering", "sharpness", "speed")
+        names = ("quality", "lettering", "sharpness", "speed", "compressed")
         blocks = {name: functools.partial(card, name, path.stem) for name in names}
 
     def block(found: re.Match[str]) -> str:
@@ -238,14 +239,23 @@ def card(block: str, name: str) -> str:
     if block == "speed":
         report = part("bench")
         made = next(each for each in report["measurements"] if each["model"]["name"] == name)
+        (version,) = (each.version for each in restore_rt.models() if each.name == name)
+        timed = made["model"]["version"]
         values = {
             "made": made,
+            "older": "" if timed == version else f"with version {timed}, of the same network, ",
             "threads": report["machine"]["threads"],
             "processor": tables.processor(report["machine"]),
             "file": tables.MACHINE,
             "where": "the " * (made["backend"] == "native") + tables.named(made["backend"]),
         }
         return render("card_speed", Found({}, values))
+    if block == "compressed":
+        found = results(f"compressed_{name}")["summary"]
+        shown = [{**each, **tables.cells(each)} for each in found if each["kind"] == "natural"]
+        return render(
+            "card_compressed", Found({"": [each for each in shown if each.get("psnr_y")]})
+        )
     cases = results(f"model_{name}")["cases"]
     base = next(iter(cases.values()))["baseline"]
     if block == "lettering":

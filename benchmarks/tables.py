@@ -32,6 +32,9 @@ NAMES = {
     "neon": "NEON",
 }
 
+# Metrics of compressed clips, and how many digits they are told with.
+DIGITS = {"psnr_y": 2, "vmaf": 2, "vmaf_neg": 2, "niqe": 2, "flicker": 3}
+
 Record = dict[str, Any]
 # An engine and a precision.
 Key = tuple[str, str]
@@ -170,6 +173,21 @@ def ratios(cases: Iterable[Record], ours: Key, theirs: Key) -> str | None:
 def span(values: Sequence[float], spec: str = ".2f") -> str:
     """Return the least and the most of some values."""
     return f"{min(values):{spec}} to {max(values):{spec}}"
+
+
+def cells(entry: Record) -> dict[str, str]:
+    """Return a cell for each metric: the mean, and the difference with its interval."""
+    told = {}
+    for metric, digits in DIGITS.items():
+        value = entry.get(metric)
+        told[metric] = "" if value is None else f"{value['mean']:.{digits}f}"
+        if value is not None and "difference" in value:
+            told[metric] += f"; {value['difference']:+.{digits}f}"
+        if value is not None and "low" in value:
+            told[metric] += f" ({value['low']:+.{digits}f} to {value['high']:+.{digits}f})"
+        if value is not None and value["clips"] < entry["clips"]:
+            told[metric] += f", {value['clips']} clips"
+    return told
 
 
 def label(name: str, case: Record) -> str:

@@ -192,10 +192,13 @@ def test_quality_is_of_the_pictures_that_ours_were_measured_on(cost: Any, tables
     assert measured == tables.toml("quality")["others"]
 
 
-def test_times_are_of_the_shipped_models(tables: Any) -> None:
+def test_times_are_of_the_shipped_networks(tables: Any) -> None:
+    """Their weights may be of an older version: times do not depend on them."""
     timed = {one["name"]: one for one in tables.part("quality_cost")["times"]}
+    # What `restore-rt bench` timed on the same machine had the same weights, and is checked there.
+    bench = {made["model"]["name"]: made["model"] for made in tables.part("bench")["measurements"]}
     for manifest in zoo.models():
-        assert timed[manifest.name]["sha256"] == manifest.sha256
+        assert timed[manifest.name]["sha256"] == bench[manifest.name]["sha256"]
         assert timed[manifest.name]["scale"] == manifest.scale
 
 
