@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["image", "restore_pictures"]
 
-_NAMED = 100
-
 
 def image(
     inputs: Annotated[
@@ -64,9 +62,7 @@ def image(
             show_default="JPEG 95, AVIF 90, WebP lossless",
         ),
     ] = None,
-    recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Folders in folders too, structure kept.")
-    ] = False,
+    recursive: options.RecursiveOption = False,
     max_pixels: Annotated[
         int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures.")
     ] = MAX_PIXELS,
@@ -77,10 +73,7 @@ def image(
     precision: options.PrecisionOption = "auto",
     as_json: options.JsonOption = False,
     overwrite: options.OverwriteOption = False,
-    skip_existing: Annotated[
-        bool,
-        typer.Option("--skip-existing", help="Leave out pictures whose output file exists."),
-    ] = False,
+    skip_existing: options.SkipExistingOption = False,
 ) -> int:
     """Restore and upscale pictures: PNG, JPEG, WebP, TIFF and AVIF.
 
@@ -104,16 +97,7 @@ def image(
         raise InputError(
             f"--quality is {quality}, but {jobs[0].format.name} has none; leave it out"
         )
-    for reason, paths in planned.passed_over.items():
-        names = ", ".join(map(str, paths[:_NAMED]))
-        more = f" and {len(paths) - _NAMED} more, which --json lists" if paths[_NAMED:] else ""
-        note(f"not read ({reason}): {names}{more}")
-    left = {
-        "existing": [str(job.target) for job in planned.existing],
-        "not_read": {
-            reason: [str(path) for path in paths] for reason, paths in planned.passed_over.items()
-        },
-    }
+    left = planned.tell()
     if not jobs:
         text = f"nothing to do: {count_of(len(planned.existing), 'picture')} restored before"
         emit({"failed": 0, "pictures": [], **left}, text, as_json=as_json)

@@ -22,7 +22,9 @@ __all__ = [
     "ModelOption",
     "OverwriteOption",
     "PrecisionOption",
+    "RecursiveOption",
     "ScaleOption",
+    "SkipExistingOption",
     "ThreadsOption",
     "TileOption",
     "load_model",
@@ -99,6 +101,12 @@ PrecisionOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
+RecursiveOption = Annotated[
+    bool, typer.Option("--recursive", "-r", help="Folders in folders too, structure kept.")
+]
+SkipExistingOption = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave out what has an output file already.")
+]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace output files that exist.")
 ]

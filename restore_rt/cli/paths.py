@@ -1,29 +1,65 @@
-"""Which picture goes where: inputs, folders and patterns to pairs of files, before any work."""
+"""Which file goes where: inputs, folders and patterns to pairs of files, before any work."""
 
 from __future__ import annotations
 
 import glob
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from restore_rt.cli.console import note
 from restore_rt.errors import InputError, MediaError
 from restore_rt.files import check_target
 from restore_rt.folders import SUFFIX, files_below
-from restore_rt.images import FORMATS, READABLE, Format, format_of
+from restore_rt.images import FORMATS, READABLE, format_of
+from restore_rt.video.encoders import CONTAINERS, VIDEO_SUFFIXES, container_of
 
-__all__ = ["Job", "Plan", "plan"]
+__all__ = ["PICTURES", "VIDEOS", "Job", "Media", "Plan", "plan"]
+
+
+# How many files are named in a note.
+_NAMED = 100
+
+
+@dataclass(frozen=True)
+class Media:
+    """What a command reads and writes.
+
+    Attributes
+    ----------
+    noun
+        For several of them.
+    readable
+        Suffixes of files that are taken from folders and patterns.
+    formats
+        What can be written, by its name on the command line; each has ``name`` and ``suffixes``.
+    usual
+        The format for files whose own cannot be written.
+    format_of
+        Returns the format for a file's name, or raises ``InputError``.
+    """
+
+    noun: str
+    readable: Collection[str]
+    formats: Mapping[str, Any]
+    usual: str
+    format_of: Callable[[Path], Any]
+
+
+PICTURES = Media("pictures", READABLE, FORMATS, "png", format_of)
+VIDEOS = Media("videos", VIDEO_SUFFIXES, CONTAINERS, "mkv", container_of)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture: where it is read, where it is written, and as what."""
+    """One file: where it is read, where it is written, and as what."""
 
     source: Path
     target: Path
-    format: Format
+    format: Any
 
 
 @dataclass(frozen=True)
@@ -33,7 +69,7 @@ class Plan:
     Attributes
     ----------
     jobs
-        The pictures to restore.
+        The files to restore.
     existing
         Those whose output exists and is kept.
     passed_over
@@ -44,17 +80,31 @@ class Plan:
     existing: Sequence[Job] = ()
     passed_over: Mapping[str, Sequence[Path]] = field(default_factory=dict)
 
+    def tell(self) -> dict[str, Any]:
+        """Write notes on what is not read; return that, and what exists, for ``--json``."""
+        for reason, paths in self.passed_over.items():
+            names = ", ".join(map(str, paths[:_NAMED]))
+            more = f" and {len(paths) - _NAMED} more, which --json lists" if paths[_NAMED:] else ""
+            note(f"not read ({reason}): {names}{more}")
+        return {
+            "existing": [str(job.target) for job in self.existing],
+            "not_read": {
+                reason: [str(path) for path in paths] for reason, paths in self.passed_over.items()
+            },
+        }
+
 
 def plan(
     inputs: Sequence[str],
     output: str,
     *,
+    media: Media = PICTURES,
     format_name: str | None = None,
     recursive: bool = False,
     overwrite: bool = False,
     skip_existing: bool = False,
 ) -> Plan:
-    """Pair every input picture with its output; nothing is made or written.
+    """Pair every input file with its output; nothing is made or written.
 
     Parameters
     ----------
@@ -63,43 +113,45 @@ def plan(
     output
         A file when the input is one file that was named; else, or when it is a folder, ends in a
         slash or has no suffix, a folder.
+    media
+        What is read and written.
     format_name
         The format to write; by default the suffix of ``output``, or for a folder that of each
-        input (PNG for those that are read only).
+        input (the usual one for those that are read only).
     recursive
-        Take the pictures of all folders below a folder, linked ones too, and keep its structure.
+        Take the files of all folders below a folder, linked ones too, and keep its structure.
     overwrite
         Existing files may be replaced, though never an input.
     skip_existing
-        Pictures whose output exists are left out.
+        Files whose output exists are left out.
 
     Raises
     ------
     InputError
-        Nothing fits a pattern or lies in a folder, two pictures would get one name, an output
+        Nothing fits a pattern or lies in a folder, two files would get one name, an output
         exists or is an input, or a file is to be written for many inputs.
     MediaError
         A folder cannot be read.
     OutputError
         The output's folder does not exist and cannot be made, or cannot be written to.
     """
-    wanted = None if format_name is None else FORMATS[format_name]
+    wanted = None if format_name is None else media.formats[format_name]
     folder = Path(output)
     to_folder = folder.is_dir() or output.endswith(os.sep) or not folder.suffix
     if overwrite and skip_existing:
         raise InputError("--overwrite and --skip-existing exclude each other; leave one out")
-    search = _Search(recursive, folder)
+    search = _Search(media, recursive, folder)
     found = search.find(inputs)
     if to_folder:
-        jobs = _apart([_into(folder, source, relative, wanted) for source, relative in found])
+        jobs = _apart([_into(media, folder, *pair, wanted) for pair in found])
     else:
         one_file = len(inputs) == 1 and not Path(inputs[0]).is_dir()
         if not one_file or len(found) != 1:
             raise InputError(
-                f"the output {output} is a file, and there are {len(found)} pictures or a folder "
-                "to restore; give a folder"
+                f"the output {output} is a file, and there are {len(found)} {media.noun} or a "
+                "folder to restore; give a folder"
             )
-        target = format_of(folder)
+        target = media.format_of(folder)
         if wanted not in (None, target):
             raise InputError(
                 f"--format is {format_name}, but {output} has the suffix of {target.name}; leave "
@@ -129,16 +181,17 @@ def _first_missing(path: Path) -> Path:
 
 
 class _Search:
-    """Finds the pictures among inputs, each once, and remembers what it passed over."""
+    """Finds the files to restore, each once, and remembers what it passed over."""
 
-    def __init__(self, recursive: bool, avoid: Path) -> None:
+    def __init__(self, media: Media, recursive: bool, avoid: Path) -> None:
+        self._media = media
         self._recursive = recursive
         self._avoid = avoid
         self._found: dict[Path, tuple[Path, Path]] = {}
         self.passed_over: dict[str, list[Path]] = {}
 
     def find(self, inputs: Sequence[str]) -> list[tuple[Path, Path]]:
-        """Return each picture with its path below the output folder."""
+        """Return each file with its path below the output folder."""
         for text in inputs:
             path = Path(text)
             if path.is_dir():
@@ -150,7 +203,8 @@ class _Search:
                 self._add(path, Path(path.name))
         if not self._found:
             raise InputError(
-                f"{' '.join(inputs)}: no pictures found; looked for {', '.join(READABLE)}"
+                f"{' '.join(inputs)}: no {self._media.noun} found; looked for "
+                f"{', '.join(self._media.readable)}"
                 f"{'' if self._recursive else ' (add --recursive for folders in folders)'}"
             )
         return list(self._found.values())
@@ -169,7 +223,7 @@ class _Search:
             if match.is_dir():
                 if self._recursive:
                     self._add_folder(match)
-            elif match.suffix.lower() in READABLE:
+            elif match.suffix.lower() in self._media.readable:
                 self._add(match, Path(match.name))
             else:
                 self._pass_over(match, SUFFIX)
@@ -178,7 +232,7 @@ class _Search:
         try:
             for file in files_below(
                 path,
-                READABLE,
+                self._media.readable,
                 recursive=self._recursive,
                 avoid=self._avoid,
                 on_other=self._pass_over,
@@ -191,10 +245,10 @@ class _Search:
             ) from error
 
 
-def _into(folder: Path, source: Path, relative: Path, wanted: Format | None) -> Job:
+def _into(media: Media, folder: Path, source: Path, relative: Path, wanted: Any) -> Job:
     if wanted is None:
-        own = [item for item in FORMATS.values() if source.suffix.lower() in item.suffixes]
-        wanted = own[0] if own else FORMATS["png"]
+        own = [item for item in media.formats.values() if source.suffix.lower() in item.suffixes]
+        wanted = own[0] if own else media.formats[media.usual]
     if source.suffix.lower() not in wanted.suffixes:
         relative = relative.with_suffix(wanted.suffixes[0])
     return Job(source, folder / relative, wanted)

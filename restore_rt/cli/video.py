@@ -1,15 +1,16 @@
-"""``restore-rt video``: a video file through a model."""
+"""``restore-rt video``: video files through a model."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from restore_rt.cli.console import emit, note, progress
+from restore_rt.cli.console import emit, explain, fail, note, progress, show_traceback
 from restore_rt.cli.options import (
     BackendOption,
     ContentOption,
@@ -17,7 +18,9 @@ from restore_rt.cli.options import (
     JsonOption,
     ModelOption,
     OverwriteOption,
+    RecursiveOption,
     ScaleOption,
+    SkipExistingOption,
     ThreadsOption,
     TileOption,
     load_model,
@@ -26,10 +29,13 @@ from restore_rt.cli.options import (
 from restore_rt.errors import MediaError
 from restore_rt.options import Precision
 from restore_rt.video.encoders import CODECS, AudioChoice, Deinterlace
+from restore_rt.wording import count_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from restore_rt import Restorer
+    from restore_rt.cli.paths import Job
     from restore_rt.video import VideoReport
 
 __all__ = ["video"]
@@ -39,11 +45,24 @@ _QUALITIES = ", ".join(
 )
 _PRESETS = ", ".join(f"{name} {codec.preset}" for name, codec in CODECS.items() if codec.preset)
 
-SourceArgument = Annotated[Path, typer.Argument(metavar="IN", help="The video to restore.")]
-TargetOption = Annotated[
-    Path,
-    typer.Option("-o", "--output", metavar="OUT", help="What to write: .mp4, .mov, .mkv or .webm."),
+InputsArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="IN...", help="Videos, folders, or patterns like 'clips/*.mp4'."),
 ]
+OutputOption = Annotated[
+    str,
+    typer.Option(
+        "-o", "--output", metavar="OUT",
+        help="A file for one video, .mp4, .mov, .mkv or .webm, else a folder, made if missing.",
+    ),
+]  # fmt: skip
+FormatOption = Annotated[
+    Literal["mp4", "mov", "mkv", "webm"] | None,
+    typer.Option(
+        "--format", show_default="each video's own, or mkv",
+        help="What to write into a folder.",
+    ),
+]  # fmt: skip
 PrecisionOption = Annotated[
     Precision,
     typer.Option(
@@ -116,11 +135,13 @@ DropOption = Annotated[
 
 
 def video(
-    source: SourceArgument,
-    target: TargetOption,
+    inputs: InputsArgument,
+    output: OutputOption,
     model: ModelOption = None,
     content: ContentOption = None,
     scale: ScaleOption = None,
+    format_name: FormatOption = None,
+    recursive: RecursiveOption = False,
     codec: CodecOption = None,
     quality: QualityOption = None,
     preset: PresetOption = None,
@@ -136,73 +157,136 @@ def video(
     drop: DropOption = [],  # noqa: B006  # typer reads it and does not change it
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
-) -> None:
-    """Restore a video; sound, subtitles, chapters, timing and colour tags are kept."""
+    skip_existing: SkipExistingOption = False,
+) -> int:
+    """Restore videos; sound, subtitles, chapters, timing and colour tags are kept.
+
+    The exit code is 1 if nothing could be done, and 3 if a part of it was: a video of several
+    failed, or a file ended early.
+    """
     try:
-        from restore_rt.video import TruncatedVideoError, restore_video
+        import restore_rt.video.codecs  # noqa: F401  # says what to install where PyAV is missing
     except ImportError as error:
         if error.name != "av":
             raise
         raise MediaError(str(error)) from error
-    with (
-        load_model(
-            model,
-            content,
-            scale,
-            usual="video",
-            device=device,
-            backend=backend,
-            precision=precision,
-            tile=tile,
-            threads=threads,
-            allow_bf16=True,
-        ) as restorer,
-        contextlib.ExitStack() as stack,
-    ):
-        advance: Callable[[int], None] = lambda count: None  # noqa: E731
+    from restore_rt.cli.paths import VIDEOS, plan
+
+    planned = plan(
+        inputs,
+        output,
+        media=VIDEOS,
+        format_name=format_name,
+        recursive=recursive,
+        overwrite=overwrite,
+        skip_existing=skip_existing,
+    )
+    left = planned.tell()
+    if not planned.jobs:
+        text = f"nothing to do: {count_of(len(planned.existing), 'video')} restored before"
+        emit({"failed": 0, "videos": [], **left}, text, as_json=as_json)
+        return 0
+    choices = {
+        "codec": codec,
+        "quality": quality,
+        "preset": preset,
+        "threads": threads,
+        "pixel_format": pixel_format,
+        "bit_depth": bit_depth,
+        "deinterlace": deinterlace,
+        "audio": audio,
+        "drop": drop,
+        "overwrite": overwrite,
+    }
+    with load_model(
+        model,
+        content,
+        scale,
+        usual="video",
+        device=device,
+        backend=backend,
+        precision=precision,
+        tile=tile,
+        threads=threads,
+        allow_bf16=True,
+    ) as restorer:
+        alone = len(planned.jobs) == 1
+        outcomes = [_restored(job, restorer, choices, alone=alone) for job in planned.jobs]
+        ran = ran_by(restorer)
+    if alone and not planned.existing and not planned.passed_over:
+        (outcome,) = outcomes
+        if outcome.report is not None:
+            data = {"source": outcome.job.source, "target": outcome.job.target, **ran}
+            table = _table(outcome.report, outcome.job.target, ran["model"])
+            emit({**data, **outcome.report.as_dict()}, table, as_json=as_json)
+        if outcome.error is not None:
+            raise outcome.error
+        return 0
+    failed = sum(outcome.report is None for outcome in outcomes)
+    done = f"{len(outcomes) - failed} of {count_of(len(outcomes), 'video')} restored"
+    if planned.existing:
+        done += f", {len(planned.existing)} restored before"
+    videos = [outcome.as_dict() for outcome in outcomes]
+    emit(
+        {**ran, "failed": failed, "videos": videos, **left},
+        f"{done} ({ran['model']})",
+        as_json=as_json,
+    )
+    if failed == len(outcomes):
+        return 1
+    return 3 if any(outcome.error is not None for outcome in outcomes) else 0
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one video: a report if anything was written, an error if not all was."""
+
+    job: Job
+    report: VideoReport | None = None
+    error: Exception | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "source": str(self.job.source),
+            "target": str(self.job.target),
+            "error": "" if self.error is None else explain(self.error),
+            **({} if self.report is None else self.report.as_dict()),
+        }
+
+
+def _restored(job: Job, restorer: Restorer, choices: dict[str, Any], *, alone: bool) -> _Outcome:
+    """Restore a video; an error concerns it only, and is told unless it is that of the run."""
+    from restore_rt.folders import make_folder
+    from restore_rt.video import TruncatedVideoError, restore_video
+
+    advance: Callable[[int], None] = lambda count: None  # noqa: E731
+    with contextlib.ExitStack() as stack:
 
         def start(total: int | None) -> None:
             nonlocal advance
-            advance = stack.enter_context(progress(source.name, total, "frames"))
+            advance = stack.enter_context(progress(job.source.name, total, "frames"))
 
         try:
+            make_folder(job.target.parent)
             report = restore_video(
-                source,
-                target,
+                job.source,
+                job.target,
                 restorer,
-                codec=codec,
-                quality=quality,
-                preset=preset,
-                threads=threads,
-                pixel_format=pixel_format,
-                bit_depth=bit_depth,
-                deinterlace=deinterlace,
-                audio=audio,
-                drop=drop,
-                overwrite=overwrite,
+                **choices,
                 on_start=start,
                 on_frame=lambda: advance(1),
-                on_note=note,
+                on_note=lambda text: note(text if alone else f"{job.source}: {text}"),
             )
+            return _Outcome(job, report)
         except TruncatedVideoError as error:
-            stack.close()
-            _show(
-                error.report,
-                source,
-                target,
-                ran_by(restorer),
-                as_json=as_json,
-            )
-            raise
-        ran = ran_by(restorer)
-    _show(report, source, target, ran, as_json=as_json)
-
-
-def _show(
-    report: VideoReport, source: Path, target: Path, ran: dict[str, str], *, as_json: bool
-) -> None:
-    data = {"source": source, "target": target, **ran, **report.as_dict()}
-    emit(data, _table(report, target, ran["model"]), as_json=as_json)
+            outcome = _Outcome(job, error.report, error)
+        except Exception as error:
+            outcome = _Outcome(job, None, error)
+    if not alone and outcome.error is not None:
+        show_traceback(outcome.error)
+        message = explain(outcome.error)
+        fail(message if str(job.source) in message else f"{job.source}: {message}")
+    return outcome
 
 
 def _table(report: VideoReport, target: Path, description: str) -> RenderableType:

@@ -14,6 +14,7 @@ from av.stream import Disposition, Stream
 
 from restore_rt.errors import InputError
 from restore_rt.video.codecs import CODECS, CodecName, open_trial
+from restore_rt.video.encoders import CONTAINERS
 
 __all__ = [
     "FORMATS",
@@ -21,7 +22,6 @@ __all__ = [
     "add_cover",
     "check_codec",
     "copy_disposition",
-    "format_for",
     "holds_copy",
     "holds_cover",
     "is_cover",
@@ -31,7 +31,7 @@ __all__ = [
     "stream_name",
 ]
 
-FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+FORMATS = {suffix: each.muxer for each in CONTAINERS.values() for suffix in each.suffixes}
 
 # Tags that describe the source file's bytes, not its content; writers make their own.
 _STALE = (
@@ -46,22 +46,6 @@ _STALE = (
     "compatible_brands",
     "vendor_id",
 )
-
-
-def format_for(path: Path) -> str:
-    """Return FFmpeg's name of the container for a file name.
-
-    Raises
-    ------
-    InputError
-        The suffix is not one that can be written.
-    """
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        raise InputError(
-            f"{path} ends in {path.suffix or 'no suffix'!r}; allowed are {', '.join(FORMATS)}"
-        ) from None
 
 
 def check_codec(codec: CodecName, path: Path) -> None:

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NamedTuple
 
-__all__ = ["CODECS", "AudioChoice", "Codec", "CodecName", "Deinterlace"]
+from restore_rt.errors import InputError
+
+__all__ = [
+    "CODECS",
+    "CONTAINERS",
+    "VIDEO_SUFFIXES",
+    "AudioChoice",
+    "Codec",
+    "CodecName",
+    "Container",
+    "Deinterlace",
+    "container_of",
+]
 
 CodecName = Literal["h264", "h265", "av1", "ffv1"]
 
@@ -80,3 +93,44 @@ CODECS: dict[CodecName, Codec] = {
     ),
     "ffv1": Codec("ffv1", None, ()),
 }  # fmt: skip
+
+
+class Container(NamedTuple):
+    """A container that can be written: its name on the command line, FFmpeg's, and its suffixes."""
+
+    name: str
+    muxer: str
+    suffixes: tuple[str, ...]
+
+
+CONTAINERS = {
+    each.name: each
+    for each in (
+        Container("mp4", "mp4", (".mp4",)),
+        Container("mov", "mov", (".mov",)),
+        Container("mkv", "matroska", (".mkv",)),
+        Container("webm", "webm", (".webm",)),
+    )
+}
+
+# Of files that are taken from folders and patterns; a file that is named may have any.
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg"),
+    *(".vob", ".3gp", ".3g2", ".flv", ".f4v", ".wmv", ".asf", ".ogv", ".mxf", ".nut", ".y4m"),
+    *(".dv", ".gif", ".apng"),
+)
+
+
+def container_of(path: Path) -> Container:
+    """Return the container for a file's name.
+
+    Raises
+    ------
+    InputError
+        The suffix is not one that can be written.
+    """
+    for container in CONTAINERS.values():
+        if path.suffix.lower() in container.suffixes:
+            return container
+    known = ", ".join(suffix for each in CONTAINERS.values() for suffix in each.suffixes)
+    raise InputError(f"{path} ends in {path.suffix or 'no suffix'!r}; allowed are {known}")

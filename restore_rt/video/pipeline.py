@@ -20,8 +20,8 @@ from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
 from restore_rt.video.codecs import EncoderSettings, default_codec, settings_for
 from restore_rt.video.colour import BT709, ColourTags, Converter, matrix_name
-from restore_rt.video.containers import check_codec, format_for
-from restore_rt.video.encoders import AudioChoice, Deinterlace
+from restore_rt.video.containers import check_codec
+from restore_rt.video.encoders import AudioChoice, Deinterlace, container_of
 from restore_rt.video.hdr import StaticHdr
 from restore_rt.video.pixels import PixelLayout, coloured, new_frame, planes_of, written_layout
 from restore_rt.video.reader import Frame, Step, VideoReader
@@ -165,7 +165,7 @@ def restore_video(
     source, target = Path(source), Path(target)
     job = _Job(restorer, on_start, on_frame, on_note)
     reruns = restorer.reruns
-    format_for(target)
+    container_of(target)
     _check_paths(source, target, overwrite=overwrite)
     choices = TrackChoices(audio, tuple(drop))
     name = default_codec(target.suffix.lower()) if codec is None else codec

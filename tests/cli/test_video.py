@@ -170,3 +170,59 @@ def test_interrupted(tmp_path: Path, luma_model: Path) -> None:
     assert process.returncode == 130
     assert said == "restore-rt: interrupted\n"
     assert names_in(tmp_path) == ["in.mkv"]
+
+
+def _several(folder: Path) -> Path:
+    source = folder / "in"
+    (source / "deep").mkdir(parents=True)
+    for name in ("a.mp4", "b.avi", "deep/c.mkv"):
+        make_clip(source / name, frames=2)
+    (source / "notes.txt").write_text("nothing")
+    return source
+
+
+def test_a_folder_of_videos(tmp_path: Path, luma_model: Path, cli: Cli) -> None:
+    source = _several(tmp_path)
+    said = cli("video", source, "-o", tmp_path / "out", "--model", luma_model, "-r", "--json")
+    report = json.loads(said.out)
+    assert report["failed"] == 0
+    assert [Path(each["target"]).name for each in report["videos"]] == ["a.mp4", "b.mkv", "c.mkv"]
+    assert [each["frames"] for each in report["videos"]] == [2, 2, 2]
+    assert [Path(path).name for path in next(iter(report["not_read"].values()))] == ["notes.txt"]
+    found = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.m*"))
+    assert found == [Path("a.mp4"), Path("b.mkv"), Path("deep/c.mkv")]
+
+
+def test_going_on_with_a_folder(tmp_path: Path, luma_model: Path, cli: Cli) -> None:
+    source = _several(tmp_path)
+    line = ["video", source, "-o", tmp_path / "out", "--model", luma_model, "--format", "mkv"]
+    cli(*line)
+    (tmp_path / "out/a.mkv").unlink()
+    kept = (tmp_path / "out/b.mkv").stat().st_mtime_ns
+    refused = cli(*line, code=2)
+    assert "--skip-existing to go on with the others" in refused.err
+    went_on = cli(*line, "--skip-existing")
+    assert "1 of 1 video restored, 1 restored before" in went_on.out
+    assert (tmp_path / "out/b.mkv").stat().st_mtime_ns == kept
+    assert (tmp_path / "out/a.mkv").exists()
+    assert "nothing to do: 2 videos restored before" in cli(*line, "--skip-existing").out
+
+
+@pytest.mark.parametrize(("broken", "code"), [(["b.avi"], 3), (["a.mp4", "b.avi"], 1)])
+def test_one_that_fails_does_not_stop_the_others(
+    tmp_path: Path, luma_model: Path, cli: Cli, broken: list[str], code: int
+) -> None:
+    source = _several(tmp_path)
+    for name in broken:
+        (source / name).write_bytes(b"no video")
+    said = cli("video", source / "a.mp4", source / "b.avi", "-o", tmp_path / "out",
+               "--model", luma_model, code=code)  # fmt: skip
+    assert "b.avi is not a video" in said.err
+    assert f"{2 - len(broken)} of 2 videos restored" in said.out
+    assert names_in(tmp_path / "out") == ([] if len(broken) == 2 else ["a.mp4"])
+
+
+def test_a_file_for_several_videos(tmp_path: Path, luma_model: Path, cli: Cli) -> None:
+    source = _several(tmp_path)
+    said = cli("video", source, "-o", tmp_path / "out.mp4", "--model", luma_model, code=2)
+    assert "is a file, and there are 2 videos or a folder to restore; give a folder" in said.err
