@@ -243,7 +243,7 @@ def card(block: str, name: str) -> str:
         timed = made["model"]["version"]
         values = {
             "made": made,
-            "older": "" if timed == version else f"with version {timed}, of the same network, ",
+            "older": "" if timed == version else f", with version {timed} of the same network",
             "threads": report["machine"]["threads"],
             "processor": tables.processor(report["machine"]),
             "file": tables.MACHINE,

@@ -80,6 +80,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(autouse=True)
+def no_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Letter with Pillow's own font: another machine has others, and draws other pictures."""
+    monkeypatch.setattr("restore_rt.training.lettering.fonts.FOLDERS", ())
+
+
 def test_every_shipped_recipe_is_tried() -> None:
     folder = Path(load_recipe.__code__.co_filename).parent
     assert sorted(SMALL) == sorted(path.stem for path in folder.glob("*.toml"))
