@@ -62,8 +62,9 @@ def load(
         in int8 in int8. ``"fp32"`` converts a file in fp16. ``"fp16"`` needs a GPU, ``"bf16"`` the
         native backend and a CPU with AVX512_BF16.
     tile
-        The largest tile in input pixels, one side or (height, width); by default the model's
-        recommendation. The native backend has no tiles: it is ignored there, or an error if the
+        The largest tile in input pixels, one side or (height, width). By default it is the whole
+        frame on a GPU, halved when memory runs out, and the model's recommendation on a CPU. The
+        native backend has no tiles: it is ignored there, or an error if the
         model could not have such a tile or ``backend="native"`` was given.
     overlap, feather
         Pixels that neighbouring tiles share (by default twice the model's halo plus 8), and the

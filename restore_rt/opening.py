@@ -59,7 +59,8 @@ def open_restorer(model: LoadedModel, place: Place, options: LoadOptions) -> Res
 
     from restore_rt.gpu_opening import open_lane
 
-    lane = open_lane(model, place.backend, SharedSizes(tile_sizes(model, options)), options)
+    sizes = SharedSizes(tile_sizes(model, options, whole=True))
+    lane = open_lane(model, place.backend, sizes, options)
     return _on_lane(lane, model.manifest, model.path, threads)
 
 
@@ -114,8 +115,11 @@ def _on_lane(lane: Lane, manifest: Manifest, path: Path, threads: int) -> Restor
     return Restorer(partial(GpuRunner, lane), manifest, threads=threads, path=path, lane=lane)
 
 
-def tile_sizes(model: LoadedModel, options: LoadOptions) -> TileSizes:
+def tile_sizes(model: LoadedModel, options: LoadOptions, *, whole: bool = False) -> TileSizes:
     """Return how the options and the manifest cut frames into tiles.
+
+    With ``whole``, frames are one tile unless the options give tiles: each cut costs a GPU the
+    overlap and more launches, and it has the memory.
 
     Raises
     ------
@@ -127,11 +131,15 @@ def tile_sizes(model: LoadedModel, options: LoadOptions) -> TileSizes:
         raise InputError(
             f"batch is {options.batch}, but {model.path} takes batches of {interface.count} alone"
         )
-    return _sizes(model.manifest, options, (interface.height, interface.width))
+    return _sizes(model.manifest, options, (interface.height, interface.width), whole=whole)
 
 
 def _sizes(
-    manifest: Manifest, options: LoadOptions, fixed: tuple[int | None, int | None]
+    manifest: Manifest,
+    options: LoadOptions,
+    fixed: tuple[int | None, int | None],
+    *,
+    whole: bool = False,
 ) -> TileSizes:
     return TileSizes.of(
         manifest,
@@ -140,6 +148,7 @@ def _sizes(
         feather=options.feather,
         batch=options.batch,
         fixed=fixed,
+        whole=whole,
     )
 
 

@@ -92,9 +92,10 @@ class Restorer:
 
     @property
     def tile(self) -> tuple[int, int] | None:
-        """The largest tile, height and width; None in the native backend, which has no tiles.
+        """The largest tile, height and width; None where frames are restored whole.
 
-        It gets smaller when memory runs out.
+        That is so in the native backend, and on a GPU unless ``tile`` was given to ``load``. It
+        gets smaller when memory runs out.
         """
         return self._runner.tile
 

@@ -117,9 +117,10 @@ class Lane:
         return self._backends[False].name
 
     @property
-    def tile(self) -> tuple[int, int]:
-        """Height and width of the largest tile; reduced when memory runs out."""
-        return self._sizes.current.tile
+    def tile(self) -> tuple[int, int] | None:
+        """Height and width of the largest tile, reduced when memory runs out; None: whole frames."""
+        sizes = self._sizes.current
+        return None if sizes.whole else sizes.tile
 
     @property
     def description(self) -> str:

@@ -103,7 +103,7 @@ class GpuRunner:
             self._copies = lane.device.stream()
 
     @property
-    def tile(self) -> tuple[int, int]:
+    def tile(self) -> tuple[int, int] | None:
         """See ``FrameRunner``; reduced when memory runs out."""
         return self._open_lane().tile
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from dataclasses import dataclass, replace
@@ -17,6 +18,13 @@ _DEFAULT_FEATHER = 8
 
 # Frames of many sizes then share a few sizes of tiles: a backend prepares for each of them anew.
 _STEP = 32
+
+# No frame has longer sides.
+_WHOLE = 1 << 20
+
+# Values of a layer that libraries count in 31 bits, and channels of the widest layer at the size of
+# the result that have to be expected.
+_MOST_VALUES, _CHANNELS = 1 << 31, 64
 
 
 def round_up(value: int, multiple: int) -> int:
@@ -49,6 +57,8 @@ class TileSizes:
         Tiles in one run of the network.
     fixed
         Whether the network takes tiles of this height, and of this width, alone.
+    most
+        Pixels of a tile, at most; None for no limit but ``tile``.
     """
 
     tile: tuple[int, int]
@@ -58,6 +68,12 @@ class TileSizes:
     multiple: int
     batch: int
     fixed: tuple[bool, bool] = (False, False)
+    most: int | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether frames are one tile, whatever their size (very large ones excepted)."""
+        return min(self.tile) >= _WHOLE
 
     @classmethod
     def of(
@@ -69,6 +85,7 @@ class TileSizes:
         feather: int | None,
         batch: int,
         fixed: tuple[int | None, int | None] = (None, None),
+        whole: bool = False,
     ) -> TileSizes:
         """Replace None by the defaults.
 
@@ -80,6 +97,8 @@ class TileSizes:
             As ``LoadOptions`` checked them.
         fixed
             The height and the width that a network without dynamic sizes has.
+        whole
+            Let frames be one tile where ``tile`` is None, rather than have the manifest's tile.
 
         Raises
         ------
@@ -122,7 +141,8 @@ class TileSizes:
                     f"tile is {tile!r}; with an overlap of {overlap} its sides must be at least "
                     f"{least}: give that or more, or leave tile out"
                 )
-            sides.append(max(side, least) if own is None else own)
+            free = round_up(_WHOLE, multiple) if whole and tile is None else max(side, least)
+            sides.append(free if own is None else own)
         return cls(
             tile=(sides[0], sides[1]),
             overlap=overlap,
@@ -131,14 +151,16 @@ class TileSizes:
             multiple=multiple,
             batch=batch,
             fixed=(fixed[0] is not None, fixed[1] is not None),
+            most=_MOST_VALUES // _CHANNELS // manifest.scale**2 if whole and tile is None else None,
         )
 
     def grid(self, height: int, width: int, scale: int) -> _ext.TileGrid:
         """Lay the tiles over a frame: as few as the largest tile allows, no larger than needed."""
+        most = self._largest(height, width)
         return _ext.TileGrid(
             height,
             width,
-            (self._fitted(0, height), self._fitted(1, width)),
+            (self._fitted(0, height, most[0]), self._fitted(1, width, most[1])),
             overlap=self.overlap,
             halo=self.halo,
             feather=self.feather,
@@ -170,12 +192,31 @@ class TileSizes:
         tile[longer] = max(round_up(tile[longer] // 2, self.multiple), least)
         return replace(self, tile=(tile[0], tile[1]))
 
-    def _fitted(self, axis: int, length: int) -> int:
+    def _largest(self, *frame: int) -> list[int]:
+        """Return the sides of the largest tile for a frame: as few parts of it as is allowed."""
+        if self.most is None:
+            return [*self.tile]
+        least, counts = 2 * self.overlap + self.multiple, [1, 1]
+        while True:
+            even = [
+                -(-(length + (count - 1) * self.overlap) // count)
+                for length, count in zip(frame, counts, strict=True)
+            ]
+            sides = [
+                min(most, round_up(side, self.multiple))
+                for most, side in zip(self.tile, even, strict=True)
+            ]
+            longer = int(even[1] > even[0])
+            if math.prod(sides) <= self.most or even[longer] <= least:
+                return sides
+            counts[longer] += 1
+
+    def _fitted(self, axis: int, length: int, most: int) -> int:
         if self.fixed[axis]:
             return self.tile[axis]
         return _ext.TileGrid.fit(
             length,
-            self.tile[axis],
+            most,
             overlap=self.overlap,
             halo=self.halo,
             feather=self.feather,
@@ -213,8 +254,9 @@ class SharedSizes:
                 return False
             if not self._warned:
                 self._warned = True
+                tried = "whole frames" if failed.whole else f"tiles of {failed.tile}"
                 warnings.warn(
-                    f"out of memory with tiles of {failed.tile} in batches of {failed.batch}; "
+                    f"out of memory with {tried} in batches of {failed.batch}; "
                     f"going on with {smaller.tile} in batches of {smaller.batch}, and less if need "
                     "be (give these to load to avoid this)",
                     RuntimeWarning,

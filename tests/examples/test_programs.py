@@ -9,13 +9,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import av
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 import restore_rt
+
+# Machines with a GPU alone may do without.
+av: Any = pytest.importorskip("av")
+cv2: Any = pytest.importorskip("cv2")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # Not evenly spaced, in sixtieths of a second.

@@ -208,6 +208,22 @@ def test_memory_that_runs_out_makes_tiles_smaller(stage: Stage, on_cpu: Restorer
         assert restorer.tile[0] * restorer.tile[1] <= 50 * 50
 
 
+def test_a_frame_is_whole_until_memory_runs_out(stage: Stage, on_cpu: Restorer) -> None:
+    frame = picture(90, 130)
+    with load(tile=None) as restorer:
+        assert restorer.tile is None
+        assert "tiles" not in restorer.description
+        assert np.abs(restorer(frame).astype(int) - on_cpu(frame)).max() <= 1
+        assert stage.opened[0].prepared == [(1, 1, 90, 130)]
+    stage.most_pixels = 90 * 100
+    with load(tile=None) as restorer:
+        with pytest.warns(RuntimeWarning, match=r"out of memory with whole frames .* \(90, 65\)"):
+            result = restorer(frame)
+        assert np.abs(result.astype(int) - on_cpu(frame)).max() <= 1
+        assert restorer.tile == (90, 65)
+        assert "tiles up to 65x90" in restorer.description
+
+
 def test_a_limit_below_what_a_tile_needs_is_one_error(stage: Stage) -> None:
     with load(memory_limit=230_000) as restorer:
         with pytest.raises(BackendError, match="would exceed the limit of 230000"):

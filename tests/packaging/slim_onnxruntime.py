@@ -30,9 +30,10 @@ CUT = re.compile(
     rb"MatMulNBits|matmul_block_scaled|matmul_\dbits|[48]bits_batched|BeamSearch"
 )
 FAT, ELF = 0xBA55ED50, 2
-COMPRESSED = 0x8000
-# An architecture that no current GPU has: the driver passes over it.
-NOBODYS = 30
+# Among an entry's flags: compressed by zstd; for this very architecture, as sm_90a is.
+COMPRESSED, EXACT = 0x8000, 0x100000
+# What was cut is declared to be for this architecture, so that the driver passes over it.
+OTHER = 75
 
 
 class Code(NamedTuple):
@@ -43,7 +44,7 @@ class Code(NamedTuple):
     start: int
     size: int
     used: int
-    compressed: bool
+    flags: int
 
 
 def main() -> None:
@@ -75,7 +76,9 @@ def slim(image: bytearray, architecture: int) -> tuple[int, int]:
             kept += code.size
             continue
         image[code.start : code.start + code.size] = bytes(code.size)
-        struct.pack_into("<I", image, code.header + 28, NOBODYS)
+        if code.architecture == architecture:
+            struct.pack_into("<I", image, code.header + 28, OTHER)
+            struct.pack_into("<Q", image, code.header + 40, code.flags & ~EXACT)
         cut += code.size
     return kept, cut
 
@@ -95,8 +98,7 @@ def codes(image: bytes | bytearray) -> Iterator[Code]:
             (architecture,) = struct.unpack_from("<I", image, entry + 28)
             (flags,) = struct.unpack_from("<Q", image, entry + 40)
             if kind == ELF:
-                compressed = bool(flags & COMPRESSED)
-                yield Code(entry, architecture, entry + header, size, used, compressed)
+                yield Code(entry, architecture, entry + header, size, used, flags)
             entry += header + size
 
 
@@ -115,7 +117,7 @@ def _section(image: bytes | bytearray, wanted: bytes) -> tuple[int, int]:
 def _names(image: bytes | bytearray, code: Code) -> set[bytes]:
     """Return the mangled names of the kernels in a piece of code."""
     found = bytes(image[code.start : code.start + (code.used or code.size)])
-    if code.compressed:
+    if code.flags & COMPRESSED:
         unpacked = subprocess.run(["zstd", "-dcq"], input=found, capture_output=True, check=True)
         found = unpacked.stdout
     return set(re.findall(rb"\.text\.([\w$]+)", found))

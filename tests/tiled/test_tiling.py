@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
+import math
+from typing import Any
+
 import pytest
 
+import restore_rt
 from restore_rt import _ext
 from restore_rt.tiled.runner import Workspace
 from restore_rt.tiled.sizes import TileSizes
@@ -54,3 +59,39 @@ def test_halving_ends_and_never_grows_a_tile() -> None:
         current = current.halved((700, 2000))
     assert seen == sorted(seen, reverse=True)
     assert 5 < len(seen) < 30
+
+
+def whole_frames(scale: int) -> TileSizes:
+    manifest = dataclasses.replace(restore_rt.models()[0], scale=scale, halo=16, multiple=1)
+    given: Any = {"tile": None, "overlap": None, "feather": None, "batch": 1}
+    return TileSizes.of(manifest, **given, whole=True)
+
+
+@pytest.mark.parametrize(
+    ("scale", "frame"), [(1, (4320, 7680)), (2, (2160, 3840)), (4, (1080, 1920)), (2, (1, 9000))]
+)
+def test_whole_frames_are_one_tile_up_to_a_result_of_33_megapixels(
+    scale: int, frame: tuple[int, int]
+) -> None:
+    sizes = whole_frames(scale)
+    assert sizes.whole
+    assert sizes.grid(*frame, scale).tile == frame
+
+
+@pytest.mark.parametrize(
+    ("frame", "tiles"), [((2160, 3840), 6), ((4320, 7680), 18), ((30_000, 30), 1), ((9000, 9), 1)]
+)
+def test_larger_frames_are_as_few_tiles_as_libraries_can_count(
+    frame: tuple[int, int], tiles: int
+) -> None:
+    """64 channels of a result at four times the size, counted in 31 bits."""
+    grid = whole_frames(4).grid(*frame, 4)
+    assert math.prod(grid.tile) * 16 * 64 <= 1 << 31
+    assert grid.count == tiles
+
+
+def test_a_whole_frame_is_halved_like_a_tile_of_its_size() -> None:
+    smaller = whole_frames(2).halved((1080, 1920))
+    assert smaller is not None
+    assert not smaller.whole
+    assert smaller.tile == (1080, 960)

@@ -160,6 +160,18 @@ class Functions:
         }
         return np.asarray(owner)
 
+    def memcpy_htod(self, dest: int, src: Any) -> None:
+        """Copy at once: what streams have queued is not waited for, as theirs do not block."""
+        self._copy_now(to_int(dest), src.ctypes.data, to_int(dest), _contiguous(src))
+
+    def memcpy_dtoh(self, dest: Any, src: int) -> None:
+        self._copy_now(dest.ctypes.data, to_int(src), to_int(src), _contiguous(dest))
+
+    def _copy_now(self, onto: int, since: int, on_device: int, size: int) -> None:
+        with self._emulator.call():
+            self._emulator.memory.check(on_device, size, "a copy")
+            ctypes.memmove(onto, since, size)
+
     def memcpy_htod_async(self, dest: int, src: Any, stream: Any = None) -> None:
         size = _contiguous(src)
         ends = ((src.ctypes.data, size, False), (to_int(dest), size, True))
