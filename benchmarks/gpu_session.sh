@@ -45,6 +45,7 @@ prepare() {
     RESTORE_RT_CUDA=1 RESTORE_RT_CUDA_ARCHITECTURES=$ARCHITECTURE "$tools/bin/python" setup.py -q \
         build_ext --build-lib "$FOLDER/lib" --build-temp "$FOLDER/temp"
     cp -r "$FOLDER"/lib/restore_rt "$site/restore_rt_extensions"
+    strip --strip-debug "$site"/{pycuda,restore_rt_extensions}/*.so
     git describe --always --dirty --abbrev=12 >"$CARRY/commit"
     tar c -C "$site" --sort=name --owner=0 --group=0 . | xz -T0 >"$CARRY/site.tar.xz"
     sizes
@@ -62,19 +63,21 @@ sizes() {
 }
 
 # From a copy that has what the machine gets and nothing else; PYTHON has the machine's libraries.
+# SLOWNESS multiplies all limits, for machines that are busy.
 rehearse() {
     local copy
     [ -e "$CARRY/site.tar.xz" ] || fail "nothing is prepared: benchmarks/gpu_session.sh prepare"
     sizes
     copy=$(mktemp -d)
-    git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy"
+    git ls-files -z --cached --others --exclude-standard | xargs -0 cp -p --parents -t "$copy"
     cp -r --parents "$CARRY" "$copy"
     # Compiling the emulated kernels is no part of the session.
-    mkdir -p "$copy/build" && cp -r build/rehearsal_kernels "$copy/build/host_kernels" 2>/dev/null
+    mkdir -p "$copy/build" && cp -rp build/rehearsal_kernels "$copy/build/host_kernels" 2>/dev/null
     env -i PATH="$PATH" HOME="$HOME" PYTHON="${PYTHON:-python3.12}" OUT="${OUT:-$PWD/$FOLDER/out}" \
-        REHEARSE=1 BREAK="${BREAK:-}" BUDGET="${BUDGET:-530}" bash "$copy/benchmarks/gpu_session.sh" run
+        REHEARSE=1 BREAK="${BREAK:-}" SLOWNESS="${SLOWNESS:-1}" \
+        BUDGET="${BUDGET:-$((530 * ${SLOWNESS:-1}))}" CXX="${CXX:-g++}" bash "$copy/benchmarks/gpu_session.sh" run
     local status=$?
-    rm -rf build/rehearsal_kernels && cp -r "$copy/build/host_kernels" build/rehearsal_kernels
+    rm -rf build/rehearsal_kernels && cp -rp "$copy/build/host_kernels" build/rehearsal_kernels
     rm -rf "$copy"
     return $status
 }
@@ -102,7 +105,7 @@ lay_out() {
 
 # step NAME SECONDS COMMAND...: with its own limit; then its log and its figures are in $OUT.
 step() {
-    local name=$1 limit=$2 begin=$SECONDS status word log=$WORK/$1.log found
+    local name=$1 limit=$(($2 * ${SLOWNESS:-1})) begin=$SECONDS status word log=$WORK/$1.log found
     shift 2
     case $BREAK in *"$name=fail"*) set -- false ;; *"$name=hang"*) set -- sleep 3600 ;; esac
     # Five seconds more are there for ending it.
@@ -154,19 +157,23 @@ run() {
     test=(-m pytest -p no:cacheprovider -q -W default --hypothesis-profile=quick -m gpu)
     [ "${REHEARSE:-0}" = 1 ] && test=(-m tests.gpu.rehearsal "${test[@]}")
 
-    step requirements 50 "${gpu[@]}" --parts "${small[@]}"
+    step requirements 40 "${gpu[@]}" --parts "${small[@]}"
     if ! "$py" -c 'import restore_rt._ext, restore_rt._cuda' >/dev/null 2>&1 && [ -z "${REHEARSE:-}" ]; then
         # Built here for a system that is too different.
         step build 120 env RESTORE_RT_CUDA=1 RESTORE_RT_CUDA_ARCHITECTURES="$ARCHITECTURE" \
             "$py" setup.py build_ext --inplace --force
     fi
+    # Also where the GPU is emulated, ONNX Runtime has to find CUDA's libraries.
+    step onnxruntime 30 "$py" -c 'import sys
+from restore_rt.gpu.library import missing_libraries
+sys.exit("; ".join(missing_libraries("cuda")) or print("all libraries were found"))'
     step copies 20 "${gpu[@]}" --parts copies "${small[@]}"
     step kernel_tests 60 "$py" "${test[@]}" tests/cuda
     step kernels 60 "${gpu[@]}" --parts kernels "${small[@]}"
     step libraries 40 "$py" "${test[@]}" tests/gpu/test_libraries_on_gpu.py
-    step parity 60 "$py" "${test[@]}" tests/gpu/test_on_gpu.py \
+    step parity 50 "$py" "${test[@]}" tests/gpu/test_on_gpu.py \
         -k '(every_shape or fp16_is_near) and onnxruntime and (video-x2 or photo-x2) and not video-x2-'
-    step frames 100 "${gpu[@]}" --parts frames "${small[@]}"
+    step frames 90 "${gpu[@]}" --parts frames "${small[@]}"
     step torch 40 "${gpu[@]}" --parts torch "${small[@]}"
     step leaks 40 "$py" "${test[@]}" tests/gpu/test_on_gpu.py -k leak
     step memcheck 60 "${sanitizer[@]}" "${test[@]}" --hypothesis-profile=sanitize tests/cuda

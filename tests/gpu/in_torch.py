@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,10 +57,9 @@ class InTorch:
 
 def load_network(model: str) -> Any:
     """Return a shipped model as PyTorch's, fp32 and on the CPU."""
-    root = str(Path(__file__).parents[2])
-    # In a checkout that is not installed, the stages lie beside the package.
-    if root not in restore_rt.__path__:
-        restore_rt.__path__.append(root)
+    if importlib.util.find_spec("restore_rt.export") is None:
+        # In a checkout that is not installed, the stages lie beside the package.
+        restore_rt.__path__.append(str(Path(__file__).parents[2]))
     return importlib.import_module("restore_rt.export.sources").load_source(model).network.eval()
 
 
