@@ -259,8 +259,9 @@ def measure_frames(
             cuda, "_cuda_options", lambda self, more=more: {**usual(self), **more}
         )
         load: Any = functools.partial(restore_rt.load, backend=backend, **opened, **given)
+        warm = mock.patch.object(bench.measuring, "_MOST_WARM_SECONDS", seconds)
         try:
-            with changed, load(name) as restorer:
+            with changed, warm, load(name) as restorer:
                 yield {**case, **frame_figures(clock, restorer, size, seconds)}
         except RestoreError as error:
             # Another way may do.

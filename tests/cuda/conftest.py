@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
@@ -11,13 +12,16 @@ from tests.gpu import host_kernels
 
 
 @pytest.fixture(scope="session", params=["host", pytest.param("gpu", marks=pytest.mark.gpu)])
-def place(request: pytest.FixtureRequest) -> Place:
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """Return each place where the kernels can run."""
     if request.param == "host":
-        return HostPlace(host_kernels.load())
+        yield HostPlace(host_kernels.load())
+        return
     from tests.cuda.gpu_place import GpuPlace
 
-    return GpuPlace()
+    made = GpuPlace()
+    with made.device.active():
+        yield made
 
 
 @pytest.fixture(scope="session")

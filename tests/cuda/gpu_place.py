@@ -20,14 +20,14 @@ class GpuPlace(Place):
 
     def __init__(self) -> None:
         self.kernels = importlib.import_module("restore_rt._cuda")
-        self._device = open_device()
-        self._queue = self._device.stream()
+        self.device = open_device()
+        self._queue = self.device.stream()
         self.stream = self._queue.handle
 
     def put(self, array: Array, *, offset: int = 0) -> Memory:
         image, first = image_of(array, offset)
         # What a test lets go of is given back when the GPU has nothing left to do.
-        memory = self._device.allocate(len(image))
+        memory = self.device.allocate(len(image))
         self._write(memory, image)
         return Memory(memory.pointer + first, array, memory)
 
@@ -45,13 +45,13 @@ class GpuPlace(Place):
         base: Allocation = memory.base
         image = np.empty(base.size, np.uint8)
         self._queue.synchronize()
-        with self._device.active():
-            self._device.library.memcpy_dtoh(image, base.pointer)
+        with self.device.active():
+            self.device.library.memcpy_dtoh(image, base.pointer)
         fields: dict[str, Any] = memory.__cuda_array_interface__
         return image, fields["data"][0] - base.pointer
 
     def _write(self, memory: Allocation, image: Array) -> None:
-        with self._device.active():
-            self._device.library.memcpy_htod(memory.pointer, image)
+        with self.device.active():
+            self.device.library.memcpy_htod(memory.pointer, image)
         # From memory that is not page-locked the copy may still be on its way.
-        self._device.synchronize()
+        self.device.synchronize()
