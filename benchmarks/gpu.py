@@ -2,8 +2,7 @@
 
 Every kernel is compared with the CPU's before it is timed, and every frame as `restore-rt bench`
 does. Bytes are counted once, buffers take turns so that no cache holds them, and the GPU's events
-measure kernels. Writes a file named for the GPU, anew after each figure. The exit status is 1 if a
-bar is missed.
+measure kernels. Writes ``<gpu>.json`` after each figure. The exit status is 1 if a bar is missed.
 """
 
 from __future__ import annotations
@@ -98,10 +97,9 @@ class Clock:
             work()
             self.stream.synchronize()
             graph = kernels().Graph.capture(self.stream.handle, work)
-            for _ in range(2):
-                graph.launch(self.stream.handle)
             launch = functools.partial(graph.launch, self.stream.handle)
-            return [self.seconds(launch) / len(repeated) for _ in range(self.runs)]
+            # The first two warm up.
+            return [self.seconds(launch) / len(repeated) for _ in range(self.runs + 2)][2:]
 
     def pinned(self, array: Array) -> Array:
         """Return a copy in page-locked memory."""
@@ -134,7 +132,7 @@ class Clock:
 def main() -> None:
     """Measure the parts that are asked for, and write ``<gpu>.json`` after each figure."""
     parser = options(__doc__, runs=20)
-    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS[:3])
     parser.add_argument("--models", nargs="*", default=["video-x2", "photo-x2"])
     parser.add_argument("--heights", nargs="+", type=int, default=[1080, 2160], help="at 16:9")
     parser.add_argument("--seconds", type=float, default=1.0, help="of frames for each figure")
@@ -149,14 +147,13 @@ def main() -> None:
         "passed_before": chosen.passed,
         **{part: [] for part in PARTS},
     }
-    slug = re.sub(r"[^a-z0-9]+", "-", clock.device.name.lower()).strip("-")
+    slug = re.sub("[^a-z0-9]+", "-", clock.device.name.lower()).strip("-")
     makers: dict[str, Iterator[Figures]] = {
         "copies": iter([measure_copies(clock)] if "copies" in chosen.parts else []),
         "kernels": measure_kernels(clock, sizes),
         "frames": measure_frames(clock, chosen.models, sizes[0], chosen.seconds),
         "torch": measure_torch(chosen.models, chosen.runs, sizes[0]),
     }
-    write(slug, measured, alone=True)
     for part in chosen.parts:
         for figures in makers[part]:
             print(figures, flush=True)
@@ -180,8 +177,7 @@ def measure_copies(clock: Clock, size: int = PINNED) -> Figures:
     }
     found = {}
     for name, work in works.items():
-        clock.seconds(work)
-        times = [clock.seconds(work) for _ in range(clock.runs)]
+        times = [clock.seconds(work) for _ in range(clock.runs + 1)][1:]
         found[f"{name}_gb_per_s"] = round(size / statistics.median(times) / 1e9, 2)
     steps = [functools.partial(copy_async, *pair, clock.stream) for pair in clock.pairs(up, down)]
     rate = 2 * size / statistics.median(clock.each(steps)) / 1e9
@@ -200,15 +196,14 @@ def measure_kernels(clock: Clock, sizes: Sequence[Size]) -> Iterator[Figures]:
             steps[-1]()
         np.testing.assert_array_equal(clock.download(pairs[-1][0]), kernel.expected)
         times = clock.each(steps)
-        half = np.empty(kernel.bytes // 2, np.uint8)
-        blocks = clock.pairs(half, half)
+        blocks = clock.pairs(*[np.empty(kernel.bytes // 2, np.uint8)] * 2)
         copies = clock.each([functools.partial(copy_async, *p, clock.stream) for p in blocks])
         ratio = statistics.median(copies) / statistics.median(times)
         rate = float(f"{kernel.bytes / statistics.median(times) / 1e9:.4g}")
-        figures = {"kernel": kernel.name, "bytes": kernel.bytes, "gb_per_s": rate}
         del pairs, steps, blocks
         clock.pool.trim()
-        yield {**figures, "ms": milliseconds(times), "share_of_copy": float(f"{ratio:.3g}")}
+        figures = {"ms": milliseconds(times), "share_of_copy": float(f"{ratio:.3g}")}
+        yield {"kernel": kernel.name, "bytes": kernel.bytes, "gb_per_s": rate, **figures}
 
 
 def cases(flag: DeviceArray, height: int, width: int) -> Iterator[Kernel]:
@@ -270,7 +265,7 @@ def measure_frames(
 
 def frame_figures(clock: Clock, restorer: Restorer, size: Size, seconds: float) -> Figures:
     """Return the rate of a stream, times of single frames and of the network, and memory."""
-    copies, rates = stream_rates(clock, restorer, size, seconds)
+    copies, *rates = stream_rates(clock, restorer, size, seconds)
     whole, network = (
         bench.measure(restorer, size=size, scope=scope, seconds=seconds).measurements[0]
         for scope in ("end_to_end", "network")
@@ -293,20 +288,17 @@ def measure_torch(models: Sequence[str], runs: int, size: Size) -> Iterator[Figu
     for name in models:
         manifest, frame = manifest_of(name), picture(*size, manifest_of(name).channels)
         restore = in_torch(name, frame)
-        times = interleaved({name: restore}, runs)[name]
+        times = milliseconds(interleaved({name: restore}, runs)[name])
         reference = reference_for(registry.path_of(name), manifest, frame)
         checked: Any = verify(restore.out, reference, manifest, "fp16")
         case = {"model": name, "frame": f"{size[1]}x{size[0]}", "off_by": checked.worst}
-        yield {**case, "host_to_host_ms": milliseconds(times)}
+        yield {**case, "host_to_host_ms": times}
 
 
-def stream_rates(
-    clock: Clock, restorer: Restorer, size: Size, seconds: float
-) -> tuple[float, list[float]]:
-    """Return the ms of a frame's copies, and frames/s of a stream from and to pinned memory."""
-    last = (3,) if restorer.manifest.colour == "rgb" else ()
-    frame = np.random.default_rng(0).integers(0, 256, (*size, *last), np.uint8)
-    result = np.zeros([*(side * restorer.scale for side in size), *last], np.uint8)
+def stream_rates(clock: Clock, restorer: Restorer, size: Size, seconds: float) -> list[float]:
+    """Return the ms of a frame's copies, then frames/s of streams from and to pinned memory."""
+    frame = picture(*size, restorer.manifest.channels)
+    result = np.zeros([*(side * restorer.scale for side in size), *frame.shape[2:]], np.uint8)
     items = [(None, clock.pinned(result), clock.pinned(frame)) for _ in range(TURNS)]
     there = [clock.pool.empty(each.shape, each.dtype) for each in (frame, result)]
 
@@ -314,17 +306,15 @@ def stream_rates(
         upload_async(there[0], items[0][2], clock.stream)
         download_async(items[0][1], there[1], clock.stream)
 
-    clock.seconds(copies)
-    copied = statistics.median(clock.seconds(copies) for _ in range(clock.runs)) * 1e3
-    rates, count = [], TURNS
+    copied = [clock.seconds(copies) * 1e3 for _ in range(clock.runs + 1)][1:]
+    found, count = [statistics.median(copied)], TURNS
     for _ in range(6):
         begin = time.perf_counter()
-        for _ in restorer.stream_into(itertools.islice(itertools.cycle(items), count)):
-            pass
-        taken = time.perf_counter() - begin
-        rates.append(count / taken)
-        count = max(TURNS, math.ceil(count / taken * seconds / 5))
-    return copied, rates[1:]
+        sum(1 for _ in restorer.stream_into(itertools.islice(itertools.cycle(items), count)))
+        found.append(count / (time.perf_counter() - begin))
+        count = max(TURNS, math.ceil(found[-1] * seconds / 5))
+    # The first stream warms up.
+    return [found[0], *found[2:]]
 
 
 def kernel_bars(found: Sequence[Figures]) -> Iterator[Figures]:
@@ -338,14 +328,12 @@ def kernel_bars(found: Sequence[Figures]) -> Iterator[Figures]:
 def frame_bars(found: Sequence[Figures]) -> Iterator[Figures]:
     """Judge frames in a stream by their copies or by the network, whichever takes longer."""
     for case in (each for each in found if "failed" not in each):
-        taken, copies = 1e3 / case["frames_per_second"], case["copies_ms"]
+        taken, network = 1e3 / case["frames_per_second"], case["network_ms"]
+        copies = case["copies_ms"]
         told, ratio = f"{MOST_OVER_COPIES} times its copies at most", taken / copies
         met = ratio <= MOST_OVER_COPIES
-        if case["network_ms"] >= copies:
-            told, ratio = (
-                f"{LEAST_OF_NETWORK:.0%} of the network's rate",
-                case["network_ms"] / taken,
-            )
+        if network >= copies:
+            told, ratio = f"{LEAST_OF_NETWORK:.0%} of the network's rate", network / taken
             met = ratio >= LEAST_OF_NETWORK
         bar = f"{case['model']}, {case['backend']}, {case['way']}: {told}"
         yield {"bar": bar, "measured": round(ratio, 3), "met": met}

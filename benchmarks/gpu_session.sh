@@ -105,7 +105,7 @@ lay_out() {
 
 # step NAME SECONDS COMMAND...: with its own limit; then its log and its figures are in $OUT.
 step() {
-    local name=$1 limit=$(($2 * ${SLOWNESS:-1})) begin=$SECONDS status word log=$WORK/$1.log found cpu=0
+    local name=$1 limit=$(($2 * ${SLOWNESS:-1})) begin=$SECONDS status word log=$WORK/$1.log found said cpu=0
     shift 2
     case $BREAK in *"$name=fail"*) set -- false ;; *"$name=hang"*) set -- sleep 3600 ;; esac
     # Five seconds more are there for ending it.
@@ -119,16 +119,15 @@ step() {
         cpu=$(awk 'END {printf "%d", $1 + $2}' "$WORK/time")
     fi
     case $status in 0) word=passed ;; 124|137) word='timed out' ;; skipped) word=skipped ;; *) word=failed ;; esac
+    said=$(grep -Ev '^ *$|^written:' "$log" | tail -1 | tr -cd '[:print:]' | tr '\\"' "/'" | cut -c1-300)
     # Whoever is ended may have been writing.
     found=$("$PYTHON" -m json.tool --compact "$WORK/$name"/*.json 2>/dev/null) || found=null
     printf '%s\n  "%s": {"status": "%s", "seconds": %d, "cpu_seconds": %d, "limit": %d, "said": "%s", "found": %s}' \
         "$([ -s "$WORK/steps" ] && echo ,)" "$name" "$word" $((SECONDS - begin)) "$cpu" "$limit" \
-        "$(grep -v '^ *$' "$log" | tail -1 | tr -cd '[:print:]' | tr '\\"' "/'" | cut -c1-300)" \
-        "$found" >>"$WORK/steps"
+        "$said" "$found" >>"$WORK/steps"
     { echo "===== $name: $word"; tail -c 1000000 "$log"; } >>"$OUT/session.log"
     printf '%-14s %-9s %4d of %3d s, %4d s of CPU  %s\n' \
-        "$name" "$word" $((SECONDS - begin)) "$limit" "$cpu" \
-        "$(grep -v '^ *$' "$log" | tail -1 | cut -c1-100)" | tee -a "$OUT/summary.txt"
+        "$name" "$word" $((SECONDS - begin)) "$limit" "$cpu" "${said:0:100}" | tee -a "$OUT/summary.txt"
     printf '{"commit": "%s", "emulated": %s, "seconds": %d, "steps": {%s\n}}\n' \
         "$(cat "$CARRY/commit" 2>/dev/null)" "${REHEARSE:-0}" "$SECONDS" "$(cat "$WORK/steps")" >"$OUT/session.json"
 }
