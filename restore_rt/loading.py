@@ -64,8 +64,8 @@ def load(
     tile
         The largest tile in input pixels, one side or (height, width). By default it is the whole
         frame on a GPU, halved when memory runs out, and the model's recommendation on a CPU. The
-        native backend has no tiles: it is ignored there, or an error if the
-        model could not have such a tile or ``backend="native"`` was given.
+        native backend has no tiles: it is ignored there, or an error if the model could not have
+        such a tile or ``backend="native"`` was given.
     overlap, feather
         Pixels that neighbouring tiles share (by default twice the model's halo plus 8), and the
         width of the ramp between them (by default 8).

@@ -118,7 +118,7 @@ class Lane:
 
     @property
     def tile(self) -> tuple[int, int] | None:
-        """Height and width of the largest tile, reduced when memory runs out; None: whole frames."""
+        """Height and width of the largest tile, which memory may reduce; None for whole frames."""
         sizes = self._sizes.current
         return None if sizes.whole else sizes.tile
 
