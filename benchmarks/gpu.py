@@ -244,7 +244,7 @@ def measure_frames(
 ) -> Iterator[Figures]:
     """Give rates of frames and times of the network, each way, with each installed backend."""
     cuda: Any = OnnxRuntimeDeviceBackend
-    usual, opened = cuda._cuda_options, {"device": "cuda", "precision": "fp16"}
+    usual = cuda._cuda_options
     for name, backend, way in itertools.product(models, GPU_BACKENDS, WAYS):
         given, more = WAYS[way]
         if missing_for(backend) or (more and backend != "onnxruntime"):
@@ -253,10 +253,10 @@ def measure_frames(
         changed = mock.patch.object(
             cuda, "_cuda_options", lambda self, more=more: {**usual(self), **more}
         )
-        load: Any = functools.partial(restore_rt.load, backend=backend, **opened, **given)
+        load: Any = {"device": "cuda", "backend": backend, "precision": "fp16", **given}
         warm = mock.patch.object(bench.measuring, "_MOST_WARM_SECONDS", seconds)
         try:
-            with changed, warm, load(name) as restorer:
+            with changed, warm, restore_rt.load(name, **load) as restorer:
                 yield {**case, **frame_figures(clock, restorer, size, seconds)}
         except RestoreError as error:
             # Another way may do.

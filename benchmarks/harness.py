@@ -27,7 +27,7 @@ Step = Callable[[], object]
 
 # Libraries whose versions are recorded, beside those that the runtime needs.
 _OPENCV = ("opencv-contrib-python-headless", "opencv-python-headless", "opencv-python")
-_LIBRARIES = ("openvino", "ncnn", "pnnx", *_OPENCV, "torch")
+_LIBRARIES = ("openvino", "ncnn", "pnnx", *_OPENCV, "torch", "cupy-cuda13x", "nvidia-cudnn-cu13")
 # Seconds: a process rests if it worked less than `_WORK` during `_PAUSE`.
 _PAUSE, _WORK, _MOST_PAUSES = 0.01, 0.001, 100
 
