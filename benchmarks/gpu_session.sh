@@ -150,16 +150,19 @@ run() {
     export CUDA_MODULE_LOADING=LAZY RESTORE_RT_REQUIRE_GPU=1 RESTORE_RT_CACHE=$WORK/cache
     local compared='(every_shape or fp16_is_near) and (video-x2 or photo-x2)'
     local py=$WORK/env/bin/python small=() sanitizer=(compute-sanitizer --tool memcheck --error-exitcode 1
-        --report-api-errors no "$WORK/env/bin/python") gpu test
+        --report-api-errors no "$WORK/env/bin/python") gpu torch test
     lay_out >"$WORK/layout.log" 2>&1
     echo "===== layout: $?" >"$OUT/session.log"
     cat "$WORK/layout.log" >>"$OUT/session.log"
     gpu=("$py" benchmarks/gpu.py)
+    torch=("${gpu[@]}" --parts torch)
     if [ "${REHEARSE:-0}" = 1 ]; then
         "$py" -c 'from tests.gpu import host_kernels; host_kernels.load()' || fail "no emulated kernels"
         SECONDS=0
         gpu=("$py" -m tests.gpu.rehearsal benchmarks/gpu.py)
-        small=(--heights 36 --runs 2 --seconds 0.05 --rotated-mb 0)
+        small=(--heights 24 --runs 2 --seconds 0.01 --rotated-mb 0)
+        # PyTorch is not emulated; that it computes the same networks can be seen without a GPU.
+        torch=("$py" -m pytest -p no:cacheprovider -q -W default tests/gpu/test_in_torch.py)
         sanitizer=("$py") compared='every_shape and uint8 and video-x2'
     fi
     # Newer libraries warn of what ours did not.
@@ -178,14 +181,14 @@ run() {
     step onnxruntime 30 "$py" -c 'import sys
 from restore_rt.gpu.library import missing_libraries
 sys.exit("; ".join(missing_libraries("cuda")) or print("all libraries were found"))'
-    step copies 20 "${gpu[@]}" --parts copies "${small[@]}"
+    step copies 30 "${gpu[@]}" --parts copies "${small[@]}"
     step kernel_tests 60 "$py" "${test[@]}" tests/cuda
-    step kernels 60 "${gpu[@]}" --parts kernels "${small[@]}"
+    step kernels 50 "${gpu[@]}" --parts kernels "${small[@]}"
     step libraries 40 "$py" "${test[@]}" tests/gpu/test_libraries_on_gpu.py
     step parity 50 "$py" "${test[@]}" tests/gpu/test_on_gpu.py \
         -k "$compared and onnxruntime and not (fast or quality)"
     step frames 90 "${gpu[@]}" --parts frames --seconds 0.5 "${small[@]}"
-    step torch 40 "${gpu[@]}" --parts torch "${small[@]}"
+    step torch 40 "${torch[@]}"
     step leaks 40 "$py" "${test[@]}" tests/gpu/test_on_gpu.py -k leak
     step memcheck 60 "${sanitizer[@]}" "${test[@]}" --hypothesis-profile=sanitize tests/cuda
     echo "all steps: $SECONDS of $BUDGET s" | tee -a "$OUT/summary.txt"
