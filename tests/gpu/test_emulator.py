@@ -94,6 +94,18 @@ def test_memory_is_poisoned_and_a_poisoned_number_is_not_finite(emulated: Emulat
     assert np.isnan(emulated.array(array.view((32,), dtype=np.float16))).all()
 
 
+def test_a_copy_of_ordinary_memory_is_done_at_once(emulated: Emulator) -> None:
+    device = open_device()
+    array, values, back = Pool(device).empty((3,), np.uint8), *np.eye(2, 3, dtype=np.uint8)
+    with device.active():
+        device.library.memcpy_htod(array.pointer, values)
+        device.library.memcpy_dtoh(back, array.pointer)
+        np.testing.assert_array_equal(back, values)
+        with pytest.raises(device.library.LogicError, match="a copy"):
+            device.library.memcpy_htod(1 << 40, values)
+    emulated.faults.clear()
+
+
 def faults_of(provoke: Any, **options: Any) -> str:
     """Return what the emulator says at the end."""
     with pytest.raises(AssertionError, match=r"^seed 1: ") as caught, emulation(1, **options) as em:
