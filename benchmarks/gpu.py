@@ -25,14 +25,12 @@ from numpy.typing import NDArray
 import restore_rt
 from restore_rt import Restorer, _ext, bench
 from restore_rt.bench.subject import picture
-from restore_rt.bench.verification import reference_for, verify
 from restore_rt.errors import RestoreError
 from restore_rt.gpu import DeviceArray, Pool, Stream, kernels, open_device, require_gpu
 from restore_rt.gpu.memory import pinned_empty
 from restore_rt.gpu.onnxruntime import OnnxRuntimeDeviceBackend
 from restore_rt.gpu.transfer import copy_async, download_async, upload_async
 from restore_rt.gpu_opening import GPU_BACKENDS, missing_for
-from restore_rt.model import registry
 from restore_rt.threads import available_threads
 from restore_rt.tiled.sizes import TileSizes
 
@@ -86,7 +84,7 @@ class Clock:
         return self._end.seconds_since(self._begin)
 
     def each(self, steps: Sequence[Callable[[], object]]) -> list[float]:
-        """Return the mean time of a step in a graph of all steps, for each run."""
+        """Return the mean time of a step in a graph of all, for each run after two that warm up."""
         repeated = list(steps) * math.ceil(LEAST_STEPS / len(steps))
 
         def work() -> None:
@@ -98,7 +96,6 @@ class Clock:
             self.stream.synchronize()
             graph = kernels().Graph.capture(self.stream.handle, work)
             launch = functools.partial(graph.launch, self.stream.handle)
-            # The first two warm up.
             return [self.seconds(launch) / len(repeated) for _ in range(self.runs + 2)][2:]
 
     def pinned(self, array: Array) -> Array:
@@ -171,17 +168,15 @@ def measure_copies(clock: Clock, size: int = PINNED) -> Figures:
     with clock.device.active():
         up, down = (clock.pinned(np.full(size, fill, np.uint8)) for fill in (1, 0))
         there = clock.pool.empty((size,), np.uint8)
-    works = {
-        "host_to_device": lambda: upload_async(there, up, clock.stream),
-        "device_to_host": lambda: download_async(down, there, clock.stream),
-    }
+    ways: Any = {"host_to_device": (upload_async, there, up)}
+    ways["device_to_host"] = (download_async, down, there)
     found = {}
-    for name, work in works.items():
+    for name, (copy, *ends) in ways.items():
+        work: Any = functools.partial(copy, *ends, clock.stream)
         times = [clock.seconds(work) for _ in range(clock.runs + 1)][1:]
         found[f"{name}_gb_per_s"] = round(size / statistics.median(times) / 1e9, 2)
     steps = [functools.partial(copy_async, *pair, clock.stream) for pair in clock.pairs(up, down)]
-    rate = 2 * size / statistics.median(clock.each(steps)) / 1e9
-    found["within_device_gb_per_s"] = round(rate, 2)
+    found["within_device_gb_per_s"] = round(2e-9 * size / statistics.median(clock.each(steps)), 2)
     np.testing.assert_array_equal(up, down)
     return found
 
@@ -235,8 +230,8 @@ def cases(flag: DeviceArray, height: int, width: int) -> Iterator[Kernel]:
     enlarged = np.empty((height, width), np.uint8)
     _ext.upsample_plane_into(enlarged, plane, **given)
     upsample = functools.partial(kernels().upsample_into, **given)
-    moved = plane.nbytes + enlarged.nbytes
-    yield Kernel(f"upsample, {width}x{height} uint8", plane, enlarged, moved, upsample)
+    both = plane.nbytes + enlarged.nbytes
+    yield Kernel(f"upsample, {width}x{height} uint8", plane, enlarged, both, upsample)
 
 
 def measure_frames(
@@ -250,9 +245,8 @@ def measure_frames(
         if missing_for(backend) or (more and backend != "onnxruntime"):
             continue
         case = {"model": name, "backend": backend, "way": way, "frame": f"{size[1]}x{size[0]}"}
-        changed = mock.patch.object(
-            cuda, "_cuda_options", lambda self, more=more: {**usual(self), **more}
-        )
+        options: Any = {"_cuda_options": lambda self, m=more: {**usual(self), **m}}
+        changed = mock.patch.multiple(cuda, **options)
         load: Any = {"device": "cuda", "backend": backend, "precision": "fp16", **given}
         warm = mock.patch.object(bench.measuring, "_MOST_WARM_SECONDS", seconds)
         try:
@@ -266,10 +260,8 @@ def measure_frames(
 def frame_figures(clock: Clock, restorer: Restorer, size: Size, seconds: float) -> Figures:
     """Return the rate of a stream, times of single frames and of the network, and memory."""
     copies, *rates = stream_rates(clock, restorer, size, seconds)
-    whole, network = (
-        bench.measure(restorer, size=size, scope=scope, seconds=seconds).measurements[0]
-        for scope in ("end_to_end", "network")
-    )
+    run: Any = functools.partial(bench.measure, restorer, size=size, seconds=seconds)
+    whole, network = (run(scope=each).measurements[0] for each in ("end_to_end", "network"))
     return {
         "description": whole.description,
         "off_by": whole.verified.worst if whole.verified else None,
@@ -286,13 +278,9 @@ def measure_torch(models: Sequence[str], runs: int, size: Size) -> Iterator[Figu
     """Give times of the networks in PyTorch, from host to host; see `InTorch`."""
     in_torch = importlib.import_module("tests.gpu.in_torch").InTorch
     for name in models:
-        manifest, frame = manifest_of(name), picture(*size, manifest_of(name).channels)
-        restore = in_torch(name, frame)
-        times = milliseconds(interleaved({name: restore}, runs)[name])
-        reference = reference_for(registry.path_of(name), manifest, frame)
-        checked: Any = verify(restore.out, reference, manifest, "fp16")
-        case = {"model": name, "frame": f"{size[1]}x{size[0]}", "off_by": checked.worst}
-        yield {**case, "host_to_host_ms": times}
+        restore = in_torch(name, picture(*size, manifest_of(name).channels))
+        case = {"model": name, "frame": f"{size[1]}x{size[0]}", "off_by": restore.off_by()}
+        yield {**case, "host_to_host_ms": milliseconds(interleaved({name: restore}, runs)[name])}
 
 
 def stream_rates(clock: Clock, restorer: Restorer, size: Size, seconds: float) -> list[float]:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import restore_rt
+from restore_rt.bench.verification import reference_for, verify
+from restore_rt.model.registry import path_of
 
 __all__ = ["InTorch", "load_network", "run_in_torch"]
 
@@ -46,6 +48,22 @@ class InTorch:
         self._target = torch.empty_like(self._made, device="cpu", pin_memory=True)
         self._synchronize = torch.cuda.synchronize
         self.out: U8 = self._target.numpy()
+        self._model, self._given = model, frame
+
+    def off_by(self) -> int:
+        """Restore the frame and return by how much it differs from the CPU's, in steps of 255.
+
+        Raises
+        ------
+        VerificationError
+            It differs by more than fp16 explains.
+        """
+        self()
+        (manifest,) = (each for each in restore_rt.models() if each.name == self._model)
+        reference = reference_for(path_of(self._model), manifest, self._given)
+        checked = verify(self.out, reference, manifest, "fp16")
+        assert checked is not None
+        return checked.worst
 
     def __call__(self) -> None:
         """Restore the frame."""
