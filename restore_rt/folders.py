@@ -14,7 +14,7 @@ __all__ = ["FOLDER", "HIDDEN", "SUFFIX", "files_below", "make_folder"]
 # Why files and folders are passed over.
 HIDDEN = "hidden"
 FOLDER = "folders, which --recursive enters"
-SUFFIX = "no suffix of a picture format"
+SUFFIX = "not the suffix of a format that is looked for"
 
 
 def files_below(

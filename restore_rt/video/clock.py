@@ -10,8 +10,9 @@ import av
 
 __all__ = ["Frame", "FrameClock", "PacketClock"]
 
-# Packets are stored in the order of their decoding times, which grow; some files are untidy.
-_BACK = Fraction(-1)
+# Packets are stored in the order of their decoding times, which grow; some files are untidy. What
+# FFmpeg takes for a jump back in formats whose clock may jump is less.
+_BACK, _BACK_WHERE_FREE = Fraction(-1), Fraction(-1, 10)
 # What FFmpeg takes for a jump as well, in formats whose clock may jump.
 _FORTH = Fraction(10)
 
@@ -90,7 +91,7 @@ class PacketClock:
         last = self._last.get(index)
         if last is None:
             return False
-        if time - last < _BACK:
+        if time - last < (_BACK_WHERE_FREE if self._free else _BACK):
             return True
         # A stream that rested while the others went on has not jumped.
         return self._free and time - last > _FORTH and now - self._now > _FORTH

@@ -20,6 +20,7 @@ __all__ = [
     "CodecName",
     "EncoderSettings",
     "default_codec",
+    "held_formats",
     "open_trial",
     "settings_for",
 ]
@@ -115,7 +116,7 @@ def _quieten(name: CodecName) -> None:
 
 
 def _check_frames(name: CodecName, layout: PixelLayout, size: tuple[int, int]) -> None:
-    held = {codec: _formats(known.encoder) for codec, known in CODECS.items()}
+    held = {codec: held_formats(codec) for codec in CODECS}
     if not held[name]:
         able = [codec for codec, formats in held.items() if formats]
         raise InputError(
@@ -141,6 +142,11 @@ def _check_frames(name: CodecName, layout: PixelLayout, size: tuple[int, int]) -
             f"{name} cannot hold {layout.name} frames of {width}x{height}: their sides must be "
             "even; use --codec ffv1 or a model that enlarges twice"
         )
+
+
+def held_formats(codec: str) -> set[str]:
+    """Return FFmpeg's names of the pixel formats that a codec can hold; none for an unknown one."""
+    return _formats(CODECS[codec].encoder) if codec in CODECS else set()
 
 
 def _formats(encoder: str) -> set[str]:

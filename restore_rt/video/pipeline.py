@@ -18,7 +18,7 @@ from restore_rt.files import check_target, whole_file
 from restore_rt.model.manifest import Manifest
 from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
-from restore_rt.video.codecs import EncoderSettings, default_codec, settings_for
+from restore_rt.video.codecs import EncoderSettings, default_codec, held_formats, settings_for
 from restore_rt.video.colour import BT709, ColourTags, Converter, matrix_name
 from restore_rt.video.containers import check_codec
 from restore_rt.video.encoders import AudioChoice, Deinterlace, container_of
@@ -372,7 +372,14 @@ def _written_layout(
     reader: VideoReader, choice: str, bit_depth: int | None, target: Path, codec: str
 ) -> PixelLayout:
     plays = target.suffix.lower() in (".mp4", ".webm") and codec != "ffv1"
-    return written_layout(reader.layout, choice, bit_depth, plays=plays, hdr=reader.tags.is_hdr)
+    return written_layout(
+        reader.layout,
+        choice,
+        bit_depth,
+        held=held_formats(codec),
+        plays=plays,
+        hdr=reader.tags.is_hdr,
+    )
 
 
 def _settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -105,7 +106,13 @@ def layout_named(name: str) -> PixelLayout:
 
 
 def written_layout(
-    source: PixelLayout, choice: str, bit_depth: int | None, *, plays: bool, hdr: bool
+    source: PixelLayout,
+    choice: str,
+    bit_depth: int | None,
+    *,
+    held: Collection[str],
+    plays: bool,
+    hdr: bool,
 ) -> PixelLayout:
     """Return the format to write frames in.
 
@@ -118,6 +125,8 @@ def written_layout(
         phones and televisions play: 4:2:0 of 8 bits, 10 with ``hdr``; or a format's name.
     bit_depth
         Takes the place of the depth that follows from ``choice``, if it is given.
+    held
+        Formats that the codec can hold; with ``auto``, others are reduced to one of them.
     plays
         Whether the file is to play everywhere.
     hdr
@@ -137,7 +146,15 @@ def written_layout(
     else:
         named = layout_named(choice)
         base, depth = named.name.removesuffix("le").rstrip("0123456789"), named.bit_depth
-    depth = bit_depth or depth
+    wanted = _layout(base, bit_depth or depth)
+    if choice == "auto" and bit_depth is None:
+        depths = [each for each in (depth, 12, 10, 8) if each <= depth]
+        able = [_layout(each, bits) for each in (base, "yuv420p") for bits in depths]
+        return next((layout for layout in able if layout.name in held), wanted)
+    return wanted
+
+
+def _layout(base: str, depth: int) -> PixelLayout:
     return layout_named(base if depth == 8 else f"{base}{depth}")
 
 

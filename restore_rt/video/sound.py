@@ -10,7 +10,7 @@ from typing import Any
 import av
 from av.stream import Stream
 
-__all__ = ["SoundConverter", "encoder_name", "holds_sound"]
+__all__ = ["MOST_CHANNELS", "SoundConverter", "encoder_name", "holds_sound"]
 
 _ENCODERS = {"opus": "libopus"}
 # FFmpeg's names of the sample formats that an encoder takes, of 16 bits and of more.
@@ -21,6 +21,9 @@ _FORMATS = {
     "aac": ("fltp", "fltp"),
 }
 _OPUS_RATE = 48000
+# The layouts that all of these encoders take, by the number of channels.
+_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
+MOST_CHANNELS = len(_LAYOUTS)
 # Sound that is off by more than this is moved: silence is put in, or a frame left out.
 _TOLERANCE = Fraction(1, 50)
 
@@ -68,7 +71,8 @@ class SoundConverter:
         decoder: Any = source.codec_context
         self.lost = 0
         rate = _OPUS_RATE if codec == "opus" else decoder.rate
-        stream: Any = target.add_stream(encoder_name(codec), rate=rate, layout=decoder.layout.name)
+        layout = _LAYOUTS[decoder.layout.nb_channels - 1]
+        stream: Any = target.add_stream(encoder_name(codec), rate=rate, layout=layout)
         self.stream = stream
         self._decoder, self._encoder = decoder, stream.codec_context
         self._encoder.format = _FORMATS[codec][decoder.format.bytes > 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,15 @@ def holds_text(container: str) -> str:
     return _HELD[container]
 
 
+# The tags of SubRip, those that WebVTT has, too, and where on the screen a line stands.
+_TAG = re.compile(r"</?(?:[ibus]|font)(?:\s[^>]*)?>", re.IGNORECASE)
+_FONT = re.compile(r"</?(?:font|s)(?:\s[^>]*)?>", re.IGNORECASE)
+_SHARED_TAG = re.compile(r"(</?[ibu]>)", re.IGNORECASE)
+_PLACE = re.compile(r"\{\\an?\d+\}")
+# Of WebVTT: speakers, classes, times within a cue.
+_CUE_TAG = re.compile(r"</?(?:c|v|lang|ruby|rt)(?:[.\s][^>]*)?>|<\d[\d:.]*>")
+
+
 def _plain(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
@@ -37,8 +47,19 @@ def _of_ass(data: bytes) -> str:
 
 
 def _to_mov_text(text: str) -> bytes:
-    data = re.sub(r"</?[a-zA-Z][^>]*>", "", text).encode()[:0xFFFF]
+    data = _PLACE.sub("", _TAG.sub("", text)).encode()[:0xFFFF]
     return len(data).to_bytes(2, "big") + data
+
+
+def _of_webvtt(data: bytes) -> str:
+    return html.unescape(_CUE_TAG.sub("", _plain(data)))
+
+
+def _to_webvtt(text: str) -> bytes:
+    parts = _SHARED_TAG.split(_PLACE.sub("", _FONT.sub("", text)))
+    # Every other part is a tag, which both have.
+    parts[::2] = [html.escape(part, quote=False) for part in parts[::2]]
+    return "".join(parts).encode()
 
 
 @dataclass(frozen=True)
@@ -64,7 +85,7 @@ TEXTS = {
     "srt": Text(_plain, str.encode),
     "subrip": Text(_plain, str.encode),
     "text": Text(_plain, str.encode),
-    "webvtt": Text(_plain, str.encode),
+    "webvtt": Text(_of_webvtt, _to_webvtt),
     "mov_text": Text(_of_mov_text, _to_mov_text, styled=True),
     "ass": Text(_of_ass, str.encode, styled=True),
     "ssa": Text(_of_ass, str.encode, styled=True),

@@ -21,7 +21,7 @@ from restore_rt.video.containers import (
     stream_name,
 )
 from restore_rt.video.encoders import AudioChoice
-from restore_rt.video.sound import holds_sound
+from restore_rt.video.sound import MOST_CHANNELS, holds_sound
 from restore_rt.video.subtitles import TEXTS, holds_text
 
 __all__ = ["Track", "TrackChoices", "choose_tracks"]
@@ -143,13 +143,16 @@ def choose_tracks(
         tracks += [track] if track is not None else []
         notes += [note] if note else []
     copied = [track.stream for track in tracks if not track.codec]
-    refused = refused_together(container, copied, first_packet)
-    notes += [
-        f"{stream_name(stream)} is left out: {path.suffix} cannot hold it here ({why})"
-        for stream, why in refused
-    ]
-    kept = {stream.index for stream in others} - {stream.index for stream, _ in refused}
-    return [track for track in tracks if track.stream.index in kept], notes
+    for stream, reason in refused_together(container, copied, first_packet):
+        tracks = [track for track in tracks if track.stream is not stream]
+        why = f"{path.suffix} cannot hold it here ({reason})"
+        if stream.type == "audio" and choices.audio == "auto" and _is_decoded(stream):
+            track, note = _converted(stream, container, why)
+            tracks.append(track)
+            notes.append(note)
+        else:
+            notes.append(f"{stream_name(stream)} is left out: {why}")
+    return tracks, notes
 
 
 def _choose(
@@ -169,23 +172,32 @@ def _choose(
         if _is_decoded(stream):
             return Track(stream, choices.audio), ""
         return None, f"{name} is left out: it cannot be decoded here"
-    if holds_copy(container, stream):
-        return Track(stream), ""
+    codec = getattr(stream.codec_context or stream, "name", None) or ""
     why = f"{suffix} cannot hold it"
+    if container == "mp4" and codec.startswith("pcm_"):
+        # As of 2022 it may; players of before that play noise, or nothing.
+        why = f"few players read it in {suffix}"
+    elif holds_copy(container, stream):
+        return Track(stream), ""
     if stream.type == "audio" and choices.audio == "auto" and _is_decoded(stream):
-        sound = _SOUND[container]
-        lossy = "" if sound in _LOSSLESS else ", with loss"
-        return Track(stream, sound), f"{name} is converted to {sound}{lossy}: {why}"
-    codec = getattr(stream.codec_context or stream, "name", "")
+        return _converted(stream, container, why)
     if stream.type == "subtitle" and codec in TEXTS and (text := holds_text(container)):
         lost = "; its styles are lost" if TEXTS[codec].styled or TEXTS[text].styled else ""
         return Track(stream, text), f"{name} is converted to {text}: {why}{lost}"
     return None, f"{name} is left out: {why}"
 
 
+def _converted(stream: Stream, container: str, why: str) -> tuple[Track, str]:
+    sound = _SOUND[container]
+    lossy = "" if sound in _LOSSLESS else ", with loss"
+    return Track(stream, sound), f"{stream_name(stream)} is converted to {sound}{lossy}: {why}"
+
+
 def _is_decoded(stream: Stream) -> bool:
     context: Any = stream.codec_context
-    return context is not None and bool(context.rate and context.layout.nb_channels)
+    if context is None or not context.rate:
+        return False
+    return 1 <= context.layout.nb_channels <= MOST_CHANNELS
 
 
 def _parse(text: str) -> tuple[str, int | None]:

@@ -298,8 +298,11 @@ class VideoWriter:
         packet.pts -= shift
         packet.dts -= shift
         index = packet.stream.index
-        strict = self._format in ("mp4", "mov")
-        lowest = self._last.get(index, packet.dts - 1) + (1 if strict else 0)
+        lowest = self._last.get(index, packet.dts - 1)
+        if self._format in ("mp4", "mov"):
+            # At least a tick of the track's clock, which may be longer than one of the source's.
+            tick = Fraction(self._copies[index].time_base or 0) if index in self._copies else 0
+            lowest += max(1, math.ceil(tick / packet.time_base))
         if packet.dts < lowest:
             packet.pts = max(packet.pts, lowest)
             packet.dts = lowest

@@ -138,7 +138,7 @@ def test_pixel_formats_that_a_codec_cannot_hold(
 ) -> None:
     source = make_clip(tmp_path / "in.mkv", frames=2, codec="ffv1", pixel_format=pixel_format)
     with pytest.raises(InputError, match=message):
-        restore_video(source, tmp_path / "out.mkv", Enlarger(), codec=codec)
+        restore_video(source, tmp_path / "out.mkv", Enlarger(), codec=codec, pixel_format="keep")
     _nothing_left(tmp_path)
 
 

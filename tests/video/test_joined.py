@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -125,3 +126,34 @@ def test_the_source_has_the_jump(tmp_path: Path) -> None:
     with av.open(str(_joined(tmp_path, None))) as file:
         times = [packet.dts for packet in file.demux(video=0) if packet.dts is not None]
     assert any(b < a for a, b in pairwise(times))
+
+
+@pytest.mark.parametrize("target", ["out.mp4", "out.mkv"])
+def test_short_parts_are_joined(tmp_path: Path, target: str) -> None:
+    """The clock goes back by less than a second."""
+    joined = tmp_path / "in.ts"
+    part = make_clip(tmp_path / "part.ts", frames=15)
+    joined.write_bytes(part.read_bytes() * 3)
+    report = restore_video(joined, tmp_path / target, Enlarger())
+    after = read_clip(tmp_path / target)
+    assert len(after.pts) == 45
+    assert max(_gaps(after)) < 0.2
+    assert min(_gaps(after)) > 0.03
+    assert len(report.notes) == 1
+
+
+@pytest.mark.usefixtures("ffmpeg")
+def test_sound_that_is_bunched_where_parts_meet_fits_into_mp4(tmp_path: Path) -> None:
+    """Its ticks in MP4, of 1/44100 s, are longer than those of the source."""
+    joined = tmp_path / "in.ts"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=2",
+         "-f", "lavfi", "-i", "sine=r=44100:d=2", "-c:v", "libx264", "-c:a", "aac",
+         str(tmp_path / "part.ts")],
+        check=True,
+    )  # fmt: skip
+    joined.write_bytes((tmp_path / "part.ts").read_bytes() * 2)
+    restore_video(joined, tmp_path / "out.mp4", Enlarger())
+    after = read_clip(tmp_path / "out.mp4")
+    assert len(after.pts) == 100
+    assert after.others[0]

@@ -29,6 +29,8 @@ PQ = (1, 9, 16, 9)
         ("yuv420p", "out.mp4", {}, "yuv420p"),
         ("yuv444p", "out.mkv", {}, "yuv444p"),
         ("yuv422p10le", "out.mov", {}, "yuv422p10le"),
+        ("yuv444p12le", "out.mov", {}, "yuv444p10le"),
+        ("yuv422p12le", "out.mkv", {"codec": "h265"}, "yuv422p12le"),
         ("yuv444p", "out.mp4", {"codec": "ffv1"}, "yuv444p"),
         ("yuv444p", "out.mp4", {"pixel_format": "keep"}, "yuv444p"),
         ("yuv420p10le", "out.mp4", {"bit_depth": 10}, "yuv420p10le"),

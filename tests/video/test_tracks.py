@@ -53,16 +53,15 @@ def _apart(path: Path) -> float:
             for frame in file.decode(video=0)
             if frame.to_ndarray(format="gray").mean() > 128
         )
+    # Arrays of eight planes crash PyAV.
+    plain = av.AudioResampler("s16", "mono", SOUND_RATE)
     with av.open(str(path)) as file:
         for frame in file.decode(audio=0):
-            loud = np.abs(frame.to_ndarray().astype(np.float64)).reshape(-1)
-            if frame.format.is_packed:
-                loud = loud[:: frame.layout.nb_channels]
-            found = np.flatnonzero(loud > (0.3 if frame.format.name.startswith("flt") else 8000))
-            if frame.format.name.startswith("s32"):
-                found = np.flatnonzero(loud > 8000 << 16)
+            begin = frame.time
+            (sound,) = plain.resample(frame)
+            found = np.flatnonzero(np.abs(sound.to_ndarray().reshape(-1).astype(int)) > 8000)
             if len(found):
-                return float(frame.time + found[0] / frame.sample_rate - flash)
+                return float(begin + found[0] / SOUND_RATE - flash)
     raise AssertionError("no beep")
 
 
@@ -233,6 +232,46 @@ def test_subtitles_are_written_as_the_container_has_them(
     ((time, data),) = after.others[0][:1]
     assert time == 0
     assert b"Hello there" in data
+
+
+@pytest.mark.parametrize("sound", ["pcm_s16le", "pcm_s24le", "pcm_f32le"])
+def test_pcm_is_converted_for_mp4_which_few_players_read(tmp_path: Path, sound: str) -> None:
+    clip = _flash_and_beep(tmp_path / "in.mkv", sound=sound)
+    report = restore_video(clip, tmp_path / "out.mp4", Enlarger())
+    (note,) = report.notes
+    assert f"audio stream 1 ({sound}) is converted to flac: few players read it in .mp4" in note
+    assert _apart(tmp_path / "out.mp4") == pytest.approx(_apart(clip), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("layout", "sound", "target", "audio"),
+    [
+        ("5.1(side)", "ac3", "out.webm", "auto"),
+        ("5.1", "pcm_s16le", "out.mp4", "auto"),
+        ("7.1", "pcm_s16le", "out.mp4", "auto"),
+        ("5.1", "flac", "out.mp4", "aac"),
+        ("7.1", "pcm_s24le", "out.webm", "auto"),
+    ],
+)
+def test_surround_sound_is_converted(
+    tmp_path: Path, layout: str, sound: str, target: str, audio: Any
+) -> None:
+    clip = _flash_and_beep(tmp_path / "in.mkv", sound=sound, layout=layout)
+    restore_video(clip, tmp_path / target, Enlarger(), preset=_fastest(target), audio=audio)
+    with av.open(str(tmp_path / target)) as file:
+        channels = next(file.decode(audio=0)).layout.nb_channels
+    assert channels == (8 if layout == "7.1" else 6)
+    assert _apart(tmp_path / target) == pytest.approx(_apart(clip), abs=0.025)
+
+
+def test_text_is_told_from_tags() -> None:
+    from restore_rt.video.subtitles import TEXTS
+
+    line = r"{\an8}<i>x<y</i> & <font color=red>y>z</font>"
+    assert TEXTS["mov_text"].write(line)[2:] == b"x<y & y>z"
+    assert TEXTS["webvtt"].write(line) == b"<i>x&lt;y</i> &amp; y&gt;z"
+    cue = b"<v Tom>Tom &amp; <c.loud>Jerry</c> <00:01.000><b>&lt;3</b>"
+    assert TEXTS["webvtt"].read(cue) == "Tom & Jerry <b><3</b>"
 
 
 def test_styled_subtitles_become_plain_text() -> None:
