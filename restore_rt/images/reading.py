@@ -188,7 +188,10 @@ def _jpeg(data: bytes, path: Path, max_pixels: int, *, probe: bool) -> Picture:
         exif = exif_of(image)
         picture = described(exif, image.info)
         pixels, notes, icc = samples_of(image, path)
-    damage = jpeg.missing(whole, parts, decoded) if probe or not parts.ended else ""
+    try:
+        damage = jpeg.missing(whole, parts, decoded) if probe or not parts.ended else ""
+    except ValueError as error:
+        raise MediaError(f"{path} is damaged: {error}") from None
     if not (damage or parts.ended):
         notes += ("its end is missing, though no pixels are",)
     if parts.left_out:
