@@ -27,7 +27,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Each core has a worker; libraries that start a thread for each core would slow all of them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A shell ignores one in the background, nohup the other; children inherit that, and tests send both.
+# A shell ignores one in the background, nohup the other; children inherit that; tests send both.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
