@@ -197,7 +197,7 @@ def _is_decoded(stream: Stream) -> bool:
     context: Any = stream.codec_context
     if context is None or not context.rate:
         return False
-    return 1 <= context.layout.nb_channels <= MOST_CHANNELS
+    return context.layout.nb_channels in range(1, MOST_CHANNELS + 1)
 
 
 def _parse(text: str) -> tuple[str, int | None]:
