@@ -128,11 +128,6 @@ def missing(data: bytes, parts: JpegParts, pixels: NDArray[np.uint8]) -> str:
         What the file holds.
     pixels
         What it decodes to.
-
-    Raises
-    ------
-    ValueError
-        Nothing of the picture is in the file.
     """
     from PIL import Image
 
@@ -143,8 +138,6 @@ def missing(data: bytes, parts: JpegParts, pixels: NDArray[np.uint8]) -> str:
     if not rows.size and parts.refined:
         return ""
     height = len(pixels)
-    if rows.size and not rows[0] and not parts.progressive:
-        raise ValueError("it ends before the first row of its picture; get it again")
     if parts.progressive:
         if rows.size and _shows_nothing(pixels[rows[0] :]):
             return _rows_missing(height - int(rows[0]), height)

@@ -188,10 +188,7 @@ def _jpeg(data: bytes, path: Path, max_pixels: int, *, probe: bool) -> Picture:
         exif = exif_of(image)
         picture = described(exif, image.info)
         pixels, notes, icc = samples_of(image, path)
-    try:
-        damage = jpeg.missing(whole, parts, decoded) if probe or not parts.ended else ""
-    except ValueError as error:
-        raise MediaError(f"{path} is damaged: {error}") from None
+    damage = jpeg.missing(whole, parts, decoded) if probe or not parts.ended else ""
     if not (damage or parts.ended):
         notes += ("its end is missing, though no pixels are",)
     if parts.left_out:
