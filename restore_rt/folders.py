@@ -14,7 +14,7 @@ __all__ = ["FOLDER", "HIDDEN", "SUFFIX", "files_below", "make_folder"]
 # Why files and folders are passed over.
 HIDDEN = "hidden"
 FOLDER = "folders, which --recursive enters"
-SUFFIX = "not the suffix of a format that is looked for"
+SUFFIX = "no suffix of a format that can be read"
 
 
 def files_below(

@@ -15,7 +15,7 @@ from restore_rt.errors import InputError, MediaError
 from restore_rt.files import check_target
 from restore_rt.folders import SUFFIX, files_below
 from restore_rt.images import FORMATS, READABLE, format_of
-from restore_rt.video.encoders import CONTAINERS, VIDEO_SUFFIXES, container_of
+from restore_rt.video.choices import CONTAINERS, VIDEO_SUFFIXES, container_of
 
 __all__ = ["PICTURES", "VIDEOS", "Job", "Media", "Plan", "plan"]
 

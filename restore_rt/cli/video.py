@@ -28,7 +28,7 @@ from restore_rt.cli.options import (
 )
 from restore_rt.errors import MediaError
 from restore_rt.options import Precision
-from restore_rt.video.encoders import CODECS, AudioChoice, Deinterlace
+from restore_rt.video.choices import CODECS, AudioChoice, Deinterlace
 from restore_rt.wording import count_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ except ImportError as error:
     raise ImportError("video needs PyAV: pip install 'restore-rt[video]'", name="av") from error
 
 from restore_rt.errors import InputError
-from restore_rt.video.encoders import CODECS, Codec, CodecName
+from restore_rt.video.choices import CODECS, Codec, CodecName
 from restore_rt.video.hdr import StaticHdr
 from restore_rt.video.pixels import PixelLayout
 

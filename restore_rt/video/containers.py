@@ -13,8 +13,8 @@ import av
 from av.stream import Disposition, Stream
 
 from restore_rt.errors import InputError
+from restore_rt.video.choices import CONTAINERS
 from restore_rt.video.codecs import CODECS, CodecName, open_trial
-from restore_rt.video.encoders import CONTAINERS
 
 __all__ = [
     "FORMATS",

@@ -9,8 +9,8 @@ from typing import Any
 import av
 import av.filter
 
+from restore_rt.video.choices import Deinterlace
 from restore_rt.video.clock import Frame
-from restore_rt.video.encoders import Deinterlace
 
 __all__ = ["Deinterlacer"]
 

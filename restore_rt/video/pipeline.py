@@ -8,23 +8,23 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar, get_args
+from typing import Any, Protocol, TypeVar, get_args
 
 import av
-import numpy as np
 
 from restore_rt.errors import InputError, TruncatedInputError
 from restore_rt.files import check_target, whole_file
 from restore_rt.model.manifest import Manifest
 from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
+from restore_rt.video.choices import AudioChoice, Deinterlace, container_of
 from restore_rt.video.codecs import EncoderSettings, default_codec, held_formats, settings_for
-from restore_rt.video.colour import BT709, ColourTags, Converter, matrix_name
+from restore_rt.video.colour import ColourTags, matrix_name
 from restore_rt.video.containers import check_codec
-from restore_rt.video.encoders import AudioChoice, Deinterlace, container_of
+from restore_rt.video.conversion import NO_FRAME, Conversion
 from restore_rt.video.hdr import StaticHdr
-from restore_rt.video.pixels import PixelLayout, coloured, new_frame, planes_of, written_layout
-from restore_rt.video.reader import Frame, Step, VideoReader
+from restore_rt.video.pixels import PixelLayout, written_layout
+from restore_rt.video.reader import Step, VideoReader
 from restore_rt.video.report import VideoReport
 from restore_rt.video.tracks import TrackChoices, choose_tracks
 from restore_rt.video.writer import VideoWriter
@@ -259,7 +259,13 @@ class _Job:
         """Restore all frames: reading and restoring run on their own threads, writing on this."""
         if self._on_start is not None:
             self._on_start(reader.total)
-        convert = _Conversion(reader, layout, self._restorer, self.stages)
+        convert = Conversion(
+            reader,
+            layout,
+            scale=self._restorer.scale,
+            rgb=self._restorer.manifest.colour == "rgb",
+            stages=self.stages,
+        )
         reading = threading.Lock()
         stopped = False
 
@@ -270,7 +276,7 @@ class _Job:
                     step = None if stopped else next(steps, None)
                     if step is None:
                         return
-                    prepared = _NO_FRAME if step.frame is None else convert.source(step.frame)
+                    prepared = NO_FRAME if step.frame is None else convert.source(step.frame)
                 yield (step, prepared.target), prepared.out, prepared.frame
 
         try:
@@ -293,73 +299,6 @@ class _Job:
             self.frames += 1
             if self._on_frame is not None:
                 self._on_frame()
-
-
-class _Prepared(NamedTuple):
-    """A frame for the restorer, the array or planes for its result, and the picture of these."""
-
-    target: av.VideoFrame | None
-    out: Any
-    frame: Any
-
-
-_NO_FRAME = _Prepared(None, None, None)
-
-
-class _Conversion:
-    """Decoded pictures to the frames that a restorer takes, and its results to pictures."""
-
-    def __init__(
-        self,
-        reader: VideoReader,
-        written: PixelLayout,
-        restorer: FrameRestorer,
-        stages: StageTimes,
-    ) -> None:
-        self._layout, self._stages = reader.layout, stages
-        self._width, self._height = reader.width * restorer.scale, reader.height * restorer.scale
-        self._siting = reader.tags.siting(centred=reader.centred_chroma)
-        if "444" in reader.layout.name:
-            self._siting = "left"  # what players assume where chroma is reduced
-        self._rgb = restorer.manifest.colour == "rgb"
-        self._converter: Converter | None = None
-        if self._rgb or self._layout.reading == "convert":
-            matrix = reader.tags.matrix_for(reader.width, reader.height)
-            self._converter = Converter(matrix, full=reader.tags.is_full, siting=self._siting)
-        self._written = written
-        self._reducer: Converter | None = None
-        if written.name != reader.layout.name:
-            # Both sides have one matrix, whatever it is.
-            self._reducer = Converter(BT709, full=reader.tags.is_full, siting=self._siting)
-
-    def source(self, decoded: Frame) -> _Prepared:
-        """Convert a picture to RGB, or return its planes and those of a new picture."""
-        picture, layout = decoded.picture, self._layout
-        if self._rgb:
-            assert self._converter is not None
-            with self._stages.measure("convert"):
-                frame = self._converter.to_rgb(picture, layout)
-            return _Prepared(None, np.empty((self._height, self._width, 3), frame.dtype), frame)
-        if self._converter is not None:
-            with self._stages.measure("convert"):
-                picture = self._converter.to_layout(picture, layout)
-        target, out = new_frame(self._width, self._height, layout, self._siting)
-        return _Prepared(target, out, planes_of(picture, layout, self._siting))
-
-    def result(self, restored: Any, target: av.VideoFrame | None) -> av.VideoFrame:
-        """Return the picture of a result: the one that its planes lie in, or a converted one."""
-        if target is not None and self._reducer is None:
-            return target
-        with self._stages.measure("convert"):
-            if target is None:
-                assert self._converter is not None
-                return self._converter.from_rgb(restored, self._written)
-            assert self._reducer is not None
-            if self._layout.name.startswith("gray"):
-                target = coloured(target, self._layout)
-                if target.format.name == self._written.name:
-                    return target
-            return self._reducer.to_layout(target, self._written)
 
 
 def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:

@@ -15,11 +15,11 @@ from av.codec.context import Flags
 from restore_rt.errors import MediaError, TruncatedInputError
 from restore_rt.timing import StageTimes
 from restore_rt.video import ending
+from restore_rt.video.choices import Deinterlace
 from restore_rt.video.clock import Frame, FrameClock, PacketClock
 from restore_rt.video.colour import BT709, ColourTags, matrix_name
 from restore_rt.video.deinterlacing import Deinterlacer
 from restore_rt.video.description import chroma_location
-from restore_rt.video.encoders import Deinterlace
 from restore_rt.video.hdr import side_data
 from restore_rt.video.opening import choose_stream, open_video
 from restore_rt.video.pixels import layout_of

@@ -12,6 +12,7 @@ import av
 from av.stream import Stream
 
 from restore_rt.errors import InputError
+from restore_rt.video.choices import AudioChoice
 from restore_rt.video.containers import (
     FORMATS,
     holds_copy,
@@ -20,7 +21,6 @@ from restore_rt.video.containers import (
     refused_together,
     stream_name,
 )
-from restore_rt.video.encoders import AudioChoice
 from restore_rt.video.sound import MOST_CHANNELS, holds_sound
 from restore_rt.video.subtitles import TEXTS, holds_text
 

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-from restore_rt.video.encoders import CODECS
+from restore_rt.video.choices import CODECS
 from tests.cli.command import names_in, only_line
 from tests.cli.conftest import Cli
 from tests.video.clips import make_clip, moving_picture, read_clip, samples
