@@ -186,7 +186,7 @@ setup(
     packages=packages(),
     package_dir=STAGES,
     package_data={
-        "restore_rt": ["py.typed", "*.pyi", "zoo/*.onnx", "zoo/*.json", "zoo/*.md"],
+        "restore_rt": ["py.typed", "*.pyi", "zoo/**/*.onnx", "zoo/*.json", "zoo/**/*.md"],
         "restore_rt.training.features": ["*.safetensors", "*.md"],
         "restore_rt.training.recipes": ["*.toml"],
         "restore_rt.training.metrics": ["*.npz"],

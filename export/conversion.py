@@ -176,7 +176,8 @@ def _accepts(network: nn.Module, channels: int, size: tuple[int, int], scale: in
         shape = network(torch.zeros(1, channels, *size)).shape
     except RuntimeError:
         return False
-    return tuple(shape) == (1, channels, size[0] * scale, size[1] * scale)
+    # A chroma network has fewer channels out than in.
+    return tuple(shape[2:]) == (size[0] * scale, size[1] * scale)
 
 
 def open_session(model: onnx.ModelProto, *, threads: int = 2) -> onnxruntime.InferenceSession:

@@ -53,8 +53,8 @@ class Source:
 
     @property
     def channels(self) -> int:
-        """Channels of the network's input and output."""
-        return 3 if self.colour == "rgb" else 1
+        """Channels of the network's input, and of its output unless it is for chroma."""
+        return {"rgb": 3, "luma": 1}.get(self.colour, 16)
 
 
 # What a source and a manifest both say.

@@ -210,6 +210,34 @@ def upsample_plane_into(
         At most so many threads, 1 to 256; small work takes fewer.
     """
 
+def chroma_inputs_into(
+    inputs: NDArray[Any],
+    planes: Sequence[NDArray[Any] | None],
+    *,
+    bit_depth: SupportsIndex = 8,
+    threads: SupportsIndex = 1,
+) -> None:
+    """Make what a chroma network reads of a 4:2:0 frame whose chroma lies on left luma samples.
+
+    For each sample of chroma: the four luma samples that belong to it (channels 0 to 3); Cb and Cr
+    less grey (4, 5); the detail that Cb (6 to 9) and Cr (10 to 13) have at these four places if
+    they follow luma as they do around; and what Cb and Cr, less grey, then are at the sample itself
+    (14, 15). Chroma follows luma by a straight line over 7x7 samples, whose slope is averaged over
+    7x7; detail is what luma differs by from its mean over 3x3. After He, Sun and Tang, "Guided
+    image filtering", 2010.
+
+    Parameters
+    ----------
+    inputs
+        (h, w, 16), float32, C-contiguous; written.
+    planes
+        Y (H, W), Cb and Cr (ceil(H/2), ceil(W/2)), all uint8 or all uint16, any strides.
+    bit_depth
+        8 for uint8, 9 to 16 for uint16; samples are divided by ``2**bit_depth - 1``.
+    threads
+        At most so many threads, 1 to 256; the result does not depend on them.
+    """
+
 class Network:
     """A network of convolutions, over whole frames, on the CPU.
 
@@ -233,7 +261,7 @@ class Network:
         to a ``result``, and keep that in ``bytes`` (True), to which ``"relu"`` alone is applied and
         nothing added.
     channels
-        Of the frame: 1, 3 or 4.
+        Of the frame: 1, 3 or 4; or 16 of a chroma network, see ``run_chroma_into``.
     shuffle
         Side of the block of pixels that the last layer's channels become, 1 to 4.
     precision
@@ -337,6 +365,35 @@ class Network:
         -------
         bool
             False if luma was NaN or infinite: do not use ``out`` then.
+        """
+
+    def run_chroma_into(
+        self,
+        out: Sequence[NDArray[Any]],
+        inputs: NDArray[Any],
+        *,
+        bit_depth: SupportsIndex = 8,
+        threads: SupportsIndex = 1,
+        band_rows: SupportsIndex | None = None,
+    ) -> bool:
+        """Enlarge chroma, for networks that take 16 channels and make two colours.
+
+        Parameters
+        ----------
+        out
+            Cb and Cr, uint8 (``bit_depth`` 8) or uint16; written. Sides are those of ``inputs``
+            times the scale, or less by less than the scale.
+        inputs
+            What ``chroma_inputs_into`` made.
+        bit_depth
+            Of the samples, 8 to 16; grey, half of their range, is added to what the network makes.
+        threads, band_rows
+            As for ``run_into``.
+
+        Returns
+        -------
+        bool
+            False if a value was NaN or infinite: do not use ``out`` then.
         """
 
 def has_bf16() -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from restore_rt.cache import cache_folder, make_cache_folder
+from restore_rt.chroma import BICUBIC
 from restore_rt.errors import BackendError, EngineError, RestoreError
 from restore_rt.files import whole_file
 from restore_rt.model.reading import LoadedModel
@@ -45,6 +46,16 @@ def choose_place(model: LoadedModel, options: LoadOptions) -> Place:
         Nothing that the options allow can run the model.
     """
     if options.on_cpu:
+        return Place("cpu", options.backend)
+    if options.chroma != BICUBIC:
+        # The options have refused it where only a GPU may be used.
+        if _find_gpu(options)[0] is not None:
+            warnings.warn(
+                f"chroma is {str(options.chroma)!r}, which is not built for GPUs yet; the CPU is "
+                "used",
+                RuntimeWarning,
+                stacklevel=3,
+            )
         return Place("cpu", options.backend)
     device = f"cuda:{options.gpu}"
     named = options.backend == "onnxruntime" and options.device.startswith("cuda")

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 from restore_rt.choosing import choose_place
-from restore_rt.errors import ModelError
+from restore_rt.chroma import BICUBIC
+from restore_rt.errors import InputError, ModelError
 from restore_rt.model.interface import read_interface
-from restore_rt.model.manifest import check_expected, check_intact, read_manifest
+from restore_rt.model.manifest import CHROMA, check_expected, check_intact, read_manifest
 from restore_rt.model.reading import LoadedModel, find_model, read_model
 from restore_rt.opening import open_engine, open_restorer
 from restore_rt.options import Backend, Colour, LoadOptions, Precision
@@ -34,6 +35,7 @@ def load(
     memory_limit: int | None = None,
     scale: int | None = None,
     colour: Colour | None = None,
+    chroma: str | os.PathLike[str] = BICUBIC,
     allow_bf16: bool = False,
     allow_cpu_nodes: bool = False,
     progress: Progress = silent,
@@ -78,6 +80,11 @@ def load(
     scale, colour
         For a file without a manifest: output size over input size, and whether its channels are
         ``"rgb"`` or ``"luma"``; by default found by a trial run.
+    chroma
+        How a luma model's chroma is enlarged: ``"bicubic"``; ``"network"``, a small network that
+        also mends what compression did to it; or the file of such a network. It takes ``Planes`` of
+        4:2:0 whose chroma lies on the left luma samples, on a CPU; all other frames get bicubic
+        chroma.
     allow_bf16
         Let ``precision="auto"`` compute in bf16 in the native backend, on CPUs where that is
         faster, if a test picture comes within 55 dB of fp32.
@@ -113,6 +120,7 @@ def load(
         memory_limit=memory_limit,
         scale=scale,
         colour=colour,
+        chroma=chroma,
         allow_bf16=allow_bf16,
         allow_cpu_nodes=allow_cpu_nodes,
         progress=progress,
@@ -135,6 +143,11 @@ def read_loaded(path: Path, options: LoadOptions) -> LoadedModel:
         threads = thread_count(options.threads)
         manifest = describe(
             network, path, interface, scale=options.scale, colour=options.colour, threads=threads
+        )
+    elif manifest.colour == CHROMA:
+        raise InputError(
+            f"{path} is a network for chroma, which restores no frames by itself: load a luma "
+            "model such as video-x2, and give it as chroma"
         )
     else:
         check_expected(manifest, path, scale=options.scale, colour=options.colour)

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from restore_rt.chroma import BICUBIC
+from restore_rt.chroma_opening import OpenedChroma, open_chroma
 from restore_rt.errors import InputError, MissingBackendError, ModelError
 from restore_rt.frame_runner import FrameRunner
 from restore_rt.model.manifest import Manifest, check_expected
@@ -54,8 +56,10 @@ def open_restorer(model: LoadedModel, place: Place, options: LoadOptions) -> Res
     """
     threads = thread_count(options.threads)
     if place.device == "cpu":
-        open_runner = _on_cpu(model, place.backend, options)
-        return Restorer(open_runner, model.manifest, threads=threads, path=model.path)
+        open_runner, chroma = _on_cpu(model, place.backend, options)
+        return Restorer(
+            open_runner, model.manifest, threads=threads, path=model.path, chroma=chroma
+        )
 
     from restore_rt.gpu_opening import open_lane
 
@@ -82,6 +86,11 @@ def open_engine(path: Path, options: LoadOptions) -> Restorer:
         raise InputError(
             f"{option} is {getattr(options, option)!r}, and {path} is an engine, which only "
             f"TensorRT on a GPU runs: leave {option} out, or give the .onnx file"
+        )
+    if options.chroma != BICUBIC:
+        raise InputError(
+            f"chroma is {str(options.chroma)!r}, which is not built for GPUs yet, and {path} is an "
+            "engine, which runs on one: leave chroma out, or give the .onnx file"
         )
     sidecar = read_sidecar(path)
     manifest, profile = sidecar.manifest, sidecar.profile
@@ -152,15 +161,27 @@ def _sizes(
     )
 
 
-def _on_cpu(model: LoadedModel, backend: str, options: LoadOptions) -> Callable[[int], FrameRunner]:
-    """Return a function that makes a runner with a number of threads."""
+def _on_cpu(
+    model: LoadedModel, backend: str, options: LoadOptions
+) -> tuple[Callable[[int], FrameRunner], str]:
+    """Return a function that makes a runner with a number of threads, and how it treats chroma."""
+
+    def open_chroma_of(native: bool) -> OpenedChroma:
+        threads = thread_count(options.threads)
+        return open_chroma(options.chroma, model.manifest, native=native, threads=threads)
+
     if options.gives_tiles:
         # The native backend has no tiles, but a value that the model cannot have is an error there
         # as well.
         tile_sizes(model, options)
     if backend != "onnxruntime":
         try:
-            return partial(NativeRunner, _native(model, options), model.manifest)
+            network = _native(model, options)
+            chroma = open_chroma_of(native=True)
+            return (
+                partial(NativeRunner, network, model.manifest, chroma=chroma.network),
+                chroma.name,
+            )
         except UnsupportedError as error:
             if options.precision == "bf16":
                 why = str(error).removesuffix("; use another backend")
@@ -175,7 +196,9 @@ def _on_cpu(model: LoadedModel, backend: str, options: LoadOptions) -> Callable[
                 raise MissingBackendError(f"{missing} ({error})") from missing
     warn_of_saturation(model.network, model.path)
     sizes = SharedSizes(tile_sizes(model, options))
-    return partial(open_tiled, model.network, model.manifest, sizes)
+    chroma = open_chroma_of(native=False)
+    opened = partial(open_tiled, model.network, model.manifest, sizes, chroma=chroma.network)
+    return opened, chroma.name
 
 
 def _native(model: LoadedModel, options: LoadOptions) -> NativeNetwork:

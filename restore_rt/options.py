@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Literal
 
+from restore_rt.chroma import BICUBIC
 from restore_rt.errors import InputError
 from restore_rt.model.manifest import COLOURS, MOST_SCALE
 from restore_rt.progress import Progress, silent
@@ -43,6 +45,7 @@ class LoadOptions:
     memory_limit: int | None = None
     scale: int | None = None
     colour: str | None = None
+    chroma: str | os.PathLike[str] = BICUBIC
     allow_bf16: bool = False
     allow_cpu_nodes: bool = False
     progress: Progress = silent
@@ -79,6 +82,11 @@ class LoadOptions:
             )
         if self.colour not in (None, *COLOURS):
             raise InputError(f"colour is {self.colour!r}; allowed are {', '.join(COLOURS)}")
+        if not isinstance(self.chroma, str | os.PathLike) or not str(self.chroma):
+            raise InputError(
+                f"chroma is {self.chroma!r}; allowed are 'bicubic', 'network' and the file of a "
+                "chroma network"
+            )
         thread_count(self.threads)
         self._check_together()
 
@@ -128,6 +136,11 @@ class LoadOptions:
                         f"{name}={getattr(self, name)!r} needs a GPU, and {why} runs on the CPU: "
                         "leave one of them out"
                     )
+        if self.on_gpu and self.chroma != BICUBIC:
+            raise InputError(
+                f"chroma is {str(self.chroma)!r}, which is not built for GPUs yet: leave it out, "
+                "or give device='cpu'"
+            )
         if self.backend == "native" and self.gives_tiles:
             raise InputError(
                 "tile, overlap, feather or batch is given, and backend is 'native', which takes "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from restore_rt.chroma import BICUBIC
 from restore_rt.colour import add_luma_detail, luma_of, mean_grey
 from restore_rt.errors import BackendError, InputError, RestoreError
 from restore_rt.frame_runner import FrameRunner
@@ -51,11 +52,14 @@ class Restorer:
         The model's description of itself.
     stages
         Busy seconds by stage, of all frames so far except those of streams that were given
-        ``stages`` of their own. The native backend has the stage ``network`` only; tiles on a CPU
-        have ``split``, ``network``, ``merge`` and ``chroma``; a GPU has ``upload``, ``device`` and
-        ``download``.
+        ``stages`` of their own. The native backend has the stage ``network``, and ``chroma`` where
+        a network enlarges it; tiles on a CPU have ``split``, ``network``, ``merge`` and ``chroma``;
+        a GPU has ``upload``, ``device`` and ``download``.
     path
         The file that was loaded; None if the Restorer was made without one.
+    chroma
+        How chroma is enlarged beside the luma of a luma model: ``"bicubic"``, or the name of the
+        network that takes 4:2:0 planes.
     """
 
     def __init__(
@@ -66,9 +70,11 @@ class Restorer:
         threads: int,
         path: Path | None = None,
         lane: Lane | None = None,
+        chroma: str = BICUBIC,
     ) -> None:
         self.manifest = manifest
         self.path = path
+        self.chroma = chroma
         self.stages = StageTimes()
         self._open_runner = open_runner
         self._lane = lane
@@ -127,7 +133,8 @@ class Restorer:
     @property
     def description(self) -> str:
         """Model, backend and tile, for people."""
-        text = f"{self.manifest.name} on {self._runner.description}"
+        beside = "" if self.chroma == BICUBIC else f" and {self.chroma}"
+        text = f"{self.manifest.name}{beside} on {self._runner.description}"
         if self.tile is None:
             return text
         height, width = self.tile

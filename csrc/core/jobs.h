@@ -73,4 +73,18 @@ struct UpsampleJob {
     float peak;
 };
 
+/// Channels of a chroma network's input.
+inline constexpr int kChromaInputs = 16;
+
+/// What a chroma network reads of 4:2:0 planes, whose chroma lies on the left luma samples; see
+/// cpu/chroma.inl. Integers alone.
+struct ChromaJob {
+    float* target;  // of the chroma planes' size, kChromaInputs floats for each sample
+    FrameView luma;
+    FrameView cb;
+    FrameView cr;
+    float peak;
+    float grey;  // the sample value of no colour, over peak
+};
+
 }  // namespace rrt

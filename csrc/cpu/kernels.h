@@ -14,6 +14,7 @@ struct Kernels {
     void (*split)(const SplitJob& job, Span band);
     bool (*merge)(const MergeJob& job, Span band);  // false: NaN or infinity was read
     void (*upsample)(const UpsampleJob& job, Span band);
+    void (*chroma_inputs)(const ChromaJob& job, Span band);
 };
 
 extern const Kernels kPortable;

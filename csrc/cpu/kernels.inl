@@ -3,6 +3,7 @@
 #include "cpu/rows.inl"
 
 // The operations, which use those two.
+#include "cpu/chroma.inl"
 #include "cpu/merge.inl"
 #include "cpu/split.inl"
 #include "cpu/upsample.inl"

@@ -20,7 +20,7 @@
 #endif
 
 namespace rrt::cpu {
-const Kernels kAvx2{"avx2", avx2::split, avx2::merge, avx2::upsample};
+const Kernels kAvx2{"avx2", avx2::split, avx2::merge, avx2::upsample, avx2::chroma_inputs};
 }
 
 #endif

@@ -21,7 +21,8 @@
 #endif
 
 namespace rrt::cpu {
-const Kernels kAvx512{"avx512", avx512::split, avx512::merge, avx512::upsample};
+const Kernels kAvx512{"avx512", avx512::split, avx512::merge, avx512::upsample,
+                      avx512::chroma_inputs};
 }
 
 #endif

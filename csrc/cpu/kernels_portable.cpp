@@ -4,9 +4,11 @@
 #include "cpu/kernels.inl"
 
 namespace rrt::cpu {
-const Kernels kPortable{"portable", portable::split, portable::merge, portable::upsample};
+const Kernels kPortable{"portable", portable::split, portable::merge, portable::upsample,
+                        portable::chroma_inputs};
 #ifdef __aarch64__
 // The compiler uses NEON in these, too; it is a network's kernels that differ.
-const Kernels kNeon{"neon", portable::split, portable::merge, portable::upsample};
+const Kernels kNeon{"neon", portable::split, portable::merge, portable::upsample,
+                    portable::chroma_inputs};
 #endif
 }  // namespace rrt::cpu

@@ -58,4 +58,10 @@ void upsample(const UpsampleJob& job, int threads) {
              [&](Span band) { chosen.upsample(job, band); });
 }
 
+void chroma_inputs(const ChromaJob& job, int threads) {
+    const Kernels& chosen = kernels();
+    in_bands({0, job.cb.height}, job.cb.width * kChromaInputs, threads,
+             [&](Span band) { chosen.chroma_inputs(job, band); });
+}
+
 }  // namespace rrt::cpu

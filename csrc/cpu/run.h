@@ -14,4 +14,6 @@ bool merge(const MergeJob& job, int threads);
 
 void upsample(const UpsampleJob& job, int threads);
 
+void chroma_inputs(const ChromaJob& job, int threads);
+
 }  // namespace rrt::cpu

@@ -239,10 +239,23 @@ class Band {
         const Index begin = std::max(rows.begin, rows_.begin * scale);
         const Index end = std::min(rows.end, rows_.end * scale);
         for (Index y = begin; y < end; ++y) {
-            const StoreCall call{job_.out,         job_.peak,
-                                 model_.shuffle(), y,
-                                 columns,          source_at(v, y, columns.begin),
-                                 value(v).pixel,   workspace_.ring(v).block};
+            StoreCall call{job_.out,
+                           job_.peak,
+                           model_.shuffle(),
+                           y,
+                           columns,
+                           source_at(v, y, columns.begin),
+                           value(v).pixel,
+                           workspace_.ring(v).block,
+                           0,
+                           0.0f};
+            if (job_.second != nullptr) {
+                call.peak = job_.out_peak;
+                call.added = job_.grey;
+                if (!kernels_.store(call)) finite_ = false;
+                call.frame = *job_.second;
+                call.first = 1;
+            }
             if (!kernels_.store(call)) finite_ = false;
         }
     }

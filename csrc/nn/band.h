@@ -9,6 +9,11 @@ struct Job {
     FrameView out;
     FrameView frame;
     float peak;
+    // A chroma network has planes of their own for its two colours, which may lack the last row and
+    // column; they have a peak of theirs, and grey, over it, is added to what the network makes.
+    const FrameView* second = nullptr;
+    float out_peak = 0.0f;
+    float grey = 0.0f;
 };
 
 /// Rows [rows.begin, rows.end) of the frame, enlarged; false if NaN or infinity came out.

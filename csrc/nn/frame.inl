@@ -49,21 +49,25 @@ bool store_as(const StoreCall& call) {
         const Index left = call.columns.end - x;
         const Index size = left < most ? left : most;
         const float* const source = call.source + (x - call.columns.begin) * call.pixel;
-        for (int y = 0; y < shuffle; ++y) {
+        const Index room = frame.width - x * shuffle;
+        const Index columns = size * shuffle < room ? size * shuffle : room;
+        for (int y = 0; y < shuffle && call.row * shuffle + y < frame.height; ++y) {
             for (int c = 0; c < frame.channels; ++c) {
                 float* const run = scratch[c];
                 for (int j = 0; j < shuffle; ++j) {
-                    const int channel = (c * shuffle + y) * shuffle + j;
+                    const int channel = ((call.first + c) * shuffle + y) * shuffle + j;
                     const float* const from =
                         source + channel / kBlock * call.block + channel % kBlock;
-                    for (Index i = 0; i < size; ++i) run[i * shuffle + j] = from[i * call.pixel];
+                    for (Index i = 0; i < size; ++i) {
+                        run[i * shuffle + j] = from[i * call.pixel] + call.added;
+                    }
                 }
                 runs[c] = run;
             }
             S* const target = static_cast<S*>(frame.data) + (call.row * shuffle + y) * frame.row +
                               x * shuffle * frame.column;
-            store_pixels<S>(target, frame.column, frame.channel, frame.channels, runs,
-                            size * shuffle, call.peak, finite);
+            store_pixels<S>(target, frame.column, frame.channel, frame.channels, runs, columns,
+                            call.peak, finite);
         }
     }
     return finite;

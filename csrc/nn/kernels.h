@@ -113,7 +113,7 @@ struct LoadCall {
     float* target;  // interleaved
 };
 
-/// One row of a value to `shuffle` rows of the frame.
+/// One row of a value to `shuffle` rows of the frame, as far as it has them.
 struct StoreCall {
     FrameView frame;
     float peak;
@@ -123,6 +123,8 @@ struct StoreCall {
     const float* source;
     int pixel;
     Index block;
+    int first;    // colour of the value, which is the frame's first
+    float added;  // to each sample, over the peak
 };
 
 /// Nanoseconds that the parts of a convolution take on a core of some 3 GHz, of use only to

@@ -149,8 +149,10 @@ std::string find_fault_in_layer(const Layer& layer, std::vector<Shape>& shapes) 
 
 std::string find_fault(const Description& description, std::vector<Shape>& shapes) {
     const int channels = description.channels;
-    if (channels != 1 && channels != 3 && channels != 4) {
-        return "the frame has " + text(channels) + " channels; allowed are 1, 3 and 4";
+    const bool chroma = channels == kChromaInputs;
+    if (channels != 1 && channels != 3 && channels != 4 && !chroma) {
+        return "the frame has " + text(channels) + " channels; allowed are 1, 3 and 4, and " +
+               text(kChromaInputs) + " of a chroma network";
     }
     if (description.shuffle < 1 || description.shuffle > kMaxFactor) {
         return "the shuffle is " + text(description.shuffle) + "; allowed are 1 to " +
@@ -170,7 +172,11 @@ std::string find_fault(const Description& description, std::vector<Shape>& shape
     const int made = shapes.back().channels;
     const int each = description.shuffle * description.shuffle;
     const int colours = made / each;
-    if (made % each != 0 || (colours != 1 && colours != 3 && colours != 4)) {
+    if (chroma && made != 2 * each) {
+        return "the last layer makes " + text(made) + " channels; of a chroma network with a " +
+               "shuffle of " + text(description.shuffle) + " it must make " + text(2 * each);
+    }
+    if (!chroma && (made % each != 0 || (colours != 1 && colours != 3 && colours != 4))) {
         return "the last layer makes " + text(made) + " channels; with a shuffle of " +
                text(description.shuffle) + " allowed are " + text(each) + ", " + text(3 * each) +
                " and " + text(4 * each);

@@ -203,6 +203,35 @@ float to_peak(py::handle value, Sample sample, int shift) {
     return peak;
 }
 
+int to_bit_depth(py::handle value, const FrameView& plane) {
+    if (plane.sample == Sample::f32) {
+        refuse("planes of chroma are float32; allowed are uint8 and uint16");
+    }
+    const bool bytes = plane.sample == Sample::u8;
+    return static_cast<int>(to_index(value, "bit_depth", bytes ? 8 : 9, bytes ? 8 : 16));
+}
+
+float grey_of(int bit_depth) {
+    return static_cast<float>(1 << (bit_depth - 1)) / static_cast<float>((1 << bit_depth) - 1);
+}
+
+FrameView to_chroma_inputs(const py::array& array) {
+    if (array.ndim() != 3 || array.shape(2) != kChromaInputs || array.size() == 0 ||
+        array.dtype().num() != kFloat32 || !(array.flags() & py::array::c_style)) {
+        refuse("inputs is " + dtype_text(array) + " of " + shape_text(array) +
+               "; it must be float32 (H, W, " + std::to_string(kChromaInputs) +
+               "), C-contiguous, without a 0");
+    }
+    return {const_cast<void*>(array.data()),
+            Sample::f32,
+            array.shape(0),
+            array.shape(1),
+            kChromaInputs,
+            array.shape(1) * kChromaInputs,
+            kChromaInputs,
+            1};
+}
+
 void refuse_shared_memory(const py::array& a, const std::string& a_name, const py::array& b,
                           const std::string& b_name) {
     const Extent first = extent(a);

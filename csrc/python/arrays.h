@@ -42,6 +42,15 @@ TilesView to_tiles(const py::array& array, const std::string& name);
 /// The default for None; a whole number up to the largest above the shift for integers.
 float to_peak(py::handle value, Sample sample, int shift = 0);
 
+/// Bits of a chroma plane's samples, which are integers: 8, or 9 to 16 in uint16.
+int to_bit_depth(py::handle value, const FrameView& plane);
+
+/// The sample value of no colour, over the peak.
+float grey_of(int bit_depth);
+
+/// (H, W, kChromaInputs), float32, C-contiguous.
+FrameView to_chroma_inputs(const py::array& array);
+
 void refuse_shared_memory(const py::array& a, const std::string& a_name, const py::array& b,
                           const std::string& b_name);
 

@@ -11,6 +11,7 @@ void bind_grid(pybind11::module_& module);
 void bind_split(pybind11::module_& module);
 void bind_merge(pybind11::module_& module);
 void bind_upsample(pybind11::module_& module);
+void bind_chroma(pybind11::module_& module);
 void bind_isa(pybind11::module_& module);
 void bind_nn(pybind11::module_& module);
 

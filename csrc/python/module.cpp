@@ -7,5 +7,6 @@ PYBIND11_MODULE(_ext, module) {
     rrt::python::bind_split(module);
     rrt::python::bind_merge(module);
     rrt::python::bind_upsample(module);
+    rrt::python::bind_chroma(module);
     rrt::python::bind_nn(module);
 }

@@ -147,7 +147,7 @@ std::unique_ptr<nn::Model> make_network(const py::sequence& layers, const py::ob
                                         const py::object& algorithms,
                                         const py::object& ring_bytes) {
     nn::Description description;
-    description.channels = static_cast<int>(to_index(channels, "channels", 1, kMaxChannels));
+    description.channels = static_cast<int>(to_index(channels, "channels", 1, kChromaInputs));
     description.shuffle = static_cast<int>(to_index(shuffle, "shuffle", 1, nn::kMaxFactor));
     for (py::handle layer : layers) {
         description.layers.push_back(to_layer(layer, description.layers.size()));
@@ -263,6 +263,45 @@ bool run_planes_into(const nn::Model& model, const py::sequence& out_planes,
     return run_job(model, job, threads, band_rows, chroma);
 }
 
+bool run_chroma_into(const nn::Model& model, const py::sequence& out_planes,
+                     const py::object& inputs_object, const py::object& bit_depth,
+                     const py::object& threads, const py::object& band_rows) {
+    if (model.channels() != kChromaInputs) {
+        refuse("the network takes " + std::to_string(model.channels()) +
+               " channels; a chroma network takes " + std::to_string(kChromaInputs));
+    }
+    if (py::len(out_planes) != 2) {
+        refuse("out has " + std::to_string(py::len(out_planes)) + " planes; it must be Cb and Cr");
+    }
+    const py::array cb = to_array(out_planes[0], "out[0]", Access::write);
+    const py::array cr = to_array(out_planes[1], "out[1]", Access::write);
+    const py::array inputs = to_array(inputs_object, "inputs", Access::read);
+    const FrameView second = to_frame(cr, "out[1]", kPlaneChannels);
+    nn::Job job{to_frame(cb, "out[0]", kPlaneChannels), to_chroma_inputs(inputs), 1.0f};
+    const int depth = to_bit_depth(bit_depth, job.out);
+    if (second.height != job.out.height || second.width != job.out.width ||
+        second.sample != job.out.sample) {
+        refuse("out has planes of " + shape_text(cb) + " and " + shape_text(cr) +
+               "; both must have one shape and dtype");
+    }
+    const Index scale = model.scale();
+    const auto fits = [scale](Index made, Index given) {
+        return made > scale * (given - 1) && made <= scale * given;
+    };
+    if (!fits(job.out.height, job.frame.height) || !fits(job.out.width, job.frame.width)) {
+        refuse("out has planes of " + shape_text(cb) + "; for inputs " + shape_text(inputs) +
+               " a side must be " + std::to_string(scale) + " times as large, or less by less " +
+               "than that");
+    }
+    refuse_shared_memory(cb, "out[0]", inputs, "inputs");
+    refuse_shared_memory(cr, "out[1]", inputs, "inputs");
+    refuse_shared_memory(cb, "out[0]", cr, "out[1]");
+    job.second = &second;
+    job.out_peak = static_cast<float>((1 << depth) - 1);
+    job.grey = grey_of(depth);
+    return run_job(model, job, threads, band_rows, {});
+}
+
 }  // namespace
 
 void bind_nn(py::module_& module) {
@@ -289,7 +328,10 @@ void bind_nn(py::module_& module) {
         .def("run_planes_into", &run_planes_into, py::arg("out"), py::arg("planes"), py::kw_only(),
              py::arg("phase") = py::make_tuple(0.5, 0.5), py::arg("threads") = 1,
              py::arg("peak") = py::none(), py::arg("band_rows") = py::none(),
-             "Restore luma and enlarge chroma.");
+             "Restore luma and enlarge chroma.")
+        .def("run_chroma_into", &run_chroma_into, py::arg("out"), py::arg("inputs"), py::kw_only(),
+             py::arg("bit_depth") = 8, py::arg("threads") = 1, py::arg("band_rows") = py::none(),
+             "Enlarge chroma by what chroma_inputs_into made.");
 }
 
 }  // namespace rrt::python

@@ -162,6 +162,7 @@ def load_model(
     precision: Precision = "auto",
     tile: str | None = None,
     threads: int | None = None,
+    chroma: str = "bicubic",
     allow_bf16: bool = False,
 ) -> Restorer:
     """Load the model that a verb's options ask for.
@@ -174,7 +175,7 @@ def load_model(
         ``--content`` and ``--scale`` (None if not given).
     usual
         The content if ``--content`` is not given.
-    device, backend, precision, tile, threads
+    device, backend, precision, tile, threads, chroma
         The options with these names.
     allow_bf16
         As for ``restore_rt.load``.
@@ -204,6 +205,7 @@ def load_model(
         precision=precision,
         tile=parse_tile(tile),
         threads=threads,
+        chroma=chroma,
         allow_bf16=allow_bf16,
         progress=partial(progress, total=None, unit="steps"),
     )

@@ -72,6 +72,15 @@ PrecisionOption = Annotated[
         "of the model's weights.",
     ),
 ]
+ChromaOption = Annotated[
+    str,
+    typer.Option(
+        "--chroma",
+        metavar="bicubic|network|FILE",
+        help="How a luma model's chroma is enlarged: network also mends what compression did to "
+        "it, in 4:2:0 video on a CPU.",
+    ),
+]
 CodecOption = Annotated[
     str | None,
     typer.Option(
@@ -150,6 +159,7 @@ def video(
     device: DeviceOption = "auto",
     backend: BackendOption = "auto",
     precision: PrecisionOption = "auto",
+    chroma: ChromaOption = "bicubic",
     pixel_format: PixelFormatOption = "auto",
     bit_depth: BitDepthOption = None,
     deinterlace: DeinterlaceOption = "auto",
@@ -208,6 +218,7 @@ def video(
         precision=precision,
         tile=tile,
         threads=threads,
+        chroma=chroma,
         allow_bf16=True,
     ) as restorer:
         alone = len(planned.jobs) == 1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import onnx
 
 __all__ = [
+    "CHROMA",
     "COLOURS",
     "CONTENTS",
     "MOST_SCALE",
@@ -35,6 +36,8 @@ SCHEMA = 1
 TASKS = ("upscale", "repair", "inpaint", "enhance")
 CONTENTS = ("photo", "comic", "video")
 COLOURS = ("rgb", "luma")
+# Networks that restore no frames, but the chroma beside a luma network.
+CHROMA = "chroma"
 PRECISIONS = ("fp32", "fp16", "int8")
 MOST_SCALE = 8
 
@@ -58,7 +61,9 @@ class Manifest:
     scale
         Output size over input size, 1 to 8.
     colour
-        ``"rgb"`` (three channels in and out) or ``"luma"`` (one).
+        ``"rgb"`` (three channels in and out), ``"luma"`` (one), or ``"chroma"``: 16 channels in,
+        which ``restore_rt._ext.chroma_inputs_into`` makes of 4:2:0 planes, and Cb and Cr out, less
+        grey. Sizes are those of the chroma planes.
     value_range
         Sample values of black and white at the network's input and output.
     halo
@@ -114,7 +119,7 @@ class Manifest:
         for key, allowed in (
             ("task", TASKS),
             ("content", CONTENTS),
-            ("colour", COLOURS),
+            ("colour", (*COLOURS, CHROMA)),
             ("precision", PRECISIONS),
         ):
             if getattr(self, key) not in allowed:
@@ -144,8 +149,8 @@ class Manifest:
 
     @property
     def channels(self) -> int:
-        """Channels of the network's input and output."""
-        return 3 if self.colour == "rgb" else 1
+        """Channels of the network's input, and of its output unless it is for chroma."""
+        return {"rgb": 3, "luma": 1}.get(self.colour, 16)
 
 
 def _check_schema(schema: int) -> None:

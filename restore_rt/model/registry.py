@@ -12,7 +12,7 @@ from pathlib import Path
 from restore_rt.errors import ModelError
 from restore_rt.model.manifest import Manifest
 
-__all__ = ["FOLDER", "INDEX", "choose", "models", "path_of"]
+__all__ = ["FOLDER", "INDEX", "choose", "chroma_path", "models", "path_of"]
 
 FOLDER = Path(__file__).parents[1] / "zoo"
 INDEX = FOLDER / "index.json"
@@ -58,6 +58,11 @@ def path_of(name: str) -> Path:
         f"{name!r} is neither a shipped model ({', '.join(names)}) nor an existing .onnx file; "
         "`restore-rt models` lists the shipped ones"
     )
+
+
+def chroma_path() -> Path:
+    """Return the file of the shipped chroma network, which is no model by itself."""
+    return FOLDER / "chroma" / "video-x2-chroma.onnx"
 
 
 def choose(content: str, scale: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from restore_rt.chroma import CHROMA_INPUTS
 from restore_rt.model.graph import inputs_of
 from restore_rt.native.nodes import (
     UnsupportedError,
@@ -346,7 +347,7 @@ def read_layers(model: onnx.ModelProto) -> Layers:
     Parameters
     ----------
     model
-        One input (N, C, h, w), C being 1, 3 or 4, and one output.
+        One input (N, C, h, w), C being 1, 3 or 4, or 16 of a chroma network, and one output.
 
     Raises
     ------
@@ -362,10 +363,10 @@ def read_layers(model: onnx.ModelProto) -> Layers:
         )
     shape = inputs[0].type.tensor_type.shape.dim
     channels = shape[1].dim_value if len(shape) == 4 else 0
-    if channels not in (1, 3, 4):
+    if channels not in (1, 3, 4, CHROMA_INPUTS):
         raise UnsupportedError(
             f"the native backend cannot run a network whose input has {channels or 'unknown'} "
-            "channels; it takes 1, 3 and 4"
+            "channels; it takes 1, 3 and 4, and 16 of a chroma network"
         )
     uses = Counter(name for node in graph.node for name in node.input)
     uses.update(output.name for output in graph.output)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt import _ext
+from restore_rt.chroma import ChromaNetwork, takes_network
 from restore_rt.errors import BackendError, OutOfMemoryError, RestoreError
 from restore_rt.frames import Planes, not_finite
 from restore_rt.model.manifest import Manifest
@@ -58,12 +59,20 @@ class TiledRunner:
         Shared with the other instances of the same model.
     threads
         CPU threads for the kernels.
+    chroma
+        Enlarges the chroma of the frames that it takes.
     """
 
     device = "cpu"
 
     def __init__(
-        self, backend: OnnxRuntimeBackend, manifest: Manifest, sizes: SharedSizes, threads: int
+        self,
+        backend: OnnxRuntimeBackend,
+        manifest: Manifest,
+        sizes: SharedSizes,
+        threads: int,
+        *,
+        chroma: ChromaNetwork | None = None,
     ) -> None:
         self.threads = threads
         self.backend = backend.name
@@ -72,6 +81,7 @@ class TiledRunner:
         self._backend: OnnxRuntimeBackend | None = backend
         self._manifest = manifest
         self._sizes = sizes
+        self._chroma = chroma
         self._spaces: OrderedDict[tuple[Any, ...], Workspace] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -111,7 +121,10 @@ class TiledRunner:
         """See ``FrameRunner``; the enlargement is the stage ``chroma``."""
         self.restore_into(out.y, planes.y, stages=stages, peak=planes.peak)
         with stages.measure("chroma"):
-            enlarge_chroma(out, planes, scale=self._manifest.scale, threads=self.threads)
+            if self._chroma is None or not takes_network(planes):
+                enlarge_chroma(out, planes, scale=self._manifest.scale, threads=self.threads)
+            elif not self._chroma.enlarge_into(out, planes, threads=self.threads):
+                raise not_finite(self._manifest.name, planes.y)
 
     def close(self) -> None:
         """See ``FrameRunner``."""
@@ -178,7 +191,12 @@ class TiledRunner:
 
 
 def open_tiled(
-    network: onnx.ModelProto, manifest: Manifest, sizes: SharedSizes, threads: int
+    network: onnx.ModelProto,
+    manifest: Manifest,
+    sizes: SharedSizes,
+    threads: int,
+    *,
+    chroma: ChromaNetwork | None = None,
 ) -> TiledRunner:
     """Open a network in ONNX Runtime on the CPU, for frames that are cut into tiles.
 
@@ -188,4 +206,4 @@ def open_tiled(
         ONNX Runtime is not installed.
     """
     backend = OnnxRuntimeBackend(network, threads=threads)
-    return TiledRunner(backend, manifest, sizes, threads)
+    return TiledRunner(backend, manifest, sizes, threads, chroma=chroma)

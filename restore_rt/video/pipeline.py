@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar, get_args
 
 import av
 
+from restore_rt.chroma import BICUBIC
 from restore_rt.errors import InputError, TruncatedInputError
 from restore_rt.files import check_target, whole_file
 from restore_rt.model.manifest import Manifest
@@ -41,6 +42,7 @@ class FrameRestorer(Protocol):
     """What ``restore_video`` needs of a ``Restorer``."""
 
     manifest: Manifest
+    chroma: str
 
     @property
     def scale(self) -> int:
@@ -187,6 +189,7 @@ def restore_video(
         tags = reader.tags.enlarged(reader.width, reader.height, restorer.scale)
         for text in [*reader.notes, *notes, *_tag_notes(reader, tags, settings, layout)]:
             job.note(text)
+        job.note_chroma(reader)
         reader.notes.clear()
         with whole_file(target, overwrite=overwrite) as temporary:
             writer = VideoWriter(
@@ -254,6 +257,19 @@ class _Job:
         self.notes.append(text)
         if self._on_note is not None:
             self._on_note(text)
+
+    def note_chroma(self, reader: VideoReader) -> None:
+        """Tell if the network for chroma does not take this clip's."""
+        if self._restorer.chroma == BICUBIC:
+            return
+        siting = reader.tags.siting(centred=reader.centred_chroma)
+        if not reader.layout.name.startswith("yuv420"):
+            why = f"its pixel format is {reader.layout.name}, and the network is for 4:2:0"
+        elif siting != "left":
+            why = f"its siting is {siting}, and the network is for left"
+        else:
+            return
+        self.note(f"chroma is enlarged by bicubic: {why}")
 
     def run(self, reader: VideoReader, writer: VideoWriter, layout: PixelLayout) -> None:
         """Restore all frames: reading and restoring run on their own threads, writing on this."""

@@ -17,6 +17,7 @@ import pytest
 from restore_rt.video.choices import CODECS
 from tests.cli.command import names_in, only_line
 from tests.cli.conftest import Cli
+from tests.networks import save_model
 from tests.video.clips import make_clip, moving_picture, read_clip, samples
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,35 @@ def test_json(tmp_path: Path, luma_model: Path, cli: Cli) -> None:
     assert " on native backend, fp32" in data["model"]
     assert data["stages"]["encode"]["ms_per_frame"] > 0
     assert data["bottleneck"] in data["stages"]
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le", "yuv422p"])
+def test_chroma_by_a_network(tmp_path: Path, luma_model: Path, cli: Cli, pixel_format: str) -> None:
+    # Every channel of the result takes the Cb or Cr of its sample.
+    kernel = np.zeros((8, 16, 1, 1))
+    kernel[:4, 4] = kernel[4:, 5] = 1
+    chroma = save_model(tmp_path / "repeat.onnx", [kernel], scale=2, colour="chroma", halo=0)
+    source = make_clip(tmp_path / "in.mkv", pixel_format=pixel_format, codec="ffv1")
+    target = tmp_path / "out.mkv"
+    more = ["--codec", "ffv1", "--chroma", str(chroma), "--json"]
+    said = cli(*command(source, target, luma_model, *more))
+    data = json.loads(said.out)
+    assert "and repeat on native backend" in data["model"]
+    taken = pixel_format != "yuv422p"
+    assert ("chroma" in data["stages"]) == taken
+    note = "chroma is enlarged by bicubic: its pixel format is yuv422p, and the network is for"
+    assert any(text.startswith(note) for text in data["notes"]) != taken
+    for old, new in zip(read_clip(source).pictures, read_clip(target).pictures, strict=True):
+        for plane in (1, 2):
+            repeated = samples(old)[plane].repeat(2, axis=0).repeat(2, axis=1)
+            assert np.array_equal(samples(new)[plane], repeated) == taken
+
+
+def test_a_missing_chroma_network_is_named(tmp_path: Path, luma_model: Path, cli: Cli) -> None:
+    source, target = make_clip(tmp_path / "in.mkv"), tmp_path / "out.mkv"
+    said = cli(*command(source, target, luma_model, "--chroma", "no.onnx"), code=1)
+    assert "there is no chroma network 'no.onnx'" in only_line(said.err)
+    assert not target.exists()
 
 
 def test_a_cut_file_is_written_as_far_as_it_goes(

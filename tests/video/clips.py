@@ -48,6 +48,7 @@ class Enlarger:
             licence="none",
             recipe="",
         )
+        self.chroma = "bicubic"
         self.seen: list[Any] = []
         self._hook = hook
 

@@ -19,9 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from restore_rt.training.data.chroma import CHROMA, GREY
 from restore_rt.training.data.grouping import hold_out
 from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name, read_bytes, survey
-from restore_rt.training.data.regions import Pair, Regions
+from restore_rt.training.data.regions import Pair, Regions, draw_turn, turned
 from restore_rt.training.degradations.video import VIDEO_STEPS, check_pyav
 from restore_rt.training.lettering import find_fonts
 from restore_rt.training.recipes import Cache, Recipe
@@ -99,16 +100,17 @@ class PatchSet:
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Cut the patches of a step: inputs and targets, float32, values 0 to 1.
 
-        Inputs are (N, window*C, p, p), targets (N, C, p*scale, p*scale).
+        Inputs are (N, window*C, p, p), targets (N, C, p*scale, p*scale). Of a chroma network inputs
+        are what it reads, and targets less grey.
         """
         data, scale = self.recipe.data, self.recipe.network.scale
         count, patch = data.batch, data.patch
         region = self.regions.at(step)
         rng = np.random.Generator(np.random.Philox(key=self.recipe.seed, counter=[0, 0, 0, step]))
         network = self.recipe.network
-        channels = network.planes
-        x = np.empty((count, channels * network.window, patch, patch), np.float32)
-        y = np.empty((count, channels, patch * scale, patch * scale), np.float32)
+        chroma = network.colour == CHROMA
+        x = np.empty((count, network.inputs, patch, patch), np.float32)
+        y = np.empty((count, network.outputs, patch * scale, patch * scale), np.float32)
         for n in range(count):
             pair = region(int(rng.integers(data.cache.count)))
             top = int(rng.integers(pair.input.shape[1] - patch + 1))
@@ -116,30 +118,23 @@ class PatchSet:
             down, right = scale * top, scale * left
             small = pair.input[:, top : top + patch, left : left + patch]
             large = pair.target[:, down : down + patch * scale, right : right + patch * scale]
-            turn = _turn(rng, data.symmetries)
-            x[n], y[n] = _turned(small, turn), _turned(large, turn)
+            if chroma:
+                # Turned and stretched before, since chroma has its place among luma.
+                x[n], y[n] = small, large
+                continue
+            turn = draw_turn(rng, data.symmetries)
+            x[n], y[n] = turned(small, turn), turned(large, turn)
             if rng.random() < data.full_range:
                 # Full-range luma is the same picture on another scale.
                 for values in (x[n], y[n]):
                     values -= 16
                     values *= 255 / 219
-        x /= 255
+        if chroma:
+            y -= GREY
+        else:
+            x /= 255
         y /= 255
         return torch.from_numpy(x), torch.from_numpy(y)
-
-
-def _turn(rng: np.random.Generator, symmetries: int) -> int:
-    # Mirroring left and right is bit 1 of a turn.
-    return int(rng.integers(symmetries)) * (2 if symmetries == 2 else 1)
-
-
-def _turned(planes: U8, turn: int) -> U8:
-    """One of the eight symmetries of a square, of (C, n, n)."""
-    if turn & 1:
-        planes = planes[:, ::-1]
-    if turn & 2:
-        planes = planes[:, :, ::-1]
-    return planes.transpose(0, 2, 1) if turn & 4 else planes
 
 
 def fingerprint(files: Sequence[tuple[str, int]]) -> int:

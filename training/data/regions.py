@@ -6,12 +6,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from restore_rt.training.colour import luma
+from restore_rt.training.data.chroma import (
+    CHROMA,
+    chroma_inputs,
+    chroma_of,
+    full_range,
+    i420_of,
+)
 from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name
 from restore_rt.training.degradations import Clip, degrade
 from restore_rt.training.degradations.motion import REACH, drifting, layered, whole
@@ -19,9 +27,10 @@ from restore_rt.training.degradations.resizing import resized
 from restore_rt.training.lettering import Lettering
 from restore_rt.training.recipes import Recipe, Variant
 
-__all__ = ["MARGIN", "Pair", "Regions", "as_planes", "pick"]
+__all__ = ["MARGIN", "Pair", "Regions", "as_planes", "draw_turn", "pick", "turned"]
 
 U8 = NDArray[np.uint8]
+Planes = NDArray[Any]
 
 # Input pixels around a region that are degraded with it and cut off: more before than after, by a
 # number that is drawn, so that the block grids of codecs fall anywhere.
@@ -35,9 +44,12 @@ TRAINING, VALIDATION = 1, 2
 
 @dataclass(frozen=True)
 class Pair:
-    """A degraded input (window*C, h, w) and its target (C, scale*h, scale*w), 8 bit."""
+    """A degraded input (window*C, h, w) and its target (C, scale*h, scale*w), 8 bit.
 
-    input: U8
+    Of a chroma network the input is what it reads, see `restore_rt.training.data.chroma`.
+    """
+
+    input: Planes
     target: U8
 
 
@@ -56,6 +68,21 @@ def pick(rng: np.random.Generator, weights: Sequence[float]) -> int:
     return min(
         int(np.searchsorted(total, rng.random() * total[-1], side="right")), len(weights) - 1
     )
+
+
+def draw_turn(rng: np.random.Generator, symmetries: int) -> int:
+    """Draw one of so many symmetries of a square, for `turned`."""
+    # Mirroring left and right is bit 1 of a turn.
+    return int(rng.integers(symmetries)) * (2 if symmetries == 2 else 1)
+
+
+def turned(planes: Planes, turn: int) -> Planes:
+    """One of the eight symmetries of a square, of (C, n, n)."""
+    if turn & 1:
+        planes = planes[:, ::-1]
+    if turn & 2:
+        planes = planes[:, :, ::-1]
+    return planes.transpose(0, 2, 1) if turn & 4 else planes
 
 
 class Regions:
@@ -78,12 +105,13 @@ class Regions:
             for folder in recipe.data.folders
         }
         self._lettering = Lettering(fonts) if recipe.data.lettering else None
+        self._chroma = recipe.network.colour == CHROMA
 
     @staticmethod
     def smallest(recipe: Recipe) -> int:
         """Return the smallest side, in pixels, of a picture that patches can be cut from."""
         drift = REACH if any(variant.frames > 1 for variant in recipe.data.variants) else 0
-        return (recipe.data.patch + 3 * MARGIN) * recipe.network.scale + drift
+        return (recipe.data.patch + 3 * MARGIN) * _pixels(recipe) + drift
 
     def training(self, number: int) -> Pair:
         """Make region `number` to train on, of at most ``data.cache.region`` input pixels."""
@@ -96,7 +124,7 @@ class Regions:
         scale = recipe.network.scale
         still = len(source) == 1
         drift = REACH if variant.frames > 1 and still else 0
-        side = (recipe.data.cache.region + 3 * MARGIN) * scale + drift
+        side = (recipe.data.cache.region + 3 * MARGIN) * _pixels(recipe) + drift
         first = 0 if still else int(rng.integers(max(1, len(source) - variant.frames + 1)))
         clip = self._cut(source[first : first + variant.frames], side, rng)
         lettering = recipe.data.lettering
@@ -106,7 +134,10 @@ class Regions:
             clip = [self._lettering.page(rng, height, width, artwork)]
         if rng.random() < recipe.data.grey:
             clip = [_grey(frame) for frame in clip]
-        pair = self._degraded(clip, variant, rng)
+        if self._chroma:
+            clip = _turned_clip(clip, draw_turn(rng, recipe.data.symmetries))
+        stretched = self._chroma and rng.random() < recipe.data.full_range
+        pair = self._degraded(clip, variant, rng, stretched=stretched)
         top, left = (int(v) for v in rng.integers(0, 2 * MARGIN + 1, 2))
         bottom, right = (size - 3 * MARGIN for size in pair.input.shape[1:])
         return _inner(pair, top, left, bottom, right, scale)
@@ -148,13 +179,22 @@ class Regions:
         return pairs
 
     def _degraded(
-        self, clip: Clip, variant: Variant, rng: np.random.Generator, multiple: int = 1
+        self,
+        clip: Clip,
+        variant: Variant,
+        rng: np.random.Generator,
+        multiple: int = 1,
+        *,
+        stretched: bool = False,
     ) -> Pair:
         """Degrade a clip, of which a picture alone is made one if the variant asks for frames.
 
-        Frames are cut at their ends so that the input's sides are multiples.
+        Frames are cut at their ends so that the input's sides are multiples. Planes with chroma
+        may be `stretched` to full range.
         """
         scale, colour = self.recipe.network.scale, self.recipe.network.colour
+        if self._chroma:
+            multiple = max(multiple, 2)
         if variant.frames > 1 and len(clip) == 1:
             moving = layered if variant.motion == "layers" else drifting
             clip = moving(clip[0], variant.frames, rng)
@@ -164,11 +204,34 @@ class Regions:
         if index == 0 and variant.motion == "layers":
             # Drawn again: a stream has few frames that are coded by themselves.
             index = int(rng.integers(len(frames)))
+        if self._chroma:
+            return _chroma_pair(frames[index], originals[index], stretched=stretched)
         # Before the first frame and after the last one there is nothing else than these.
         half = self.recipe.network.window // 2
         near = np.clip(np.arange(index - half, index + half + 1), 0, len(frames) - 1)
         planes = np.concatenate([as_planes(frames[n], colour) for n in near])
         return Pair(planes, as_planes(originals[index], colour))
+
+
+def _pixels(recipe: Recipe) -> int:
+    """Pixels of a picture for one of the input, along an axis; a chroma sample has two."""
+    return recipe.network.scale * (2 if recipe.network.colour == CHROMA else 1)
+
+
+def _turned_clip(clip: Clip, turn: int) -> Clip:
+    return [
+        np.ascontiguousarray(turned(frame.transpose(2, 0, 1), turn).transpose(1, 2, 0))
+        for frame in clip
+    ]
+
+
+def _chroma_pair(frame: U8, original: U8, *, stretched: bool) -> Pair:
+    """Make a pair of a degraded frame, RGB or I420 of a codec, and its original in RGB."""
+    small = frame if frame.ndim == 2 else i420_of(frame)
+    large = i420_of(original)
+    if stretched:
+        small, large = full_range(small), full_range(large)
+    return Pair(chroma_inputs(small), chroma_of(large))
 
 
 def _crop(source: U8, side: int, rng: np.random.Generator) -> Clip:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
 from restore_rt.threads import same_priority
+from restore_rt.training.data.chroma import i420_of
 from restore_rt.training.degradations.steps import (
     Clip,
     Rgb,
@@ -41,6 +42,7 @@ __all__ = [
     "coded",
     "compressed",
     "encoded_frames",
+    "encoded_i420",
     "luma_of",
     "rgb_of",
 ]
@@ -136,7 +138,8 @@ class Codec(Step):
     and then streamed: by H.264 in 8 bits at a CRF from `earlier`.
 
     With `luma`, frames come out as their decoded luma (H, W), limited range, 10 bits rounded to 8,
-    without a detour through RGB; then no step may follow.
+    without a detour through RGB; then no step may follow. With `planes`, for chroma networks, they
+    come out as I420, see `restore_rt.training.data.chroma`, whose conversion from RGB is used.
     """
 
     codec: Annotated[tuple[str, ...], one_of(CODECS)] = ("h264",)
@@ -147,6 +150,7 @@ class Codec(Step):
     rounds: Annotated[tuple[int, int], span(1, 8)] = (1, 1)
     earlier: Crf = (16, 26)
     luma: bool = False
+    planes: bool = False
 
     def apply(self, clip: Clip, rng: np.random.Generator, *, scale: int) -> Clip:
         """Compress a clip of (H, W, 3)."""
@@ -160,6 +164,8 @@ class Codec(Step):
         before = [
             Coding(crf=draw(rng, self.earlier)) for _ in range(draw_int(rng, self.rounds) - 1)
         ]
+        if self.planes:
+            return encoded_i420([i420_of(frame) for frame in clip], *before, coding)
         return compressed(clip, *before, coding, luma=self.luma)
 
 
@@ -219,6 +225,17 @@ def encoded_frames(frames: Sequence[Rgb], *codings: Coding) -> list[av.VideoFram
     for coding in codings:
         clip, _ = coded(clip, coding)
     return clip
+
+
+def encoded_i420(frames: Sequence[NDArray[np.uint8]], *codings: Coding) -> Clip:
+    """Send a clip of I420 frames (1.5 H, W) through codecs, in 8 or 10 bits; I420 of 8 bits."""
+    check_pyav()
+    import av
+
+    clip = [av.VideoFrame.from_ndarray(frame, format="yuv420p") for frame in frames]
+    for coding in codings:
+        clip, _ = coded(clip, coding)
+    return [np.asarray(frame.to_ndarray(), np.uint8) for frame in clip]
 
 
 def coded(frames: list[av.VideoFrame], coding: Coding) -> tuple[list[av.VideoFrame], int]:

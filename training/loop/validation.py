@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from restore_rt.training.data.chroma import GREY
 from restore_rt.training.data.regions import Pair
 from restore_rt.training.metrics.fidelity import psnr
 from restore_rt.training.precision import whole_float32
@@ -24,12 +26,19 @@ F32 = NDArray[np.float32]
 
 
 @torch.no_grad()
-def restore(network: nn.Module, planes: U8, device: torch.device) -> F32:
-    """Send (C, h, w) through the network; (C, H, W) on the scale of 0 to 255, clipped."""
-    x = torch.from_numpy(planes).to(device).float().div_(255)[None]
+def restore(network: nn.Module, planes: NDArray[Any], device: torch.device) -> F32:
+    """Send (C, h, w) through the network; (C, H, W) on the scale of 0 to 255, clipped.
+
+    Floats are what a chroma network reads; its results get back the grey that they lack.
+    """
+    chroma = planes.dtype == np.float16
+    x = torch.from_numpy(planes).to(device).float()[None]
+    if not chroma:
+        x = x.div_(255)
     with whole_float32():
         y = network(x.contiguous(memory_format=torch.channels_last))[0]
-    restored: F32 = y.float().mul(255).clamp_(0, 255).cpu().numpy()
+    grey = GREY if chroma else 0
+    restored: F32 = y.float().mul(255).add_(grey).clamp_(0, 255).cpu().numpy()
     return restored
 
 
@@ -95,11 +104,17 @@ def _row(network: nn.Module, pair: Pair, scale: int, device: torch.device) -> U8
         :, top * scale : (top + height) * scale, left * scale : (left + width) * scale
     ]
     size = (width * scale, height * scale)
+    output = np.rint(restore(network, np.ascontiguousarray(small), device)).astype(np.uint8)
+    if small.dtype == np.float16:
+        # Cb stands for both.
+        output, large = output[:1], large[:1]
+        small = np.clip(np.rint(small[4:5].astype(np.float32) * 255 + GREY), 0, 255).astype(
+            np.uint8
+        )
     shown = [
         _picture(_middle(small, len(large))).resize(size, how)
         for how in (Image.Resampling.NEAREST, Image.Resampling.BICUBIC)
     ]
-    output = np.rint(restore(network, np.ascontiguousarray(small), device)).astype(np.uint8)
     shown += [_picture(output), _picture(large)]
     gap = np.full((size[1], GAP, 3), 255, np.uint8)
     cells = [np.asarray(image) for image in shown]
@@ -107,12 +122,12 @@ def _row(network: nn.Module, pair: Pair, scale: int, device: torch.device) -> U8
     return np.concatenate(parts, axis=1)
 
 
-def _middle(planes: U8, channels: int) -> U8:
+def _middle(planes: NDArray[Any], channels: int) -> NDArray[Any]:
     """Return the middle frame of a window (n * channels, H, W)."""
     first = len(planes) // channels // 2 * channels
     return planes[first : first + channels]
 
 
-def _picture(planes: U8) -> Image.Image:
+def _picture(planes: NDArray[Any]) -> Image.Image:
     rgb = np.repeat(planes, 3, axis=0) if len(planes) == 1 else planes
     return Image.fromarray(np.ascontiguousarray(rgb.transpose(1, 2, 0)))

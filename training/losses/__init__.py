@@ -18,6 +18,7 @@ LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "fft": pixels.fft,
     "l1": pixels.l1,
     "luma": pixels.luma,
+    "psnr": pixels.psnr,
     "ssim": pixels.ssim,
     "total_variation": pixels.total_variation,
 }

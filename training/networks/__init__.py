@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from restore_rt.errors import ModelError
+from restore_rt.training.networks.chroma import ChromaNet
 from restore_rt.training.networks.compact import CompactNet, deepen, look_around
 from restore_rt.training.networks.discriminator import Discriminator
 from restore_rt.training.networks.folding import fold, unfold
@@ -19,6 +20,7 @@ from restore_rt.training.networks.srvgg import Srvgg
 __all__ = ["NETWORKS", "Discriminator", "build", "deepen", "fold", "look_around", "unfold"]
 
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
+    "chroma": ChromaNet,
     "compact": CompactNet,
     "restore": RestoreNet,
     "rrdb": Rrdb,

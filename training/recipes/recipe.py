@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from restore_rt.errors import InputError
-from restore_rt.model.manifest import COLOURS, CONTENTS, TASKS
+from restore_rt.model.manifest import CHROMA, COLOURS, CONTENTS, TASKS
 from restore_rt.training.degradations import Step, read_step
 from restore_rt.training.degradations.motion import MOTIONS
 from restore_rt.training.limits import (
@@ -78,7 +78,7 @@ class Network:
 
     name: str
     scale: Annotated[int, between(1, 4)]
-    colour: Annotated[str, one_of(COLOURS)]
+    colour: Annotated[str, one_of((*COLOURS, CHROMA))]
     params: dict[str, int | str]
 
     @property
@@ -88,9 +88,14 @@ class Network:
         return window if isinstance(window, int) else 1
 
     @property
-    def planes(self) -> int:
-        """Channels of a frame."""
-        return 3 if self.colour == "rgb" else 1
+    def inputs(self) -> int:
+        """Channels of the input."""
+        return 16 if self.colour == CHROMA else self.outputs * self.window
+
+    @property
+    def outputs(self) -> int:
+        """Channels of the output."""
+        return {"rgb": 3, CHROMA: 2}.get(self.colour, 1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -144,9 +149,10 @@ class Data:
     name, is kept for validation; where the pattern `groups` matches in a name, what it matches is
     chosen by, so that all pages of a comic stay together. Files that match a pattern in `exclude`
     (``folder/E05*``) are left out. `patch` is in input pixels. `full_range` is the share of luma
-    patches that are stretched from 16..235 to 0..255, `grey` that of regions from which colour is
-    taken before anything else happens to them. `reduced` is by how much a picture is made smaller
-    before a region is cut, result over picture, drawn for each region between the two (less where
+    patches, or of regions with chroma, that are stretched from 16..235 to 0..255, `grey` that of
+    regions from which colour is taken before anything else happens to them. `reduced` is by how
+    much a picture is made smaller before a region is cut, result over picture, drawn for each
+    region between the two (less where
     the picture would become too small): many pictures are softer than their pixels, and teach to
     sharpen, where reduced ones teach edges and texture. `symmetries` is 8 for all turns and mirrors
     of a square, 2 for mirroring left and right, 1 for none.

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from restore_rt.errors import RestoreError
+from restore_rt.model.manifest import CHROMA
 from restore_rt.training.degradations.resizing import Reduce
-from restore_rt.training.degradations.video import VIDEO_STEPS
+from restore_rt.training.degradations.video import VIDEO_STEPS, Codec
 
 if TYPE_CHECKING:
     from restore_rt.training.recipes import Data, Network, Recipe, Variant
@@ -57,8 +58,8 @@ def _data_rules(data: Data, network: Network) -> Iterator[tuple[bool, str]]:
         f"data.reduced is [{low}, {high}]; must be above 0, ascending, and at most 1",
     )
     yield (
-        data.full_range == 0 or network.colour == "luma",
-        "data.full_range is for luma networks; remove it or set network.colour to 'luma'",
+        data.full_range == 0 or network.colour != "rgb",
+        "data.full_range is for luma and chroma; remove it or set network.colour to 'luma'",
     )
     try:
         re.compile(data.groups)
@@ -86,6 +87,13 @@ def _variant_rules(variant: Variant, where: str, network: Network) -> Iterator[t
         f"{where} has {reductions} steps 'reduce'; scale {network.scale} needs {wanted}",
     )
     for step in variant.steps:
+        if isinstance(step, VIDEO_STEPS) and network.colour == CHROMA:
+            yield (
+                step is variant.steps[-1] and isinstance(step, Codec) and step.planes,
+                f"{where}: of a chroma network, 'codec' with planes must be the last step",
+            )
+        elif isinstance(step, Codec) and step.planes:
+            yield False, f"{where}: 'codec' with planes is for chroma networks; write luma"
         if isinstance(step, VIDEO_STEPS) and step.luma:
             yield (
                 step is variant.steps[-1] and network.colour == "luma",
@@ -151,11 +159,10 @@ def _network_rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
     except (RestoreError, RuntimeError, ValueError) as error:
         yield False, f"network.params is {net.params}: {error}"
         return
-    channels = net.planes * net.window
     for what, side in (("model.tile", recipe.model.tile), ("data.patch", (recipe.data.patch,) * 2)):
         try:
             with torch.device("meta"), torch.no_grad():
-                shape = network(torch.empty(1, channels, *side)).shape
+                shape = network(torch.empty(1, net.inputs, *side)).shape
         except RuntimeError as error:
             yield False, f"{what} is {[*side]}, which network {net.name!r} does not take: {error}"
             return
