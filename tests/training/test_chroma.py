@@ -64,6 +64,6 @@ def test_a_recipe_s_codec_must_give_planes() -> None:
     text = load_recipe("video-x2-chroma").text
     with pytest.raises(RecipeError, match="'codec' with planes must be the last step"):
         parse_recipe(text.replace("planes = true", "luma = true"))
-    luma = load_recipe("video-x2-next").text
+    luma = load_recipe("video-x2").text
     with pytest.raises(RecipeError, match="'codec' with planes is for chroma networks"):
         parse_recipe(luma.replace("luma = true", "planes = true"))
