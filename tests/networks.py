@@ -32,7 +32,8 @@ def network(
     nodes.append(helper.make_node("DepthToSpace", [name], ["y"], blocksize=scale, mode="CRD"))
     channels = kernels[0].shape[1]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [size[0], channels, *size[1:]])
-    colours = kernels[-1].shape[0] // scale**2
+    # A scale of 0 is tried, too, and refused by the manifest.
+    colours = kernels[-1].shape[0] // max(scale, 1) ** 2
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", colours, "sh", "sw"])
     graph = helper.make_graph(nodes, "network", [x], [y], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
