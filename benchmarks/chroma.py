@@ -17,7 +17,7 @@ import av
 import harness
 import numpy as np
 import onnx
-from compressed_video import RENDERED, difference
+from compressed_video import RENDERED
 from numpy.typing import NDArray
 from PIL import Image
 from tables import Found, render
@@ -29,6 +29,7 @@ from restore_rt.model.registry import chroma_path
 from restore_rt.training.data.chroma import chroma_of, i420_of
 from restore_rt.training.data.clips import is_clip
 from restore_rt.training.degradations.video import Coding, encoded_i420
+from restore_rt.training.evaluation.compressed import difference
 from restore_rt.training.metrics.fidelity import psnr
 
 U8 = NDArray[np.uint8]

@@ -41,7 +41,7 @@ def test_inputs_hold_luma_and_chroma_where_they_lie() -> None:
 def test_the_network_begins_as_an_enlargement() -> None:
     network = build("chroma", width=4, depth=2, scale=2, colour="chroma")
     with torch.no_grad():
-        network.layers[-1].weight.zero_()  # type: ignore[union-attr, operator]
+        network.layers[-1].weight.zero_()  # type: ignore[union-attr, index]
         x = torch.zeros(1, 16, 6, 8)
         x[:, 4], x[:, 5] = 0.25, -0.5
         y = network(x)

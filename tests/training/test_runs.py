@@ -27,6 +27,7 @@ SMALL: dict[str, dict[str, int]] = {
     "photo-x4": {"blocks": 1, "filters": 8},
     "photo-x4-gan": {"blocks": 1, "filters": 8},
     "repair-x1": {"width": 6},
+    "video-x2-chroma": {"width": 4},
     "video-x2-fast": {"width": 4, "depth": 3},
     "video-x2-tiny": {"width": 4, "depth": 2},
     "video-x2": {"width": 4, "depth": 3},
