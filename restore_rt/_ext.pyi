@@ -263,7 +263,11 @@ class Network:
     channels
         Of the frame: 1, 3 or 4; or 16 of a chroma network, see ``run_chroma_into``.
     shuffle
-        Side of the block of pixels that the last layer's channels become, 1 to 4.
+        Side of the block of pixels that the last layer's channels become: 1 to 4, 6 or 8.
+    unshuffle
+        Side of the blocks of pixels that become value 0's channels: 1, 2 or 4. Above 1, value 0 has
+        ``channels * unshuffle**2`` channels and is smaller than the frame by that factor; a frame
+        that ends within a block goes on by reflection.
     precision
         ``"fp32"``; or ``"bf16"`` where ``has_bf16()``, which layers take only where it is faster.
     algorithms
@@ -284,6 +288,7 @@ class Network:
         *,
         channels: SupportsIndex,
         shuffle: SupportsIndex = 1,
+        unshuffle: SupportsIndex = 1,
         precision: str = "fp32",
         algorithms: Sequence[str] | None = None,
         ring_bytes: SupportsIndex | None = None,

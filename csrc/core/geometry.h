@@ -39,6 +39,13 @@ struct AxisSpec {
     Index multiple;
 };
 
+/// The pixel of an axis of `length` that stands at position i, of `reach` positions: itself, or
+/// beyond the end its reflection, and the last one where the axis is too short to reflect.
+RRT_HOST_DEVICE constexpr Index reflected(Index i, Index length, Index reach) {
+    if (i < length) return i;
+    return reach - length < length ? 2 * (length - 1) - i : length - 1;
+}
+
 /// The tiles along one axis. Build it with make_axis from a spec that check_axis accepts.
 ///
 /// Output pixels are divided into pieces, one for each tile: piece i begins with the ramp that
@@ -66,10 +73,7 @@ struct Axis {
 
     /// The frame's pixel that stands at position i: itself, or beyond the end its reflection.
     RRT_HOST_DEVICE constexpr Index source(Index i) const {
-        if (i < spec.length) return i;
-        const Index reach = count == 1 ? spec.tile : padded;
-        const bool reflects = reach - spec.length < spec.length;
-        return reflects ? 2 * (spec.length - 1) - i : spec.length - 1;
+        return reflected(i, spec.length, count == 1 ? spec.tile : padded);
     }
 
     /// Input pixels of tile i that lie in the frame.

@@ -48,8 +48,12 @@ class Band {
   private:
     const std::vector<Value>& values() const { return model_.values(); }
     const Value& value(std::size_t v) const { return values()[v]; }
-    Index height(std::size_t v) const { return job_.frame.height * value(v).shape.scale; }
-    Index width(std::size_t v) const { return job_.frame.width * value(v).shape.scale; }
+    Index height(std::size_t v) const {
+        return model_.blocks_of(job_.frame.height) * value(v).shape.scale;
+    }
+    Index width(std::size_t v) const {
+        return model_.blocks_of(job_.frame.width) * value(v).shape.scale;
+    }
     Index step_rows(std::size_t v) const { return kTile * value(v).shape.scale; }
 
     /// A value's rows in a step, in the frame or not.
@@ -130,7 +134,8 @@ class Band {
 
     void load(Span rows, Span columns) {
         for (Index y = rows.begin; y < rows.end; ++y) {
-            kernels_.load({job_.frame, job_.peak, y, columns, target_at(0, y, columns.begin)});
+            kernels_.load({job_.frame, job_.peak, model_.unshuffle(), y, columns,
+                           target_at(0, y, columns.begin), workspace_.ring(0).block});
         }
     }
 

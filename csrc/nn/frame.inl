@@ -32,10 +32,48 @@ void load_as(const LoadCall& call) {
     }
 }
 
+/// Channels of the pixels of each block, in the order of PixelUnshuffle.
+template <class S>
+void load_blocks_as(const LoadCall& call) {
+    const FrameView& frame = call.frame;
+    const Index side = call.unshuffle;
+    const Index n = call.columns.size();
+    const auto padded = [side](Index length) { return (length + side - 1) / side * side; };
+    Index channel = 0;
+    const auto target = [&] {
+        return call.target + channel / kBlock * call.block + channel % kBlock;
+    };
+    for (int c = 0; c < frame.channels; ++c) {
+        for (Index place = 0; place < side * side; ++place, ++channel) {
+            const Index y =
+                reflected(call.row * side + place / side, frame.height, padded(frame.height));
+            const S* const row =
+                static_cast<const S*>(frame.data) + y * frame.row + c * frame.channel;
+            float* const to = target();
+            Index x = call.columns.begin * side + place % side;
+            for (Index i = 0; i < n; ++i, x += side) {
+                const Index at = reflected(x, frame.width, padded(frame.width));
+                to[i * kBlock] = static_cast<float>(row[at * frame.column]) / call.peak;
+            }
+        }
+    }
+    // What the memory held before may be no number, which a weight of zero does not remove.
+    for (; channel % kBlock != 0; ++channel) {
+        float* const to = target();
+        for (Index i = 0; i < n; ++i) to[i * kBlock] = 0.0f;
+    }
+}
+
+template <class S>
+void load_from(const LoadCall& call) {
+    if (call.unshuffle > 1) return load_blocks_as<S>(call);
+    load_as<S>(call);
+}
+
 void load_row(const LoadCall& call) {
-    if (call.frame.sample == Sample::u8) return load_as<std::uint8_t>(call);
-    if (call.frame.sample == Sample::u16) return load_as<std::uint16_t>(call);
-    return load_as<float>(call);
+    if (call.frame.sample == Sample::u8) return load_from<std::uint8_t>(call);
+    if (call.frame.sample == Sample::u16) return load_from<std::uint16_t>(call);
+    load_from<float>(call);
 }
 
 template <class S, int shuffle>
@@ -49,6 +87,7 @@ bool store_as(const StoreCall& call) {
         const Index left = call.columns.end - x;
         const Index size = left < most ? left : most;
         const float* const source = call.source + (x - call.columns.begin) * call.pixel;
+        // The value may go on beyond the frame: blocks of an unshuffle were filled up.
         const Index room = frame.width - x * shuffle;
         const Index columns = size * shuffle < room ? size * shuffle : room;
         for (int y = 0; y < shuffle && call.row * shuffle + y < frame.height; ++y) {
@@ -78,7 +117,9 @@ bool store_to(const StoreCall& call) {
     if (call.shuffle == 1) return store_as<S, 1>(call);
     if (call.shuffle == 2) return store_as<S, 2>(call);
     if (call.shuffle == 3) return store_as<S, 3>(call);
-    return store_as<S, 4>(call);
+    if (call.shuffle == 4) return store_as<S, 4>(call);
+    if (call.shuffle == 6) return store_as<S, 6>(call);
+    return store_as<S, 8>(call);
 }
 
 bool store_row(const StoreCall& call) {

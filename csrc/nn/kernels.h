@@ -108,9 +108,11 @@ struct ResizeCall {
 struct LoadCall {
     FrameView frame;
     float peak;
-    Index row;
-    Span columns;
-    float* target;  // interleaved
+    int unshuffle;
+    Index row;      // of value 0
+    Span columns;   // of value 0
+    float* target;  // interleaved; in blocks of channels with an unshuffle
+    Index block;    // floats between those
 };
 
 /// One row of a value to `shuffle` rows of the frame, as far as it has them.

@@ -49,7 +49,12 @@ Model::Model(Description description, const std::vector<Shape>& shapes, Algorith
       vnni_(nn::vnni()),
       ring_bytes_(ring_bytes) {
     const bool in_bytes = has_bytes(shapes);
-    values_.push_back({shapes[0], shapes[0].channels, 1, 0, 0});
+    const int inputs = shapes[0].channels;
+    values_.push_back({shapes[0], inputs, 1, 0, 0});
+    if (unshuffle() > 1) {
+        values_[0].pixel = kBlock;
+        values_[0].blocks = (inputs + kBlock - 1) / kBlock;
+    }
     for (std::size_t i = 0; i < layers().size(); ++i) {
         const Layer& layer = layers()[i];
         Value& source = values_[static_cast<std::size_t>(layer.source)];

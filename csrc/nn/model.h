@@ -14,7 +14,7 @@ namespace rrt::nn {
 
 /// How a value goes through the pipeline, in its own pixels.
 ///
-/// All values advance by a step of kTile rows of the frame at once. A layer that reads a row (and
+/// All values advance by a step of kTile rows of value 0 at once. A layer that reads a row (and
 /// a column) ahead lags by it behind its source, so that with each step its source holds all that
 /// it reads, and kTile rows of it are whole tiles: where tiles lie is a matter of the picture and
 /// the layer alone, so is every rounding. The same holds across, from strip to strip.
@@ -36,10 +36,15 @@ class Model {
           Index ring_bytes = nn::ring_bytes());
     ~Model();
 
+    /// Of the frame.
     int channels() const { return description_.channels; }
+    /// Side of the frame's blocks that are value 0's pixels.
+    int unshuffle() const { return description_.unshuffle; }
     int colours() const { return values_.back().shape.channels / (shuffle() * shuffle()); }
     int shuffle() const { return description_.shuffle; }
-    int scale() const { return values_.back().shape.scale * shuffle(); }
+    int scale() const { return values_.back().shape.scale * shuffle() / unshuffle(); }
+    /// A frame's rows or columns in pixels of value 0.
+    Index blocks_of(Index length) const { return (length + unshuffle() - 1) / unshuffle(); }
     const std::vector<Layer>& layers() const { return description_.layers; }
     const std::vector<Value>& values() const { return values_; }
     const Kernels& kernels() const { return kernels_; }

@@ -154,23 +154,27 @@ std::string find_fault(const Description& description, std::vector<Shape>& shape
         return "the frame has " + text(channels) + " channels; allowed are 1, 3 and 4, and " +
                text(kChromaInputs) + " of a chroma network";
     }
-    if (description.shuffle < 1 || description.shuffle > kMaxFactor) {
-        return "the shuffle is " + text(description.shuffle) + "; allowed are 1 to " +
-               text(kMaxFactor);
+    const int shuffle = description.shuffle;
+    if (shuffle < 1 || shuffle > kMaxShuffle || shuffle == 5 || shuffle == 7) {
+        return "the shuffle is " + text(shuffle) + "; allowed are 1 to 4, 6 and 8";
+    }
+    const int side = description.unshuffle;
+    if (side != 1 && side != 2 && side != kMaxUnshuffle) {
+        return "the unshuffle is " + text(side) + "; allowed are 1, 2 and 4";
     }
     const std::size_t count = description.layers.size();
     if (count < 1 || count > kMaxLayers) {
         return "there are " + std::to_string(count) + " layers; allowed are 1 to " +
                text(kMaxLayers);
     }
-    shapes.assign(1, {channels, 1, {}});
+    shapes.assign(1, {channels * side * side, 1, {}});
     for (std::size_t i = 0; i < count; ++i) {
         const std::string fault = find_fault_in_layer(description.layers[i], shapes);
         if (!fault.empty()) return "layer " + std::to_string(i) + " " + fault;
     }
     if (shapes.back().quantisation) return "the last layer makes bytes";
     const int made = shapes.back().channels;
-    const int each = description.shuffle * description.shuffle;
+    const int each = shuffle * shuffle;
     const int colours = made / each;
     if (chroma && made != 2 * each) {
         return "the last layer makes " + text(made) + " channels; of a chroma network with a " +
@@ -178,12 +182,13 @@ std::string find_fault(const Description& description, std::vector<Shape>& shape
     }
     if (!chroma && (made % each != 0 || (colours != 1 && colours != 3 && colours != 4))) {
         return "the last layer makes " + text(made) + " channels; with a shuffle of " +
-               text(description.shuffle) + " allowed are " + text(each) + ", " + text(3 * each) +
-               " and " + text(4 * each);
+               text(shuffle) + " allowed are " + text(each) + ", " + text(3 * each) + " and " +
+               text(4 * each);
     }
-    if (shapes.back().scale * description.shuffle > kMaxScale) {
-        return "the result is " + text(shapes.back().scale * description.shuffle) +
-               " times as large as the frame; allowed is " + std::to_string(kMaxScale);
+    const int larger = shapes.back().scale * shuffle;
+    if (larger % side != 0 || larger > kMaxScale * side) {
+        return "the result is " + text(larger) + "/" + text(side) +
+               " times as large as the frame; allowed are 1 to " + std::to_string(kMaxScale);
     }
     return "";
 }

@@ -11,6 +11,8 @@ namespace rrt::nn {
 inline constexpr int kMaxWidth = 1024;
 inline constexpr int kMaxLayers = 512;
 inline constexpr int kMaxFactor = 4;
+inline constexpr int kMaxShuffle = 8;
+inline constexpr int kMaxUnshuffle = 4;
 
 enum class Step { convolution, nearest, bilinear, quantise, dequantise };
 
@@ -48,16 +50,21 @@ struct Layer {
 };
 
 /// The last layer makes colours x shuffle x shuffle channels, in the order of PixelShuffle.
+///
+/// With an `unshuffle` above 1, value 0 is the frame in blocks of so many pixels a side: smaller by
+/// that, and of channels x unshuffle x unshuffle channels in the same order. A frame that ends
+/// within a block goes on by reflection.
 struct Description {
     int channels = 1;
     int shuffle = 1;
+    int unshuffle = 1;
     std::vector<Layer> layers;
 };
 
 /// What is known of a value from the description alone.
 struct Shape {
     int channels;
-    int scale;  // its size over the frame's
+    int scale;  // its size over value 0's
     Quantisation quantisation;
 };
 

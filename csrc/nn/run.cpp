@@ -76,7 +76,7 @@ struct Run {
 
     /// A band's share of each plane's rows; the plane may be of another height than the result.
     void enlarge_chroma(Span rows) const {
-        const Index height = job.frame.height;
+        const Index height = bands.height;
         for (const UpsampleJob& plane : chroma) {
             const Index target = plane.target.height;
             const Span share{target * rows.begin / height, target * rows.end / height};
@@ -89,11 +89,11 @@ struct Run {
 
 bool run(const Model& model, const Job& job, int threads, Index band_rows,
          const std::vector<UpsampleJob>& chroma) {
-    const Index height = job.frame.height;
+    const Index height = model.blocks_of(job.frame.height);
     const Bands bands = band_rows > 0 ? Bands{height, (height + band_rows - 1) / band_rows}
                                       : divide_rows(model, height, threads);
     const int used = static_cast<int>(std::min<Index>(threads, bands.count));
-    Run run{model, job, chroma, divide(model, job.frame.width), bands, used};
+    Run run{model, job, chroma, divide(model, model.blocks_of(job.frame.width)), bands, used};
     cpu::run_bands(
         used, [](void* context, int thread) { static_cast<Run*>(context)->work(thread); }, &run);
     if (run.exhausted) throw std::bad_alloc();

@@ -143,12 +143,14 @@ nn::Algorithms to_algorithms(const py::object& named, bool bf16) {
 }
 
 std::unique_ptr<nn::Model> make_network(const py::sequence& layers, const py::object& channels,
-                                        const py::object& shuffle, const std::string& precision,
-                                        const py::object& algorithms,
+                                        const py::object& shuffle, const py::object& unshuffle,
+                                        const std::string& precision, const py::object& algorithms,
                                         const py::object& ring_bytes) {
     nn::Description description;
     description.channels = static_cast<int>(to_index(channels, "channels", 1, kChromaInputs));
-    description.shuffle = static_cast<int>(to_index(shuffle, "shuffle", 1, nn::kMaxFactor));
+    description.shuffle = static_cast<int>(to_index(shuffle, "shuffle", 1, nn::kMaxShuffle));
+    description.unshuffle =
+        static_cast<int>(to_index(unshuffle, "unshuffle", 1, nn::kMaxUnshuffle));
     for (py::handle layer : layers) {
         description.layers.push_back(to_layer(layer, description.layers.size()));
     }
@@ -315,7 +317,7 @@ void bind_nn(py::module_& module) {
                "What can make convolutions here.");
     py::class_<nn::Model>(module, "Network", "A network that runs on the CPU.")
         .def(py::init(&make_network), py::arg("layers"), py::kw_only(), py::arg("channels"),
-             py::arg("shuffle") = 1, py::arg("precision") = "fp32",
+             py::arg("shuffle") = 1, py::arg("unshuffle") = 1, py::arg("precision") = "fp32",
              py::arg("algorithms") = py::none(), py::arg("ring_bytes") = py::none())
         .def_property_readonly("channels", &nn::Model::channels)
         .def_property_readonly("colours", &nn::Model::colours)

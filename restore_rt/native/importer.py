@@ -17,6 +17,7 @@ from restore_rt.native.nodes import (
     check_convolution,
     kept_channels,
     refusal,
+    unshuffle_of,
 )
 from restore_rt.native.quantization import Constants, Quantisation, quantisation_of, rounds_in_place
 
@@ -34,6 +35,7 @@ class Layers:
 
     channels: int
     shuffle: int
+    unshuffle: int
     layers: list[dict[str, Any]]
 
 
@@ -62,6 +64,8 @@ class _Reader:
     values: dict[str, _Value] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
     quantisations: dict[int, Quantisation] = field(default_factory=dict)
+    # Side of the blocks of pixels that became channels of value 0.
+    unshuffle: int = 1
 
     def read(self, node: onnx.NodeProto) -> None:
         """Take one node in."""
@@ -134,10 +138,14 @@ class _Reader:
 
     def _convolution(self, node: onnx.NodeProto) -> _Value:
         source = self._source(node, 0)
+        weights = self.constants.get(node, 1)
+        side = unshuffle_of(node, weights)
+        if side > 1 and source == _Value(0, source.channels) and self.uses[node.input[0]] == 1:
+            self.unshuffle = side
+            return _Value(0, source.channels * side**2)
         int8 = self.constants.int8.get(node.input[1]) if source.in_bytes else None
         if int8 is None:
             source = self._plain(node)
-        weights = self.constants.get(node, 1)
         if weights is None or weights.ndim != 4 or weights.shape[2:] not in ((1, 1), (3, 3)):
             raise refusal(node, "it runs kernels of 1x1 and 3x3 alone")
         if weights.shape[1] != source.channels or max(weights.shape) > _MOST_CHANNELS:
@@ -331,8 +339,8 @@ class _Reader:
         source = self._plain(node)
         options = attributes(node)
         factor = int(options["blocksize"])
-        if not 2 <= factor <= 4:
-            raise refusal(node, f"its blocks are {factor} a side; allowed are 2 to 4")
+        if factor not in (2, 3, 4, 6, 8):
+            raise refusal(node, f"its blocks are {factor} a side; allowed are 2 to 4, 6 and 8")
         if options.get("mode", b"DCR") != b"CRD":
             raise refusal(node, "its mode is DCR; CRD is what PixelShuffle exports as")
         if self.uses[node.input[0]] > 1:
@@ -377,7 +385,7 @@ def read_layers(model: onnx.ModelProto) -> Layers:
     for node in graph.node:
         reader.read(node)
     _, shuffle = reader.finish(graph.output[0].name)
-    return Layers(channels, shuffle, reader.layers)
+    return Layers(channels, shuffle, reader.unshuffle, reader.layers)
 
 
 def _identity(value: _Value) -> dict[str, Any]:

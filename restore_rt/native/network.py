@@ -161,7 +161,11 @@ def open_native(
 
     def made(precision: str) -> _ext.Network:
         return _ext.Network(
-            read.layers, channels=read.channels, shuffle=read.shuffle, precision=precision
+            read.layers,
+            channels=read.channels,
+            shuffle=read.shuffle,
+            unshuffle=read.unshuffle,
+            precision=precision,
         )
 
     if precision != "auto":

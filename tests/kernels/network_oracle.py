@@ -13,11 +13,16 @@ Array = NDArray[Any]
 
 
 def run(
-    layers: Sequence[Mapping[str, Any]], frame: Array, *, shuffle: int, peak: float | None = None
+    layers: Sequence[Mapping[str, Any]],
+    frame: Array,
+    *,
+    shuffle: int,
+    unshuffle: int = 1,
+    peak: float | None = None,
 ) -> Array:
     """Return the result for a frame, (s*H, s*W, C), not yet rounded."""
     white = peak or (1.0 if frame.dtype == np.float32 else np.iinfo(frame.dtype).max)
-    values: list[Any] = [np.atleast_3d(frame).astype(np.float64) / white]
+    values: list[Any] = [_unshuffle(np.atleast_3d(frame).astype(np.float64) / white, unshuffle)]
     for layer in layers:
         source = values[layer["source"]]
         if layer["step"] == "quantise":
@@ -33,7 +38,9 @@ def run(
             values.append(source.repeat(layer["factor"], 0).repeat(layer["factor"], 1))
         else:
             values.append(_bilinear(_bilinear(source, layer["factor"], 0), layer["factor"], 1))
-    return _shuffle(values[-1], shuffle) * white
+    scale = values[-1].shape[0] // values[0].shape[0] * shuffle // unshuffle
+    height, width = (side * scale for side in frame.shape[:2])
+    return _shuffle(values[-1], shuffle)[:height, :width] * white
 
 
 @dataclass
@@ -122,6 +129,17 @@ def _bilinear(source: Array, factor: int, axis: int) -> Array:
     after = source.take((first + 1).clip(0, length - 1), axis)
     blended: Array = before + weight * (after - before)
     return blended
+
+
+def _unshuffle(frame: Array, side: int) -> Array:
+    """Make channels of the pixels of each block; what is missing in the last ones is reflected."""
+    for axis in (0, 1):
+        more = -frame.shape[axis] % side
+        pads = [(0, more if axis == other else 0) for other in range(3)]
+        frame = np.pad(frame, pads, "reflect" if more < frame.shape[axis] else "edge")
+    height, width, channels = frame.shape
+    blocks = frame.reshape(height // side, side, width // side, side, channels)
+    return blocks.transpose(0, 2, 4, 1, 3).reshape(height // side, width // side, -1)
 
 
 def _shuffle(value: Array, side: int) -> Array:

@@ -129,6 +129,66 @@ def test_random_networks_equal_the_oracle(
     np.testing.assert_allclose(result, expected, rtol=0, atol=TOLERANCE["fp32"] * scale)
 
 
+@given(
+    seed=st.integers(0, 10**6),
+    height=st.integers(1, 40),
+    width=st.integers(1, 60),
+    channels=st.sampled_from([1, 3, 4]),
+    sides=st.sampled_from([(2, 2), (2, 4), (2, 6), (2, 8), (4, 4), (4, 8)]),
+    depth=st.integers(1, 4),
+    dtype=st.sampled_from([np.uint8, np.uint16, np.float32]),
+    threads=st.integers(1, 3),
+    band=st.none() | st.integers(1, 20),
+)
+def test_networks_of_blocks_equal_the_oracle(
+    isa: str,
+    seed: int,
+    height: int,
+    width: int,
+    channels: int,
+    sides: tuple[int, int],
+    depth: int,
+    dtype: type,
+    threads: int,
+    band: int | None,
+) -> None:
+    rng = np.random.default_rng(seed)
+    unshuffle, shuffle = sides
+    inputs = channels * unshuffle**2
+    widths = [inputs, *rng.choice([1, 8, 16, 19, 32], depth - 1), channels * shuffle**2]
+    layers = [
+        random_layer(rng, index, int(taken), int(made)) | random_activation(rng, int(made))
+        for index, (taken, made) in enumerate(pairwise(widths))
+    ]
+    network = Network(layers, channels=channels, shuffle=shuffle, unshuffle=unshuffle)
+    assert network.scale == shuffle // unshuffle
+    frame = random_frame(rng, (height, width, channels), dtype)
+    result = run(network, frame, threads=threads, band_rows=band)
+    expected = network_oracle.run(layers, frame, shuffle=shuffle, unshuffle=unshuffle)
+    if dtype is np.float32:
+        scale = max(1.0, float(np.abs(expected).max()))
+        np.testing.assert_allclose(result, expected, rtol=0, atol=TOLERANCE["fp32"] * scale)
+    else:
+        rounded = network_oracle.rounded(expected, dtype).astype(int)
+        assert np.abs(result.astype(int) - rounded).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("sides", "message"),
+    [
+        ((3, 6), "the unshuffle is 3; allowed are 1, 2 and 4"),
+        ((2, 5), "the shuffle is 5; allowed are 1 to 4, 6 and 8"),
+        ((2, 3), "the result is 3/2 times as large as the frame; allowed are 1 to"),
+        ((9, 2), "unshuffle is 9; allowed are 1 to 4"),
+    ],
+)
+def test_blocks_of_other_sides_are_refused(sides: tuple[int, int], message: str) -> None:
+    unshuffle, shuffle = sides
+    layers = [random_layer(np.random.default_rng(0), 0, unshuffle**2, shuffle**2)]
+    with pytest.raises(InputError, match=message):
+        Network(layers, channels=1, shuffle=shuffle, unshuffle=unshuffle)
+
+
 def deep_network(seed: int = 0) -> Layers:
     """Make what real time needs: luma, 16 channels, x2."""
     rng = np.random.default_rng(seed)

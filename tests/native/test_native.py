@@ -287,8 +287,26 @@ def test_the_repeat_of_colours_under_a_shuffle() -> None:
     compare(graph.model(graph.add("Add", graph.nearest("x", 2), t)), 3)
 
 
-def compare(model: onnx.ModelProto, channels: int) -> None:
-    frame = np.random.default_rng(1).uniform(0, 1, (33, 45, channels)).astype(np.float32)
+def gathered(g: Graph, side: int, **options: Any) -> str:
+    """Make channels of the pixels of blocks, by weights of zeros and ones."""
+    weights = np.eye(g.channels * side**2).reshape(-1, g.channels, side, side)
+    return g.add("Conv", "x", g.constant(weights), strides=[side, side], **options)
+
+
+@pytest.mark.parametrize(("side", "shuffle"), [(2, 4), (4, 8), (2, 2)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_blocks_of_pixels(side: int, shuffle: int, channels: int) -> None:
+    graph = Graph(channels)
+    inputs = channels * side**2
+    blocks = gathered(graph, side)
+    t = graph.conv(graph.add("Relu", graph.conv(blocks, inputs, 24)), 24, channels * shuffle**2)
+    t = graph.add("Add", t, graph.conv(blocks, inputs, channels * shuffle**2, 1))
+    t = graph.add("DepthToSpace", t, blocksize=shuffle, mode="CRD")
+    compare(graph.model(t), channels, (32, 44))
+
+
+def compare(model: onnx.ModelProto, channels: int, size: tuple[int, int] = (33, 45)) -> None:
+    frame = np.random.default_rng(1).uniform(0, 1, (*size, channels)).astype(np.float32)
     result = restored(model, frame)
     expected = np.empty((1, channels, *result.shape[:2]), np.float32)
     tiles = np.ascontiguousarray(np.moveaxis(frame, 2, 0))[np.newaxis]
@@ -300,6 +318,15 @@ def compare(model: onnx.ModelProto, channels: int) -> None:
 
 def strided(g: Graph) -> str:
     return g.conv("x", 1, 4, strides=[2, 2])
+
+
+def blocks_moved(g: Graph) -> str:
+    return gathered(g, 2, pads=[1, 1, 1, 1])
+
+
+def blocks_beside_the_frame(g: Graph) -> str:
+    t = g.conv(gathered(g, 2), 4, 16)
+    return g.add("Add", g.add("DepthToSpace", t, blocksize=4, mode="CRD"), g.nearest("x", 2))
 
 
 def unpadded(g: Graph) -> str:
@@ -330,6 +357,8 @@ def computed(g: Graph) -> str:
     ("build", "message"),
     [
         (strided, r"'node_t0' \(Conv\): its strides is \[2, 2\]"),
+        (blocks_moved, r"'node_t0' \(Conv\): it runs kernels of 1x1 and 3x3"),
+        (blocks_beside_the_frame, r"'node_t0' \(Conv\): it runs kernels of 1x1 and 3x3"),
         (unpadded, r"'node_t0' \(Conv\): its padding is \[0, 0, 0, 0\]"),
         (wide, r"'node_t0' \(Conv\): it runs kernels of 1x1 and 3x3"),
         (depth_first, r"'node_t1' \(DepthToSpace\): its mode is DCR"),
