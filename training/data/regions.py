@@ -104,7 +104,12 @@ class Regions:
             folder: [file for file in files if file.folder == folder]
             for folder in recipe.data.folders
         }
-        self._lettering = Lettering(fonts) if recipe.data.lettering else None
+        lettering = recipe.data.lettering
+        self._lettering = (
+            Lettering(fonts, scripts=lettering.scripts, tones=lettering.tones)
+            if lettering
+            else None
+        )
         self._chroma = recipe.network.colour == CHROMA
 
     @staticmethod

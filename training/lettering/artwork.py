@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
+from restore_rt.training.lettering.screentone import screentone
+
 __all__ = ["draw_artwork"]
 
-F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Box = tuple[int, int, int, int]
 Colour = tuple[int, int, int]
@@ -82,7 +83,7 @@ def _panel(rng: Rng, size: Size, scale: int, manga: bool) -> Image.Image:
         paper = _grey(int(rng.integers(0, 30)) if chance < 0.2 else 255)
         panel = Image.new("RGB", size, paper)
         if chance > 0.75:
-            panel.paste(ink, (0, 0), _screentone(rng, size, scale))
+            panel.paste(ink, (0, 0), screentone(rng, size, scale))
     elif chance < 0.2:
         panel = Image.new("RGB", size, palette[0])
     else:
@@ -147,43 +148,12 @@ def _shape(
             draw.polygon(flat, fill=(255, 255, 255))
         mask = Image.new("L", size)
         ImageDraw.Draw(mask).polygon((ring - low).ravel().tolist(), fill=255)
-        dots = ImageChops.multiply(_screentone(rng, size, scale), mask)
+        dots = ImageChops.multiply(screentone(rng, size, scale), mask)
         panel.paste(ink, (int(low[0]), int(low[1])), dots)
     else:
         draw.polygon(flat, fill=colour)
     if rng.random() < 0.75:
         _pen(draw, ring, rng.uniform(0.7, 4) * scale, rng, ink, closed=True)
-
-
-def _screentone(rng: Rng, size: Size, scale: int) -> Image.Image:
-    """Return dots or lines of ink as coverage, mode L, with soft edges.
-
-    The product of two waves is the sum of two on a grid turned by 45 degrees; each comes from one
-    outer product of complex exponentials, which saves a cosine per pixel.
-    """
-    pitch = math.exp(rng.uniform(math.log(2.2), math.log(8))) * scale
-    angle = math.radians(float(rng.choice([0, 15, 30, 45, 45, 60, 75])))
-    step = 2 * math.pi / pitch
-    x, y = np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32)
-
-    def wave(turn: float) -> F32:
-        fx, fy = step * math.cos(angle + turn), step * math.sin(angle + turn)
-        cx, cy = (np.cos(fx * x), np.cos(fy * y)[:, None])
-        out: F32 = (cy * cx - np.sin(fy * y)[:, None] * np.sin(fx * x)).astype(np.float32)
-        return out
-
-    lines = rng.random() < 0.15
-    field = wave(0.0) if lines else 0.5 * (wave(0.0) + wave(math.pi / 2))
-    level = rng.uniform(-0.6, 0.7)
-    ramp = np.linspace(level, level + rng.uniform(-0.7, 0.7), size[1], dtype=np.float32)[:, None]
-    if rng.random() < 0.5:
-        ramp = np.full_like(ramp, level)
-    field -= ramp
-    # One pixel's ramp at the steepest part of the wave.
-    field *= 255 * pitch / (2 * math.pi)
-    field += 128
-    np.clip(field, 0, 255, out=field)
-    return Image.fromarray(field.astype(np.uint8))
 
 
 def _pen(

@@ -28,7 +28,9 @@ UNFIT = re.compile(
 )
 HANDWRITTEN = re.compile(
     r"comic|humor|tomson|hand|script|delphine|steve|marker|cartoon|manga|anime|balloon|letter"
-    r"|pen(?!dium)|ruf|kalam|bangers|patrick|indie|caveat|shadows|permanent|blambot|lavi|komika",
+    r"|pen(?!dium)|ruf|kalam|bangers|patrick|indie|caveat|shadows|permanent|blambot|lavi|komika"
+    r"|breip|dkg|femke|dancing|leckerli|havana|bajaderka|kiloji|seto|yusei|reggae|klee|rampart"
+    r"|rocknroll|yozfont|nanumbrush",
     re.IGNORECASE,
 )
 # The part of all lettering that handwritten families get where both kinds are there.
@@ -43,12 +45,16 @@ class Typeface:
     """A font file (or, with `path` None, Pillow's built-in font) and its usable characters.
 
     `cap` is the height of a capital as a share of the font's size, `characters` what it has glyphs
-    for, of the characters that this package writes.
+    for, of the Latin characters that this package writes.
     """
 
     path: Path | None
     cap: float
     characters: frozenset[str]
+
+    def has(self, characters: str) -> bool:
+        """Whether it has glyphs for all of these."""
+        return all(c in self.characters or _drawn(self.path, c) for c in characters)
 
     def at(self, cap: float) -> Font:
         """Return the font with capitals of about `cap` px."""
@@ -77,12 +83,22 @@ def _glyph(font: Font, character: str) -> bytes:
 
 
 @functools.lru_cache(maxsize=1024)
+def _absent(path: Path | None) -> frozenset[bytes]:
+    """Return what is drawn for characters that the font lacks."""
+    # A code point that no font maps.
+    return frozenset({_glyph(_load(path, 24), "\U0010ffff"), bytes(48 * 48 // 8)})
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _drawn(path: Path | None, character: str) -> bool:
+    """Whether a font has a glyph for a character."""
+    return _glyph(_load(path, 24), character) not in _absent(path)
+
+
+@functools.lru_cache(maxsize=1024)
 def typeface(path: Path | None) -> Typeface:
     """Measure a font; `InputError` if the file is not one that Pillow loads."""
-    small = _load(path, 24)
-    # A code point that no font maps: what is drawn for it is the glyph of what is missing.
-    absent = {_glyph(small, "\U0010ffff"), bytes(48 * 48 // 8)}
-    present = frozenset(c for c in NEEDED + WANTED if _glyph(small, c) not in absent)
+    present = frozenset(c for c in NEEDED + WANTED if _drawn(path, c))
     box = _load(path, REFERENCE).getbbox("H", anchor="ls")
     return Typeface(path, max(0.2, -box[1] / REFERENCE), present | {" "})
 

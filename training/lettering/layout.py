@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from restore_rt.training.lettering.fonts import Font
 
-__all__ = ["Block", "break_lines", "set_block"]
+__all__ = ["Block", "break_lines", "set_block", "set_columns"]
 
 F64 = NDArray[np.float64]
 # What is drawn in one go, and where its baseline starts from the line's start.
@@ -55,17 +55,24 @@ class Block:
 
 
 def break_lines(
-    words: Sequence[str], font: Font, width: float, spacing: float, rng: np.random.Generator
+    words: Sequence[str],
+    font: Font,
+    width: float,
+    spacing: float,
+    rng: np.random.Generator,
+    *,
+    gap: str = " ",
 ) -> list[str]:
     """Break words into lines of at most `width` px, the outer lines shorter as bubbles have it.
 
-    Now and then a long word is hyphenated. A single word longer than a line gets one for itself.
+    `gap` stands between words. Where it is a space, a long word is hyphenated now and then. A
+    single word longer than a line gets one for itself.
     """
 
     def width_of(text: str) -> float:
         return font.getlength(text) + spacing * len(text)
 
-    space = width_of(" ")
+    space = width_of(gap)
     lengths = [width_of(word) for word in words]
     count = max(1, math.ceil((sum(lengths) + space * len(words)) / (0.85 * width)))
     lines: list[str] = []
@@ -75,7 +82,7 @@ def break_lines(
         room = width * (1 - 0.35 * min(1.0, at) ** 2) - used
         if line and length + space > room:
             letters = [i for i in range(3, len(word) - 2) if word[i - 2 : i + 2].isalpha()]
-            fits = [i for i in letters if width_of(word[:i] + "-") + space < room]
+            fits = [i for i in letters if gap and width_of(word[:i] + "-") + space < room]
             if fits and rng.random() < 0.3:
                 lines.append(f"{line} {word[: fits[-1]]}-")
                 word = word[fits[-1] :]
@@ -84,9 +91,39 @@ def break_lines(
                 lines.append(line)
             line, used = word, length
         else:
-            line = f"{line} {word}" if line else word
+            line = f"{line}{gap}{word}" if line else word
             used += length + space
     return [*lines, line]
+
+
+def set_columns(lines: Sequence[str], font: Font, *, leading: float, halo: float = 0.0) -> Block:
+    """Place `lines` as columns, the first one rightmost, in a font at the drawing's resolution.
+
+    `leading` is the distance of columns and `halo` the width of the letters' outline, in px.
+    """
+    pitch = 1.08 * font.size
+    runs = [_column(line, font, pitch) for line in lines]
+    height = pitch * max(len(line) for line in lines)
+    across = leading * (np.arange(len(lines))[::-1] - (len(lines) - 1) / 2)
+    # From the columns' top to the first baseline.
+    starts: F64 = np.stack([across, np.full(len(lines), 0.88 * font.size - height / 2)], axis=1)
+    boxes = np.array([_bounds(run, font) for run in runs]) + np.tile(starts, 2)
+    half = np.ceil(np.abs(boxes).reshape(-1, 2).max(axis=0) + halo + 2)
+    corners: F64 = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
+    size = (int(half[0]), int(half[1]))
+    return Block(tuple(lines), corners, font, tuple(runs), starts, size, halo, None)
+
+
+def _column(line: str, font: Font, pitch: float) -> tuple[Run, ...]:
+    """Place letters below each other, punctuation as columns have it."""
+    runs = []
+    for index, character in enumerate(line):
+        shown = "|" if character == "\u30fc" else character
+        x, y = -font.getlength(shown) / 2, pitch * index
+        if shown in "\u3001\u3002":
+            x, y = x + 0.55 * font.size, y - 0.55 * font.size
+        runs.append((x, y, shown))
+    return tuple(runs)
 
 
 def set_block(

@@ -14,7 +14,9 @@ from restore_rt.errors import InputError
 from restore_rt.training.lettering.artwork import draw_artwork
 from restore_rt.training.lettering.bubbles import KINDS, Colour, Paint, bubble, paint
 from restore_rt.training.lettering.fonts import Typeface, typeface, weights
-from restore_rt.training.lettering.layout import Block, break_lines, set_block
+from restore_rt.training.lettering.layout import Block, break_lines, set_block, set_columns
+from restore_rt.training.lettering.screentone import toned
+from restore_rt.training.lettering.scripts import SCRIPTS, Script
 from restore_rt.training.lettering.words import cry, sentence
 
 __all__ = ["Lettering", "TextLine"]
@@ -49,6 +51,8 @@ class _Hand:
     """Common style of a page's bubbles; lengths in the page's pixels."""
 
     face: Typeface
+    # None for Latin.
+    script: Script | None
     cap: float
     leading: float
     spacing: float
@@ -59,17 +63,42 @@ class _Hand:
     paint: Paint
 
 
+class _Fonts:
+    """Fonts and how often each is to be used."""
+
+    def __init__(self, faces: Sequence[Typeface], shares: Sequence[float]) -> None:
+        self._faces, self._steps = faces, np.cumsum(shares)
+
+    def face(self, rng: Rng) -> Typeface:
+        at = int(np.searchsorted(self._steps, rng.random(), side="right"))
+        return self._faces[min(at, len(self._faces) - 1)]
+
+
 class Lettering:
     """Draws pieces of comic pages with lettering in `fonts`, or in Pillow's font without any.
 
-    Raises `InputError` if one of them is not a font that Pillow loads.
+    `scripts` is the share of speeches in other scripts than Latin, of those that the fonts have;
+    `tones` that of pictures behind lettering which are drawn in ink and screentone first. Raises
+    `InputError` if one of the fonts is not one that Pillow loads.
     """
 
-    def __init__(self, fonts: Sequence[Path]) -> None:
-        self._paths: tuple[Path | None, ...] = tuple(fonts) or (None,)
-        self._steps = np.cumsum(weights(list(fonts))) if fonts else np.ones(1)
-        for path in self._paths:
-            typeface(path)
+    def __init__(self, fonts: Sequence[Path], *, scripts: float = 0.0, tones: float = 0.0) -> None:
+        paths: tuple[Path | None, ...] = tuple(fonts) or (None,)
+        faces = [typeface(path) for path in paths]
+        self._tones = tones
+        self._others = scripts
+        self._fonts = {None: _Fonts(faces, weights(list(fonts)) if fonts else [1.0])}
+        for script in SCRIPTS if scripts > 0 else ():
+            able = [face for face in faces if face.has(script.probe)]
+            if able:
+                shares = weights([face.path or Path() for face in able])
+                self._fonts[script] = _Fonts(able, shares)
+        self._scripts = [script for script in self._fonts if script is not None]
+
+    @property
+    def scripts(self) -> list[str]:
+        """Names of the scripts other than Latin that it letters in."""
+        return [script.name for script in self._scripts]
 
     def page(self, rng: Rng, height: int, width: int, artwork: U8 | None = None) -> U8:
         """Draw a page: `page_with_text` without the text."""
@@ -81,9 +110,9 @@ class Lettering:
         """Draw a page (height, width, 3), uint8, and tell what is written on it.
 
         `rng` decides everything: the same state, fonts, size and artwork give the same bytes.
-        `artwork`, RGB of the page's shape, stays as it is outside of the lettering; with None,
-        artwork is drawn. Told are the lines that lie wholly on the page; what artwork from the
-        caller says is not known.
+        `artwork`, RGB of the page's shape, stays as it is outside of the lettering unless it gets
+        screentone; with None, artwork is drawn. Told are the lines that lie wholly on the page;
+        what artwork from the caller says is not known.
 
         Raises `InputError` if the size is not positive, or the artwork has another shape or dtype.
         """
@@ -98,6 +127,8 @@ class Lettering:
         scale = 2 if rng.random() < 0.7 else 3
         if artwork is None:
             canvas = draw_artwork(rng, height, width, scale)
+        elif self._tones > 0 and rng.random() < self._tones:
+            canvas, artwork = toned(rng, artwork, scale), None
         else:
             large = (width * scale, height * scale)
             canvas = Image.fromarray(artwork).resize(large, Image.Resampling.NEAREST)
@@ -129,9 +160,11 @@ class Lettering:
             lines += _visible(block, centre, canvas.size, scale)
         return lines
 
-    def _face(self, rng: Rng) -> Typeface:
-        at = int(np.searchsorted(self._steps, rng.random(), side="right"))
-        return typeface(self._paths[min(at, len(self._paths) - 1)])
+    def _script(self, rng: Rng) -> Script | None:
+        if not self._scripts or rng.random() >= self._others:
+            return None
+        shares = np.array([script.share for script in self._scripts])
+        return self._scripts[int(rng.choice(len(shares), p=shares / shares.sum()))]
 
     def _hand(self, rng: Rng) -> _Hand:
         cap = float(np.clip(12.0 * np.exp(rng.normal(0, 0.25)), *CAPS))
@@ -139,10 +172,12 @@ class Lettering:
             cap = float(np.exp(rng.uniform(*np.log(CAPS))))
         ink, fill, outline = _colours(rng)
         see_through = rng.random() < 0.12
+        script = self._script(rng)
         width = float(rng.choice([0, 0, 0, 1, 1, 1.5, 1.5, 2, 2, 2.5, 3, 4, 5]))
         return _Hand(
-            face=self._face(rng),
-            cap=cap,
+            face=self._fonts[script].face(rng),
+            script=script,
+            cap=cap * script.size if script else cap,
             leading=float(rng.uniform(1.45, 2.1)),
             spacing=float(rng.uniform(-0.03, 0.2)) if rng.random() < 0.3 else 0.0,
             bounce=float(rng.uniform(0.01, 0.05)) if rng.random() < 0.12 else 0.0,
@@ -155,7 +190,7 @@ class Lettering:
 
 def _cry(rng: Rng, hand: _Hand, scale: int, width: float) -> tuple[list[F64], Block, _Hand]:
     """Set a sound effect: large, turned, in colour, without a bubble."""
-    text = _settable(cry(rng), hand.face)
+    text = _settable(hand.script.cry(rng) if hand.script else cry(rng), hand.face)
     cap = float(min(rng.uniform(18, 60), max(10, 1.1 * width / len(text)))) * scale
     block = set_block(
         [text],
@@ -186,30 +221,39 @@ def _speech(
     font = hand.face.at(cap)
     # A word takes about 5 by 2 capitals; a bubble should leave half of the page.
     most = max(1, int(0.5 * width * height / (10 * hand.cap**2)))
-    words = sentence(rng, min(most, 1 + int(rng.gamma(2.0, 3.5))))
-    if rng.random() < 0.4 and hand.face.characters.issuperset(CURLY):
+    count = min(most, 1 + int(rng.gamma(2.0, 3.5)))
+    script = hand.script
+    words = script.sentence(rng, count) if script else sentence(rng, count)
+    if script is None and rng.random() < 0.4 and hand.face.characters.issuperset(CURLY):
         words = [w.replace("'", CURLY[0]).replace("...", CURLY[1]) for w in words]
     words = [_settable(w, hand.face) for w in words]
     if hand.upper:
         words = [w.upper() for w in words]
     spacing = hand.spacing * cap
-    area = font.getlength(" ".join(words)) * hand.leading * cap
+    gap = script.space if script else " "
+    columns = script is not None and rng.random() < script.columns
+    area = font.getlength(gap.join(words)) * hand.leading * cap
     room = 0.8 * scale * min(width, 1.6 * height)
     target = min(float(np.sqrt(area * rng.uniform(1.0, 3.5))), room)
-    lines = break_lines(words, font, target, spacing, rng)
+    lines = break_lines(words, font, target, 0.0 if columns else spacing, rng, gap=gap)
     kind = str(rng.choice(KIND_NAMES, p=KIND_SHARES))
-    block = set_block(
-        lines,
-        font,
-        cap=cap,
-        leading=hand.leading * cap,
-        spacing=spacing,
-        align=0.0 if kind == "caption" and rng.random() < 0.5 else 0.5,
-        halo=min(rng.uniform(1, 3), 0.22 * hand.cap) * scale if kind == "none" else 0.0,
-        bounce=(rng.normal(0, hand.bounce * cap, 11)).tolist() if hand.bounce else (0.0,),
-        turn=float(rng.normal(0, 4)) if rng.random() < 0.12 else 0.0,
-        slant=hand.slant,
-    )
+    align = 0.0 if kind == "caption" and rng.random() < 0.5 else 0.5
+    halo = min(rng.uniform(1, 3), 0.22 * hand.cap) * scale if kind == "none" else 0.0
+    if columns:
+        block = set_columns(lines, font, leading=hand.leading * cap, halo=halo)
+    else:
+        block = set_block(
+            lines,
+            font,
+            cap=cap,
+            leading=hand.leading * cap,
+            spacing=spacing,
+            align=align,
+            halo=halo,
+            bounce=(rng.normal(0, hand.bounce * cap, 11)).tolist() if hand.bounce else (0.0,),
+            turn=float(rng.normal(0, 4)) if rng.random() < 0.12 else 0.0,
+            slant=hand.slant,
+        )
     if kind == "none":
         return [], block
     pad = float(rng.uniform(0.5, 1.3)) * cap
@@ -218,8 +262,7 @@ def _speech(
 
 def _settable(text: str, face: Typeface) -> str:
     """Leave out what the font has no glyph for, in either case."""
-    have = face.characters
-    return "".join(c for c in text if c in have and have.issuperset(c.upper())) or "A"
+    return "".join(c for c in text if face.has(c + c.upper())) or "A"
 
 
 def _tint(rng: Rng, low: int, high: int) -> Colour:

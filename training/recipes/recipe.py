@@ -132,12 +132,15 @@ class LetteringData:
     """Text drawn in bubbles over the pictures.
 
     `share` is the part of the regions that get lettering. Of these, `artwork` have a picture behind
-    the bubbles, the others drawn shapes. `fonts` are folders of fonts, relative to the recipe
-    file's; none names the system's.
+    the bubbles, the others drawn shapes; of the pictures, `tones` are drawn in ink and screentone
+    first. `scripts` is the share of speeches in other scripts than Latin, of those that the fonts
+    have. `fonts` are folders of fonts, relative to the recipe file's; none names the system's.
     """
 
     share: Share
     artwork: Share = 0.7
+    tones: Share = 0.0
+    scripts: Share = 0.0
     fonts: tuple[str, ...] = ()
 
 
