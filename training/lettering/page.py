@@ -87,7 +87,9 @@ class Lettering:
         faces = [typeface(path) for path in paths]
         self._tones = tones
         self._others = scripts
-        self._fonts = {None: _Fonts(faces, weights(list(fonts)) if fonts else [1.0])}
+        self._fonts: dict[Script | None, _Fonts] = {
+            None: _Fonts(faces, weights(list(fonts)) if fonts else [1.0])
+        }
         for script in SCRIPTS if scripts > 0 else ():
             able = [face for face in faces if face.has(script.probe)]
             if able:
