@@ -249,7 +249,10 @@ class Network:
     layers
         Each a dict. Values are numbered, 0 being the frame and ``i + 1`` what layer ``i`` makes.
         ``step`` is ``"convolution"``, or ``"nearest"`` or ``"bilinear"`` (half-pixel centres) with
-        a ``factor`` of 2 to 4; ``source`` is the value that it reads. A convolution pads with
+        a ``factor`` of 2 to 4; ``source`` is the value that it reads. ``"shuffle"`` makes pixels
+        of channels, those of the first place in a block of ``factor`` a side coming first;
+        ``"frame"`` is the frame itself, ``factor`` times as large as value 0, of which it is made
+        in smaller blocks than those of ``unshuffle``, or none. A convolution pads with
         zeros and has ``weights`` (outputs, inputs, side, side) with a side of 1 or 3, a ``bias``,
         and may have a ``residual``, a value that is added, and an ``activation``: ``"none"``,
         ``"relu"``, ``"leaky"`` with ``slopes`` for each channel, or ``"clip"`` with ``low`` and

@@ -118,9 +118,11 @@ class Band {
         }
         if (columns.size() > 0) {
             if (v == 0) {
-                load(rows, columns);
+                load(v, rows, columns);
             } else if (keeps_size(model_.layers()[v - 1])) {
                 convolve(v, all_rows(v, step), columns);
+            } else if (model_.layers()[v - 1].step == Step::frame) {
+                load(v, rows, columns);
             } else {
                 resize(v, rows, columns);
             }
@@ -132,10 +134,13 @@ class Band {
         if (v + 1 == values().size() && columns.size() > 0) store(v, rows, columns);
     }
 
-    void load(Span rows, Span columns) {
+    /// The frame, in blocks as small as the value's size wants them.
+    void load(std::size_t v, Span rows, Span columns) {
+        const int multiple = model_.unshuffle();
+        const int unshuffle = multiple / value(v).shape.scale;
         for (Index y = rows.begin; y < rows.end; ++y) {
-            kernels_.load({job_.frame, job_.peak, model_.unshuffle(), y, columns,
-                           target_at(0, y, columns.begin), workspace_.ring(0).block});
+            kernels_.load({job_.frame, job_.peak, unshuffle, multiple, y, columns,
+                           target_at(v, y, columns.begin), workspace_.ring(v).block});
         }
     }
 
@@ -217,15 +222,20 @@ class Band {
         call.columns = columns;
         call.source_width = width(source);
         call.factor = layer.factor;
+        call.source_pixel = value(source).pixel;
         call.pixel = value(v).pixel;
         call.channels = value(v).blocks > 1 ? kBlock : value(v).pixel;
         call.blocks = value(v).blocks;
         call.source_block = workspace_.ring(source).block;
         call.target_block = workspace_.ring(v).block;
-        call.linear = layer.step == Step::bilinear;
+        call.how = layer.step == Step::bilinear  ? Enlargement::bilinear
+                   : layer.step == Step::shuffle ? Enlargement::shuffle
+                                                 : Enlargement::nearest;
+        call.made = value(v).shape.channels;
         for (Index y = rows.begin; y < rows.end; ++y) {
             Index above = y / layer.factor;
-            if (call.linear) {
+            call.row = static_cast<int>(y % layer.factor);
+            if (call.how == Enlargement::bilinear) {
                 const float wanted = (static_cast<float>(y % layer.factor) + 0.5f) /
                                          static_cast<float>(layer.factor) -
                                      0.5f;

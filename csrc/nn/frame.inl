@@ -38,7 +38,8 @@ void load_blocks_as(const LoadCall& call) {
     const FrameView& frame = call.frame;
     const Index side = call.unshuffle;
     const Index n = call.columns.size();
-    const auto padded = [side](Index length) { return (length + side - 1) / side * side; };
+    const Index whole = call.multiple;
+    const auto padded = [whole](Index length) { return (length + whole - 1) / whole * whole; };
     Index channel = 0;
     const auto target = [&] {
         return call.target + channel / kBlock * call.block + channel % kBlock;
@@ -66,7 +67,7 @@ void load_blocks_as(const LoadCall& call) {
 
 template <class S>
 void load_from(const LoadCall& call) {
-    if (call.unshuffle > 1) return load_blocks_as<S>(call);
+    if (call.multiple > 1) return load_blocks_as<S>(call);
     load_as<S>(call);
 }
 

@@ -89,6 +89,8 @@ struct ConvCall {
     float* scratch;
 };
 
+enum class Enlargement { nearest, bilinear, shuffle };
+
 /// One row of a value that is `factor` times as large as its source.
 struct ResizeCall {
     const float* sources[2];  // of column 0; the second for bilinear alone
@@ -97,21 +99,25 @@ struct ResizeCall {
     Span columns;             // of the target
     Index source_width;
     int factor;
+    int source_pixel;
     int pixel;
     int channels;  // floats of a pixel to write
     int blocks;
     Index source_block;
     Index target_block;
-    bool linear;
+    Enlargement how;
+    int row;   // for shuffle, within the block
+    int made;  // for shuffle, channels
 };
 
 struct LoadCall {
     FrameView frame;
     float peak;
     int unshuffle;
-    Index row;      // of value 0
-    Span columns;   // of value 0
-    float* target;  // interleaved; in blocks of channels with an unshuffle
+    int multiple;   // to which the frame's sides are filled up
+    Index row;      // of the value
+    Span columns;   // of the value
+    float* target;  // interleaved; in blocks of channels if there is a multiple
     Index block;    // floats between those
 };
 

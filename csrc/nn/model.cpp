@@ -65,7 +65,7 @@ Model::Model(Description description, const std::vector<Shape>& shapes, Algorith
             const Algorithm algorithm = choose(layer, source, allowed, kernels_, in_bytes);
             made.pixel = pixel_of(made.shape, algorithm);
             filters_.back() = pack(layer, source.shape, algorithm);
-        } else {
+        } else if (layer.step == Step::nearest || layer.step == Step::bilinear) {
             made.pixel = source.pixel;
             made.blocks = source.blocks;
         }

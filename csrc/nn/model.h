@@ -71,7 +71,8 @@ class Model {
 
 /// Whether a layer makes what is as large as its source.
 inline bool keeps_size(const Layer& layer) {
-    return layer.step != Step::nearest && layer.step != Step::bilinear;
+    return layer.step == Step::convolution || layer.step == Step::quantise ||
+           layer.step == Step::dequantise;
 }
 
 /// Rows that a layer reads above and below the one that it makes.

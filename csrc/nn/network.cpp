@@ -107,7 +107,7 @@ std::string find_fault_in_convolution(const Layer& layer, const std::vector<Shap
     return "";
 }
 
-std::string find_fault_in_layer(const Layer& layer, std::vector<Shape>& shapes) {
+std::string find_fault_in_layer(const Layer& layer, int unshuffle, std::vector<Shape>& shapes) {
     if (layer.source < 0 || layer.source >= static_cast<int>(shapes.size())) {
         return "reads value " + text(layer.source) + ", which is not there before it";
     }
@@ -136,12 +136,25 @@ std::string find_fault_in_layer(const Layer& layer, std::vector<Shape>& shapes) 
     if (layer.factor < 2 || layer.factor > kMaxFactor) {
         return "enlarges " + text(layer.factor) + " times; allowed are 2 to " + text(kMaxFactor);
     }
+    const int each = layer.factor * layer.factor;
+    int channels = source.channels;
+    if (layer.step == Step::shuffle || layer.step == Step::frame) {
+        if (channels % each != 0) {
+            return "makes pixels of " + text(channels) + " channels, which are no multiple of " +
+                   text(each);
+        }
+        channels /= each;
+    }
+    if (layer.step == Step::frame && (layer.source != 0 || unshuffle % layer.factor != 0)) {
+        return "makes blocks of value " + text(layer.source) + " smaller by " + text(layer.factor) +
+               "; allowed are those of value 0, and factors of the unshuffle";
+    }
     const int scale = source.scale * layer.factor;
     if (scale > kMaxValueScale) {
         return "makes a value " + text(scale) + " times as large as the frame; allowed is " +
                text(kMaxValueScale);
     }
-    shapes.push_back({source.channels, scale, {}});
+    shapes.push_back({channels, scale, {}});
     return "";
 }
 
@@ -169,7 +182,7 @@ std::string find_fault(const Description& description, std::vector<Shape>& shape
     }
     shapes.assign(1, {channels * side * side, 1, {}});
     for (std::size_t i = 0; i < count; ++i) {
-        const std::string fault = find_fault_in_layer(description.layers[i], shapes);
+        const std::string fault = find_fault_in_layer(description.layers[i], side, shapes);
         if (!fault.empty()) return "layer " + std::to_string(i) + " " + fault;
     }
     if (shapes.back().quantisation) return "the last layer makes bytes";

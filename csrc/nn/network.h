@@ -14,7 +14,7 @@ inline constexpr int kMaxFactor = 4;
 inline constexpr int kMaxShuffle = 8;
 inline constexpr int kMaxUnshuffle = 4;
 
-enum class Step { convolution, nearest, bilinear, quantise, dequantise };
+enum class Step { convolution, nearest, bilinear, shuffle, frame, quantise, dequantise };
 
 /// relu is max(x, 0); leaky multiplies what is below 0 by a slope for each channel; clip is
 /// min(max(x, low), high).
@@ -25,7 +25,9 @@ enum class Activation { none, relu, leaky, clip };
 /// A convolution pads with zeros to keep the size. To its sums are added the bias and, before the
 /// activation, the residual: a value of as many channels, or of one channel that goes to all.
 /// The other steps enlarge by a factor: nearest repeats, bilinear has half-pixel centres and
-/// repeated edges.
+/// repeated edges. shuffle makes the pixels of a block of channels: of channel (y * factor + x) * C
+/// + c, C channels being left, the pixel at (y, x). frame is the frame at a size that a factor
+/// makes of value 0's: in smaller blocks than those of the unshuffle, or as it is.
 ///
 /// Values are floats or, behind a step that quantises, bytes. A convolution with scales reads
 /// bytes: its sums are exact, the bias being rounded to a step of them, and its result is rounded

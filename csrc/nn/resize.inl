@@ -1,6 +1,8 @@
 // Enlargement of a value by a whole number, one row.
 #pragma once
 
+#include <algorithm>
+
 #include "nn/vectors.inl"
 
 namespace rrt::nn::RRT_ISA {
@@ -40,8 +42,39 @@ void resize_bilinear(const ResizeCall& call) {
     }
 }
 
+/// Blocks of channels that are whole in source and target are copied as they are.
+void resize_shuffle_blocks(const ResizeCall& call) {
+    for (int block = 0; block < call.blocks; ++block) {
+        float* const target = call.target + block * call.target_block;
+        for (int place = 0; place < call.factor; ++place) {
+            const Index from = (call.row * call.factor + place) * call.blocks + block;
+            const float* const source = call.sources[0] + from * call.source_block;
+            const Index begin = call.columns.begin - place + call.factor - 1;
+            Index x = begin / call.factor;
+            for (Index to = x * call.factor + place; to < call.columns.end; to += call.factor) {
+                std::copy_n(source + x * kBlock, kBlock, target + to * kBlock);
+                ++x;
+            }
+        }
+    }
+}
+
+void resize_shuffle(const ResizeCall& call) {
+    if (call.made % kBlock == 0 && call.source_pixel == kBlock) return resize_shuffle_blocks(call);
+    for (Index x = call.columns.begin; x < call.columns.end; ++x) {
+        const float* const source = call.sources[0] + x / call.factor * call.source_pixel;
+        const Index first = (call.row * call.factor + x % call.factor) * call.made;
+        for (int c = 0; c < call.blocks * kBlock; ++c) {
+            const Index from = first + c;
+            call.target[c / kBlock * call.target_block + x * kBlock + c % kBlock] =
+                c < call.made ? source[from / kBlock * call.source_block + from % kBlock] : 0.0f;
+        }
+    }
+}
+
 void resize(const ResizeCall& call) {
-    if (call.linear) return resize_bilinear(call);
+    if (call.how == Enlargement::bilinear) return resize_bilinear(call);
+    if (call.how == Enlargement::shuffle) return resize_shuffle(call);
     resize_nearest(call);
 }
 

@@ -111,6 +111,8 @@ nn::Layer to_layer(py::handle value, std::size_t index) {
                                      {{"convolution", nn::Step::convolution},
                                       {"nearest", nn::Step::nearest},
                                       {"bilinear", nn::Step::bilinear},
+                                      {"shuffle", nn::Step::shuffle},
+                                      {"frame", nn::Step::frame},
                                       {"quantise", nn::Step::quantise},
                                       {"dequantise", nn::Step::dequantise}});
     layer.result = to_quantisation(given, name);

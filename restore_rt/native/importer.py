@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,13 @@ from numpy.typing import NDArray
 
 from restore_rt.chroma import CHROMA_INPUTS
 from restore_rt.model.graph import inputs_of
+from restore_rt.native.blocks import find_gathers, find_inner, in_places
 from restore_rt.native.nodes import (
     UnsupportedError,
     attributes,
     check_convolution,
     kept_channels,
     refusal,
-    unshuffle_of,
 )
 from restore_rt.native.quantization import Constants, Quantisation, quantisation_of, rounds_in_place
 
@@ -64,8 +65,26 @@ class _Reader:
     values: dict[str, _Value] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
     quantisations: dict[int, Quantisation] = field(default_factory=dict)
-    # Side of the blocks of pixels that became channels of value 0.
+    # Side of the blocks of pixels that are the channels of value 0.
     unshuffle: int = 1
+    # Tensors on which a convolution depends.
+    inner: set[str] = field(default_factory=set)
+
+    def begin(self, nodes: Sequence[onnx.NodeProto], frame: str, channels: int) -> None:
+        """Find the sizes at which the nodes read the frame; the smallest one is value 0."""
+        self.inner = find_inner(nodes)
+        gathers = find_gathers(nodes, self.constants, frame)
+        self.unshuffle = max([1, *gathers.values()])
+        sides = dict(gathers)
+        if self.uses[frame] > len(gathers) or not gathers:
+            sides[frame] = 1
+        for name, side in sides.items():
+            factor = self.unshuffle // side
+            made = _Value(0, channels * side**2)
+            if factor > 1:
+                step = {"step": "frame", "source": 0, "factor": factor}
+                made = self._append(step, made.channels)
+            self.values[name] = made
 
     def read(self, node: onnx.NodeProto) -> None:
         """Take one node in."""
@@ -83,8 +102,6 @@ class _Reader:
             "QuantizeLinear": self._quantise,
             "DequantizeLinear": self._dequantise,
         }
-        if self.constants.take(node):
-            return
         reader = readers.get(node.op_type)
         if reader is None:
             raise refusal(node, f"it runs {', '.join(readers)} alone")
@@ -138,14 +155,10 @@ class _Reader:
 
     def _convolution(self, node: onnx.NodeProto) -> _Value:
         source = self._source(node, 0)
-        weights = self.constants.get(node, 1)
-        side = unshuffle_of(node, weights)
-        if side > 1 and source == _Value(0, source.channels) and self.uses[node.input[0]] == 1:
-            self.unshuffle = side
-            return _Value(0, source.channels * side**2)
         int8 = self.constants.int8.get(node.input[1]) if source.in_bytes else None
         if int8 is None:
             source = self._plain(node)
+        weights = self.constants.get(node, 1)
         if weights is None or weights.ndim != 4 or weights.shape[2:] not in ((1, 1), (3, 3)):
             raise refusal(node, "it runs kernels of 1x1 and 3x3 alone")
         if weights.shape[1] != source.channels or max(weights.shape) > _MOST_CHANNELS:
@@ -339,14 +352,31 @@ class _Reader:
         source = self._plain(node)
         options = attributes(node)
         factor = int(options["blocksize"])
-        if factor not in (2, 3, 4, 6, 8):
-            raise refusal(node, f"its blocks are {factor} a side; allowed are 2 to 4, 6 and 8")
+        inner = node.output[0] in self.inner
+        if factor not in ((2, 3, 4) if inner else (2, 3, 4, 6, 8)):
+            allowed = "2 to 4" if inner else "2 to 4, 6 and 8"
+            raise refusal(node, f"its blocks are {factor} a side; allowed are {allowed}")
         if options.get("mode", b"DCR") != b"CRD":
             raise refusal(node, "its mode is DCR; CRD is what PixelShuffle exports as")
+        if inner:
+            return self._shuffled(source, factor, alone=self.uses[node.input[0]] == 1)
         if self.uses[node.input[0]] > 1:
             # What follows may become a part of the layer, and others read it as it is.
             return self._append(_identity(source), source.channels, shuffle=factor)
         return _Value(source.index, source.channels, factor)
+
+    def _shuffled(self, source: _Value, factor: int, *, alone: bool) -> _Value:
+        """Make the pixels of blocks of channels, for others to read."""
+        layer = self.layers[source.index - 1] if source.index else {}
+        if not alone or layer.get("step") != "convolution" or "residual" in layer:
+            layer = _identity(source)
+            source = self._append(layer, source.channels)
+        order = in_places(source.channels, factor)
+        for key in ("weights", "bias", "scales", "slopes"):
+            if key in layer:
+                layer[key] = np.ascontiguousarray(layer[key][order])
+        step = {"step": "shuffle", "source": source.index, "factor": factor}
+        return self._append(step, source.channels // factor**2)
 
 
 def read_layers(model: onnx.ModelProto) -> Layers:
@@ -381,9 +411,11 @@ def read_layers(model: onnx.ModelProto) -> Layers:
     kept = ("Conv", "QuantizeLinear", "DequantizeLinear")
     floats = {name for node in graph.node if node.op_type not in kept for name in node.input}
     reader = _Reader(Constants(graph.initializer), uses, floats)
-    reader.values[inputs[0].name] = _Value(0, channels)
-    for node in graph.node:
-        reader.read(node)
+    nodes = [node for node in graph.node if not reader.constants.take(node)]
+    reader.begin(nodes, inputs[0].name, channels)
+    for node in nodes:
+        if node.output[0] not in reader.values:
+            reader.read(node)
     _, shuffle = reader.finish(graph.output[0].name)
     return Layers(channels, shuffle, reader.unshuffle, reader.layers)
 

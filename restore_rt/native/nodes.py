@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.errors import BackendError
@@ -19,7 +18,6 @@ __all__ = [
     "check_convolution",
     "kept_channels",
     "refusal",
-    "unshuffle_of",
 ]
 
 
@@ -54,25 +52,6 @@ def kept_channels(node: onnx.NodeProto, inputs: Sequence[NDArray[Any] | None]) -
     if (start, axes) != ([0], [1]) or steps not in (None, [1]) or not end or end[0] < 1:
         raise refusal(node, "it must keep the first channels, all their rows and columns")
     return int(end[0])
-
-
-def unshuffle_of(node: onnx.NodeProto, weights: NDArray[Any] | None) -> int:
-    """Return the side of the blocks of pixels of which a convolution makes channels.
-
-    Such a convolution has weights of zeros and ones, a stride of its side, and neither bias nor
-    padding: the form in which ``restore-rt export`` writes PixelUnshuffle. 1 if it is another.
-    """
-    if weights is None or weights.ndim != 4 or weights.shape[2] not in (2, 4):
-        return 1
-    side = weights.shape[2]
-    options = attributes(node)
-    plain = options.get("strides") == [side, side] and len(node.input) == 2
-    for name, usual in (("group", 1), ("pads", [0] * 4), ("dilations", [1, 1])):
-        plain = plain and options.get(name, usual) == usual
-    plain = plain and options.get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
-    square = weights.shape[0] == weights[0].size
-    same = square and np.array_equal(weights.reshape(len(weights), -1), np.eye(len(weights)))
-    return side if plain and same else 1
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:

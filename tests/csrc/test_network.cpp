@@ -225,7 +225,7 @@ void check_random_quantisations() {
                 layer.bytes = !layer.bytes;
                 break;
             case 5:
-                layer.step = static_cast<Step>(random_int(0, 4));
+                layer.step = static_cast<Step>(random_int(0, 6));
                 break;
             case 6:
                 if (!layer.weights.empty()) layer.weights[0] = 1000.0f * scales[random_int(0, 7)];

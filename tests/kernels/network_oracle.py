@@ -22,7 +22,8 @@ def run(
 ) -> Array:
     """Return the result for a frame, (s*H, s*W, C), not yet rounded."""
     white = peak or (1.0 if frame.dtype == np.float32 else np.iinfo(frame.dtype).max)
-    values: list[Any] = [_unshuffle(np.atleast_3d(frame).astype(np.float64) / white, unshuffle)]
+    scaled = np.atleast_3d(frame).astype(np.float64) / white
+    values: list[Any] = [_unshuffle(scaled, unshuffle, unshuffle)]
     for layer in layers:
         source = values[layer["source"]]
         if layer["step"] == "quantise":
@@ -34,6 +35,13 @@ def run(
             added = None if residual is None else values[residual]
             convolve = _convolve_bytes if "scales" in layer else _convolve
             values.append(convolve(layer, source, added))
+        elif layer["step"] == "frame":
+            values.append(_unshuffle(scaled, unshuffle // layer["factor"], unshuffle))
+        elif layer["step"] == "shuffle":
+            # Places of the block come before channels.
+            places = layer["factor"] ** 2
+            order = np.arange(source.shape[2]).reshape(places, -1).T.reshape(-1)
+            values.append(_shuffle(source[..., order], layer["factor"]))
         elif layer["step"] == "nearest":
             values.append(source.repeat(layer["factor"], 0).repeat(layer["factor"], 1))
         else:
@@ -131,10 +139,10 @@ def _bilinear(source: Array, factor: int, axis: int) -> Array:
     return blended
 
 
-def _unshuffle(frame: Array, side: int) -> Array:
-    """Make channels of the pixels of each block; what is missing in the last ones is reflected."""
+def _unshuffle(frame: Array, side: int, multiple: int) -> Array:
+    """Make channels of the pixels of each block; what is missing of a multiple is reflected."""
     for axis in (0, 1):
-        more = -frame.shape[axis] % side
+        more = -frame.shape[axis] % multiple
         pads = [(0, more if axis == other else 0) for other in range(3)]
         frame = np.pad(frame, pads, "reflect" if more < frame.shape[axis] else "edge")
     height, width, channels = frame.shape

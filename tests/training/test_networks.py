@@ -13,6 +13,7 @@ from restore_rt.training.networks.attention import PatchAttention, WholeAttentio
 COMPACT: dict[str, Any] = {"width": 3, "depth": 3}
 RESTORE: dict[str, Any] = {"width": 3}
 SRGAN: dict[str, Any] = {"blocks": 1, "filters": 3}
+PYRAMID: dict[str, Any] = {"width": 4, "coarse": 1, "middle": 1, "fine": 1}
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
@@ -36,6 +37,17 @@ def test_restore_gives_scale_times_the_input(
     attention: str, scale: int, colour: str, channels: int, size: tuple[int, int]
 ) -> None:
     network = build("restore", **RESTORE, scale=scale, colour=colour, attention=attention)
+    shape = network(torch.zeros(2, channels, *size)).shape
+    assert tuple(shape) == (2, channels, size[0] * scale, size[1] * scale)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize(("colour", "channels"), [("luma", 1), ("rgb", 3)])
+@pytest.mark.parametrize("size", [(4, 4), (20, 12)])
+def test_pyramid_gives_scale_times_the_input(
+    scale: int, colour: str, channels: int, size: tuple[int, int]
+) -> None:
+    network = build("pyramid", **PYRAMID, scale=scale, colour=colour)
     shape = network(torch.zeros(2, channels, *size)).shape
     assert tuple(shape) == (2, channels, size[0] * scale, size[1] * scale)
 
@@ -65,6 +77,8 @@ def _silence(layer: nn.Module) -> None:
         ("compact", {**COMPACT, "scale": 1, "unshuffle": 2}),
         ("compact", {**COMPACT, "scale": 3, "unshuffle": 2}),
         ("compact", {**COMPACT, "scale": 2, "unshuffle": 4}),
+        ("pyramid", {**PYRAMID, "scale": 1}),
+        ("pyramid", {**PYRAMID, "scale": 3}),
         ("restore", {**RESTORE, "scale": 1}),
         ("restore", {**RESTORE, "scale": 2}),
         ("srgan", {**SRGAN, "scale": 1}),
@@ -96,6 +110,7 @@ def test_srgan_without_its_last_layer_keeps_a_slope(scale: int) -> None:
     ("name", "params"),
     [
         ("compact", {"width": 16, "depth": 8, "scale": 2}),
+        ("pyramid", {"width": 32, "coarse": 4, "scale": 2}),
         ("restore", {"width": 16, "scale": 1}),
         ("restore", {"width": 16, "scale": 2}),
         ("srgan", {"blocks": 16, "filters": 16, "scale": 4}),
@@ -114,6 +129,7 @@ def test_training_starts_near_the_upsample(name: str, params: dict[str, Any]) ->
     ("name", "params", "count"),
     [
         ("compact", {"width": 16, "depth": 8, "scale": 2, "colour": "luma"}, 14_660),
+        ("pyramid", {"width": 32, "coarse": 4, "scale": 2, "colour": "rgb"}, 916_588),
         ("restore", {"width": 32, "scale": 1, "colour": "rgb"}, 468_203),
         ("restore", {"width": 48, "scale": 2, "colour": "rgb"}, 1_055_951),
     ],
@@ -122,10 +138,15 @@ def test_parameters(name: str, params: dict[str, Any], count: int) -> None:
     assert sum(p.numel() for p in build(name, **params).parameters()) == count
 
 
-@pytest.mark.parametrize("name", ["compact", "restore", "srgan"])
+@pytest.mark.parametrize("name", ["compact", "pyramid", "restore", "srgan"])
 def test_every_parameter_learns(name: str) -> None:
     torch.manual_seed(0)
-    params = {"compact": COMPACT, "restore": {"width": 8}, "srgan": SRGAN}[name]
+    params = {
+        "compact": COMPACT,
+        "pyramid": {**PYRAMID, "width": 8},
+        "restore": {"width": 8},
+        "srgan": SRGAN,
+    }[name]
     network = build(name, **params, scale=2, colour="rgb")
     network(torch.rand(2, 3, 16, 16)).square().mean().backward()
     for key, parameter in network.named_parameters():
@@ -134,7 +155,7 @@ def test_every_parameter_learns(name: str) -> None:
 
 
 def test_unknown_name_lists_the_valid_ones() -> None:
-    names = "chroma, compact, restore, rrdb, srgan, srvgg"
+    names = "chroma, compact, pyramid, restore, rrdb, srgan, srvgg"
     with pytest.raises(ModelError, match=rf"'dense'.*there are: {names}"):
         build("dense")
 
@@ -153,6 +174,9 @@ def test_unknown_parameter_is_named() -> None:
         ("compact", {"width": 0}),
         ("compact", {"expand": -1}),
         ("compact", {"unshuffle": 3}),
+        ("pyramid", {"scale": 5}),
+        ("pyramid", {"width": 0}),
+        ("pyramid", {"coarse": -1}),
         ("restore", {"scale": 3}),
         ("restore", {"colour": "yuv"}),
         ("restore", {"width": 0}),
@@ -166,7 +190,7 @@ def test_unknown_parameter_is_named() -> None:
     ],
 )
 def test_wrong_parameters_are_refused(name: str, wrong: dict[str, Any]) -> None:
-    params = {"compact": COMPACT, "restore": RESTORE, "srgan": SRGAN}[name]
+    params = {"compact": COMPACT, "pyramid": PYRAMID, "restore": RESTORE, "srgan": SRGAN}[name]
     (key,) = wrong
     with pytest.raises(InputError, match=f"{key} is|{key} {wrong[key]}"):
         build(name, **{**params, "scale": 2, "colour": "luma", **wrong})

@@ -12,6 +12,7 @@ from restore_rt.training.networks.chroma import ChromaNet
 from restore_rt.training.networks.compact import CompactNet, deepen, look_around
 from restore_rt.training.networks.discriminator import Discriminator
 from restore_rt.training.networks.folding import fold, unfold
+from restore_rt.training.networks.pyramid import PyramidNet
 from restore_rt.training.networks.restore import RestoreNet
 from restore_rt.training.networks.rrdb import Rrdb
 from restore_rt.training.networks.srgan import SrGan
@@ -22,6 +23,7 @@ __all__ = ["NETWORKS", "Discriminator", "build", "deepen", "fold", "look_around"
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "chroma": ChromaNet,
     "compact": CompactNet,
+    "pyramid": PyramidNet,
     "restore": RestoreNet,
     "rrdb": Rrdb,
     "srgan": SrGan,
