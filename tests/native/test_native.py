@@ -259,9 +259,23 @@ def an_enlargement_alone(g: Graph) -> str:
     return g.nearest("x", 3)
 
 
+def after_the_shuffle(g: Graph) -> str:
+    t = g.add("LeakyRelu", g.conv("x", 1, 12), alpha=0.2)
+    t = g.conv(g.add("DepthToSpace", t, blocksize=2, mode="CRD"), 3, 16)
+    return g.add("DepthToSpace", g.conv(t, 16, 4), blocksize=2, mode="CRD")
+
+
+def shuffled_for_two_readers(g: Graph) -> str:
+    t = g.conv("x", 1, 64)
+    u = g.conv(g.add("DepthToSpace", t, blocksize=2, mode="CRD"), 16, 64)
+    return g.conv(g.add("Add", u, g.nearest(t, 2)), 64, 1)
+
+
 @pytest.mark.parametrize(
     "build",
     [
+        after_the_shuffle,
+        shuffled_for_two_readers,
         activations,
         activations_that_stand_alone,
         residuals,
@@ -305,6 +319,18 @@ def test_blocks_of_pixels(side: int, shuffle: int, channels: int) -> None:
     compare(graph.model(t), channels, (32, 44))
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_frame_at_three_sizes(channels: int) -> None:
+    graph = Graph(channels)
+    t = graph.add("Relu", graph.conv(gathered(graph, 4), 16 * channels, 24))
+    t = graph.add("DepthToSpace", graph.conv(t, 24, 64, 1), blocksize=2, mode="CRD")
+    t = graph.add("Relu", graph.add("Add", graph.conv(gathered(graph, 2), 4 * channels, 16), t))
+    t = graph.add("DepthToSpace", graph.conv(t, 16, 64, 1), blocksize=2, mode="CRD")
+    t = graph.add("Relu", graph.add("Add", graph.conv("x", channels, 16), t))
+    t = graph.add("DepthToSpace", graph.conv(t, 16, 4 * channels), blocksize=2, mode="CRD")
+    compare(graph.model(graph.add("Add", graph.nearest("x", 2), t)), channels, (32, 44))
+
+
 def compare(model: onnx.ModelProto, channels: int, size: tuple[int, int] = (33, 45)) -> None:
     frame = np.random.default_rng(1).uniform(0, 1, (*size, channels)).astype(np.float32)
     result = restored(model, frame)
@@ -341,8 +367,8 @@ def depth_first(g: Graph) -> str:
     return g.add("DepthToSpace", g.conv("x", 1, 4), blocksize=2, mode="DCR")
 
 
-def after_the_shuffle(g: Graph) -> str:
-    return g.conv(g.add("DepthToSpace", g.conv("x", 1, 4), blocksize=2, mode="CRD"), 1, 1)
+def large_blocks_within(g: Graph) -> str:
+    return g.conv(g.add("DepthToSpace", g.conv("x", 1, 36), blocksize=6, mode="CRD"), 1, 1)
 
 
 def cubic(g: Graph) -> str:
@@ -358,11 +384,14 @@ def computed(g: Graph) -> str:
     [
         (strided, r"'node_t0' \(Conv\): its strides is \[2, 2\]"),
         (blocks_moved, r"'node_t0' \(Conv\): it runs kernels of 1x1 and 3x3"),
-        (blocks_beside_the_frame, r"'node_t0' \(Conv\): it runs kernels of 1x1 and 3x3"),
+        (blocks_beside_the_frame, r"\(Add\): after DepthToSpace only a nearest enlargement"),
         (unpadded, r"'node_t0' \(Conv\): its padding is \[0, 0, 0, 0\]"),
         (wide, r"'node_t0' \(Conv\): it runs kernels of 1x1 and 3x3"),
         (depth_first, r"'node_t1' \(DepthToSpace\): its mode is DCR"),
-        (after_the_shuffle, r"'node_t2' \(Conv\): it comes after a DepthToSpace"),
+        (
+            large_blocks_within,
+            r"'node_t1' \(DepthToSpace\): its blocks are 6 a side; allowed are 2",
+        ),
         (cubic, r"'node_t0' \(Resize\): its mode is cubic"),
         (computed, r"'node_t1' \(Conv\): its input 't0' is not constant"),
     ],

@@ -41,7 +41,7 @@ def test_restore_gives_scale_times_the_input(
     assert tuple(shape) == (2, channels, size[0] * scale, size[1] * scale)
 
 
-@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize(("colour", "channels"), [("luma", 1), ("rgb", 3)])
 @pytest.mark.parametrize("size", [(4, 4), (20, 12)])
 def test_pyramid_gives_scale_times_the_input(
@@ -78,7 +78,7 @@ def _silence(layer: nn.Module) -> None:
         ("compact", {**COMPACT, "scale": 3, "unshuffle": 2}),
         ("compact", {**COMPACT, "scale": 2, "unshuffle": 4}),
         ("pyramid", {**PYRAMID, "scale": 1}),
-        ("pyramid", {**PYRAMID, "scale": 3}),
+        ("pyramid", {**PYRAMID, "scale": 2}),
         ("restore", {**RESTORE, "scale": 1}),
         ("restore", {**RESTORE, "scale": 2}),
         ("srgan", {**SRGAN, "scale": 1}),
@@ -129,7 +129,7 @@ def test_training_starts_near_the_upsample(name: str, params: dict[str, Any]) ->
     ("name", "params", "count"),
     [
         ("compact", {"width": 16, "depth": 8, "scale": 2, "colour": "luma"}, 14_660),
-        ("pyramid", {"width": 32, "coarse": 4, "scale": 2, "colour": "rgb"}, 916_588),
+        ("pyramid", {"width": 32, "coarse": 4, "scale": 2, "colour": "rgb"}, 917_987),
         ("restore", {"width": 32, "scale": 1, "colour": "rgb"}, 468_203),
         ("restore", {"width": 48, "scale": 2, "colour": "rgb"}, 1_055_951),
     ],
@@ -174,7 +174,8 @@ def test_unknown_parameter_is_named() -> None:
         ("compact", {"width": 0}),
         ("compact", {"expand": -1}),
         ("compact", {"unshuffle": 3}),
-        ("pyramid", {"scale": 5}),
+        ("pyramid", {"scale": 3}),
+        ("pyramid", {"closing": 0}),
         ("pyramid", {"width": 0}),
         ("pyramid", {"coarse": -1}),
         ("restore", {"scale": 3}),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restore_rt.training.limits import at_least, between
+from restore_rt.training.limits import at_least, one_of
 from restore_rt.training.networks.folding import Unshuffle
 from restore_rt.training.networks.layers import Rise, channels_of, conv3x3
 
@@ -27,12 +27,14 @@ class PyramidNet(nn.Module):
         Channels at the input's size, at least 1; half of it has twice, a quarter three times as
         many.
     scale
-        Output size over input size, 1 to 4.
+        Output size over input size, 1 or 2.
     colour
         ``"luma"`` for one channel, ``"rgb"`` for three.
     coarse, middle, fine
         Residual blocks, of two 3x3 convolutions each, at a quarter, at half and at the whole of the
         size; at least 0.
+    closing
+        Channels at the doubled size, where each costs four times; only scale 2 has them.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class PyramidNet(nn.Module):
         coarse: int = 3,
         middle: int = 2,
         fine: int = 1,
+        closing: int = 16,
     ) -> None:
         super().__init__()
-        between(1, 4)("scale", scale)
+        one_of((1, 2))("scale", scale)
         at_least(1)("width", width)
+        at_least(1)("closing", closing)
         for name, value in (("coarse", coarse), ("middle", middle), ("fine", fine)):
             at_least(0)(name, value)
         self.scale = scale
@@ -63,8 +67,13 @@ class PyramidNet(nn.Module):
         self.rise = Rise(wider, width)
         self.read = conv3x3(planes, width)
         self.fine = _blocks(width, fine)
+        self.enlarge = nn.Sequential()
+        if scale == 2:
+            self.enlarge = nn.Sequential(
+                Rise(width, closing), nn.ReLU(), conv3x3(closing, closing), nn.ReLU()
+            )
         # Small, so that training starts near the upsample.
-        self.last = conv3x3(width, planes * scale**2, gain=0.1)
+        self.last = conv3x3(closing if scale == 2 else width, planes, gain=0.1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Restore `x` (N, C, H, W), values 0 to 1, to (N, C, scale*H, scale*W)."""
@@ -73,11 +82,8 @@ class PyramidNet(nn.Module):
         features = self.middle(torch.relu(self.read_half(self.halves(x)) + features))
         features = self.rise(features)
         features = self.fine(torch.relu(self.read(x) + features))
-        difference = self.last(features)
-        if self.scale == 1:
-            return x + difference  # type: ignore[no-any-return]
-        base = F.interpolate(x, scale_factor=float(self.scale), mode="nearest")
-        return base + F.pixel_shuffle(difference, self.scale)
+        base = x if self.scale == 1 else F.interpolate(x, scale_factor=2.0, mode="nearest")
+        return base + self.last(self.enlarge(features))  # type: ignore[no-any-return]
 
 
 class _Block(nn.Module):
