@@ -12,13 +12,7 @@ from restore_rt.errors import BackendError
 if TYPE_CHECKING:
     import onnx
 
-__all__ = [
-    "UnsupportedError",
-    "attributes",
-    "check_convolution",
-    "kept_channels",
-    "refusal",
-]
+__all__ = ["UnsupportedError", "attributes", "check_convolution", "kept_channels", "refusal"]
 
 
 class UnsupportedError(BackendError):
