@@ -72,6 +72,28 @@ Description network(int channels, int width, int shuffle, bool enlarges) {
     return made;
 }
 
+/// From coarse to fine: channels of the pixels of blocks, shuffled, and added to the frame's own.
+Description block_network(int channels, int width, int unshuffle, int shuffle) {
+    Description made;
+    made.channels = channels;
+    made.unshuffle = unshuffle;
+    made.shuffle = shuffle;
+    const int each = unshuffle * unshuffle;
+    Layer step;
+    step.step = Step::frame;
+    step.factor = unshuffle;
+    made.layers.push_back(step);
+    made.layers.push_back(convolution(0, channels * each, width * each, 3));
+    made.layers.back().activation = Activation::relu;
+    step.step = Step::shuffle;
+    step.source = 2;
+    made.layers.push_back(step);
+    made.layers.push_back(convolution(1, channels, width, 3));
+    made.layers.back().residual = 3;
+    made.layers.push_back(convolution(4, width, channels * shuffle * shuffle, 3));
+    return made;
+}
+
 /// Layers of bytes, whose sums end as bytes and as floats, with what stands between.
 Description int8_network(int channels, int width, int shuffle) {
     Description made;
@@ -167,11 +189,14 @@ void same_everywhere(const Description& description, Index height, Index width) 
 /// Numbers that a file could hold: each is refused with words, or runs.
 void check_random_descriptions() {
     int runs = 0;
-    for (int i = 0; i < 300; ++i) {
-        Description description = network(random_int(1, 4), 5, 1, random_int(0, 1) == 1);
+    for (int i = 0; i < 500; ++i) {
+        const int channels = random_int(1, 4);
+        Description description = i % 2 == 0 ? network(channels, 5, 1, random_int(0, 1) == 1)
+                                             : block_network(channels, 5, 2, random_int(1, 2));
         Layer& layer = description.layers[static_cast<std::size_t>(
             random_int(0, static_cast<int>(description.layers.size()) - 1))];
-        switch (random_int(0, 6)) {
+        const Step steps[] = {Step::nearest, Step::bilinear, Step::shuffle, Step::frame};
+        switch (random_int(0, 7)) {
             case 0:
                 layer.source = random_int(-2, 6);
                 break;
@@ -189,10 +214,13 @@ void check_random_descriptions() {
                 break;
             case 5:
                 layer.factor = random_int(0, 9);
-                layer.step = Step::nearest;
+                layer.step = steps[random_int(0, 3)];
+                break;
+            case 6:
+                description.unshuffle = random_int(-1, 5);
                 break;
             default:
-                description.shuffle = random_int(-1, 6);
+                description.shuffle = random_int(-1, 9);
         }
         std::vector<Shape> shapes;
         if (!find_fault(description, shapes).empty()) continue;
@@ -300,6 +328,11 @@ void test_network() {
                 same_everywhere(int8_network(channels, width, shuffle), 21, 67);
             }
         }
+    }
+    for (const int width : {3, 16}) {
+        same_everywhere(block_network(1, width, 4, 2), 21, 67);
+        same_everywhere(block_network(3, width, 2, 1), 2, 1501);
+        same_everywhere(block_network(4, width, 2, 3), 1, 1);
     }
     same_everywhere(network(1, 16, 2, false), 1, 1);
     same_everywhere(network(1, 16, 2, false), 3, 1500);

@@ -171,6 +171,13 @@ def load_data(
     training, validating = hold_out(files, data.holdout, data.groups, say=say)
     measured = _some(validating, VALIDATION_PICTURES)
     regions = Regions(recipe, training, Library(), fonts)
+    if data.lettering and data.lettering.scripts > 0:
+        assert regions.lettering is not None
+        say(
+            f"other scripts than Latin: {', '.join(regions.lettering.scripts)}"
+            if regions.lettering.scripts
+            else "lettering in Latin alone: no font has another script (docs/training.md names some)"
+        )
     pairs: dict[str, list[Pair]] = {variant.name: [] for variant in data.variants}
     drawn = VALIDATION_PAGES if data.lettering else 0
     made = [regions.validation(file) for file in measured]

@@ -105,7 +105,7 @@ class Regions:
             for folder in recipe.data.folders
         }
         lettering = recipe.data.lettering
-        self._lettering = (
+        self.lettering = (
             Lettering(fonts, scripts=lettering.scripts, tones=lettering.tones)
             if lettering
             else None
@@ -133,10 +133,10 @@ class Regions:
         first = 0 if still else int(rng.integers(max(1, len(source) - variant.frames + 1)))
         clip = self._cut(source[first : first + variant.frames], side, rng)
         lettering = recipe.data.lettering
-        if still and lettering and self._lettering and rng.random() < lettering.share:
+        if still and lettering and self.lettering and rng.random() < lettering.share:
             artwork = clip[0] if rng.random() < lettering.artwork else None
             height, width = clip[0].shape[:2]
-            clip = [self._lettering.page(rng, height, width, artwork)]
+            clip = [self.lettering.page(rng, height, width, artwork)]
         if rng.random() < recipe.data.grey:
             clip = [_grey(frame) for frame in clip]
         if self._chroma:
@@ -168,10 +168,10 @@ class Regions:
 
     def validation_lettering(self, number: int) -> dict[str, Pair]:
         """Make a drawn page for every variant, by name; only for recipes with lettering."""
-        assert self._lettering is not None
+        assert self.lettering is not None
         key = [self.recipe.seed, VALIDATION, number]
         side = VALIDATION_SIZE // 2
-        page = self._lettering.page(np.random.default_rng(key), side, side, None)
+        page = self.lettering.page(np.random.default_rng(key), side, side, None)
         return self._validated(page[None], key)
 
     def _validated(self, source: U8, key: list[int]) -> dict[str, Pair]:
