@@ -176,7 +176,7 @@ def load_data(
         say(
             f"other scripts than Latin: {', '.join(regions.lettering.scripts)}"
             if regions.lettering.scripts
-            else "lettering in Latin alone: no font has another script (docs/training.md names some)"
+            else "lettering in Latin alone: no font has another script; docs/training.md names some"
         )
     pairs: dict[str, list[Pair]] = {variant.name: [] for variant in data.variants}
     drawn = VALIDATION_PAGES if data.lettering else 0
