@@ -151,7 +151,7 @@ std::string find_fault_in_layer(const Layer& layer, int unshuffle, std::vector<S
     }
     const int scale = source.scale * layer.factor;
     if (scale > kMaxValueScale) {
-        return "makes a value " + text(scale) + " times as large as the frame; allowed is " +
+        return "makes a value " + text(scale) + " times as large as value 0; allowed is " +
                text(kMaxValueScale);
     }
     shapes.push_back({channels, scale, {}});

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import onnx
@@ -66,6 +67,11 @@ def toml(value: Any) -> str:
     return json.dumps(value)
 
 
+def psnr_of(row: dict[str, float]) -> float:
+    """Return the mean over the variants."""
+    return fmean(value for key, value in row.items() if key.startswith("psnr_"))
+
+
 def quiet(line: str) -> None:
     pass
 
@@ -102,8 +108,12 @@ def test_a_tiny_run_learns_resumes_and_exports(name: str, pictures: Path, tmp_pa
     whole = load_checkpoint(train(recipe, pictures, tmp_path / "whole", say=quiet))
     recorded = json.loads((tmp_path / "whole" / "metrics.json").read_text())
     assert [row["step"] for row in recorded] == [8, 16, 24]
+    if name == "comic-x2-next":
+        # So few steps gain less than pages in ink and screentone differ; the validation's stay.
+        first, *_, last = (psnr_of(row) for row in recorded)
+        assert last > first
     # So few steps on streams that were coded so low gain less than the losses of batches differ.
-    if recipe.adversary is None and name != "video-x2":
+    elif recipe.adversary is None and name != "video-x2":
         assert recorded[-1]["loss"] < recorded[0]["loss"]
 
     train(recipe, pictures, tmp_path / "parts", stop_after=STEPS // 2 + 1, say=quiet)
