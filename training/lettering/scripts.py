@@ -52,7 +52,7 @@ class Script:
     columns: float = 0.0
 
     def sentence(self, rng: Rng, words: int) -> list[str]:
-        """Return so many words with punctuation, the first of each sentence in title case."""
+        """Invent `words` words with punctuation; each sentence starts with a capital."""
         said = []
         start = True
         for index in range(words):
