@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from restore_rt import _ext
 from restore_rt.chroma import CHROMA_INPUTS
 from restore_rt.model.graph import inputs_of
 from restore_rt.native import convolutions, sizes
@@ -44,6 +45,16 @@ class Layers:
     shuffle: int
     unshuffle: int
     layers: list[dict[str, Any]]
+
+    def network(self, precision: str) -> _ext.Network:
+        """Make the network, in ``"fp32"`` or ``"bf16"``."""
+        return _ext.Network(
+            self.layers,
+            channels=self.channels,
+            shuffle=self.shuffle,
+            unshuffle=self.unshuffle,
+            precision=precision,
+        )
 
 
 def read_layers(model: onnx.ModelProto) -> Layers:

@@ -158,22 +158,12 @@ def open_native(
     if precision not in ("auto", "fp32", "bf16"):
         raise InputError(f"precision is {precision!r}; allowed are 'auto', 'fp32' and 'bf16'")
     read = read_layers(model)
-
-    def made(precision: str) -> _ext.Network:
-        return _ext.Network(
-            read.layers,
-            channels=read.channels,
-            shuffle=read.shuffle,
-            unshuffle=read.unshuffle,
-            precision=precision,
-        )
-
     if precision != "auto":
-        return NativeNetwork(made(precision))
-    exact = made("fp32")
+        return NativeNetwork(read.network(precision))
+    exact = read.network("fp32")
     if not _ext.has_bf16():
         return NativeNetwork(exact, why=" (this CPU has no bf16)")
-    near = made("bf16")
+    near = read.network("bf16")
     if not _HALF.intersection(near.plan):
         return NativeNetwork(exact, why=" (bf16 is no faster here)")
     agreement = _agreement(exact, near)
