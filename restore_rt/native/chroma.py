@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from restore_rt import _ext
 from restore_rt.chroma import ChromaInputs
 from restore_rt.frames import Planes
 from restore_rt.native.importer import read_layers
@@ -30,8 +29,7 @@ class NativeChroma:
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        read = read_layers(model)
-        self._network = _ext.Network(read.layers, channels=read.channels, shuffle=read.shuffle)
+        self._network = read_layers(model).network("fp32")
         self._inputs = ChromaInputs()
 
     def enlarge_into(self, out: Planes, planes: Planes, *, threads: int) -> bool:
