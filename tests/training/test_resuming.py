@@ -259,7 +259,9 @@ def test_other_fonts_than_before_are_refused(
     )
     (fonts / "old.ttf").write_bytes(b"font")
     monkeypatch.setattr("restore_rt.training.lettering.fonts._fit", lambda path: True)
-    monkeypatch.setattr("restore_rt.training.data.regions.Lettering", lambda fonts: Lettering([]))
+    monkeypatch.setattr(
+        "restore_rt.training.data.regions.Lettering", lambda fonts, **rest: Lettering([])
+    )
     last = train(recipe, pictures, tmp_path / "run", stop_after=1, say=quiet)
     assert "fonts" in load_checkpoint(last)
     (fonts / "new.ttf").write_bytes(b"font")
