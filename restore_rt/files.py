@@ -15,9 +15,9 @@ from pathlib import Path
 
 from restore_rt.errors import InputError, OutputError, RestoreError
 
-__all__ = ["check_target", "output_error", "whole_file"]
+__all__ = ["check_target", "journal_folder", "output_error", "whole_file"]
 
-_PREFIX = ".restore-rt-"
+_PREFIX, _JOURNAL = ".restore-rt-", ".restore-rt"
 _LEFT_BEHIND = re.compile(rf"{re.escape(_PREFIX)}[0-9a-f]{{12}}(\.[^/]*)?")
 
 _FIXES = {
@@ -39,6 +39,15 @@ def output_error(error: OSError, path: Path) -> OutputError:
     """Return the error to raise when ``error`` kept ``path`` from being written."""
     code = error.errno or 0
     return OutputError(f"cannot write {path}: {_FIXES.get(code, error.strerror or str(error))}")
+
+
+def journal_folder(path: Path) -> Path:
+    """Return the folder where a run that can be interrupted keeps what it finished of a file.
+
+    It is never cleared as temporary files are: it may hold hours of work.
+    """
+    target = path.resolve()
+    return target.with_name(f".{target.name}{_JOURNAL}")
 
 
 def check_target(path: Path, *, overwrite: bool = False) -> None:

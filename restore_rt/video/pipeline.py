@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_args
 
@@ -14,7 +14,7 @@ import av
 
 from restore_rt.chroma import BICUBIC
 from restore_rt.errors import InputError, TruncatedInputError
-from restore_rt.files import check_target, whole_file
+from restore_rt.files import check_target, journal_folder, whole_file
 from restore_rt.model.manifest import Manifest
 from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
@@ -23,7 +23,10 @@ from restore_rt.video.codecs import EncoderSettings, default_codec, held_formats
 from restore_rt.video.colour import ColourTags, matrix_name
 from restore_rt.video.containers import check_codec
 from restore_rt.video.conversion import NO_FRAME, Conversion
+from restore_rt.video.encoding import Encoding
 from restore_rt.video.hdr import StaticHdr
+from restore_rt.video.identity import run_identity
+from restore_rt.video.journal import Journal, open_journal
 from restore_rt.video.pixels import PixelLayout, written_layout
 from restore_rt.video.reader import Step, VideoReader
 from restore_rt.video.report import VideoReport
@@ -55,6 +58,10 @@ class FrameRestorer(Protocol):
     @property
     def reruns(self) -> int:
         """Frames that were run again in fp32."""
+
+    @property
+    def description(self) -> str:
+        """What runs the network, for people."""
 
     def stream_into(
         self,
@@ -94,6 +101,7 @@ def restore_video(
     audio: AudioChoice = "auto",
     drop: Sequence[str] = (),
     overwrite: bool = False,
+    resume: bool = False,
     on_start: Callable[[int | None], None] | None = None,
     on_frame: Callable[[], None] | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -141,10 +149,14 @@ def restore_video(
         counted from 0: ``audio:1``.
     overwrite
         Replace ``target`` if it exists.
+    resume
+        Encode in segments of 250 frames, and keep those that are finished in a hidden folder
+        beside ``target`` until that is whole. A run with the same source, model and options then
+        goes on after the last of them, with the same frames as if nothing had stopped it.
     on_start
-        Called with the number of frames, ``None`` when unknown, before the first is restored.
+        Called with the number of frames to restore, ``None`` when unknown, before the first.
     on_frame
-        Called for every frame written.
+        Called for every frame that was restored and written.
     on_note
         Called with what the user should know, as soon as it is known.
 
@@ -159,7 +171,8 @@ def restore_video(
     TruncatedVideoError
         The source ended or broke early. The target was written, with what could be decoded.
     InputError
-        An option has a value that is not allowed, or the container cannot hold what it should.
+        An option has a value that is not allowed, the container cannot hold what it should, or
+        the run to go on with had another source or other options.
     OutputError
         The target cannot be written.
     """
@@ -191,21 +204,32 @@ def restore_video(
             job.note(text)
         job.note_chroma(reader)
         reader.notes.clear()
-        with whole_file(target, overwrite=overwrite) as temporary:
+        encoding = Encoding(
+            settings=settings,
+            width=reader.width * restorer.scale,
+            height=reader.height * restorer.scale,
+            pixel_format=layout.name,
+            tags=tags,
+            threads=workers,
+        )
+        kept: AbstractContextManager[Journal | None] = nullcontext()
+        if resume:
+            manifest, network = restorer.manifest, restorer.description
+            identity = run_identity(source, manifest, network, encoding, deinterlace)
+            kept = open_journal(target, identity, job.note)
+        elif (folder := journal_folder(target)).is_dir():
+            job.note(f"{folder} is kept for --resume; remove it if you will not go on with that")
+        with kept as journal, whole_file(target, overwrite=overwrite) as temporary:
             writer = VideoWriter(
                 temporary,
                 target=target,
                 source=reader,
                 tracks=tracks,
-                settings=settings,
-                width=reader.width * restorer.scale,
-                height=reader.height * restorer.scale,
-                pixel_format=layout.name,
-                tags=tags,
-                threads=workers,
+                encoding=encoding,
+                journal=journal,
             )
             try:
-                job.run(reader, writer, layout)
+                job.run(reader, writer, layout, journal)
                 writer.close()
             except TruncatedInputError as error:
                 truncated = error
@@ -223,12 +247,13 @@ def restore_video(
         report = VideoReport(
             frames=job.frames,
             seconds=time.perf_counter() - begin,
-            width=reader.width * restorer.scale,
-            height=reader.height * restorer.scale,
+            width=encoding.width,
+            height=encoding.height,
             codec=settings.codec,
             stages=job.stages.seconds,
             notes=job.notes,
             workers=restorer.workers,
+            taken_over=job.taken_over,
         )
     if truncated is not None:
         raise TruncatedVideoError(f"{truncated}; they were written to {target}", report)
@@ -246,7 +271,7 @@ class _Job:
         on_note: Callable[[str], None] | None,
     ) -> None:
         self.stages = StageTimes()
-        self.frames = 0
+        self.frames = self.taken_over = 0
         self.notes: list[str] = []
         self._restorer = restorer
         self._on_start = on_start
@@ -271,10 +296,23 @@ class _Job:
             return
         self.note(f"chroma is enlarged by bicubic: {why}")
 
-    def run(self, reader: VideoReader, writer: VideoWriter, layout: PixelLayout) -> None:
-        """Restore all frames: reading and restoring run on their own threads, writing on this."""
+    def run(
+        self,
+        reader: VideoReader,
+        writer: VideoWriter,
+        layout: PixelLayout,
+        journal: Journal | None,
+    ) -> None:
+        """Restore all frames: reading and restoring run on their own threads, writing on this.
+
+        Frames that an interrupted run had finished are decoded all the same: from a place in the
+        middle, decoders, filters and clocks need not give what they give from the beginning.
+        """
+        finished = 0 if journal is None else journal.frames
+        if finished:
+            self.note(f"{finished} frames were restored before; decoding up to the next one")
         if self._on_start is not None:
-            self._on_start(reader.total)
+            self._on_start(reader.total and max(0, reader.total - finished))
         convert = Conversion(
             reader,
             layout,
@@ -287,12 +325,17 @@ class _Job:
 
         def items() -> Iterator[tuple[tuple[Step, av.VideoFrame | None], Any, Any]]:
             steps = reader.steps()
+            number = 0
             while True:
                 with reading:
                     step = None if stopped else next(steps, None)
                     if step is None:
                         return
-                    prepared = NO_FRAME if step.frame is None else convert.source(step.frame)
+                    prepared = NO_FRAME
+                    if step.frame is not None:
+                        if not writer.holds(number, step.frame.pts):
+                            prepared = convert.source(step.frame)
+                        number += 1
                 yield (step, prepared.target), prepared.out, prepared.frame
 
         try:
@@ -311,10 +354,12 @@ class _Job:
             writer.copy(step.packets)
             if step.frame is not None and picture is not None:
                 writer.encode(picture, pts=step.frame.pts, duration=step.frame.duration)
-        if step.frame is not None:
-            self.frames += 1
-            if self._on_frame is not None:
-                self._on_frame()
+            elif step.frame is not None:
+                writer.take_over(step.frame.pts)
+        self.frames += step.frame is not None
+        self.taken_over += step.frame is not None and picture is None
+        if picture is not None and self._on_frame is not None:
+            self._on_frame()
 
 
 def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:

@@ -39,7 +39,7 @@ class VideoReport:
     Attributes
     ----------
     frames
-        Frames read, restored and written.
+        Frames written.
     seconds
         Wall time, from opening the source to the finished file.
     width, height
@@ -52,6 +52,8 @@ class VideoReport:
         What could not be kept, or was changed.
     workers
         Frames that were restored at once: the stages between share so many threads.
+    taken_over
+        Frames among all that an interrupted run had restored.
     """
 
     frames: int
@@ -62,16 +64,22 @@ class VideoReport:
     stages: Mapping[str, float]
     notes: list[str] = field(default_factory=list)
     workers: int = 1
+    taken_over: int = 0
 
     @property
     def fps(self) -> float:
-        """Frames per second of wall time."""
-        return self.frames / self.seconds if self.seconds else 0.0
+        """Frames restored per second of wall time."""
+        return self.restored / self.seconds if self.seconds else 0.0
+
+    @property
+    def restored(self) -> int:
+        """Frames that this run restored."""
+        return self.frames - self.taken_over
 
     @property
     def table(self) -> list[StageShare]:
         """Every stage that ran, decoding first and encoding last."""
-        frames, seconds = max(self.frames, 1), max(self.seconds, 1e-9)
+        frames, seconds = max(self.restored, 1), max(self.seconds, 1e-9)
         return [
             StageShare(stage, self.stages[stage] / frames * 1000, self.stages[stage] / seconds)
             for thread in self._threads
@@ -104,6 +112,7 @@ class VideoReport:
         """Return it for JSON."""
         return {
             "frames": self.frames,
+            "taken_over": self.taken_over,
             "seconds": round(self.seconds, 4),
             "fps": round(self.fps, 3),
             "width": self.width,

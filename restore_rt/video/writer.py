@@ -5,21 +5,17 @@ from __future__ import annotations
 import contextlib
 import math
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
-from av.codec.context import Flags
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from restore_rt.errors import OutputError
+from restore_rt.errors import OutputError, RestoreError
 from restore_rt.files import output_error
-from restore_rt.threads import same_priority
-from restore_rt.video.codecs import EncoderSettings
-from restore_rt.video.colour import ColourTags
 from restore_rt.video.containers import (
     FORMATS,
     add_copy,
@@ -29,7 +25,10 @@ from restore_rt.video.containers import (
     kept_metadata,
     reason,
 )
+from restore_rt.video.encoding import Encoding, FrameEncoder, encoder_apart
+from restore_rt.video.journal import Journal
 from restore_rt.video.reader import VideoReader
+from restore_rt.video.segments import SegmentedEncoder
 from restore_rt.video.sound import SoundConverter
 from restore_rt.video.subtitles import SubtitleConverter
 from restore_rt.video.texts import repaired_chapters
@@ -38,14 +37,7 @@ from restore_rt.video.tracks import Track
 __all__ = ["VideoWriter"]
 
 _DISPLAY_MATRIX = struct.Struct("=9i")
-# Encoders plan by the rate and refuse absurd ones; timestamps do not depend on it.
-_HIGHEST_RATE = Fraction(240)
 _FINEST_CLOCK = 10_000_000
-# Apple's players open HEVC only under this name.
-_APPLE_HEVC = "hvc1"
-
-# Of fewer frames x265 takes the decoding times from memory that it never wrote. They are in order.
-_X265_DELAY = 3
 
 
 class VideoWriter:
@@ -62,14 +54,10 @@ class VideoWriter:
         The file whose clock, tags, chapters and other streams are kept.
     tracks
         What becomes of those of its other streams whose packets will come.
-    settings
-        The encoder.
-    width, height, pixel_format
-        Of the frames to come.
-    tags
-        Colour description.
-    threads
-        For the encoder.
+    encoding
+        How frames are encoded.
+    journal
+        Keeps what is encoded, if that is wanted.
 
     Attributes
     ----------
@@ -89,18 +77,15 @@ class VideoWriter:
         target: Path,
         source: VideoReader,
         tracks: Sequence[Track],
-        settings: EncoderSettings,
-        width: int,
-        height: int,
-        pixel_format: str,
-        tags: ColourTags,
-        threads: int,
+        encoding: Encoding,
+        journal: Journal | None = None,
     ) -> None:
         self.notes: list[str] = []
         self._target = target
         self._source = source
-        self._settings = settings
-        self._frames = 0
+        self._encoding = encoding
+        self._journal = journal
+        self._opened = contextlib.ExitStack()
         self._format = FORMATS[target.suffix.lower()]
         try:
             options = self._container_options([track.stream for track in tracks])
@@ -111,17 +96,15 @@ class VideoWriter:
             self._copies: dict[int, Stream] = {}
             self._converters: dict[int, SoundConverter | SubtitleConverter] = {}
             self._last: dict[int, int] = {}
-            self._durations: dict[int | None, int | None] = {}
             self._earliest = Fraction(0)
             wanted = {track.stream.index: track for track in tracks}
             for stream in source.container.streams:
                 if stream is source.stream:
-                    self._video = self._add_video(width, height, pixel_format, tags, threads)
+                    self._add_video()
                 elif track := wanted.get(stream.index):
                     self._add_track(track)
             self._file.metadata.update(kept_metadata(source.container.metadata))
             self._add_chapters()
-            self._open_encoder()
             self._file.start_encoding()
         except OutputError:
             self.abort()
@@ -152,17 +135,24 @@ class VideoWriter:
 
     def encode(self, frame: av.VideoFrame, *, pts: int, duration: int) -> None:
         """Encode a frame; times are in the source's ``time_base``."""
-        frame.pts = pts - self._source.shift(self._source.time_base)
+        frame.pts = self._time(pts)
         frame.time_base = self._source.time_base
         frame.duration = duration
-        if duration:
-            self._durations[frame.pts] = duration
-        self._frames += 1
-        self._encode(frame)
+        self._mux_video(lambda: self._encoder.encode(frame))
+
+    def holds(self, number: int, pts: int) -> bool:
+        """Whether the journal has a frame: by its number, and its time in the source's unit."""
+        return self._journal is not None and self._journal.holds(number, self._time(pts))
+
+    def take_over(self, pts: int) -> None:
+        """Write what an earlier run made of a frame that the journal holds."""
+        segments = self._encoder
+        assert isinstance(segments, SegmentedEncoder)
+        self._mux_video(lambda: segments.take_over(self._time(pts)))
 
     def close(self) -> None:
         """Encode what is left and finish the file."""
-        self._encode(None)
+        self._mux_video(self._encoder.finish)
         for index, converter in self._converters.items():
             self._mux_converted(converter, converter.finish())
             if lost := getattr(converter, "lost", 0):
@@ -171,6 +161,7 @@ class VideoWriter:
             self._file.close()
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
+        self._opened.close()
         if self._earliest:
             self.notes.append(
                 f"all times are {-float(self._earliest):.3f} s later: {self._target.suffix} cannot "
@@ -181,6 +172,7 @@ class VideoWriter:
         """Close the file as it is."""
         with contextlib.suppress(av.FFmpegError, ValueError, OSError):
             self._file.close()
+        self._opened.close()
 
     def _container_options(self, copied: Iterable[Stream]) -> dict[str, str]:
         """Make MP4 note late starts exactly; it rounds them to milliseconds unless told."""
@@ -195,41 +187,35 @@ class VideoWriter:
         exact = math.lcm(*(time_base.denominator for _, time_base in clocks))
         return {"movie_timescale": str(exact)} if late and exact <= _FINEST_CLOCK else {}
 
-    def _add_video(
-        self, width: int, height: int, pixel_format: str, tags: ColourTags, threads: int
-    ) -> VideoStream:
+    def _add_video(self) -> None:
         source = self._source
-        options = dict(self._settings.options)
-        if tags.location:
-            options["chroma_sample_location"] = tags.location
-        if source.is_animation and self._settings.codec == "h264":
-            # Frames last for different times, and MP4 measures a track by the order of decoding:
-            # with B-frames the last frame's pause would be missing from that.
-            options["bf"] = "0"
-        rate = min(source.rate, _HIGHEST_RATE)
-        stream: VideoStream = self._file.add_stream(  # type: ignore[assignment]
-            self._settings.encoder, rate=rate, options=options
-        )
-        context = stream.codec_context
-        context.width, context.height, context.pix_fmt = width, height, pixel_format
-        context.time_base = source.time_base
-        stream.time_base = source.time_base
-        context.color_range = tags.range
-        context.color_primaries = tags.primaries
-        context.color_trc = tags.transfer
-        context.colorspace = tags.matrix
+        self._encoder: FrameEncoder | SegmentedEncoder
+        self._video: VideoStream
+        try:
+            if self._journal is None:
+                self._encoder = FrameEncoder(self._file, self._format, source, self._encoding)
+                self._video = self._encoder.stream
+            else:
+                self._add_segments(self._journal)
+        except (av.FFmpegError, ValueError, OSError) as error:
+            raise self._encoding_failure(error) from error
         if source.sample_aspect_ratio is not None:
-            context.sample_aspect_ratio = source.sample_aspect_ratio
             self._note_lost_aspect(source.sample_aspect_ratio)
-        context.thread_count = threads
-        # Packets then last as long as their frames, also where the frame rate varies.
-        context.flags |= Flags.frame_duration
-        if self._settings.codec == "h265" and self._format in ("mp4", "mov"):
-            context.codec_tag = _APPLE_HEVC
-        stream.metadata.update(kept_metadata(source.stream.metadata))
-        copy_disposition(stream, source.stream)
-        self._turn(stream)
-        return stream
+        self._video.metadata.update(kept_metadata(source.stream.metadata))
+        copy_disposition(self._video, source.stream)
+        self._turn(self._video)
+
+    def _add_segments(self, journal: Journal) -> None:
+        """Add a stream that says what the encoders of the segments say, all of them the same."""
+
+        def opened() -> FrameEncoder:
+            return encoder_apart(self._format, self._source, self._encoding)
+
+        first = opened()
+        self._encoder = SegmentedEncoder(journal, opened, first)
+        self._opened.callback(self._encoder.close)
+        self._video = self._file.add_stream_from_template(first.stream, opaque=True)
+        self._video.codec_context.codec_tag = first.stream.codec_context.codec_tag
 
     def _add_track(self, track: Track) -> None:
         stream = track.stream
@@ -251,13 +237,6 @@ class VideoWriter:
             packet.stream = converter.stream
             self._mux(packet)
 
-    def _open_encoder(self) -> None:
-        try:
-            with same_priority():
-                self._video.codec_context.open()
-        except (av.FFmpegError, ValueError, OSError) as error:
-            raise self._encoding_failure(error) from error
-
     def _turn(self, stream: VideoStream) -> None:
         data = self._source.extras.get("DISPLAYMATRIX", b"")
         if len(data) != _DISPLAY_MATRIX.size:
@@ -269,7 +248,7 @@ class VideoWriter:
 
     def _note_lost_aspect(self, ratio: Fraction) -> None:
         """PyAV cannot set it in Matroska, and not every codec carries it."""
-        codec, suffix = self._settings.codec, self._target.suffix
+        codec, suffix = self._encoding.settings.codec, self._target.suffix
         if ratio != 1 and self._format in ("matroska", "webm") and codec in ("av1", "ffv1"):
             self.notes.append(
                 f"the pixel aspect ratio {ratio} cannot be kept with {codec} in {suffix}; "
@@ -330,16 +309,18 @@ class VideoWriter:
             and not context.name.endswith("opus")
         )
 
-    def _encode(self, frame: av.VideoFrame | None) -> None:
+    def _time(self, pts: int) -> int:
+        return pts - self._source.shift(self._source.time_base)
+
+    def _mux_video(self, packets: Callable[[], list[av.Packet[Any]]]) -> None:
         try:
-            packets = self._video.encode(frame)
+            encoded = packets()
+        except RestoreError:
+            raise
         except (av.FFmpegError, OSError) as error:
             raise self._encoding_failure(error) from error
-        for packet in packets:
-            # SVT-AV1 hands on no durations.
-            packet.duration = self._durations.pop(packet.pts, packet.duration)
-            if self._settings.codec == "h265" and self._frames < _X265_DELAY:
-                packet.dts = packet.pts
+        for packet in encoded:
+            packet.stream = self._video
             self._mux(packet)
 
     def _mux(self, packet: av.Packet[Any]) -> None:
@@ -355,5 +336,5 @@ class VideoWriter:
         return OutputError(f"cannot write {self._target}: {reason(error)}{hint}")
 
     def _encoding_failure(self, error: Exception) -> OutputError:
-        codec = self._settings.codec
+        codec = self._encoding.settings.codec
         return OutputError(f"{codec} could not encode: {reason(error)}; try another --codec")

@@ -64,6 +64,10 @@ class Enlarger:
     def reruns(self) -> int:
         return 0
 
+    @property
+    def description(self) -> str:
+        return "enlarger"
+
     def stream_into(
         self, items: Iterable[tuple[Carried, Any, Any]], *, stages: StageTimes | None = None
     ) -> Generator[tuple[Carried, Any], None, None]:
