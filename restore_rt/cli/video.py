@@ -27,6 +27,7 @@ from restore_rt.cli.options import (
     ran_by,
 )
 from restore_rt.errors import MediaError
+from restore_rt.files import journal_folder
 from restore_rt.options import Precision
 from restore_rt.video.choices import CODECS, AudioChoice, Deinterlace
 from restore_rt.wording import count_of
@@ -142,6 +143,15 @@ DropOption = Annotated[
     ),
 ]  # fmt: skip
 
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Keep what is finished in a hidden folder beside the output until that is whole. "
+        "However it was stopped, the same command goes on from there, and gives the same frames.",
+    ),
+]
+
 
 def video(
     inputs: InputsArgument,
@@ -168,6 +178,7 @@ def video(
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
     skip_existing: SkipExistingOption = False,
+    resume: ResumeOption = False,
 ) -> int:
     """Restore videos; sound, subtitles, chapters, timing and colour tags are kept.
 
@@ -192,6 +203,9 @@ def video(
         skip_existing=skip_existing,
     )
     left = planned.tell()
+    for job in planned.existing:
+        if (folder := journal_folder(job.target)).is_dir():
+            note(f"{job.target} exists, and {folder} is left of an interrupted run: remove one")
     if not planned.jobs:
         text = f"nothing to do: {count_of(len(planned.existing), 'video')} restored before"
         emit({"failed": 0, "videos": [], **left}, text, as_json=as_json)
@@ -207,6 +221,7 @@ def video(
         "audio": audio,
         "drop": drop,
         "overwrite": overwrite,
+        "resume": resume,
     }
     with load_model(
         model,
@@ -308,12 +323,13 @@ def _table(report: VideoReport, target: Path, description: str) -> RenderableTyp
     table = Table("stage", box=None, pad_edge=False)
     table.add_column("ms per frame", justify="right")
     table.add_column("share of wall time", justify="right")
+    before = f" ({report.taken_over} of them restored before)" if report.taken_over else ""
     for row in report.table:
         table.add_row(row.stage, f"{row.milliseconds:.2f}", f"{row.share:.0%}")
     return Group(
         Text(
-            f"{target}: {report.frames} frames, {report.width}x{report.height}, {report.codec}, "
-            f"{report.seconds:.1f} s, {report.fps:.1f} frames/s"
+            f"{target}: {report.frames} frames{before}, {report.width}x{report.height}, "
+            f"{report.codec}, {report.seconds:.1f} s, {report.fps:.1f} frames/s"
         ),
         Text(description),
         table,

@@ -18,6 +18,8 @@ __all__ = ["run_identity"]
 
 # So much of the source is read to recognize it: as many pieces, of so many bytes.
 _PIECES, _PIECE = 16, 1 << 16
+# Options of encoders that have another name on the command line.
+_OPTIONS = {"crf": "quality"}
 
 
 def run_identity(
@@ -53,7 +55,7 @@ def run_identity(
         "network": network,
         "size": f"{encoding.width}x{encoding.height}",
         "codec": settings.codec,
-        **{f"encoder's {name}": value for name, value in settings.options.items()},
+        **{_OPTIONS.get(name, name): value for name, value in settings.options.items()},
         "pixel format": encoding.pixel_format,
         "deinterlacing": deinterlace,
         "number of threads": encoding.threads,

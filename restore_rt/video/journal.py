@@ -45,6 +45,12 @@ class Segment:
     size: int
     sha256: str
 
+    def __post_init__(self) -> None:
+        """Refuse what a damaged journal may say."""
+        numbers = (self.number, self.first, self.last, self.size)
+        if not all(isinstance(value, int) for value in numbers):
+            raise TypeError(f"{numbers} are not four whole numbers")
+
 
 class Journal:
     """The segments that are finished, and what their frames depend on.
@@ -170,10 +176,12 @@ class Journal:
 
     def _read(self, lines: list[bytes], head: Mapping[str, Any]) -> None:
         try:
-            found = json.loads(lines[0])
+            found = dict(json.loads(lines[0]))
             segments = [Segment(**json.loads(line)) for line in lines[1:]]
         except (ValueError, TypeError) as error:
             raise self._refusal("its journal is damaged") from error
+        if found.get("journal") != _SCHEMA:
+            raise self._refusal("its journal has another form")
         # Through JSON, so that both have its types.
         if (wanted := json.loads(json.dumps(head))) != found:
             raise self._refusal(_differences(found, wanted))
@@ -186,8 +194,8 @@ class Journal:
 
     def _refusal(self, why: str) -> InputError:
         return InputError(
-            f"{self.folder} cannot be gone on with: {why}; give what that run was given, or "
-            "remove the folder to begin anew"
+            f"{self.folder} is left of another run: {why}; give the same source, model and "
+            "options, or remove that folder to begin anew"
         )
 
     def _remove_strays(self) -> None:
@@ -216,7 +224,10 @@ def open_journal(
         yield journal
     except BaseException:
         if journal.frames:
-            on_note(f"{journal.frames} restored frames are kept in {journal.folder} for --resume")
+            on_note(
+                f"{journal.frames} restored frames are kept in {journal.folder}: the same command "
+                "with --resume goes on from there"
+            )
         journal.close(remove=not journal.frames)
         raise
     journal.close(remove=True)

@@ -218,7 +218,7 @@ def restore_video(
             identity = run_identity(source, manifest, network, encoding, deinterlace)
             kept = open_journal(target, identity, job.note)
         elif (folder := journal_folder(target)).is_dir():
-            job.note(f"{folder} is kept for --resume; remove it if you will not go on with that")
+            job.note(f"{folder} is left of an interrupted run: use it by --resume, or remove it")
         with kept as journal, whole_file(target, overwrite=overwrite) as temporary:
             writer = VideoWriter(
                 temporary,
@@ -310,7 +310,7 @@ class _Job:
         """
         finished = 0 if journal is None else journal.frames
         if finished:
-            self.note(f"{finished} frames were restored before; decoding up to the next one")
+            self.note(f"{finished} frames were restored before; they are only decoded again")
         if self._on_start is not None:
             self._on_start(reader.total and max(0, reader.total - finished))
         convert = Conversion(
