@@ -99,6 +99,8 @@ class Journal:
                 else:
                     stack.callback(self.close, remove=True)  # there is nothing to lose
                     self._write(head)
+                    _sync_folder(folder)
+                    _sync_folder(folder.parent)
                 self._remove_strays()
             except OSError as error:
                 raise output_error(error, folder) from error
@@ -255,8 +257,10 @@ def _is_whole(path: Path, segment: Segment) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Bring the names of a folder's files to the disk, where its file system can do that."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -229,10 +229,10 @@ def restore_video(
                 journal=journal,
             )
             try:
-                job.run(reader, writer, layout, journal)
-                writer.close()
-            except TruncatedInputError as error:
-                truncated = error
+                try:
+                    job.run(reader, writer, layout, journal)
+                except TruncatedInputError as error:
+                    truncated = error
                 writer.close()
             except BaseException:
                 writer.abort()
