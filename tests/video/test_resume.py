@@ -47,6 +47,11 @@ class Case:
         return make_clip(folder / self.source, **options)
 
 
+def _turned(file: av.container.OutputContainer, stream: Any) -> None:
+    stream.set_display_rotation(90)
+    stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+
+
 VARIABLE: dict[str, Any] = {"pts": TIMES, "time_base": Fraction(1, 1000)}
 CASES = {
     "h264": Case(
@@ -64,8 +69,9 @@ CASES = {
     "h265": Case(
         "out.mov",
         {"codec": "h265", "preset": "ultrafast", "pixel_format": "keep"},
-        "in.mkv",
+        "in.mov",
         {
+            "prepare": _turned,
             "codec": "libx265",
             "pixel_format": "yuv420p10le",
             "tags": (1, 9, 16, 9),
@@ -141,7 +147,8 @@ def test_ten_kills(tmp_path: Path, name: str) -> None:
     assert (int(frames) >= SEGMENT, status) == (True, "0")
     made = list(target.parent.iterdir())
     assert target in made
-    assert len(made) == 1 + sum(line.endswith(" 0") for line in killed)
+    # More than there are runs that ended: one can be killed when its target is there already.
+    assert len(made) > sum(line.endswith(" 0") for line in killed)
     wanted = _contents(whole)
     for path in made:
         assert _contents(path) == wanted
@@ -157,6 +164,13 @@ def test_times_and_streams_are_those_of_a_plain_run(tmp_path: Path, name: str) -
     wanted, found = _contents(plain), _contents(resumed)
     assert found["pts"] == wanted["pts"]
     assert found["streams"] == wanted["streams"]
+    if name == "h265":
+        video = found["streams"][1]
+        assert (video["rotation"], video["sar"], video["tags"]) == (
+            90,
+            Fraction(4, 3),
+            (1, 9, 16, 9),
+        )
     for number in range(len(wanted["streams"][0])):
         times, others = (
             [packet[1:4] if number == 0 else packet for packet in each["packets"]
