@@ -141,14 +141,15 @@ def test_ten_kills(tmp_path: Path, name: str) -> None:
         timeout=120 + 10 * KILLS, check=True,
     )  # fmt: skip
     assert done.stderr == ""
-    *killed, last = done.stdout.splitlines()
-    assert killed[:10] == ["-9"] * 10
-    frames, status = last.split()
-    assert (int(frames) >= SEGMENT, status) == (True, "0")
+    lines = done.stdout.splitlines()
+    assert lines[:10] == ["-9"] * 10
+    taken_over = [int(line.split()[0]) for line in lines if line.endswith(" 0")]
+    assert lines[-1].endswith(" 0")
+    assert max(taken_over) >= SEGMENT
     made = list(target.parent.iterdir())
     assert target in made
     # More than there are runs that ended: one can be killed when its target is there already.
-    assert len(made) > sum(line.endswith(" 0") for line in killed)
+    assert len(made) >= len(taken_over)
     wanted = _contents(whole)
     for path in made:
         assert _contents(path) == wanted
