@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from restore_rt.errors import BackendError
 from restore_rt.tensorrt.library import Library, open_library
+from tests.soak.factor import factor
 
 if TYPE_CHECKING:
     import onnx
@@ -43,7 +44,12 @@ if settings.get_current_profile_name() not in ("quick", "sanitize"):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs a GPU where something is missing for it (fail where it is mandatory)."""
+    """Skip what needs a GPU where something is missing for it (fail where it is mandatory).
+
+    What `make soak` is for is skipped without RESTORE_RT_SOAK.
+    """
+    if item.get_closest_marker("soak") is not None and not factor():
+        pytest.skip("takes long: `make soak` runs it")
     if item.get_closest_marker("gpu") is None:
         return
     reason = _missing_for_gpu()
