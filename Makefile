@@ -8,7 +8,7 @@ NATIVE := $(shell find benchmarks csrc tests -name '*.c' -o -name '*.h' -o -name
 # One process for each core runs the tests; a module's stay together, with what they share.
 PYTEST = $(BIN)/python -m pytest -n logical --dist loadscope
 
-.PHONY: demo test test-all test-isa test-native lint docs wheel check-wheel bench bench-quality clean
+.PHONY: demo test test-all soak test-isa test-native lint docs wheel check-wheel bench bench-quality clean
 
 demo: $(VENV)/.run
 	mkdir -p out
@@ -23,6 +23,13 @@ test: $(VENV)/.dev
 
 test-all: $(VENV)/.dev
 	$(PYTEST)
+
+# What takes about an hour: two thousand damaged files, an hour of video, and runs that are killed and
+# resumed. SOAK=0.1 is a tenth of it. A process that has nothing to do takes tests from the others.
+SOAK ?= 1
+soak: $(VENV)/.dev
+	RESTORE_RT_SOAK=$(SOAK) $(BIN)/python -m pytest -n logical --dist worksteal tests/soak \
+		$(wildcard tests/video/test_resume.py)
 
 # Tests that depend on the CPU's instruction set, run as on CPUs with less.
 test-isa: $(VENV)/.dev
