@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
 import io
 import threading
 from collections.abc import Mapping
@@ -95,6 +98,8 @@ def opened(
     """
     from PIL import Image, UnidentifiedImageError
 
+    if "TIFF" in formats:
+        _silence_libtiff()
     try:
         return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError as error:
@@ -103,6 +108,22 @@ def opened(
                 f"{path} is not a picture that can be read; allowed are {others}"
             ) from error
         raise MediaError(f"{path} cannot be decoded: {reason}") from error
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep Pillow's libtiff from writing to standard error, once for each error in a file.
+
+    Pillow raises an error of its own then, and offers no way to do this. Where the symbol is not
+    found, libtiff goes on writing.
+    """
+    from PIL import _imaging
+
+    with contextlib.suppress(OSError, AttributeError):
+        # In a shared library its symbols are those of what it is linked with, too.
+        set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+        set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+        set_handler(None)
 
 
 def check_size(width: int, height: int, path: Path, max_pixels: int) -> None:

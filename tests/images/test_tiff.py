@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from restore_rt.errors import InputError, MediaError
 from restore_rt.images import FORMATS, Picture, read_pages, read_picture, write_pages
 from restore_rt.images.samples import from_floats, from_lab
-from tests.images.pictures import camera_exif, noise, srgb
+from tests.images.pictures import camera_exif, encoded, noise, srgb
 
 
 def tiff(tmp_path: Path, pixels: Any, **options: Any) -> Path:
@@ -272,3 +272,16 @@ def test_a_whole_file_is_not_called_damaged(
     with pytest.raises(MediaError, match=message) as refused:
         read_picture(tiff(tmp_path, pixels, **options))
     assert "damaged" not in str(refused.value)
+
+
+def test_libtiff_writes_nothing_of_its_own(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = bytearray(encoded(noise(3, 8), "TIFF", compression="tiff_lzw"))
+    planar = data.index(bytes.fromhex("1c01 0300 01000000"))
+    data[planar + 4] = 2  # values, where there is one
+    path = tmp_path / "in.tif"
+    path.write_bytes(data)
+    with pytest.raises(MediaError, match="cannot be decoded"):
+        list(read_pages(path))
+    assert capfd.readouterr().err == ""
