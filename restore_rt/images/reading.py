@@ -16,6 +16,7 @@ from restore_rt.images import deep, jpeg, png
 from restore_rt.images.by_pillow import (
     UNLIMITED,
     check_frames,
+    check_plausible,
     check_size,
     described,
     exif_of,
@@ -184,6 +185,7 @@ def _jpeg(data: bytes, path: Path, max_pixels: int, *, probe: bool) -> Picture:
     whole = jpeg.completed(data, parts)
     with opened(whole, path, ("JPEG", "MPO")) as image:
         check_size(image.width, image.height, path, max_pixels)
+        check_plausible(image.width, image.height, data, path)
         decoded = np.asarray(image)
         exif = exif_of(image)
         picture = described(exif, image.info)
@@ -258,6 +260,8 @@ def _tiff_page(
 def _other(data: bytes, path: Path, max_pixels: int) -> Picture:
     with opened(data, path, ("WEBP", "BMP", "GIF"), others=_NAMES) as image:
         check_size(image.width, image.height, path, max_pixels)
+        if image.format == "GIF":
+            check_plausible(image.width, image.height, data, path)
         check_frames(image, path)
         image.load()
         exif = exif_of(image)

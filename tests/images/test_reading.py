@@ -236,3 +236,29 @@ def test_max_pixels_goes_before_the_limit_of_pillow(
         with pytest.raises(MediaError, match="--max-pixels 286"):
             read(tmp_path, data, max_pixels=285)
         assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def _claims(data: bytes, mark: bytes, at: int, form: str, side: int) -> bytes:
+    place = data.index(mark) + at
+    return data[:place] + struct.pack(form, side, side) + data[place + 4 :]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _claims(encoded(noise(3, 8), "JPEG"), b"\xff\xc0", 5, ">HH", 12000),
+        _claims(encoded(noise(1, 8), "GIF"), b"GIF8", 6, "<HH", 12000),
+    ],
+    ids=["jpeg", "gif"],
+)
+def test_a_size_that_a_file_cannot_hold_is_refused(tmp_path: Path, data: bytes) -> None:
+    """Before memory is taken for it."""
+    with pytest.raises(MediaError, match="it claims 12000x12000 pixels, which its"):
+        read(tmp_path, data)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "GIF"])
+def test_a_large_picture_of_one_colour_is_read(tmp_path: Path, kind: str) -> None:
+    """Nothing is stored in fewer bytes."""
+    data = encoded(Image.new("L", (5000, 4000), 90), kind, optimize=True, quality=1)
+    assert read(tmp_path, data).pixels.shape[:2] == (4000, 5000)
