@@ -70,7 +70,18 @@ def test_an_hour(tmp_path: Path, record_property: Callable[[str, Any], None]) ->
     frames = seconds * RATE
     source, target = make_source(tmp_path, seconds), tmp_path / "out.mkv"
     model = save_model(tmp_path / "small-x2.onnx", nearest(1, 2), scale=2, content="video")
-    line = ["video", source, "-o", target, "--model", model, "--preset", "ultrafast"]
+    line = [
+        "video",
+        source,
+        "-o",
+        target,
+        "--model",
+        model,
+        "--preset",
+        "ultrafast",
+        "--quality",
+        "40",
+    ]
     command = [sys.executable, "-c", START, *map(str, line), "--threads", "2", "--json"]
     said = tmp_path / "said.txt"
     samples: list[Sample] = []
@@ -92,9 +103,6 @@ def test_an_hour(tmp_path: Path, record_property: Callable[[str, Any], None]) ->
         told = process.stdout.read()
     took = time.monotonic() - begin
     assert process.returncode == 0, said.read_text()
-    assert json.loads(told)["frames"] == frames
-    with av.open(str(target)) as result:
-        assert (result.duration or 0) / 1e6 == pytest.approx(seconds, abs=1)
     assert len(samples) >= 20, "too few samples: let more of the hour be restored"
     tenth, half = len(samples) // 10, len(samples) // 2
     parts = (samples[:tenth], samples[half : half + tenth], samples[-tenth:])
@@ -112,6 +120,11 @@ def test_an_hour(tmp_path: Path, record_property: Callable[[str, Any], None]) ->
         f"{_listed(threads)} threads, {_listed(files)} open files; peak {peak:.1f} MB, {children} "
         "children",
     )
+    assert json.loads(told)["frames"] == frames
+    with av.open(str(target)) as result:
+        # Sound is repeated in whole packets, which makes it a little longer than the picture.
+        assert (result.duration or 0) / 1e6 == pytest.approx(seconds, rel=2e-3)
+    target.unlink()
     assert max(memory) - memory[0] < MOST_GROWTH_MEGABYTES
     assert len(set(threads)) == len(set(files)) == 1
     assert children == 0
