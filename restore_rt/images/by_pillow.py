@@ -139,9 +139,10 @@ def check_size(width: int, height: int, path: Path, max_pixels: int) -> None:
 
 
 def check_plausible(width: int, height: int, data: bytes, path: Path) -> None:
-    """Raise ``MediaError`` if a JPEG or GIF file cannot hold most of the pixels that it claims.
+    """Raise ``MediaError`` if a file cannot hold most of the pixels that it claims.
 
-    JPEG stores a bit at least for each block of 64 pixels, GIF twelve for at most 4096 pixels. A
+    JPEG stores a bit at least for each block of 64 pixels, GIF twelve for at most 4096 pixels, and
+    a PNG that is cut short has few bytes for what it claims unless most of it is missing. A
     damaged number in the header would else take gigabytes, and minutes, for an empty picture. Cut
     files of usual sizes are not refused: what there is of them is worth having.
     """

@@ -154,6 +154,8 @@ def _png(data: bytes, path: Path, max_pixels: int) -> Picture:
     width, height = struct.unpack_from(">II", data, 16)
     check_size(width, height, path, max_pixels)
     parts = png.parts_of(data)
+    if parts.damage:
+        check_plausible(width, height, data, path)
     with opened(parts.pixels, path, ("PNG",)) as image:
         check_frames(image, path)
         image.load()

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from restore_rt.errors import MediaError
 from restore_rt.images import FORMATS, read_picture, write_picture
-from tests.images.pictures import camera_exif, encoded, noise
+from tests.images.pictures import camera_exif, chunk, encoded, noise
 
 
 def read(tmp_path: Path, data: bytes, name: str = "x", **options: Any) -> Any:
@@ -248,8 +248,11 @@ def _claims(data: bytes, mark: bytes, at: int, form: str, side: int) -> bytes:
     [
         _claims(encoded(noise(3, 8), "JPEG"), b"\xff\xc0", 5, ">HH", 12000),
         _claims(encoded(noise(1, 8), "GIF"), b"GIF8", 6, "<HH", 12000),
+        encoded(noise(3, 8), "PNG")[:8]
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 12000, 12000, 8, 2, 0, 0, 0))
+        + encoded(noise(3, 8), "PNG")[33:-40],
     ],
-    ids=["jpeg", "gif"],
+    ids=["jpeg", "gif", "png"],
 )
 def test_a_size_that_a_file_cannot_hold_is_refused(tmp_path: Path, data: bytes) -> None:
     """Before memory is taken for it."""
