@@ -24,7 +24,7 @@ test: $(VENV)/.dev
 test-all: $(VENV)/.dev
 	$(PYTEST)
 
-# What takes about an hour: two thousand damaged files, an hour of video, and runs that are killed and
+# What takes longest: two thousand damaged files, an hour of video, and runs that are killed and
 # resumed. SOAK=0.1 is a tenth of it. A process that has nothing to do takes tests from the others.
 SOAK ?= 1
 soak: $(VENV)/.dev
