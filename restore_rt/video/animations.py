@@ -1,61 +1,88 @@
-"""Animated WebP, which FFmpeg cannot read, as video that it can."""
+"""Pictures that move: what FFmpeg does not tell of them, and animated WebP for it to read."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import av
 import numpy as np
 from PIL import Image
 
 from restore_rt.errors import MediaError
+from restore_rt.images.by_pillow import UNLIMITED
+from restore_rt.video.streamed import Shown, StreamedPictures
 
-__all__ = ["animation_as_video"]
+__all__ = ["Facts", "animation_as_video", "facts_of"]
 
 _MILLISECOND = Fraction(1, 1000)
+# Browsers show a frame of no duration for a tenth of a second.
+_USUAL = 100
 
 
-def animation_as_video(path: Path) -> io.BytesIO | None:
-    """Return the frames of an animation as lossless Matroska in memory; None if it is a still.
+class Facts(NamedTuple):
+    """What is true of a whole animation.
+
+    Attributes
+    ----------
+    plays
+        How often it is shown; 0 for without end.
+    icc
+        ICC profile of its colours, or empty.
+    """
+
+    plays: int
+    icc: bytes
+
+
+def facts_of(path: Path) -> Facts:
+    """Read what is true of a whole GIF, PNG or WebP animation."""
+    try:
+        with UNLIMITED, Image.open(path, formats=("GIF", "PNG", "WEBP")) as animation:
+            plays = animation.info.get("loop")
+            if animation.format == "GIF":
+                # GIF counts repetitions, and without the number it is shown once.
+                plays = 1 if plays is None else plays + 1 if plays else 0
+            return Facts(int(plays or 0), animation.info.get("icc_profile") or b"")
+    except (OSError, ValueError, SyntaxError):
+        return Facts(0, b"")  # it is shown all the same if FFmpeg reads it
+
+
+def animation_as_video(path: Path) -> StreamedPictures | None:
+    """Return the frames of an animation as a lossless video file; None if it is a still.
 
     Raises
     ------
     MediaError
-        A frame cannot be read.
+        The first frame cannot be read.
     """
     try:
-        with Image.open(path) as animation:
-            if not getattr(animation, "is_animated", False):
-                return None
-            return _recoded(animation)
+        animation: Any = Image.open(path)
     except (OSError, ValueError, SyntaxError) as error:
-        raise MediaError(f"{path} is damaged: {error}") from error
+        raise _damaged(path, error) from error
+    if not getattr(animation, "is_animated", False):
+        animation.close()
+        return None
+    return StreamedPictures(
+        _frames(animation, path), time_base=_MILLISECOND, total=animation.n_frames
+    )
 
 
-def _recoded(animation: Any) -> io.BytesIO:
-    buffer = io.BytesIO()
+def _frames(animation: Any, path: Path) -> Iterator[Shown]:
     clear = animation.mode in ("RGBA", "LA", "PA")
-    with av.open(buffer, "w", format="matroska") as file:
-        stream: Any = file.add_stream("ffv1", rate=1000)
-        stream.width, stream.height = animation.size
-        stream.pix_fmt = "bgra" if clear else "bgr0"
-        stream.codec_context.time_base = stream.time_base = _MILLISECOND
-        now = 0
+    now = 0
+    with animation:
         for number in range(animation.n_frames):
-            animation.seek(number)
-            pixels = np.asarray(animation.convert("RGBA"))
-            picture = av.VideoFrame.from_ndarray(pixels, format="rgba")
-            picture = picture.reformat(format=stream.pix_fmt)
-            picture.pts, picture.time_base = now, _MILLISECOND
-            # Browsers show a frame of no duration for a tenth of a second.
-            duration = int(animation.info.get("duration") or 100)
-            for packet in [*stream.encode(picture)]:
-                packet.duration = duration
-                file.mux(packet)
+            try:
+                animation.seek(number)
+                pixels = np.asarray(animation.convert("RGBA" if clear else "RGB"))
+            except (OSError, ValueError, SyntaxError, EOFError) as error:
+                raise _damaged(path, error) from error
+            duration = int(animation.info.get("duration") or _USUAL)
+            yield Shown(pixels, now, duration)
             now += duration
-        file.mux(stream.encode(None))
-    buffer.seek(0)
-    return buffer
+
+
+def _damaged(path: Path, error: Exception) -> MediaError:
+    return MediaError(f"{path} is damaged: {error}")

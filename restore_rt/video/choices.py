@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from restore_rt.errors import InputError
+from restore_rt.video.sequences import SEQUENCE_SUFFIXES, is_pattern
 
 __all__ = [
+    "ANIMATIONS",
     "CODECS",
     "CONTAINERS",
+    "NUMBERED",
     "VIDEO_SUFFIXES",
+    "WRITABLE",
     "AudioChoice",
     "Codec",
     "CodecName",
@@ -113,24 +117,42 @@ CONTAINERS = {
     )
 }
 
-# Of files that are taken from folders and patterns; a file that is named may have any.
+# They hold pictures alone, and are written without FFmpeg's muxers, or with little of them.
+ANIMATIONS = {
+    each.name: each
+    for each in (
+        Container("gif", "", (".gif",)),
+        Container("apng", "", (".png", ".apng")),
+        Container("webp", "", (".webp",)),
+    )
+}
+NUMBERED = Container("pictures", "", SEQUENCE_SUFFIXES)
+WRITABLE = {**CONTAINERS, **ANIMATIONS}
+
+# Of files that are taken from folders and patterns; a file that is named may have any. PNG and
+# WebP files are taken if they move.
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg"),
     *(".vob", ".3gp", ".3g2", ".flv", ".f4v", ".wmv", ".asf", ".ogv", ".mxf", ".nut", ".y4m"),
-    *(".dv", ".gif", ".apng"),
+    *(".dv", ".gif", ".apng", ".png", ".webp"),
 )
 
 
 def container_of(path: Path) -> Container:
-    """Return the container for a file's name.
+    """Return the container for a file's name; ``NUMBERED`` for a pattern of numbered pictures.
 
     Raises
     ------
     InputError
         The suffix is not one that can be written.
     """
-    for container in CONTAINERS.values():
+    if is_pattern(path):
+        return NUMBERED
+    for container in WRITABLE.values():
         if path.suffix.lower() in container.suffixes:
             return container
-    known = ", ".join(suffix for each in CONTAINERS.values() for suffix in each.suffixes)
-    raise InputError(f"{path} ends in {path.suffix or 'no suffix'!r}; allowed are {known}")
+    known = ", ".join(suffix for each in WRITABLE.values() for suffix in each.suffixes)
+    raise InputError(
+        f"{path} ends in {path.suffix or 'no suffix'!r}; allowed are {known}, and patterns of "
+        "numbered pictures such as out/%05d.png"
+    )

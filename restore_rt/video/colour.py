@@ -132,7 +132,11 @@ class Converter:
 
     def to_rgb(self, frame: av.VideoFrame, layout: PixelLayout) -> NDArray[Any]:
         """Return a frame as RGB, (H, W, 3): uint8 for 8 bits, else uint16 over its whole span."""
-        name = "rgb24" if layout.bit_depth == 8 else "rgb48le"
+        return self.to_pixels(frame, bits=8 if layout.bit_depth == 8 else 16, alpha=False)
+
+    def to_pixels(self, frame: av.VideoFrame, *, bits: int, alpha: bool) -> NDArray[Any]:
+        """Return a frame as RGB, (H, W, 3), or with alpha (H, W, 4), of 8 or 16 bits."""
+        name = ("rgba" if alpha else "rgb24") if bits == 8 else ("rgba64le" if alpha else "rgb48le")
         return self._convert(frame, name, "full").to_ndarray()
 
     def from_rgb(self, array: NDArray[Any], layout: PixelLayout) -> av.VideoFrame:

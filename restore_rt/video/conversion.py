@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any, NamedTuple
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from restore_rt.timing import StageTimes
 from restore_rt.video.colour import BT709, Converter
 from restore_rt.video.pixels import PixelLayout, coloured, new_frame, planes_of
 from restore_rt.video.reader import Frame, VideoReader
 
-__all__ = ["NO_FRAME", "Conversion", "Prepared"]
+__all__ = ["NO_FRAME", "Conversion", "Prepared", "RgbConversion"]
+
+_DISPLAY_MATRIX = struct.Struct("=9i")
 
 
 class Prepared(NamedTuple):
@@ -96,3 +100,76 @@ class Conversion:
                 if target.format.name == self._written.name:
                     return target
             return self._reducer.to_layout(target, self._written)
+
+
+class RgbConversion:
+    """Makes upright RGB of decoded pictures, with alpha where they are not opaque.
+
+    Parameters
+    ----------
+    reader
+        Of the pictures.
+    scale
+        Output size over input size.
+    bits
+        Of a sample, 8 or 16.
+    alpha
+        Transparency is kept.
+    stages
+        Receives the time of converting, as ``convert``.
+
+    Attributes
+    ----------
+    width, height
+        Of the results.
+    """
+
+    def __init__(
+        self, reader: VideoReader, *, scale: int, bits: int, alpha: bool, stages: StageTimes
+    ) -> None:
+        self._bits, self._alpha, self._stages = bits, alpha, stages
+        self._scale = scale
+        self._turns, self._mirrored = _orientation(reader.extras.get("DISPLAYMATRIX", b""))
+        size = (reader.width * scale, reader.height * scale)
+        self.width, self.height = size[::-1] if self._turns % 2 else size
+        siting = reader.tags.siting(centred=reader.centred_chroma)
+        matrix = reader.tags.matrix_for(reader.width, reader.height)
+        self._converter = Converter(matrix, full=reader.tags.is_full, siting=siting)
+
+    def pixels(self, picture: av.VideoFrame) -> NDArray[Any]:
+        """Return a decoded picture as (H, W, 3), or with alpha (H, W, 4)."""
+        pixels = self._converter.to_pixels(picture, bits=self._bits, alpha=self._alpha)
+        if self._alpha and (pixels[..., 3] == np.iinfo(pixels.dtype).max).all():
+            pixels = pixels[..., :3]  # alpha would be restored, too
+        if self._mirrored:
+            pixels = pixels[:, ::-1]
+        return np.ascontiguousarray(np.rot90(pixels, self._turns))
+
+    def source(self, decoded: Frame) -> Prepared:
+        """Convert a picture; the result is a new array."""
+        with self._stages.measure("convert"):
+            frame = self.pixels(decoded.picture)
+        height, width, channels = frame.shape
+        shape = (height * self._scale, width * self._scale, channels)
+        return Prepared(None, np.empty(shape, frame.dtype), frame)
+
+    def result(self, restored: Any, target: av.VideoFrame | None) -> NDArray[Any]:
+        """Return a result, with alpha if transparency is kept."""
+        pixels: NDArray[Any] = restored
+        if self._alpha and pixels.shape[2] == 3:
+            opaque = np.full((*pixels.shape[:2], 1), np.iinfo(pixels.dtype).max, pixels.dtype)
+            pixels = np.concatenate([pixels, opaque], axis=2)
+        return pixels
+
+
+def _orientation(data: bytes) -> tuple[int, bool]:
+    """Return how many quarters to turn to the left a picture is, after mirroring left to right."""
+    if len(data) != _DISPLAY_MATRIX.size:
+        return 0, False
+    a, b, _, c, d, *_ = _DISPLAY_MATRIX.unpack(data)
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
+    if abs(a) >= abs(b):
+        return (0 if a > 0 else 2), mirrored
+    return (3 if b > 0 else 1), mirrored

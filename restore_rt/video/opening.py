@@ -2,35 +2,117 @@
 
 from __future__ import annotations
 
-import io
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from restore_rt.errors import MediaError
-from restore_rt.video.animations import animation_as_video
+from restore_rt.errors import InputError, MediaError
+from restore_rt.video.animations import animation_as_video, facts_of
 from restore_rt.video.containers import is_cover
+from restore_rt.video.numbered import open_numbered
+from restore_rt.video.sequences import DEFAULT_RATE, is_pattern
+from restore_rt.video.streamed import StreamedPictures
 from restore_rt.video.texts import AS_BYTES
 
-__all__ = ["choose_stream", "open_video"]
+__all__ = ["Opened", "choose_stream", "open_source", "open_video"]
 
 # A playlist must not make us open an address.
 _PROTOCOLS = {"protocol_whitelist": "file,crypto,data"}
 
 
+@dataclass
+class Opened:
+    """A file that was opened, and what FFmpeg does not tell of it.
+
+    Attributes
+    ----------
+    container
+        The file.
+    pictures
+        What it is made of while it is read; None for what FFmpeg reads itself.
+    plays
+        How often an animation is shown, 0 for without end; None for what is no animation.
+    icc
+        ICC profile of an animation or of the first of numbered pictures, or empty.
+    notes
+        What the user should know, of which more may be found while it is read.
+    """
+
+    container: av.container.InputContainer
+    pictures: StreamedPictures | None = None
+    plays: int | None = None
+    icc: bytes = b""
+    notes: list[str] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close the file and what it is made of."""
+        self.container.close()
+        if self.pictures is not None:
+            self.pictures.close()
+
+
 def open_video(path: Path) -> av.container.InputContainer:
-    """Open a file, its texts as bytes: see ``repair_texts``.
+    """Open a file, its texts as bytes: see ``repair_texts``; errors are those of `open_source`."""
+    return open_source(path).container
+
+
+def open_source(path: Path, rate: Fraction | None = None) -> Opened:
+    """Open a file, its texts as bytes, or numbered pictures.
+
+    Parameters
+    ----------
+    path
+        The file, or the pattern of the pictures, as for ``is_pattern``.
+    rate
+        Pictures per second, for numbered ones only.
 
     Raises
     ------
+    InputError
+        A rate was given for a file.
     MediaError
         It is missing, cannot be read, or is no video file.
     """
+    if is_pattern(path):
+        numbered = open_numbered(path, rate or DEFAULT_RATE)
+        container = _opened(numbered.video, path)
+        if rate is None:
+            numbered.notes.append(
+                f"numbered pictures have no rate; {DEFAULT_RATE} a second are assumed, and --fps "
+                "sets another"
+            )
+        return Opened(container, numbered.video, None, numbered.icc, numbered.notes)
+    if rate is not None:
+        raise InputError(
+            f"fps is {float(rate):g}, but {path} has times of its own; leave it out: it is for "
+            "numbered pictures, as in frames/%05d.png"
+        )
+    _check_file(path)
+    # Absolute, so that no name can be taken for an address.
+    container = _opened(str(path.absolute()), path)
+    kind = container.format.name
+    if kind in ("gif", "apng"):
+        return Opened(container, None, *facts_of(path))
+    if kind == "webp_pipe" and (video := animation_as_video(path)) is not None:
+        container.close()
+        return Opened(_opened(video, path), video, *facts_of(path))
+    if kind == "image2" or kind.endswith("_pipe"):
+        container.close()
+        raise MediaError(f"{path} is a picture; use `restore-rt image`")
+    return Opened(container)
+
+
+def _check_file(path: Path) -> None:
     try:
         if path.is_dir():
-            raise MediaError(f"{path} is a folder; give a video file")
+            raise MediaError(
+                f"{path} is a folder; give a video file, or numbered pictures as in "
+                f"{path / '%05d.png'}"
+            )
         if path.exists() and not path.is_file():
             raise MediaError(f"{path} is not a regular file; give a video file")
         path.open("rb").close()
@@ -38,18 +120,9 @@ def open_video(path: Path) -> av.container.InputContainer:
         raise MediaError(f"there is no file {path}; check its name") from None
     except OSError as error:
         raise MediaError(f"cannot read {path}: {error.strerror}") from error
-    # Absolute, so that no name can be taken for an address.
-    container = _opened(str(path.absolute()), path)
-    if container.format.name == "webp_pipe" and (video := animation_as_video(path)) is not None:
-        container.close()
-        return _opened(video, path)
-    if container.format.name == "image2" or container.format.name.endswith("_pipe"):
-        container.close()
-        raise MediaError(f"{path} is a picture; use `restore-rt image`")
-    return container
 
 
-def _opened(file: str | io.BytesIO, path: Path) -> av.container.InputContainer:
+def _opened(file: str | StreamedPictures, path: Path) -> av.container.InputContainer:
     try:
         return av.open(file, "r", container_options=_PROTOCOLS, metadata_encoding=AS_BYTES)
     except (av.FFmpegError, OSError, ValueError) as error:

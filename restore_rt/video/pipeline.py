@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_args
 
@@ -15,21 +16,25 @@ import av
 from restore_rt.chroma import BICUBIC
 from restore_rt.errors import InputError, TruncatedInputError
 from restore_rt.files import check_target, journal_folder, whole_file
+from restore_rt.images import format_of
 from restore_rt.model.manifest import Manifest
 from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
-from restore_rt.video.choices import AudioChoice, Deinterlace, container_of
+from restore_rt.video.choices import ANIMATIONS, NUMBERED, AudioChoice, Deinterlace, container_of
 from restore_rt.video.codecs import EncoderSettings, default_codec, held_formats, settings_for
 from restore_rt.video.colour import ColourTags, matrix_name
 from restore_rt.video.containers import check_codec
-from restore_rt.video.conversion import NO_FRAME, Conversion
+from restore_rt.video.conversion import NO_FRAME, Conversion, Prepared
 from restore_rt.video.encoding import Encoding
 from restore_rt.video.hdr import StaticHdr
 from restore_rt.video.identity import run_identity
 from restore_rt.video.journal import Journal, open_journal
 from restore_rt.video.pixels import PixelLayout, written_layout
-from restore_rt.video.reader import Step, VideoReader
+from restore_rt.video.reader import Frame, Step, VideoReader
+from restore_rt.video.renumbered import restore_numbered
 from restore_rt.video.report import VideoReport
+from restore_rt.video.sequences import check_numbered_target, is_pattern, parse_rate
+from restore_rt.video.to_pictures import PictureChoices, pictures_written
 from restore_rt.video.tracks import TrackChoices, choose_tracks
 from restore_rt.video.writer import VideoWriter
 
@@ -100,6 +105,7 @@ def restore_video(
     deinterlace: Deinterlace = "auto",
     audio: AudioChoice = "auto",
     drop: Sequence[str] = (),
+    fps: str | float | None = None,
     overwrite: bool = False,
     resume: bool = False,
     on_start: Callable[[int | None], None] | None = None,
@@ -116,16 +122,19 @@ def restore_video(
     Parameters
     ----------
     source
-        The file to read.
+        The file to read, or numbered pictures: ``frames/%05d.png``.
     target
-        The file to write: .mp4, .mov, .mkv or .webm.
+        The file to write: .mp4, .mov, .mkv or .webm; .gif, .apng or .webp, also .png if the source
+        is an animation, which keep transparency and have no sound; or numbered pictures of a
+        format that ``restore-rt image`` writes.
     restorer
         Restores the frames. A luma model gets ``Planes``; for an rgb model frames are converted
         by the clip's matrix and range, both ways.
     codec
         h264, h265, av1 or ffv1; h264 by default, av1 for .webm.
     quality
-        Constant quality, lower is better and larger; the codec's good default when ``None``.
+        Constant quality, lower is better and larger; the codec's good default when ``None``. For
+        .webp and numbered JPEG, WebP and AVIF files it is 1 to 100, the best.
     preset
         The encoder's effort; the codec's default when ``None``.
     threads
@@ -147,6 +156,8 @@ def restore_video(
     drop
         What to leave out: ``audio``, ``subtitles``, ``data``, ``attachments``, or one of a kind,
         counted from 0: ``audio:1``.
+    fps
+        Of numbered pictures, 25 by default: a number, or a fraction such as ``"30000/1001"``.
     overwrite
         Replace ``target`` if it exists.
     resume
@@ -190,8 +201,19 @@ def restore_video(
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; it must be at least 1")
     workers = min(threads or available_threads(), _MOST_CODEC_THREADS)
+    rate = None if fps is None else parse_rate(fps)
     truncated: TruncatedInputError | None = None
-    reading = VideoReader(source, threads=workers, deinterlace=deinterlace, stages=job.stages)
+    if container_of(target) in (NUMBERED, *ANIMATIONS.values()):
+        wanted = PictureChoices(codec, quality, preset, pixel_format, bit_depth, overwrite)
+        wanted.check(target)
+        if resume:
+            raise InputError(
+                f"resume is True, but what is finished of {target} cannot be kept; leave it out"
+            )
+        return _to_pictures(source, target, job, wanted, choices, workers, deinterlace, rate, begin)
+    reading = VideoReader(
+        source, threads=workers, deinterlace=deinterlace, rate=rate, stages=job.stages
+    )
     with reading as reader:
         layout = _written_layout(reader, pixel_format, bit_depth, target, name)
         settings = _settings(reader, layout, name, quality, preset, restorer.scale)
@@ -230,7 +252,8 @@ def restore_video(
             )
             try:
                 try:
-                    job.run(reader, writer, layout, journal)
+                    convert = job.conversion(reader, layout)
+                    job.run(reader, writer, convert, finished=journal.frames if journal else 0)
                 except TruncatedInputError as error:
                     truncated = error
                 writer.close()
@@ -260,6 +283,81 @@ def restore_video(
     return report
 
 
+def _to_pictures(
+    source: Path,
+    target: Path,
+    job: _Job,
+    wanted: PictureChoices,
+    tracks: TrackChoices,
+    threads: int,
+    deinterlace: Deinterlace,
+    rate: Fraction | None,
+    begin: float,
+) -> VideoReport:
+    """Restore a clip to an animation or numbered files."""
+    damage = ""
+    if is_pattern(source) and is_pattern(target):
+        size, damage = restore_numbered(source, target, job, wanted)
+    else:
+        with VideoReader(
+            source, threads=threads, deinterlace=deinterlace, rate=rate, as_rgb=True,
+            stages=job.stages,
+        ) as reader:  # fmt: skip
+            for text in reader.notes:
+                job.note(text)
+            reader.notes.clear()
+            with pictures_written(
+                reader, target, wanted, tracks, scale=job.restorer.scale, deinterlace=deinterlace,
+                rate=rate, stages=job.stages, note=job.note,
+            ) as (convert, writer):  # fmt: skip
+                try:
+                    job.run(reader, writer, convert)
+                    writer.close()
+                except TruncatedInputError as error:
+                    damage = str(error)
+                    writer.close()
+                except BaseException:
+                    writer.abort()
+                    raise
+                for text in (*writer.notes, *reader.notes):
+                    job.note(text)
+            size = (convert.width, convert.height)
+    kind = container_of(target)
+    report = VideoReport(
+        frames=job.frames,
+        seconds=time.perf_counter() - begin,
+        width=size[0],
+        height=size[1],
+        codec=format_of(target).name if kind is NUMBERED else kind.name,
+        stages=job.stages.seconds,
+        notes=job.notes,
+        workers=job.restorer.workers,
+    )
+    if damage:
+        raise TruncatedVideoError(f"{damage}; they were written to {target}", report)
+    return report
+
+
+class _Convert(Protocol):
+    """Makes frames of pictures, and of a network's results what a writer takes."""
+
+    def source(self, decoded: Frame) -> Prepared: ...
+
+    def result(self, restored: Any, target: av.VideoFrame | None) -> Any: ...
+
+
+class _Writer(Protocol):
+    """Takes restored frames, and the packets of other streams."""
+
+    def copy(self, packets: Iterable[av.Packet[Any]]) -> None: ...
+
+    def encode(self, frame: Any, *, pts: int, duration: int) -> None: ...
+
+    def holds(self, number: int, pts: int) -> bool: ...
+
+    def take_over(self, pts: int) -> None: ...
+
+
 class _Job:
     """One run: what it does to each step, and what it tells whom."""
 
@@ -273,7 +371,7 @@ class _Job:
         self.stages = StageTimes()
         self.frames = self.taken_over = 0
         self.notes: list[str] = []
-        self._restorer = restorer
+        self.restorer = restorer
         self._on_start = on_start
         self._on_frame = on_frame
         self._on_note = on_note
@@ -285,7 +383,7 @@ class _Job:
 
     def note_chroma(self, reader: VideoReader) -> None:
         """Tell if the network for chroma does not take this clip's."""
-        if self._restorer.chroma == BICUBIC:
+        if self.restorer.chroma == BICUBIC:
             return
         siting = reader.tags.siting(centred=reader.centred_chroma)
         if not reader.layout.name.startswith("yuv420"):
@@ -296,30 +394,36 @@ class _Job:
             return
         self.note(f"chroma is enlarged by bicubic: {why}")
 
+    def start(self, total: int | None) -> None:
+        if self._on_start is not None:
+            self._on_start(total)
+
+    def finished_frame(self) -> None:
+        self.frames += 1
+        if self._on_frame is not None:
+            self._on_frame()
+
+    def conversion(self, reader: VideoReader, layout: PixelLayout) -> Conversion:
+        """Return the conversion for a video file."""
+        return Conversion(
+            reader,
+            layout,
+            scale=self.restorer.scale,
+            rgb=self.restorer.manifest.colour == "rgb",
+            stages=self.stages,
+        )
+
     def run(
-        self,
-        reader: VideoReader,
-        writer: VideoWriter,
-        layout: PixelLayout,
-        journal: Journal | None,
+        self, reader: VideoReader, writer: _Writer, convert: _Convert, *, finished: int = 0
     ) -> None:
         """Restore all frames: reading and restoring run on their own threads, writing on this.
 
         Frames that an interrupted run had finished are decoded all the same: from a place in the
         middle, decoders, filters and clocks need not give what they give from the beginning.
         """
-        finished = 0 if journal is None else journal.frames
         if finished:
             self.note(f"{finished} frames were restored before; they are only decoded again")
-        if self._on_start is not None:
-            self._on_start(reader.total and max(0, reader.total - finished))
-        convert = Conversion(
-            reader,
-            layout,
-            scale=self._restorer.scale,
-            rgb=self._restorer.manifest.colour == "rgb",
-            stages=self.stages,
-        )
+        self.start(reader.total and max(0, reader.total - finished))
         reading = threading.Lock()
         stopped = False
 
@@ -339,7 +443,7 @@ class _Job:
                 yield (step, prepared.target), prepared.out, prepared.frame
 
         try:
-            with closing(self._restorer.stream_into(items(), stages=self.stages)) as restored:
+            with closing(self.restorer.stream_into(items(), stages=self.stages)) as restored:
                 for (step, target), result in restored:
                     picture = None if result is None else convert.result(result, target)
                     self._write(writer, step, picture)
@@ -348,7 +452,7 @@ class _Job:
             with reading:
                 stopped = True
 
-    def _write(self, writer: VideoWriter, step: Step, picture: av.VideoFrame | None) -> None:
+    def _write(self, writer: _Writer, step: Step, picture: Any) -> None:
         """Write the packets of a step, and its restored frame if it has one."""
         with self.stages.measure("encode"):
             writer.copy(step.packets)
@@ -356,13 +460,19 @@ class _Job:
                 writer.encode(picture, pts=step.frame.pts, duration=step.frame.duration)
             elif step.frame is not None:
                 writer.take_over(step.frame.pts)
-        self.frames += step.frame is not None
-        self.taken_over += step.frame is not None and picture is None
-        if picture is not None and self._on_frame is not None:
-            self._on_frame()
+        if picture is not None:
+            self.finished_frame()
+        elif step.frame is not None:
+            self.frames += 1
+            self.taken_over += 1
 
 
 def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
+    if is_pattern(target):
+        check_numbered_target(target, overwrite=overwrite)
+        if target.parent.resolve() == source.parent.resolve() and target.name == source.name:
+            raise InputError(f"{target} is the source itself; give another name for the result")
+        return
     check_target(target, overwrite=overwrite)
     if target.exists() and source.exists() and source.samefile(target):
         raise InputError(f"{target} is the source itself; give another name for the result")

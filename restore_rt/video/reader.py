@@ -21,7 +21,7 @@ from restore_rt.video.colour import BT709, ColourTags, matrix_name
 from restore_rt.video.deinterlacing import Deinterlacer
 from restore_rt.video.description import chroma_location
 from restore_rt.video.hdr import side_data
-from restore_rt.video.opening import choose_stream, open_video
+from restore_rt.video.opening import choose_stream, open_source
 from restore_rt.video.pixels import layout_of
 from restore_rt.video.texts import repair_texts
 
@@ -76,8 +76,27 @@ class VideoReader:
         Width over height of a pixel, ``None`` when not known.
     extras
         Side data of the first frame (display matrix, HDR metadata), by FFmpeg's name.
+    plays
+        How often an animation is shown, 0 for without end; None for what is no animation.
+    icc
+        ICC profile of an animation or of numbered pictures, or empty.
     notes
         What the user should know.
+
+    Parameters
+    ----------
+    path
+        A file, or the pattern of numbered pictures.
+    threads
+        For the decoder.
+    deinterlace
+        See ``restore_video``.
+    rate
+        Pictures per second of numbered pictures.
+    as_rgb
+        Frames will become RGB with alpha: nothing is noted of what other results lose.
+    stages
+        Receives the time of decoding.
     """
 
     def __init__(
@@ -86,6 +105,8 @@ class VideoReader:
         *,
         threads: int = 2,
         deinterlace: Deinterlace = "auto",
+        rate: Fraction | None = None,
+        as_rgb: bool = False,
         stages: StageTimes | None = None,
     ) -> None:
         self.path = path
@@ -93,7 +114,11 @@ class VideoReader:
         self.frames = 0
         self._taken = 1
         self._stages = StageTimes() if stages is None else stages
-        self._container = open_video(path)
+        self._as_rgb = as_rgb
+        self._opened = open_source(path, rate)
+        self._container = self._opened.container
+        self.plays, self.icc = self._opened.plays, self._opened.icc
+        self._take_notes()
         if repair_texts(self._container):
             self.notes.append("texts that are not in UTF-8 were read as Latin or Cyrillic ones")
         try:
@@ -101,7 +126,7 @@ class VideoReader:
             self._prepare(threads, deinterlace)
             self._take_first_frame()
         except BaseException:
-            self._container.close()
+            self._opened.close()
             raise
 
     @property
@@ -112,8 +137,7 @@ class VideoReader:
     @property
     def is_animation(self) -> bool:
         """Whether the file is one of the picture formats that move."""
-        in_memory = Path(self._container.name) != self.path.absolute()
-        return in_memory or self._container.format.name in ("gif", "apng")
+        return self.plays is not None
 
     def __enter__(self) -> VideoReader:
         return self
@@ -129,7 +153,7 @@ class VideoReader:
     def close(self) -> None:
         """Close the file; no steps can be taken after this."""
         self._steps.close()
-        self._container.close()
+        self._opened.close()
 
     def steps(self) -> Iterator[Step]:
         """Return everything in the file, in its order; can be gone through once.
@@ -168,7 +192,8 @@ class VideoReader:
         self.time_base = stream.time_base or Fraction(1, 1000)
         self.rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
         self.sample_aspect_ratio = stream.sample_aspect_ratio or None
-        self.total = stream.frames or self._estimated_total()
+        pictures = self._opened.pictures
+        self.total = pictures.total if pictures else stream.frames or self._estimated_total()
         self._start = self._clip_start()
         stream.thread_type = "AUTO"
         stream.thread_count = threads
@@ -228,10 +253,11 @@ class VideoReader:
     def _read_tags(self, picture: av.VideoFrame) -> ColourTags:
         context = self.stream.codec_context
         if picture.format.is_rgb or picture.format.has_palette:
-            self.notes.append(
-                f"{self._format} becomes {self.layout.name} by the {matrix_name(BT709)} matrix, "
-                "limited range"
-            )
+            if not self._as_rgb:
+                self.notes.append(
+                    f"{self._format} becomes {self.layout.name} by the {matrix_name(BT709)} "
+                    "matrix, limited range"
+                )
             return ColourTags(range=1, primaries=BT709, transfer=BT709, matrix=BT709)
         full = self._format.startswith("yuvj")
         return ColourTags(
@@ -244,11 +270,13 @@ class VideoReader:
         )
 
     def _note_losses(self, picture: av.VideoFrame) -> None:
-        if self.layout.has_alpha or self.stream.metadata.get("alpha_mode") == "1":
+        hidden = self.stream.metadata.get("alpha_mode") == "1"  # the decoder passes over it
+        if (self.layout.has_alpha and not self._as_rgb) or hidden:
             self.notes.append("alpha is dropped: video is restored without transparency")
         if picture.interlaced_frame:
             self.notes.append("the clip is interlaced, and its fields are left woven")
-        if self.layout.reading == "convert" and not picture.format.is_rgb:
+        converted = self.layout.reading == "convert" and not self._as_rgb
+        if converted and not picture.format.is_rgb:
             self.notes.append(f"{self._format} becomes {self.layout.name}")
         if self.tags.location not in ("", "left", "center", "topleft"):
             self.notes.append(f"chroma at {self.tags.location!r} is enlarged as if it were left")
@@ -334,7 +362,12 @@ class VideoReader:
             frames.append(self._clock.frame(picture))
         return self._deinterlacer(frames)
 
+    def _take_notes(self) -> None:
+        self.notes += self._opened.notes
+        self._opened.notes.clear()
+
     def _note_times(self) -> None:
+        self._take_notes()
         if self._deinterlacer.used:
             self.notes.append("the clip is interlaced; pictures were made of its fields by bwdif")
         if jumps := self._times.jumps:
@@ -355,7 +388,10 @@ class VideoReader:
             all(abs(time - jump) > _NEAR_A_JUMP for jump in self._times.jumps)
             for time in self._incomplete
         )
-        self._damage.ending = self._ending.early()
+        pictures = self._opened.pictures
+        if pictures is not None and pictures.failure:
+            raise TruncatedInputError(f"{pictures.failure}; {self.frames} frames came before")
+        self._damage.ending = "" if pictures else self._ending.early()
         if self._damage:
             raise TruncatedInputError(
                 f"{self.path} is damaged: {self._damage}; {self.frames} frames could be decoded"
