@@ -6,6 +6,7 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from restore_rt.errors import InputError, MediaError
 from restore_rt.files import check_target
 from restore_rt.folders import SUFFIX, files_below
 from restore_rt.images import FORMATS, READABLE, format_of
-from restore_rt.video.choices import CONTAINERS, VIDEO_SUFFIXES, container_of
+from restore_rt.images.moving import moves
+from restore_rt.video.choices import VIDEO_SUFFIXES, WRITABLE, container_of
+from restore_rt.video.sequences import Pattern, check_numbered_target, is_pattern
 
 __all__ = ["PICTURES", "VIDEOS", "Job", "Media", "Plan", "plan"]
 
@@ -40,6 +43,8 @@ class Media:
         The format for files whose own cannot be written.
     format_of
         Returns the format for a file's name, or raises ``InputError``.
+    moving
+        Whether animated GIF, PNG and WebP files are taken from folders and patterns; else stills.
     """
 
     noun: str
@@ -47,10 +52,24 @@ class Media:
     formats: Mapping[str, Any]
     usual: str
     format_of: Callable[[Path], Any]
+    moving: bool
+
+    def objection(self, path: Path) -> str:
+        """Say why a file with a readable suffix is passed over; ``""`` if it is taken."""
+        suffix = path.suffix.lower()
+        if suffix in _MOVING and moves(path) and not self.moving:
+            return "animations, which restore-rt video reads"
+        # A GIF of one picture is a short clip, as it was before.
+        if suffix in _STILL and self.moving and not moves(path):
+            return "pictures that do not move, which restore-rt image reads"
+        return ""
 
 
-PICTURES = Media("pictures", READABLE, FORMATS, "png", format_of)
-VIDEOS = Media("videos", VIDEO_SUFFIXES, CONTAINERS, "mkv", container_of)
+_STILL = (".png", ".webp")
+_MOVING = (*_STILL, ".apng", ".gif")
+
+PICTURES = Media("pictures", READABLE, FORMATS, "png", format_of, moving=False)
+VIDEOS = Media("videos", VIDEO_SUFFIXES, WRITABLE, "mkv", container_of, moving=True)
 
 
 @dataclass(frozen=True)
@@ -160,6 +179,14 @@ def plan(
         jobs = [Job(found[0][0], folder, target)]
     _check_names(jobs)
     existing = [job for job in jobs if os.path.lexists(job.target)]
+    numbered = [job.target for job in jobs if is_pattern(job.target) and media is VIDEOS]
+    for target in numbered:
+        if skip_existing:
+            raise InputError(
+                f"--skip-existing cannot tell whether the pictures of {target} are all there; "
+                "leave it out, or give an empty folder"
+            )
+        check_numbered_target(target, overwrite=overwrite)
     if skip_existing:
         jobs = [job for job in jobs if job not in existing]
     elif existing and not overwrite:
@@ -168,7 +195,8 @@ def plan(
         raise InputError(
             f"{existing[0].target} exists{others}; {fixes}, or --overwrite to replace it"
         )
-    for path in {_first_missing(job.target) if to_folder else job.target: None for job in jobs}:
+    made = to_folder or numbered
+    for path in {_first_missing(job.target) if made else job.target: None for job in jobs}:
         check_target(path, overwrite=overwrite)
     return Plan(jobs, existing if skip_existing else (), search.passed_over)
 
@@ -223,10 +251,12 @@ class _Search:
             if match.is_dir():
                 if self._recursive:
                     self._add_folder(match)
-            elif match.suffix.lower() in self._media.readable:
-                self._add(match, Path(match.name))
-            else:
+            elif match.suffix.lower() not in self._media.readable:
                 self._pass_over(match, SUFFIX)
+            elif objection := self._media.objection(match):
+                self._pass_over(match, objection)
+            else:
+                self._add(match, Path(match.name))
 
     def _add_folder(self, path: Path) -> None:
         try:
@@ -237,7 +267,10 @@ class _Search:
                 avoid=self._avoid,
                 on_other=self._pass_over,
             ):
-                self._add(file, file.relative_to(path))
+                if objection := self._media.objection(file):
+                    self._pass_over(file, objection)
+                else:
+                    self._add(file, file.relative_to(path))
         except OSError as error:
             raise MediaError(
                 f"cannot read the folder {error.filename}: {error.strerror}; change its "
@@ -246,6 +279,11 @@ class _Search:
 
 
 def _into(media: Media, folder: Path, source: Path, relative: Path, wanted: Any) -> Job:
+    if is_pattern(source):
+        if wanted is None:
+            return Job(source, folder / source.name, media.format_of(source))
+        relative = Path(source.resolve().parent.name or "pictures")
+        return Job(source, folder / f"{relative}{wanted.suffixes[0]}", wanted)
     if wanted is None:
         own = [item for item in media.formats.values() if source.suffix.lower() in item.suffixes]
         wanted = own[0] if own else media.formats[media.usual]
@@ -265,12 +303,21 @@ def _apart(jobs: list[Job]) -> list[Job]:
     ]
 
 
+def _files_of(path: Path) -> set[Path]:
+    """Return the file, or those that fit a pattern of numbered pictures, wherever they lie."""
+    if not is_pattern(path):
+        return {path.resolve()}
+    with suppress(OSError):  # it fails in its turn
+        return {file.resolve() for file in Pattern.of(path).files().values()}
+    return set()
+
+
 def _check_names(jobs: Sequence[Job]) -> None:
-    sources = {job.source.resolve() for job in jobs}
+    sources = {path for job in jobs for path in _files_of(job.source)}
     targets: dict[Path, Path] = {}
     for job in jobs:
         target = job.target.resolve()
-        if target in sources:
+        if not sources.isdisjoint(_files_of(job.target)):
             raise InputError(f"{job.target} is an input; give another output")
         if target in targets:
             raise InputError(

@@ -48,17 +48,21 @@ _PRESETS = ", ".join(f"{name} {codec.preset}" for name, codec in CODECS.items() 
 
 InputsArgument = Annotated[
     list[str],
-    typer.Argument(metavar="IN...", help="Videos, folders, or patterns like 'clips/*.mp4'."),
+    typer.Argument(
+        metavar="IN...",
+        help="Videos, folders, patterns like 'clips/*.mp4', or numbered pictures: frames/%05d.png.",
+    ),
 ]
 OutputOption = Annotated[
     str,
     typer.Option(
         "-o", "--output", metavar="OUT",
-        help="A file for one video, .mp4, .mov, .mkv or .webm, else a folder, made if missing.",
+        help="A file for one video, .mp4, .mov, .mkv, .webm, .gif, .apng or .webp, or numbered "
+        "pictures, out/%05d.png, else a folder, made if missing.",
     ),
 ]  # fmt: skip
 FormatOption = Annotated[
-    Literal["mp4", "mov", "mkv", "webm"] | None,
+    Literal["mp4", "mov", "mkv", "webm", "gif", "apng", "webp"] | None,
     typer.Option(
         "--format", show_default="each video's own, or mkv",
         help="What to write into a folder.",
@@ -93,7 +97,8 @@ QualityOption = Annotated[
     int | None,
     typer.Option(
         "--quality", metavar="N", show_default=_QUALITIES,
-        help="The encoder's constant quality (CRF); lower is better and larger.",
+        help="The encoder's constant quality (CRF); lower is better and larger. Of .webp and "
+        "numbered .jpg 1 to 100, the best.",
     ),
 ]  # fmt: skip
 PresetOption = Annotated[
@@ -142,6 +147,13 @@ DropOption = Annotated[
         "from 0, as in audio:1. Can be given several times.",
     ),
 ]  # fmt: skip
+FpsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--fps", metavar="N", show_default="25",
+        help="Numbered pictures per second: a number, or a fraction such as 30000/1001.",
+    ),
+]  # fmt: skip
 
 ResumeOption = Annotated[
     bool,
@@ -175,6 +187,7 @@ def video(
     deinterlace: DeinterlaceOption = "auto",
     audio: AudioOption = "auto",
     drop: DropOption = [],  # noqa: B006  # typer reads it and does not change it
+    fps: FpsOption = None,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
     skip_existing: SkipExistingOption = False,
@@ -220,6 +233,7 @@ def video(
         "deinterlace": deinterlace,
         "audio": audio,
         "drop": drop,
+        "fps": fps,
         "overwrite": overwrite,
         "resume": resume,
     }

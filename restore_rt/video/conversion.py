@@ -158,7 +158,9 @@ class RgbConversion:
         pixels: NDArray[Any] = restored
         if self._alpha and pixels.shape[2] == 3:
             opaque = np.full((*pixels.shape[:2], 1), np.iinfo(pixels.dtype).max, pixels.dtype)
-            pixels = np.concatenate([pixels, opaque], axis=2)
+            return np.concatenate([pixels, opaque], axis=2)
+        if self._alpha:
+            pixels[pixels[..., 3] == 0] = 0  # no one sees it, and it would have to be stored
         return pixels
 
 

@@ -42,7 +42,8 @@ def palette_of(pictures: Iterable[av.VideoFrame]) -> av.VideoFrame:
         picture.pts, picture.time_base = number, _HUNDREDTH
         source.push(picture)
     source.push(None)
-    return sink.pull()
+    found: av.VideoFrame = sink.pull()
+    return found
 
 
 def _source(graph: av.filter.Graph, picture: av.VideoFrame) -> Any:

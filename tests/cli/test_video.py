@@ -150,7 +150,7 @@ def test_a_zoom_that_no_model_has(tmp_path: Path, cli: Cli) -> None:
         ("in.mp4", "in.mp4/out.mp4", 1, "a part of its path is a file, not a folder"),
         ("in.mp4", "no/out.mp4", 1, "its folder does not exist; create it first"),
         ("in.mp4", "there.mp4", 2, "there.mp4 exists; give another name, or --overwrite"),
-        ("in.mp4", "out.webp", 2, "allowed are .mp4, .mov, .mkv, .webm"),
+        ("in.mp4", "out.bmp", 2, "allowed are .mp4, .mov, .mkv, .webm"),
     ],
 )
 def test_paths_that_cannot_be(
