@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -79,6 +80,12 @@ class GifFile(AnimationFile):
         self._duration = 0
         self._short = 0
         self._last_size = 0
+
+    def abort(self) -> None:
+        """Close the file as it is."""
+        with contextlib.suppress(av.FFmpegError, ValueError, OSError):
+            self._muxer.close()
+        super().abort()
 
     @property
     def _longest(self) -> float:

@@ -241,7 +241,9 @@ class VideoReader:
         self.width, self.height = picture.width, picture.height
         self._format = picture.format.name
         self.layout = layout_of(picture.format)
-        self.extras = side_data(picture)
+        # PyAV frees an ICC profile's name twice, which only PNG has: the process would crash.
+        named = self.stream.codec_context.name in ("png", "apng")
+        self.extras = {} if named else side_data(picture)
         self.tags = self._read_tags(picture)
         self.centred_chroma = (
             self._format.startswith("yuvj")

@@ -32,6 +32,21 @@ class Shown(NamedTuple):
     duration: int
 
 
+class _Made:
+    """Takes the file from its muxer.
+
+    An object of its own, which leads back to nothing: where a muxer and the object that it writes
+    to are collected as a circle, PyAV writes to what is no longer there.
+    """
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self.data += data
+        return len(data)
+
+
 class StreamedPictures:
     """A file object for ``av.open`` that can only be read in order.
 
@@ -65,12 +80,12 @@ class StreamedPictures:
         self.total = total
         self.failure = ""
         self._pictures = pictures
-        self._made = bytearray()
+        self._made = _Made()
         self._time_base = time_base
         first = next(pictures)
         height, width, channels = first.pixels.shape
         self._format, stored = _FORMATS[first.pixels.itemsize, channels]
-        self._file: Any = av.open(self, "w", format="nut" if exact else "matroska")
+        self._file: Any = av.open(self._made, "w", format="nut" if exact else "matroska")
         rate = min(1 / time_base, Fraction(1000))
         self._stream: Any = self._file.add_stream("ffv1", rate=rate)
         self._stream.width, self._stream.height = width, height
@@ -78,21 +93,16 @@ class StreamedPictures:
         self._stream.codec_context.time_base = self._stream.time_base = time_base
         self._add(first)
 
-    def write(self, data: bytes) -> int:
-        """Take a part of the file from the muxer."""
-        self._made += data
-        return len(data)
-
     def read(self, count: int) -> bytes:
         """Hand a part of the file to the demuxer."""
-        while len(self._made) < count and self._file is not None:
+        while len(self._made.data) < count and self._file is not None:
             try:
                 picture = next(self._pictures, None)
             except MediaError as error:
                 self.failure, picture = str(error), None
             self._add(picture)
-        data = bytes(self._made[:count])
-        del self._made[:count]
+        data = bytes(self._made.data[:count])
+        del self._made.data[:count]
         return data
 
     def close(self) -> None:
