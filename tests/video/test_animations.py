@@ -287,8 +287,8 @@ def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
         ("out.gif", {"quality": 80}, r"quality is 80, but \.gif has none"),
         ("out.webp", {"quality": 101}, r"quality is 101; for \.webp 1 \(smallest\) to 100 \(best"),
         ("out.webp", {"bit_depth": 16}, r"bit_depth is 16; for \.webp 8 are allowed"),
-        ("out.apng", {"pixel_format": "yuv420p"}, r"pixel_format is 'yuv420p', but \.apng holds RGB"),
-        ("out.png", {}, r"out\.png would be one picture: give numbered ones, as in .*out_%05d\.png"),
+        ("out.apng", {"pixel_format": "yuv420p"}, r"pixel_format is 'yuv420p', but \.apng"),
+        ("out.png", {}, r"out\.png would be one picture: .* as in .*out_%05d\.png"),
         ("out.gif", {"fps": 24}, "fps is 24, but .* has times of its own"),
     ],
 )  # fmt: skip
