@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import av
 from av.stream import Stream
 
-__all__ = ["MOST_CHANNELS", "SoundConverter", "encoder_name", "holds_sound"]
+__all__ = ["MOST_CHANNELS", "PcmFiller", "SoundConverter", "encoder_name", "holds_sound"]
 
 _ENCODERS = {"opus": "libopus"}
 # FFmpeg's names of the sample formats that an encoder takes, of 16 bits and of more.
@@ -148,6 +150,52 @@ class SoundConverter:
             self._given += frame.samples
             packets += self._encoder.encode(frame)
         return packets
+
+
+class PcmFiller:
+    """Puts silence where PCM sound pauses: QuickTime files count its samples and know no pauses.
+
+    Parameters
+    ----------
+    source
+        The stream whose packets come.
+    """
+
+    def __init__(self, source: Stream) -> None:
+        context: Any = source.codec_context
+        name = context.name
+        bits = re.search(r"\d+", name)
+        self._frame = context.layout.nb_channels * (int(bits[0]) // 8 if bits else 1)
+        self._rate = context.rate
+        self._quiet = {"pcm_u8": b"\x80", "pcm_alaw": b"\xd5", "pcm_mulaw": b"\xff"}.get(
+            name, b"\0"
+        )
+        self._begin: Fraction | None = None
+        self._heard = 0  # samples since then
+
+    def fill(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
+        """Yield the silence before a packet, and the packet."""
+        if packet.pts is not None and packet.time_base is not None:
+            time = packet.pts * packet.time_base
+            if self._begin is None:
+                self._begin = time
+            missing = round((time - self._begin) * self._rate) - self._heard
+            if missing > _TOLERANCE * self._rate:
+                for done in range(0, missing, self._rate):
+                    yield self._silence(packet, min(self._rate, missing - done))
+        self._heard += packet.size // self._frame
+        yield packet
+
+    def _silence(self, like: av.Packet[Any], samples: int) -> av.Packet[Any]:
+        assert self._begin is not None
+        assert like.time_base is not None
+        packet: av.Packet[Any] = av.Packet(self._quiet * (samples * self._frame))
+        time = self._begin + Fraction(self._heard, self._rate)
+        packet.pts = packet.dts = round(time / like.time_base)
+        packet.duration = round(Fraction(samples, self._rate) / like.time_base)
+        packet.time_base = like.time_base
+        self._heard += samples
+        return packet
 
 
 def _silence(like: av.AudioFrame, samples: int) -> av.AudioFrame:

@@ -29,7 +29,7 @@ from restore_rt.video.encoding import Encoding, FrameEncoder, encoder_apart
 from restore_rt.video.journal import Journal
 from restore_rt.video.reader import VideoReader
 from restore_rt.video.segments import SegmentedEncoder
-from restore_rt.video.sound import SoundConverter
+from restore_rt.video.sound import PcmFiller, SoundConverter
 from restore_rt.video.subtitles import SubtitleConverter
 from restore_rt.video.texts import repaired_chapters
 from restore_rt.video.tracks import Track
@@ -94,6 +94,7 @@ class VideoWriter:
             raise self._failure(error) from error
         try:
             self._copies: dict[int, Stream] = {}
+            self._fillers: dict[int, PcmFiller] = {}
             self._converters: dict[int, SoundConverter | SubtitleConverter] = {}
             self._last: dict[int, int] = {}
             self._earliest = Fraction(0)
@@ -124,8 +125,10 @@ class VideoWriter:
             index = packet.stream.index
             if (copy := self._copies.get(index)) is not None:
                 self._put_in_time(packet)
-                packet.stream = copy
-                self._mux(packet)
+                filler = self._fillers.get(index)
+                for each in [packet] if filler is None else filler.fill(packet):
+                    each.stream = copy
+                    self._mux(each)
             elif (converter := self._converters.get(index)) is not None:
                 # What its decoder needs before the beginning is not written.
                 earliest = self._earliest
@@ -223,6 +226,9 @@ class VideoWriter:
             add_cover(self._file, stream, self._source.packet_before_frames(stream.index))
         elif not track.codec:
             self._copies[stream.index] = add_copy(self._file, stream)
+            context = stream.codec_context
+            if self._format == "mov" and context is not None and context.name.startswith("pcm_"):
+                self._fillers[stream.index] = PcmFiller(stream)
         else:
             kind = SoundConverter if stream.type == "audio" else SubtitleConverter
             converter = kind(self._file, stream, track.codec)

@@ -217,7 +217,7 @@ def test_no_picture_fits(tmp_path: Path, target: str) -> None:
     for name in ("%04d.png", "%d.png", "a%05d.png"):
         with pytest.raises(MediaError, match="fits the pattern" if name != "%04d.png" else "fits"):
             restore_video(folder / name.replace("%04d", "%06d"), tmp_path / target, Enlarger())
-    with pytest.raises(MediaError, match="cannot read the folder .*none: No such file"):
+    with pytest.raises(MediaError, match=r"cannot read the folder .*none: No such file"):
         restore_video(tmp_path / "none" / "%d.png", tmp_path / target, Enlarger())
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from restore_rt.errors import InputError
 from restore_rt.video import restore_video
+from restore_rt.video.choices import AudioChoice
 from tests.video.clips import RATE, Enlarger, make_clip, read_clip
 
 SOUND_RATE = 48000
@@ -122,8 +123,19 @@ def _samples(path: Path) -> Any:
     return np.concatenate(parts)
 
 
-def test_a_gap_in_sound_stays_a_gap(tmp_path: Path) -> None:
-    clip = _flash_and_beep(tmp_path / "whole.mkv", sound="pcm_s16le")
+@pytest.mark.parametrize(
+    ("sound", "target", "audio"),
+    [
+        ("pcm_s16le", "out.mkv", "flac"),
+        ("pcm_s16le", "out.mov", "auto"),
+        ("pcm_s24le", "out.mov", "auto"),
+        ("pcm_u8", "out.mov", "auto"),
+    ],
+)
+def test_a_gap_in_sound_stays_a_gap(
+    tmp_path: Path, sound: str, target: str, audio: AudioChoice
+) -> None:
+    clip = _flash_and_beep(tmp_path / "whole.mkv", sound=sound)
     source = tmp_path / "in.mkv"
     with av.open(str(clip)) as old, av.open(str(source), "w") as new:
         streams = {each.index: new.add_stream_from_template(each) for each in old.streams}
@@ -133,8 +145,22 @@ def test_a_gap_in_sound_stays_a_gap(tmp_path: Path) -> None:
             if time is not None and not silent:
                 packet.stream = streams[packet.stream.index]
                 new.mux(packet)
-    restore_video(source, tmp_path / "out.mkv", Enlarger(), audio="flac")
-    assert _apart(tmp_path / "out.mkv") == pytest.approx(0, abs=0.02)
+    report = restore_video(source, tmp_path / target, Enlarger(), audio=audio)
+    assert _apart(tmp_path / target) == pytest.approx(0, abs=0.02)
+    assert report.notes == []
+    with av.open(str(tmp_path / target)) as file:
+        assert audio == "flac" or file.streams.audio[0].codec_context.name == sound
+        assert max(_loudest(file, 0.3, 0.6)) <= 1e-4
+
+
+def _loudest(file: Any, begin: float, end: float) -> list[float]:
+    plain = av.AudioResampler("flt", "mono", SOUND_RATE)
+    return [
+        float(np.abs(sound.to_ndarray()).max())
+        for frame in file.decode(audio=0)
+        if begin < frame.time < end
+        for sound in plain.resample(frame)
+    ]
 
 
 def test_sound_that_becomes_mono_goes_on(tmp_path: Path) -> None:
