@@ -205,10 +205,23 @@ class VideoReader:
         number = self._deinterlacer.pictures_per_frame
         self.time_base, self.rate = self.time_base / number, self.rate * number
         self.total = self.total and self.total * number
+        self._repeats = 0
+        self._three_fields = self._duration_of_three_fields()
         self._damage = _Damage()
         self._incomplete: list[Fraction] = []  # when packets come that lack a part
         self._ending = ending.Ending(self._container, stream)
         self._steps = self._read()
+
+    def _duration_of_three_fields(self) -> Fraction:
+        """Return how many ticks a frame lasts that repeats a field; -1 where nothing tells.
+
+        MPEG-2 states it by a flag, of which demuxers make the duration.
+        """
+        stream = self.stream
+        rate, time_base = stream.codec_context.framerate, stream.time_base
+        if stream.codec_context.name != "mpeg2video" or not rate or not time_base:
+            return Fraction(-1)
+        return Fraction(3, 2) / rate / time_base
 
     def _clip_start(self) -> Fraction:
         start = Fraction(self._container.start_time or 0, 1_000_000)
@@ -361,7 +374,9 @@ class VideoReader:
                 if not self.frames:
                     continue  # nothing whole has come yet: it shows only debris
             self.frames += 1
-            frames.append(self._clock.frame(picture))
+            frame = self._clock.frame(picture)
+            self._repeats += abs(frame.duration - self._three_fields) < 1
+            frames.append(frame)
         return self._deinterlacer(frames)
 
     def _take_notes(self) -> None:
@@ -377,6 +392,12 @@ class VideoReader:
             self.notes.append(
                 f"the file's clock begins anew at {places}; what follows was moved behind what "
                 "came before"
+            )
+        if self._repeats:
+            self.notes.append(
+                f"{self._repeats} of {self.frames} frames last for three fields, as film does in "
+                "broadcasts and on discs (telecine by flags): each is restored once and keeps its "
+                "time"
             )
         if self._clock.moved:
             self.notes.append(
