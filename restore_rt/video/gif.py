@@ -21,8 +21,8 @@ _LONGEST = 0xFFFF  # hundredths of a second
 # Browsers show what is meant to be shorter for a tenth of a second.
 _SHORTEST = 2
 _GRAPHIC_CONTROL = b"\x21\xf9\x04"
-# One palette does not shimmer, as palettes of their own do where pictures are alike; only what
-# changes is dithered anew.
+# One palette for all: with one each, what stays the same is stored anew, and pictures are hardly
+# closer. Only what changes is dithered anew.
 _DITHER = "dither=floyd_steinberg:diff_mode=rectangle"
 
 

@@ -295,6 +295,8 @@ def _to_pictures(
     begin: float,
 ) -> VideoReport:
     """Restore a clip to an animation or numbered files."""
+    if job.restorer.chroma != BICUBIC:
+        job.note("chroma is enlarged by bicubic: pictures are restored as RGB")
     damage = ""
     if is_pattern(source) and is_pattern(target):
         size, damage = restore_numbered(source, target, job, wanted)
