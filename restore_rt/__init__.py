@@ -5,6 +5,12 @@
 >>> out = restorer(frame)  # (H, W[, C]) in, (2H, 2W[, C]) out
 """
 
+import os
+
+# ONNX Runtime else writes a number for this machine into the user's cache, and gathers how it is
+# used to report that. Who wants this sets the variable to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 try:
     import restore_rt._ext  # noqa: F401
 except ImportError as error:

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 HEAVY = ("torch", "onnx", "onnxruntime", "av", "PIL", "pycuda", "tensorrt", "typer", "rich")
+
+SETTINGS = ("ORT_DISABLE_TELEMETRY",)
 
 
 def run(code: str) -> str:
@@ -23,6 +29,16 @@ def test_import_loads_no_heavy_library() -> None:
 
 def test_import_works_where_heavy_libraries_are_missing() -> None:
     run(f"import sys\nfor name in {HEAVY!r}: sys.modules[name] = None\nimport restore_rt")
+
+
+def test_onnxruntime_leaves_no_files(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    environment = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME"):
+        environment[name] = str(tmp_path)
+    code = "import restore_rt; restore_rt.load('video-x2', backend='onnxruntime')"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_stages_are_not_imported_by_the_runtime() -> None:

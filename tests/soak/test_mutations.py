@@ -29,8 +29,6 @@ pytestmark = [pytest.mark.soak, pytest.mark.usefixtures("ffmpeg")]
 
 MOST_SECONDS, MOST_MEGABYTES = 60.0, 2048.0
 CASES = {"video": 667, "picture": 667, "model": 666}
-# ONNX Runtime writes it where ORT_DISABLE_TELEMETRY is not set: one file, always of this name.
-LEFT_BY_LIBRARIES = {".ses"}
 VIDEOS = {
     ".mp4": ["--preset", "ultrafast"],
     ".mkv": ["--preset", "ultrafast"],
@@ -201,7 +199,7 @@ def _wrong_files(case: Case, outcome: Outcome, text: str, folder: Path) -> list[
     """Return what is wrong with what a run wrote."""
     wrong = []
     temporary = {path.name for path in (folder / "temporary").iterdir()}
-    if left := temporary - LEFT_BY_LIBRARIES:
+    if left := temporary:
         wrong.append(f"it left temporary files: {sorted(left)}")
     written = [path for path in (folder / "out").iterdir() if path != case.target]
     if written:
