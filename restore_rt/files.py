@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from restore_rt.errors import InputError, OutputError, RestoreError
+from restore_rt.errors import InputError, MediaError, OutputError, RestoreError
 
-__all__ = ["check_target", "journal_folder", "output_error", "whole_file"]
+__all__ = ["check_plausible", "check_target", "journal_folder", "output_error", "whole_file"]
 
 _PREFIX, _JOURNAL = ".restore-rt-", ".restore-rt"
+_USUAL_PIXELS = 1 << 24
+_MOST_PIXELS_PER_BYTE = 4096
 _LEFT_BEHIND = re.compile(rf"{re.escape(_PREFIX)}[0-9a-f]{{12}}(\.[^/]*)?")
 
 _FIXES = {
@@ -48,6 +50,23 @@ def journal_folder(path: Path) -> Path:
     """
     target = path.resolve()
     return target.with_name(f".{target.name}{_JOURNAL}")
+
+
+def check_plausible(width: int, height: int, size: int, path: Path) -> None:
+    """Raise ``MediaError`` if a file of ``size`` bytes cannot hold most of the pixels it claims.
+
+    JPEG stores a bit at least for each block of 64 pixels, GIF twelve for at most 4096 pixels, and
+    a PNG that is cut short has few bytes for what it claims unless most of it is missing. Even of
+    black, video codecs store not much less. A damaged number in the header would else take
+    gigabytes, and minutes, for an empty picture. Files of usual sizes are not refused: what there
+    is of them is worth having.
+    """
+    pixels = width * height
+    if pixels > _USUAL_PIXELS and pixels > _MOST_PIXELS_PER_BYTE * size:
+        raise MediaError(
+            f"{path} is damaged: it claims {width}x{height} pixels, which its {size} bytes cannot "
+            "hold; get it again"
+        )
 
 
 def check_target(path: Path, *, overwrite: bool = False) -> None:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = [
     "UNLIMITED",
     "check_frames",
-    "check_plausible",
     "check_size",
     "described",
     "exif_of",
@@ -39,8 +38,6 @@ __all__ = [
 # TIFF tags that say something of the picture, not of how it is stored.
 _DESCRIPTIVE = {269, 270, 271, 272, 285, 305, 306, 315, 316, 33432}
 _SUB_DIRECTORIES = (0x8769, 0x8825)
-_USUAL_PIXELS = 1 << 24
-_MOST_PIXELS_PER_BYTE = 4096
 
 
 class _Unlimited:
@@ -135,22 +132,6 @@ def check_size(width: int, height: int, path: Path, max_pixels: int) -> None:
         raise MediaError(
             f"{path} is refused: its {width}x{height} pixels are more than {max_pixels}; if that "
             f"is what it should be, allow it with --max-pixels {width * height}"
-        )
-
-
-def check_plausible(width: int, height: int, data: bytes, path: Path) -> None:
-    """Raise ``MediaError`` if a file cannot hold most of the pixels that it claims.
-
-    JPEG stores a bit at least for each block of 64 pixels, GIF twelve for at most 4096 pixels, and
-    a PNG that is cut short has few bytes for what it claims unless most of it is missing. A
-    damaged number in the header would else take gigabytes, and minutes, for an empty picture. Cut
-    files of usual sizes are not refused: what there is of them is worth having.
-    """
-    pixels = width * height
-    if pixels > _USUAL_PIXELS and pixels > _MOST_PIXELS_PER_BYTE * len(data):
-        raise MediaError(
-            f"{path} is damaged: it claims {width}x{height} pixels, which its {len(data)} bytes "
-            "cannot hold; get it again"
         )
 
 

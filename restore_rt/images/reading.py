@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from restore_rt.errors import MediaError
+from restore_rt.files import check_plausible
 from restore_rt.images import deep, jpeg, png
 from restore_rt.images.by_pillow import (
     UNLIMITED,
     check_frames,
-    check_plausible,
     check_size,
     described,
     exif_of,
@@ -155,7 +155,7 @@ def _png(data: bytes, path: Path, max_pixels: int) -> Picture:
     check_size(width, height, path, max_pixels)
     parts = png.parts_of(data)
     if parts.damage:
-        check_plausible(width, height, data, path)
+        check_plausible(width, height, len(data), path)
     with opened(parts.pixels, path, ("PNG",)) as image:
         check_frames(image, path)
         image.load()
@@ -187,7 +187,7 @@ def _jpeg(data: bytes, path: Path, max_pixels: int, *, probe: bool) -> Picture:
     whole = jpeg.completed(data, parts)
     with opened(whole, path, ("JPEG", "MPO")) as image:
         check_size(image.width, image.height, path, max_pixels)
-        check_plausible(image.width, image.height, data, path)
+        check_plausible(image.width, image.height, len(data), path)
         decoded = np.asarray(image)
         exif = exif_of(image)
         picture = described(exif, image.info)
@@ -263,7 +263,7 @@ def _other(data: bytes, path: Path, max_pixels: int) -> Picture:
     with opened(data, path, ("WEBP", "BMP", "GIF"), others=_NAMES) as image:
         check_size(image.width, image.height, path, max_pixels)
         if image.format == "GIF":
-            check_plausible(image.width, image.height, data, path)
+            check_plausible(image.width, image.height, len(data), path)
         check_frames(image, path)
         image.load()
         exif = exif_of(image)

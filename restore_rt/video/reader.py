@@ -13,6 +13,7 @@ import av
 from av.codec.context import Flags
 
 from restore_rt.errors import MediaError, TruncatedInputError
+from restore_rt.files import check_plausible
 from restore_rt.timing import StageTimes
 from restore_rt.video import ending
 from restore_rt.video.choices import Deinterlace
@@ -252,6 +253,8 @@ class VideoReader:
             )
         picture = self._first.frame.picture  # type: ignore[union-attr]
         self.width, self.height = picture.width, picture.height
+        if self.path.is_file():
+            check_plausible(self.width, self.height, self.path.stat().st_size, self.path)
         self._format = picture.format.name
         self.layout = layout_of(picture.format)
         # PyAV frees an ICC profile's name twice, which only PNG has: the process would crash.

@@ -199,8 +199,8 @@ def _wrong_files(case: Case, outcome: Outcome, text: str, folder: Path) -> list[
     """Return what is wrong with what a run wrote."""
     wrong = []
     temporary = {path.name for path in (folder / "temporary").iterdir()}
-    if left := temporary:
-        wrong.append(f"it left temporary files: {sorted(left)}")
+    if temporary:
+        wrong.append(f"it left temporary files: {sorted(temporary)}")
     written = [path for path in (folder / "out").iterdir() if path != case.target]
     if written:
         wrong.append(f"it left {[path.name for path in written]} beside its result")

@@ -241,3 +241,15 @@ def _refused(source: Path, folder: Path, message: str) -> None:
         restore_video(source, folder / "out.mp4", Enlarger())
     assert not (folder / "out.mp4").exists()
     assert not list(folder.glob(".restore-rt*"))
+
+
+def test_a_gif_that_claims_more_than_it_can_hold_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "claims.gif"
+    pictures = [Image.new("P", (8, 8), grey) for grey in (0, 1)]
+    pictures[0].save(source, save_all=True, append_images=pictures[1:])
+    data = bytearray(source.read_bytes())
+    data[6:10] = (6000).to_bytes(2, "little") * 2
+    source.write_bytes(data)
+    with pytest.raises(MediaError, match="it claims 6000x6000 pixels, which its"):
+        restore_video(source, tmp_path / "out.mkv", Enlarger())
+    assert list(tmp_path.iterdir()) == [source]
