@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from restore_rt.errors import EngineError, InputError, ModelError
 from restore_rt.export.triton.config import Tensor
+from restore_rt.model.external import has_external
 from restore_rt.model.graph import dimensions, inputs_of
 from restore_rt.model.manifest import Manifest, check_intact, read_manifest
 from restore_rt.model.reading import read_model
@@ -65,7 +66,14 @@ def read_served_model(path: Path, name: str | None) -> ServedModel:
 
 
 def _read_onnx(path: Path, name: str | None) -> ServedModel:
+    import onnx
+
     network = read_model(path)
+    if has_external(onnx.load(path, load_external_data=False)):
+        raise ModelError(
+            f"{path} has weights in other files, and a repository takes a single file: save it "
+            "with all its weights inside, onnx.save(onnx.load(path), other_path)"
+        )
     manifest = read_manifest(network)
     if manifest is not None:
         check_intact(network, manifest, path)

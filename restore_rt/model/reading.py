@@ -75,7 +75,7 @@ def is_model(path: Path) -> bool:
 
 
 def read_model(path: Path) -> onnx.ModelProto:
-    """Read an ONNX file, and check that backends can load it.
+    """Read an ONNX file, with the data that lies in files beside it, and check the network.
 
     Raises
     ------
@@ -85,6 +85,7 @@ def read_model(path: Path) -> onnx.ModelProto:
     import onnx
 
     # Late, as onnx is: only who loads a model needs it.
+    from restore_rt.model.external import read_external
     from restore_rt.model.validation import check_network, one_line
 
     if path.suffix != ".onnx":
@@ -94,6 +95,7 @@ def read_model(path: Path) -> onnx.ModelProto:
         if size > _MOST_BYTES:
             raise ModelError(f"it has {size} bytes; allowed are {_MOST_BYTES}")
         network = onnx.load_model_from_string(path.read_bytes())
+        read_external(network, path.parent, limit=_MOST_BYTES - size)
         check_network(network)
     except Exception as error:
         raise ModelError(f"{path} cannot be read as an ONNX model: {one_line(error)}") from error

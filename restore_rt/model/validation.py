@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from restore_rt.errors import ModelError
-from restore_rt.model.graph import dimensions, inputs_of
+from restore_rt.model.graph import (
+    DEEPEST,
+    branches_of,
+    dimensions,
+    graphs_of,
+    inputs_of,
+    nodes_of,
+)
 from restore_rt.model.sizing import image_axes, size_network, without_weights
 from restore_rt.model.tensors import check_tensor
 
@@ -18,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["MOST_FIXED_PIXELS", "check_network", "one_line"]
 
 _MOST_NODES = 100_000
-_DEEPEST = 16
 _LONGEST = 500
 # A frame of 8K: a network of a larger size alone does not run on tiles.
 MOST_FIXED_PIXELS = 2**25
@@ -56,12 +62,12 @@ def check_network(model: onnx.ModelProto) -> None:
     if not model.graph.node:
         raise ModelError("it holds no network")
     _check_names(model)
-    for graph in _graphs(model):
+    for graph in graphs_of(model):
         for tensor in graph.initializer:
             check_tensor(tensor)
         if graph.sparse_initializer:
             raise ModelError("it has sparse weights, which are not read: save them as dense ones")
-    for node in _nodes(model):
+    for node in nodes_of(model):
         _check_node(node)
     _check_functions(model)
     try:
@@ -109,34 +115,6 @@ def _check_node(node: onnx.NodeProto) -> None:
                 check_tensor(tensor)
 
 
-def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    for graph in _graphs(model):
-        yield from graph.node
-    for function in model.functions:
-        yield from function.node
-
-
-def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
-    """Iterate over the graph, its functions, and the branches of their nodes."""
-    yield model.graph
-    waiting = [(node, 1) for node in model.graph.node]
-    waiting += [(node, 1) for function in model.functions for node in function.node]
-    while waiting:
-        node, depth = waiting.pop()
-        for graph in _branches(node):
-            if depth > _DEEPEST:
-                raise ModelError(f"its graphs lie more than {_DEEPEST} deep in each other")
-            yield graph
-            waiting += [(inner, depth + 1) for inner in graph.node]
-
-
-def _branches(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
-
-
 def _check_functions(model: onnx.ModelProto) -> None:
     """Refuse functions that are recursive or expand to too many nodes."""
     functions = {(item.domain, item.name): item for item in model.functions}
@@ -151,17 +129,17 @@ def _check_functions(model: onnx.ModelProto) -> None:
             key = (node.domain, node.op_type)
             total += 1
             if key in functions:
-                if key in running or depth > _DEEPEST:
+                if key in running or depth > DEEPEST:
                     raise ModelError(
                         f"its function {node.op_type[:80]!r} calls itself, or lies more than "
-                        f"{_DEEPEST} deep in others"
+                        f"{DEEPEST} deep in others"
                     )
                 if key not in sizes:
                     running.add(key)
                     sizes[key] = unfolded(functions[key].node, depth + 1)
                     running.remove(key)
                 total += sizes[key]
-            for graph in _branches(node):
+            for graph in branches_of(node):
                 total += unfolded(graph.node, depth)
             if total > _MOST_NODES:
                 raise ModelError(f"its graph unfolds to more than {_MOST_NODES} nodes")
