@@ -135,13 +135,13 @@ def load(
 def read_loaded(path: Path, options: LoadOptions) -> LoadedModel:
     """Read a file, describe it where it has no manifest, and convert it to the precision."""
     network = read_model(path)
-    interface = read_interface(network, path)
     manifest = read_manifest(network)
+    interface = read_interface(network, path, described=manifest is not None)
+    threads = thread_count(options.threads)
     if manifest is None:
         from restore_rt.tiled.trial import describe
 
-        threads = thread_count(options.threads)
-        manifest = describe(
+        found = describe(
             network, path, interface, scale=options.scale, colour=options.colour, threads=threads
         )
     elif manifest.colour == CHROMA:
@@ -157,12 +157,25 @@ def read_loaded(path: Path, options: LoadOptions) -> LoadedModel:
                 f"{path} takes {interface.channels} channels, but its manifest says "
                 f"{manifest.colour}, which has {manifest.channels}"
             )
+        from restore_rt.tiled.trial import adapt
+
+        found = adapt(network, interface, manifest, threads)
+    loaded = LoadedModel(
+        path,
+        found.network,
+        found.network,
+        found.manifest,
+        found.interface,
+        found.whole,
+        found.notes,
+        found.tile_notes,
+    )
     wanted = options.precision
-    if wanted in ("auto", "bf16", manifest.precision):
-        return LoadedModel(path, network, network, manifest, interface)
+    if wanted in ("auto", "bf16", loaded.manifest.precision):
+        return loaded
     # Late: only this needs a converter.
     from restore_rt.model.precision import narrow, widen
 
-    converted = (narrow if wanted == "fp16" else widen)(network)
-    manifest = dataclasses.replace(manifest, precision=wanted)
-    return LoadedModel(path, network, converted, manifest, interface)
+    converted = (narrow if wanted == "fp16" else widen)(loaded.network)
+    manifest = dataclasses.replace(loaded.manifest, precision=wanted)
+    return dataclasses.replace(loaded, network=converted, manifest=manifest)

@@ -57,15 +57,23 @@ def open_restorer(model: LoadedModel, place: Place, options: LoadOptions) -> Res
     threads = thread_count(options.threads)
     if place.device == "cpu":
         open_runner, chroma = _on_cpu(model, place.backend, options)
-        return Restorer(
-            open_runner, model.manifest, threads=threads, path=model.path, chroma=chroma
+        made = Restorer(
+            open_runner,
+            model.manifest,
+            threads=threads,
+            path=model.path,
+            notes=model.notes,
+            chroma=chroma,
         )
+        if made.backend != "native":
+            made.notes += model.tile_notes
+        return made
 
     from restore_rt.gpu_opening import open_lane
 
     sizes = SharedSizes(tile_sizes(model, options, whole=True))
     lane = open_lane(model, place.backend, sizes, options)
-    return _on_lane(lane, model.manifest, model.path, threads)
+    return _on_lane(lane, model.manifest, model.path, threads, model.notes + model.tile_notes)
 
 
 def open_engine(path: Path, options: LoadOptions) -> Restorer:
@@ -117,11 +125,15 @@ def open_engine(path: Path, options: LoadOptions) -> Restorer:
     return _on_lane(lane, manifest, path, thread_count(options.threads))
 
 
-def _on_lane(lane: Lane, manifest: Manifest, path: Path, threads: int) -> Restorer:
+def _on_lane(
+    lane: Lane, manifest: Manifest, path: Path, threads: int, notes: tuple[str, ...] = ()
+) -> Restorer:
     # Late: without the CUDA kernels it cannot be imported, which opening a lane reports.
     from restore_rt.gpu.runner import GpuRunner
 
-    return Restorer(partial(GpuRunner, lane), manifest, threads=threads, path=path, lane=lane)
+    return Restorer(
+        partial(GpuRunner, lane), manifest, threads=threads, path=path, lane=lane, notes=notes
+    )
 
 
 def tile_sizes(model: LoadedModel, options: LoadOptions, *, whole: bool = False) -> TileSizes:
@@ -140,7 +152,8 @@ def tile_sizes(model: LoadedModel, options: LoadOptions, *, whole: bool = False)
         raise InputError(
             f"batch is {options.batch}, but {model.path} takes batches of {interface.count} alone"
         )
-    return _sizes(model.manifest, options, (interface.height, interface.width), whole=whole)
+    fixed = (interface.height, interface.width)
+    return _sizes(model.manifest, options, fixed, whole=whole, undivided=model.whole)
 
 
 def _sizes(
@@ -149,6 +162,7 @@ def _sizes(
     fixed: tuple[int | None, int | None],
     *,
     whole: bool = False,
+    undivided: bool = False,
 ) -> TileSizes:
     return TileSizes.of(
         manifest,
@@ -157,6 +171,7 @@ def _sizes(
         feather=options.feather,
         batch=options.batch,
         fixed=fixed,
+        undivided=undivided,
         whole=whole,
     )
 

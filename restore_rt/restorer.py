@@ -57,6 +57,8 @@ class Restorer:
         a GPU has ``upload``, ``device`` and ``download``.
     path
         The file that was loaded; None if the Restorer was made without one.
+    notes
+        What was changed or assumed of a file that another program made, for people.
     chroma
         How chroma is enlarged beside the luma of a luma model: ``"bicubic"``, or the name of the
         network that takes 4:2:0 planes.
@@ -70,10 +72,12 @@ class Restorer:
         threads: int,
         path: Path | None = None,
         lane: Lane | None = None,
+        notes: tuple[str, ...] = (),
         chroma: str = BICUBIC,
     ) -> None:
         self.manifest = manifest
         self.path = path
+        self.notes = notes
         self.chroma = chroma
         self.stages = StageTimes()
         self._open_runner = open_runner
@@ -100,8 +104,8 @@ class Restorer:
     def tile(self) -> tuple[int, int] | None:
         """The largest tile, height and width; None where frames are restored whole.
 
-        That is so in the native backend, and on a GPU unless ``tile`` was given to ``load``. It
-        gets smaller when memory runs out.
+        That is so in the native backend, for networks that look at the whole frame, and on a GPU
+        unless ``tile`` was given to ``load``. It gets smaller when memory runs out.
         """
         return self._runner.tile
 

@@ -214,7 +214,9 @@ def load_model(
             f"no model for {content} with a scale of {restorer.scale} is shipped; {name}, made for "
             f"{restorer.manifest.content}, is used"
         )
-    if tile is not None and restorer.tile is None:
+    for text in restorer.notes:
+        note(text)
+    if tile is not None and restorer.backend == "native":
         note("--tile is ignored: the native backend takes whole frames, without tiles")
     if scale not in (None, restorer.scale):
         note(

@@ -119,8 +119,7 @@ class Lane:
     @property
     def tile(self) -> tuple[int, int] | None:
         """Height and width of the largest tile, which memory may reduce; None for whole frames."""
-        sizes = self._sizes.current
-        return None if sizes.whole else sizes.tile
+        return self._sizes.current.largest
 
     @property
     def description(self) -> str:

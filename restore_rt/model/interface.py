@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Interface", "read_interface"]
 
-# onnx.TensorProto.FLOAT, known before onnx is imported.
-_FLOAT = 1
+# onnx.TensorProto's numbers, known before onnx is imported.
+_FLOAT, _FLOAT16, _DOUBLE, _UINT8 = 1, 10, 11, 2
 
 # Operators that ONNX defines, and those that ONNX Runtime has besides.
 _DOMAINS = frozenset(["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"])
@@ -24,16 +24,59 @@ _DOMAINS = frozenset(["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microso
 
 @dataclass(frozen=True)
 class Interface:
-    """Fixed sizes of a network's input; ``None`` for dynamic ones."""
+    """A network's input and output.
+
+    Attributes
+    ----------
+    count, channels, height, width
+        Fixed sizes of the input; ``None`` for dynamic ones.
+    kinds
+        Element types of input and output, in ONNX's numbers.
+    """
 
     count: int | None
     channels: int | None
     height: int | None
     width: int | None
+    kinds: tuple[int, int] = (_FLOAT, _FLOAT)
+
+    @staticmethod
+    def plain_kinds() -> tuple[int, int]:
+        """Return the element types that the runtime gives and takes."""
+        return _FLOAT, _FLOAT
+
+    @property
+    def types(self) -> str:
+        """What it takes and gives, for people: ``"takes float16 and gives uint8"``."""
+        taken, given = map(type_name, self.kinds)
+        return f"takes {taken} and gives {given}"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether input and output are float32."""
+        return self.kinds == (_FLOAT, _FLOAT)
+
+    @property
+    def has_double(self) -> bool:
+        """Whether input or output is float64."""
+        return _DOUBLE in self.kinds
+
+    @property
+    def has_integers(self) -> tuple[bool, bool]:
+        """Whether the input is uint8, and whether the output is."""
+        return self.kinds[0] == _UINT8, self.kinds[1] == _UINT8
 
 
-def read_interface(network: onnx.ModelProto, path: Path) -> Interface:
-    """Check that input and output are float32 planes, and return the input's fixed sizes.
+def read_interface(network: onnx.ModelProto, path: Path, *, described: bool = False) -> Interface:
+    """Check that input and output are planes of pixels, and return what is fixed of them.
+
+    Parameters
+    ----------
+    network, path
+        The network and the file that it was read from.
+    described
+        Whether the file has a manifest: the export stage writes uint8 with channels last, for
+        GPUs alone.
 
     Raises
     ------
@@ -56,11 +99,19 @@ def read_interface(network: onnx.ModelProto, path: Path) -> Interface:
             f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; a model has one of "
             "each, of shape (N, C, H, W)"
         )
+    kinds = []
     for value in (inputs[0], outputs[0]):
         kind = value.type.tensor_type.elem_type
-        if kind != _FLOAT:
+        if described and kind == _UINT8:
             raise ModelError(
-                f"{value.name!r} of {path} is {type_name(kind)}; networks on the CPU take and give "
-                "float32: export the model with --io float32"
+                f"{value.name!r} of {path} is uint8; networks on the CPU take and give float32: "
+                "export the model with --io float32"
             )
-    return Interface(*(side if isinstance(side, int) else None for side in shape))
+        if kind not in (_FLOAT, _FLOAT16, _DOUBLE, _UINT8):
+            raise ModelError(
+                f"{value.name!r} of {path} is {type_name(kind)}; allowed are float32, float16, "
+                "float64 and uint8: export the model with float32"
+            )
+        kinds.append(kind)
+    sides = (side if isinstance(side, int) else None for side in shape)
+    return Interface(*sides, kinds=(kinds[0], kinds[1]))

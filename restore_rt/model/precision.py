@@ -16,7 +16,7 @@ from restore_rt.model.manifest import read_manifest, weights_sha256, write_manif
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["narrow", "precision_of", "to_half", "widen"]
+__all__ = ["narrow", "precision_of", "single", "to_half", "widen"]
 
 # Attributes that hold an element type.
 _TYPES_OF = ("to", "dtype", "output_dtype")
@@ -83,20 +83,20 @@ def widen(model: onnx.ModelProto) -> onnx.ModelProto:
     ModelError
         The network is int8.
     """
+    from onnx import TensorProto
+
     _refuse_int8(precision_of(model), "fp32")
-    made = _copy(model)
-    for graph in _graphs(made):
-        for tensor in graph.initializer:
-            _widen_tensor(tensor)
-        for value in (*graph.input, *graph.output, *graph.value_info):
-            _widen_value(value)
-        for node in graph.node:
-            _widen_node(node)
-    for function in made.functions:
-        for node in function.node:
-            _widen_node(node)
-    simplify_casts(made)
-    return _described(made, model, "fp32")
+    return _described(_in_fp32(model, TensorProto.FLOAT16), model, "fp32")
+
+
+def single(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Convert float64 in a network to float32; `model` is not changed.
+
+    Libraries run pictures in float64 rarely or not at all, and 8 bits need no more than float32.
+    """
+    from onnx import TensorProto
+
+    return _in_fp32(model, TensorProto.DOUBLE)
 
 
 def to_half(
@@ -171,32 +171,48 @@ def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
                 waiting += attribute.graphs
 
 
-def _widen_tensor(tensor: onnx.TensorProto) -> None:
-    from onnx import TensorProto, numpy_helper
+def _in_fp32(model: onnx.ModelProto, kind: int) -> onnx.ModelProto:
+    """Return a copy in which everything of an element type is float32."""
+    made = _copy(model)
+    for graph in _graphs(made):
+        for tensor in graph.initializer:
+            _retype_tensor(tensor, kind)
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            _retype_value(value, kind)
+        for node in graph.node:
+            _retype_node(node, kind)
+    for function in made.functions:
+        for node in function.node:
+            _retype_node(node, kind)
+    simplify_casts(made)
+    return made
 
-    if tensor.data_type == TensorProto.FLOAT16:
+
+def _retype_tensor(tensor: onnx.TensorProto, kind: int) -> None:
+    from onnx import numpy_helper
+
+    if tensor.data_type == kind:
         values = numpy_helper.to_array(tensor).astype(np.float32)
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
 
-def _widen_value(value: onnx.ValueInfoProto) -> None:
+def _retype_value(value: onnx.ValueInfoProto, kind: int) -> None:
     from onnx import TensorProto
 
-    kind = value.type.tensor_type
-    if kind.elem_type == TensorProto.FLOAT16:
-        kind.elem_type = TensorProto.FLOAT
+    if value.type.tensor_type.elem_type == kind:
+        value.type.tensor_type.elem_type = TensorProto.FLOAT
 
 
-def _widen_node(node: onnx.NodeProto) -> None:
+def _retype_node(node: onnx.NodeProto, kind: int) -> None:
     from onnx import TensorProto
 
     for attribute in node.attribute:
-        if attribute.name in _TYPES_OF and attribute.i == TensorProto.FLOAT16:
+        if attribute.name in _TYPES_OF and attribute.i == kind:
             attribute.i = TensorProto.FLOAT
         if attribute.HasField("t"):
-            _widen_tensor(attribute.t)
+            _retype_tensor(attribute.t, kind)
         for tensor in attribute.tensors:
-            _widen_tensor(tensor)
+            _retype_tensor(tensor, kind)
 
 
 def _take_half(graph: onnx.GraphProto) -> None:

@@ -30,13 +30,17 @@ class LoadedModel:
     path
         The model's file.
     original
-        The network in the file.
+        The network in the file, with what must be around it for the runtime to run it.
     network
         The network in the requested precision.
     manifest
         The description of ``network``.
     interface
         The sizes of the network's input.
+    whole
+        Whether the network looks at the whole frame, so that frames must not be cut into tiles.
+    notes, tile_notes
+        What was changed or assumed, for people, the latter only where frames are cut into tiles.
     """
 
     path: Path
@@ -44,6 +48,9 @@ class LoadedModel:
     network: onnx.ModelProto
     manifest: Manifest
     interface: Interface
+    whole: bool = False
+    notes: tuple[str, ...] = ()
+    tile_notes: tuple[str, ...] = ()
 
 
 def find_model(model: str | os.PathLike[str]) -> Path:

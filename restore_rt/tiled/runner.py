@@ -86,9 +86,9 @@ class TiledRunner:
         self._lock = threading.Lock()
 
     @property
-    def tile(self) -> tuple[int, int]:
+    def tile(self) -> tuple[int, int] | None:
         """See ``FrameRunner``; memory that runs out makes it smaller."""
-        return self._sizes.current.tile
+        return self._sizes.current.largest
 
     def restore_into(
         self,
@@ -111,9 +111,11 @@ class TiledRunner:
                 # What other frame sizes left behind may be all that stands in the way.
                 self._release()
                 if released and not self._sizes.shrink(sizes, frame.shape[:2]):
+                    tile = "whole frames" if sizes.whole else f"the smallest tile, {sizes.tile}"
+                    needed = ", which this model needs" if sizes.whole else ""
                     raise BackendError(
-                        f"out of memory even with the smallest tile, {sizes.tile}: close other "
-                        f"programs, or give smaller frames ({failure})"
+                        f"out of memory {'with' if sizes.whole else 'even with'} {tile}{needed}: "
+                        f"close other programs, or give smaller frames ({failure})"
                     ) from failure
                 released = True
 

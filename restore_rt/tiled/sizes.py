@@ -57,6 +57,8 @@ class TileSizes:
         Tiles in one run of the network.
     fixed
         Whether the network takes tiles of this height, and of this width, alone.
+    undivided
+        Whether each frame is a single tile, because the network looks at all of it.
     most
         Pixels of a tile, at most; None for no limit but ``tile``.
     """
@@ -69,6 +71,12 @@ class TileSizes:
     batch: int
     fixed: tuple[bool, bool] = (False, False)
     most: int | None = None
+    undivided: bool = False
+
+    @property
+    def largest(self) -> tuple[int, int] | None:
+        """The largest tile; None if frames are not cut."""
+        return None if self.undivided or self.whole else self.tile
 
     @property
     def whole(self) -> bool:
@@ -85,6 +93,7 @@ class TileSizes:
         feather: int | None,
         batch: int,
         fixed: tuple[int | None, int | None] = (None, None),
+        undivided: bool = False,
         whole: bool = False,
     ) -> TileSizes:
         """Replace None by the defaults.
@@ -97,6 +106,8 @@ class TileSizes:
             As ``LoadOptions`` checked them.
         fixed
             The height and the width that a network without dynamic sizes has.
+        undivided
+            Whether the network looks at the whole frame.
         whole
             Let frames be one tile where ``tile`` is None, rather than have the manifest's tile.
 
@@ -107,6 +118,8 @@ class TileSizes:
         ModelError
             The network's fixed size is too small for its halo.
         """
+        if undivided:
+            return cls._of_whole_frames(manifest, (tile, overlap, feather), batch, fixed)
         multiple, halo = manifest.multiple, manifest.halo
         wanted = manifest.tile if tile is None else (tile, tile) if isinstance(tile, int) else tile
         if any(side % multiple for side in wanted):
@@ -114,7 +127,9 @@ class TileSizes:
                 f"tile is {tile!r}; {manifest.name} takes multiples of {multiple} alone"
             )
         if feather is None:
-            feather = _DEFAULT_FEATHER if overlap is None else max(0, overlap - 2 * halo)
+            # Small tiles have no room for more.
+            usual = min([_DEFAULT_FEATHER, *(side // 8 for side in fixed if side is not None)])
+            feather = usual if overlap is None else max(0, overlap - 2 * halo)
         if overlap is None:
             overlap = 2 * halo + feather
         overlap = round_up(overlap, multiple)
@@ -154,8 +169,36 @@ class TileSizes:
             most=_MOST_VALUES // _CHANNELS // manifest.scale**2 if whole and tile is None else None,
         )
 
+    @classmethod
+    def _of_whole_frames(
+        cls,
+        manifest: Manifest,
+        given: tuple[object, ...],
+        batch: int,
+        fixed: tuple[int | None, int | None],
+    ) -> TileSizes:
+        for name, value in zip(("tile", "overlap", "feather"), given, strict=True):
+            if value is not None:
+                raise InputError(
+                    f"{name} is {value!r}, but {manifest.name} looks at the whole frame, which "
+                    f"cannot be cut into tiles: leave {name} out"
+                )
+        height, width = (
+            side if own is None else own for side, own in zip(manifest.tile, fixed, strict=True)
+        )
+        is_fixed = (fixed[0] is not None, fixed[1] is not None)
+        return cls((height, width), 0, 0, 0, manifest.multiple, batch, is_fixed, undivided=True)
+
     def grid(self, height: int, width: int, scale: int) -> _ext.TileGrid:
-        """Lay the tiles over a frame: as few as the largest tile allows, no larger than needed."""
+        """Lay the tiles over a frame: as few as the largest tile allows, no larger than needed.
+
+        Raises
+        ------
+        InputError
+            The network needs whole frames, and this one is larger than its fixed size.
+        """
+        if self.undivided:
+            self._check_whole((height, width))
         most = self._largest(height, width)
         return _ext.TileGrid(
             height,
@@ -176,6 +219,8 @@ class TileSizes:
         frame
             Height and width of the frame that did not fit: a tile larger than it counts as it.
         """
+        if self.undivided:
+            return None
         if self.batch > 1:
             return replace(self, batch=self.batch // 2)
         least = _ext.TileGrid.least(
@@ -191,6 +236,17 @@ class TileSizes:
         longer = max(free, key=lambda axis: tile[axis])
         tile[longer] = max(round_up(tile[longer] // 2, self.multiple), least)
         return replace(self, tile=(tile[0], tile[1]))
+
+    def _check_whole(self, size: tuple[int, int]) -> None:
+        for name, side, most, is_fixed in zip(
+            ("high", "wide"), size, self.tile, self.fixed, strict=True
+        ):
+            if is_fixed and side > most:
+                raise InputError(
+                    f"the frame is {side} pixels {name}; this model looks at the whole frame, so "
+                    f"that it cannot be cut into tiles, and takes up to {most}: give smaller "
+                    "frames, or export the model with dynamic sizes"
+                )
 
     def _largest(self, *frame: int) -> list[int]:
         """Return the sides of the largest tile for a frame: as few parts of it as is allowed."""
@@ -214,6 +270,8 @@ class TileSizes:
     def _fitted(self, axis: int, length: int, most: int) -> int:
         if self.fixed[axis]:
             return self.tile[axis]
+        if self.undivided:
+            return round_up(length, self.multiple)
         return _ext.TileGrid.fit(
             length,
             most,

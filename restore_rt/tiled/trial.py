@@ -1,38 +1,93 @@
-"""Files without a manifest: a trial run finds the scale, the colour and the size multiple."""
+"""Files without a manifest: trial runs find the scale, the colour, the sizes and the reach."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restore_rt.errors import ModelError
-from restore_rt.model.interface import Interface
+from restore_rt.model.adapting import free_batch, pad_and_crop, single_picture, take_floats
+from restore_rt.model.interface import Interface, read_interface
 from restore_rt.model.manifest import COLOURS, MOST_SCALE, Manifest, weights_sha256
-from restore_rt.model.validation import one_line
-from restore_rt.tiled.session import import_onnxruntime
+from restore_rt.model.precision import precision_of, single
+from restore_rt.tiled.fit import CHANNELS, Fit, find_fit
+from restore_rt.tiled.probe import Probe, ProbeError
+from restore_rt.tiled.reach import Reach, measure_reach
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["describe"]
+__all__ = ["Described", "adapt", "describe"]
 
 # The halo of a deep plain network, and a safe tile.
 _ASSUMED_HALO = 32
 _ASSUMED_TILE = (256, 256)
 _UNKNOWN = "unknown"
+# Of a network that takes tiles of one size alone: what is measured on one picture may be too small.
+_LEAST_HALO = 8
 
-_CHANNELS = {"rgb": 3, "luma": 1}
-_MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
-# Least side of an input that is tried: real networks pad by less.
-_LEAST_SIDE = 17
+# White of 8 bits, and how dark mid-grey is if white was taken to be another number.
+_WHITE = 255.0
+_TOO_DARK = 0.02
+# By how much a picture's result may depend on how many are in the batch: fp16 rounds.
+_SAME = 5e-3
 
-# What stands for mid-grey, and what no network makes of it whose white is 1.
-_GREY = 0.5
-_FAR_FROM_GREY = 4.0
+
+@dataclass(frozen=True)
+class Described:
+    """A network that takes and gives what the runtime does, and what was found of it.
+
+    Attributes
+    ----------
+    network, interface
+        With float32 input and output, the output ``scale`` times the input, and batches of any
+        size or of one.
+    manifest
+        What is known, found or assumed.
+    whole
+        Whether it looks at the whole frame, so that frames must not be cut into tiles.
+    notes, tile_notes
+        What was changed or assumed, for people, the latter only where frames are cut into tiles.
+    """
+
+    network: onnx.ModelProto
+    interface: Interface
+    manifest: Manifest
+    whole: bool = False
+    notes: tuple[str, ...] = ()
+    tile_notes: tuple[str, ...] = ()
+
+
+def adapt(
+    network: onnx.ModelProto, interface: Interface, manifest: Manifest, threads: int
+) -> Described:
+    """Make a network with a manifest take float32, and batches of any size.
+
+    Returns
+    -------
+    Described
+        With the same network if it does so already.
+
+    Raises
+    ------
+    BackendError
+        ONNX Runtime is needed for a trial, and not installed.
+    """
+    notes: list[str] = []
+    if not interface.is_plain:
+        network, interface = _in_floats(network, interface, (1.0, 1.0), notes)
+    if interface.count not in (None, 1):
+        tile = [
+            own or side
+            for own, side in zip((interface.height, interface.width), manifest.tile, strict=True)
+        ]
+        shape = (manifest.channels, tile[0], tile[1])
+        network, interface = _any_batch(network, interface, shape, threads, notes)
+    return Described(network, interface, manifest, notes=tuple(notes))
 
 
 def describe(
@@ -43,20 +98,21 @@ def describe(
     scale: int | None = None,
     colour: str | None = None,
     threads: int = 1,
-) -> Manifest:
-    """Return a manifest for a network without one, found by trial runs on the CPU.
+) -> Described:
+    """Return a network without a manifest as the runtime takes it, with one, by trial runs.
 
     A network with three channels is taken for RGB, one with a single channel for luma, and one
     that takes both for RGB. The number that height and width must be multiples of is found by
-    trial too. Values are assumed to range from 0 to 1: a network that turns mid-grey into
-    hundreds is refused.
+    trial too. Values are assumed to range from 0 to 1, and 0 to 255 in uint8: a network that turns
+    mid-grey into hundreds is refused. What its result is too small by is padded. A network that
+    looks at the whole frame is recognised.
 
     Parameters
     ----------
     network, path
         The network and the file that it was read from.
     interface
-        The network's input, see ``read_interface``.
+        The network's input and output, see ``read_interface``.
     scale, colour
         The values that the caller expects; None to find them.
     threads
@@ -69,25 +125,57 @@ def describe(
     BackendError
         ONNX Runtime is not installed.
     """
+    original = network
+    notes: list[str] = []
     colours = _possible_colours(interface, path, colour)
-    trial = _Trial(network, interface, threads)
-    reasons = []
-    for candidate in colours:
-        for multiple in trial.multiples:
-            found = trial.scale_at(candidate, multiple)
-            if isinstance(found, str):
-                reasons.append(found)
-                continue
-            if scale not in (None, found):
-                raise ModelError(
-                    f"{path} cannot be run as a model of scale {scale}: it enlarges {found} times; "
-                    "leave scale out"
-                )
-            return _manifest(network, path, found, candidate, multiple)
-    raise ModelError(
-        f"{path} has no manifest, and a trial does not tell what it is: {reasons[0]}; a model "
-        f"takes float32 (N, C, H, W) with C of 3 or 1, values 0 to 1, and gives the same 1 to "
-        f"{MOST_SCALE} times as high and wide"
+    network, probe, found_colour, fit = _tried(
+        network, path, interface, colours, scale, threads, notes
+    )
+    interface = read_interface(network, path)
+    if scale not in (None, fit.scale):
+        raise ModelError(
+            f"{path} cannot be run as a model of scale {scale}: it enlarges {fit.scale} times; "
+            "leave scale out"
+        )
+    channels = CHANNELS[found_colour]
+    manifest = Manifest(
+        name=path.stem,
+        version=_UNKNOWN,
+        task="upscale" if fit.scale > 1 else "repair",
+        content="photo",
+        scale=fit.scale,
+        colour=found_colour,
+        halo=_ASSUMED_HALO,
+        multiple=fit.multiple,
+        tile=_ASSUMED_TILE,
+        precision=precision_of(network),
+        sha256=weights_sha256(original),
+        trained_on=_UNKNOWN,
+        licence=_UNKNOWN,
+        recipe="",
+    )
+    if any(fit.missing):
+        network, interface = _padded(network, interface, fit, path, notes)
+        probe = Probe(network, threads)
+    if interface.count not in (None, 1):
+        height, width = (own or 64 for own in (interface.height, interface.width))
+        shape = (channels, height, width)
+        network, interface = _any_batch(network, interface, shape, threads, notes)
+        probe = Probe(network, threads)
+    fixed = (interface.height, interface.width)
+    try:
+        reach = measure_reach(
+            probe, channels=channels, scale=fit.scale, multiple=fit.multiple, fixed=fixed
+        )
+    except ProbeError as error:
+        raise ModelError(f"{path} cannot be run on pictures of other sizes: {error}") from error
+    tile_notes: list[str] = []
+    if reach.everywhere:
+        tile_notes.append(_of_whole_frames(manifest.name, fixed, reach))
+    else:
+        manifest = _with_halo(manifest, fixed, reach, tile_notes)
+    return Described(
+        network, interface, manifest, reach.everywhere, tuple(notes), tuple(tile_notes)
     )
 
 
@@ -96,13 +184,13 @@ def _possible_colours(interface: Interface, path: Path, colour: str | None) -> l
     if interface.width in (1, 3) and channels not in (1, 3):
         raise ModelError(f"{path} takes channels last, (N, H, W, C); export it with (N, C, H, W)")
     if colour is not None:
-        if channels not in (None, _CHANNELS[colour]):
+        if channels not in (None, CHANNELS[colour]):
             raise ModelError(
                 f"{path} takes {channels} channels, but is said to be {colour}, which has "
-                f"{_CHANNELS[colour]}"
+                f"{CHANNELS[colour]}"
             )
         return [colour]
-    colours = [name for name in COLOURS if channels in (None, _CHANNELS[name])]
+    colours = [name for name in COLOURS if channels in (None, CHANNELS[name])]
     if not colours:
         raise ModelError(
             f"{path} takes {channels} channels; allowed are 3, which are RGB, and 1, which is luma"
@@ -110,91 +198,167 @@ def _possible_colours(interface: Interface, path: Path, colour: str | None) -> l
     return colours
 
 
-class _Trial:
-    """Runs a network of which only the type of the input is known."""
-
-    def __init__(self, network: onnx.ModelProto, interface: Interface, threads: int) -> None:
-        onnxruntime = import_onnxruntime()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        # Failures are told in an error of ours.
-        options.log_severity_level = 4
-        self._interface = interface
-        self._failure = ""
-        self._session: Any = None
+def _tried(
+    network: onnx.ModelProto,
+    path: Path,
+    interface: Interface,
+    colours: list[str],
+    scale: int | None,
+    threads: int,
+    notes: list[str],
+) -> tuple[onnx.ModelProto, Probe, str, Fit]:
+    """Return the network in float32, opened, with the colour and the fit that its trial found."""
+    reasons = []
+    for whites in _possible_whites(interface):
+        said: list[str] = []
+        plain, plain_interface = network, interface
+        if not interface.is_plain:
+            plain, plain_interface = _in_floats(network, interface, whites, said)
         try:
-            self._session = onnxruntime.InferenceSession(
-                network.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            self._failure = f"ONNX Runtime cannot open it: {one_line(error)}"
-
-    @property
-    def multiples(self) -> tuple[int, ...]:
-        """What sides may have to be multiples of."""
-        free = None in (self._interface.height, self._interface.width)
-        return _MULTIPLES if free and not self._failure else (1,)
-
-    def scale_at(self, colour: str, multiple: int) -> int | str:
-        """Return the scale at sides that are odd multiples of one number, or why there is none."""
-        if self._failure:
-            return self._failure
-        scales = set()
-        for height, width in self._sizes(multiple):
-            shape = (self._interface.count or 1, _CHANNELS[colour], height, width)
-            try:
-                (made,) = self._session.run(None, {self._name: np.full(shape, _GREY, np.float32)})
-            except Exception as error:
-                return f"it fails on an input of {shape} ({one_line(error)})"
-            scale = made.shape[2] // height if made.ndim == 4 else 0
-            wanted = (*shape[:2], scale * height, scale * width)
-            if made.shape != wanted or not 1 <= scale <= MOST_SCALE:
-                return f"of an input of {shape} it makes {made.shape}"
-            fault = _fault(made)
-            if fault:
-                return fault
-            scales.add(scale)
-        return scales.pop() if len(scales) == 1 else f"it enlarges by {sorted(scales)}"
-
-    @property
-    def _name(self) -> str:
-        return str(self._session.get_inputs()[0].name)
-
-    def _sizes(self, multiple: int) -> Iterator[tuple[int, int]]:
-        """Give two sizes, since a network may give one size whatever it gets."""
-        # Odd, so that a larger multiple does not pass for a smaller one.
-        times = -(-_LEAST_SIDE // multiple) | 1
-        short, long = multiple * times, multiple * (times + 2)
-        height, width = self._interface.height, self._interface.width
-        yield height or short, width or long
-        if None in (height, width):
-            yield height or long, width or short
-
-
-def _fault(made: NDArray[Any]) -> str:
-    middle = float(np.median(made))
-    if not np.isfinite(made).all():
-        return "of mid-grey it makes NaN or infinity"
-    if abs(middle) > _FAR_FROM_GREY:
-        return f"of mid-grey, {_GREY}, it makes {middle:.4g}, so its values are not 0 to 1"
-    return ""
-
-
-def _manifest(
-    network: onnx.ModelProto, path: Path, scale: int, colour: str, multiple: int
-) -> Manifest:
-    return Manifest(
-        name=path.stem,
-        version=_UNKNOWN,
-        task="upscale" if scale > 1 else "repair",
-        content="photo",
-        scale=scale,
-        colour=colour,
-        halo=_ASSUMED_HALO,
-        multiple=multiple,
-        tile=_ASSUMED_TILE,
-        sha256=weights_sha256(network),
-        trained_on=_UNKNOWN,
-        licence=_UNKNOWN,
-        recipe="",
+            probe = Probe(plain, threads)
+        except ProbeError as error:
+            reasons.append(str(error))
+            continue
+        for colour in colours:
+            fit = find_fit(probe, plain_interface, colour, scale)
+            if isinstance(fit, list):
+                reasons += fit
+            elif any(interface.has_integers) and abs(fit.grey) < _TOO_DARK:
+                reasons.append(f"of mid-grey it makes {fit.grey:.4g}, which is nearly black")
+            else:
+                notes += said
+                return plain, probe, colour, fit
+    raise ModelError(
+        f"{path} has no manifest, and a trial does not tell what it is: {reasons[0]}; a model "
+        f"takes float32 (N, C, H, W) with C of 3 or 1, values 0 to 1, and gives the same 1 to "
+        f"{MOST_SCALE} times as high and wide"
     )
+
+
+def _possible_whites(interface: Interface) -> list[tuple[float, float]]:
+    """Return which values white may have at input and output: 1, or that of 8 bits."""
+    taken, given = interface.has_integers
+    if taken and not given:
+        return [(_WHITE, 1.0), (_WHITE, _WHITE)]
+    if given and not taken:
+        return [(1.0, _WHITE), (_WHITE, _WHITE)]
+    return [(_WHITE, _WHITE) if taken else (1.0, 1.0)]
+
+
+def _in_floats(
+    network: onnx.ModelProto,
+    interface: Interface,
+    whites: tuple[float, float],
+    notes: list[str],
+) -> tuple[onnx.ModelProto, Interface]:
+    """Return the network with float32 input and output."""
+    notes.append(f"it {interface.types}: values are converted from and to float32")
+    if whites != (1.0, 1.0):
+        notes.append(
+            f"white is taken to be {whites[0]:.0f} at its input, {whites[1]:.0f} at its output"
+        )
+    if interface.has_double:
+        notes.append("its float64 is computed in float32")
+        network = single(network)
+    network = take_floats(network, whites)
+    return network, dataclasses.replace(interface, kinds=Interface.plain_kinds())
+
+
+def _padded(
+    network: onnx.ModelProto, interface: Interface, fit: Fit, path: Path, notes: list[str]
+) -> tuple[onnx.ModelProto, Interface]:
+    """Return the network with its input padded, so that its result is as large as it should be."""
+    margins, crops = [], []
+    for missing in fit.missing:
+        margin = -(-missing // (2 * fit.scale))
+        # The network's own input keeps to its multiple.
+        while 2 * margin % fit.multiple:
+            margin += 1
+        margins.append(margin)
+        crops.append(fit.scale * margin - missing // 2)
+    for side, margin in zip((interface.height, interface.width), margins, strict=True):
+        if side is not None and side <= 2 * margin:
+            raise ModelError(
+                f"{path} takes {side} pixels along a side and leaves out {margin} at each end, so "
+                "that nothing is left: export it with dynamic sizes"
+            )
+    rows, columns = fit.missing
+    notes.append(
+        f"its result is {columns} columns and {rows} rows smaller than {fit.scale} times its "
+        "input: half is taken to be missing on each side, and pictures are padded with their edge"
+    )
+    network = pad_and_crop(network, (margins[0], margins[1]), (crops[0], crops[1]))
+    return network, read_interface(network, path)
+
+
+def _any_batch(
+    network: onnx.ModelProto,
+    interface: Interface,
+    shape: tuple[int, int, int],
+    threads: int,
+    notes: list[str],
+) -> tuple[onnx.ModelProto, Interface]:
+    """Return a network of a fixed batch size as one that takes any, or as one that takes one."""
+    count = interface.count
+    assert count is not None
+    freed = free_batch(network)
+    pictures = np.random.default_rng(0).random((count, *shape), np.float32)
+    try:
+        together = Probe(network, threads).run(pictures)[-1:]
+        alone = Probe(freed, threads).run(pictures[-1:])
+    except ProbeError:
+        same = False
+    else:
+        same = alone.shape == together.shape and np.allclose(alone, together, rtol=0, atol=_SAME)
+    if same:
+        notes.append(f"its batch size of {count} is ignored: other sizes give the same result")
+        return freed, dataclasses.replace(interface, count=None)
+    notes.append(
+        f"it takes batches of {count} alone: each picture fills a batch, which makes it {count} "
+        "times slower; export it with a dynamic batch size"
+    )
+    return single_picture(network, count), dataclasses.replace(interface, count=1)
+
+
+def _of_whole_frames(name: str, fixed: tuple[int | None, int | None], reach: Reach) -> str:
+    limits = [str(side) if side else "any" for side in fixed]
+    sizes = (
+        "" if limits == ["any", "any"] else f", of up to {limits[1]}x{limits[0]} (width x height)"
+    )
+    return (
+        f"{name} looks at the whole frame (what lies far away changes a result by up to "
+        f"{reach.worst:.1f} of 255): it runs on whole frames{sizes}, without tiles"
+    )
+
+
+def _with_halo(
+    manifest: Manifest, fixed: tuple[int | None, int | None], reach: Reach, notes: list[str]
+) -> Manifest:
+    """Return the manifest with a halo that covers the reach, as far as tiles of a fixed size do."""
+    halo = max(_ASSUMED_HALO, reach.distance)
+    sides = [side for side in fixed if side is not None]
+    tile = manifest.tile
+    if sides:
+        own = min(sides)
+        feather = min(8, own // 8)
+        most = max(0, (own - 3 * feather - 2) // 2)
+        if halo > most:
+            halo = min(most, max(_LEAST_HALO, 2 * reach.distance))
+            notes.append(
+                f"{manifest.name} takes tiles of {own} pixels alone: {halo} at each edge are "
+                "left to its neighbours, which share "
+                f"{2 * halo + feather}"
+            )
+        if reach.distance > halo:
+            notes.append(
+                f"it looks {reach.distance} pixels far, for which these tiles have no room: seams "
+                "may show; export it with dynamic sizes"
+            )
+    elif halo > _ASSUMED_HALO:
+        side = max(tile[0], -(-4 * halo // manifest.multiple) * manifest.multiple)
+        tile = (side, side)
+        notes.append(
+            f"{manifest.name} looks {halo} pixels far, and so do its tiles of {side} pixels"
+            + ("" if reach.ends else "; what it sees farther away counts less and is left out")
+        )
+    return dataclasses.replace(manifest, halo=halo, tile=tile)
