@@ -103,6 +103,7 @@ def open_lane(model: LoadedModel, backend: str, sizes: SharedSizes, options: Loa
     from restore_rt.gpu.lane import Lane
 
     device, stream, pool = _open(options)
+    threads = thread_count(options.threads)
     open_backend = partial(
         _open_backend, model, backend, options, device=device, stream=stream, pool=pool
     )
@@ -113,9 +114,7 @@ def open_lane(model: LoadedModel, backend: str, sizes: SharedSizes, options: Loa
         sizes=sizes,
         open_backend=open_backend,
         # The check is on a part of a tile, which is no whole frame.
-        check=None
-        if model.whole
-        else partial(_check_results, model, thread_count(options.threads)),
+        check=None if model.whole else partial(_check_results, model, threads),
         graphs=_graphs(),
     )
 

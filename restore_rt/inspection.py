@@ -176,6 +176,9 @@ def inspect_model(
     manifest = read_manifest(network)
     tensors = count_tensors(network)
     types = {type_name(kind): count for kind, count in tensors.kinds.most_common()}
+    tried = {str(place): _try(path, place) for place in _PLACES}
+    # Each once, in their order.
+    said = dict.fromkeys(note for _, notes in tried.values() for note in notes)
     return Inspection(
         path=path,
         file_size=path.stat().st_size,
@@ -189,8 +192,8 @@ def inspect_model(
         constants=tensors.constants,
         weight_types=types,
         cost=_cost(network, tensors, manifest, size),
-        runs_on={str(place): _try(path, place) for place in _PLACES},
-        notes=_notes(types),
+        runs_on={place: verdict for place, (verdict, _) in tried.items()},
+        notes=(*_notes(types), *said),
     )
 
 
@@ -271,13 +274,14 @@ def _output(network: SizedNetwork, model: onnx.ModelProto) -> tuple[tuple[int, i
     return (height, width), value.shape[0] * height * width
 
 
-def _try(path: Path, place: Place) -> Verdict:
+def _try(path: Path, place: Place) -> tuple[Verdict, tuple[str, ...]]:
+    """Run the model; return whether it runs, and what was assumed of it."""
     try:
         with load(path, device=place.device, backend=place.backend) as restorer:  # type: ignore[arg-type]
             restorer.warmup((16, 16) if restorer.manifest.colour == "luma" else (16, 16, 3))
-            return Verdict(True, restorer.description)
+            return Verdict(True, restorer.description), restorer.notes
     except RestoreError as error:
-        return Verdict(False, one_line(error))
+        return Verdict(False, one_line(error)), ()
 
 
 def _notes(types: Mapping[str, int]) -> tuple[str, ...]:

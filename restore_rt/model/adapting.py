@@ -134,7 +134,7 @@ def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _opset(model: onnx.ModelProto) -> int:
-    return max(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
+    return max(int(item.version) for item in model.opset_import if item.domain in ("", "ai.onnx"))
 
 
 def _ports(model: onnx.ModelProto) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
@@ -159,7 +159,7 @@ def _slice(model: onnx.ModelProto, parts: dict[int, tuple[int, int]]) -> list[No
     """Return nodes that keep a part of some axes, each from a begin to an end; 0 is no end."""
     from onnx import helper, numpy_helper
 
-    given = {
+    given: dict[str, Any] = {
         "starts": [begin for begin, _ in parts.values()],
         "ends": [end or _END for _, end in parts.values()],
         "axes": list(parts),

@@ -113,5 +113,5 @@ def read_interface(network: onnx.ModelProto, path: Path, *, described: bool = Fa
                 "float64 and uint8: export the model with float32"
             )
         kinds.append(kind)
-    sides = (side if isinstance(side, int) else None for side in shape)
-    return Interface(*sides, kinds=(kinds[0], kinds[1]))
+    count, channels, height, width = (side if isinstance(side, int) else None for side in shape)
+    return Interface(count, channels, height, width, (kinds[0], kinds[1]))

@@ -27,7 +27,7 @@ _LEAST_CROPPED = (33, 161)
 _GREY = 0.5
 _FAR_FROM_GREY = 4.0
 # A network that restores a ramp is no farther off from it, on average.
-_NEAR = 0.03
+_NEAR = 0.01
 
 Size = tuple[int, int]
 
@@ -178,9 +178,10 @@ class _Trial:
         if not fits:
             return None
         errors = [self._ramp_error(fit.scale, fit.missing) for fit in fits]
-        if min(errors) > _NEAR:
+        best = int(np.argmin(errors))
+        if errors[best] > _NEAR:
             return next((fit for fit in fits if fit.scale == expected), fits[0])
-        return fits[0 if errors[0] <= _NEAR else int(np.argmin(errors))]
+        return fits[best if errors[best] < errors[0] / 2 else 0]
 
     def _ramp_error(self, scale: int, missing: Size) -> float:
         """Return how far a ramp's result is from the ramp at a scale, on average."""

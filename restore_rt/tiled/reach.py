@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ _NONE = 0.25 / 255
 _HALF_STEP = 0.5 / 255
 # A local network's differences fall off with the distance, a global one's do not.
 _FLAT = 0.7
+_LEVEL = 0.8
 # Distances that are looked at, the second if the first does not settle it.
 _DISTANCES = (64, 192)
 _ACROSS = 16
@@ -57,9 +59,9 @@ def measure_reach(
 ) -> Reach:
     """Find out how far a network looks, along both axes; the larger reach is returned.
 
-    A part of a picture is run by itself and beside a dark, and a bright, other part; where the
-    size is fixed, it is run beside both. Pooling, attention and normalisation over the frame show
-    as differences far from the cut.
+    A part of a picture is run by itself and beside other parts, dark, bright and coloured ones;
+    where the size is fixed, it is run beside others alone. Pooling, attention and normalisation
+    over the frame show as differences far from the cut.
 
     Parameters
     ----------
@@ -74,7 +76,8 @@ def measure_reach(
     ProbeError
         The network fails on a picture of the sizes that were tried.
     """
-    found = [_along(axis, probe, channels, scale, multiple, fixed) for axis in (0, 1)]
+    trial = _Trial(probe, channels, scale, multiple, fixed)
+    found = [trial.along(axis) for axis in (0, 1)]
     return Reach(
         max(reach.distance for reach in found),
         all(reach.ends for reach in found),
@@ -83,57 +86,63 @@ def measure_reach(
     )
 
 
-def _along(
-    axis: int,
-    probe: Probe,
-    channels: int,
-    scale: int,
-    multiple: int,
-    fixed: tuple[int | None, int | None],
-) -> Reach:
-    across = fixed[1 - axis] or -(-_ACROSS // multiple) * multiple
-    length = fixed[axis]
-    if length is not None:
-        kept = length - length // 2
-        return _judged(_differences(axis, probe, (channels, across), scale, length, kept, True))
-    for distance in _DISTANCES:
-        kept = -(-distance // multiple) * multiple
-        shape = (channels, across)
-        reach = _judged(_differences(axis, probe, shape, scale, 2 * kept, kept, False))
-        if reach.ends:
-            break
-    return reach
+@dataclass(frozen=True)
+class _Trial:
+    probe: Probe
+    channels: int
+    scale: int
+    multiple: int
+    fixed: tuple[int | None, int | None]
 
+    def along(self, axis: int) -> Reach:
+        """Measure along one axis."""
+        length = self.fixed[axis]
+        if length is not None:
+            return _judged(self._differences(axis, length, length - length // 2))
+        for distance in _DISTANCES:
+            kept = -(-distance // self.multiple) * self.multiple
+            differences = self._differences(axis, 2 * kept, kept)
+            reach = _judged(differences)
+            # What does not fall off at all needs no larger distance.
+            if reach.ends or reach.worst > _LEVEL * 255 * differences[kept // 4 :].max():
+                break
+        return reach
 
-def _differences(
-    axis: int,
-    probe: Probe,
-    shape: tuple[int, int],
-    scale: int,
-    length: int,
-    kept: int,
-    whole: bool,
-) -> F32:
-    """Return the largest difference by the distance from the cut, for the part that is kept."""
-    rng = np.random.default_rng(0)
-    channels, across = shape
-    part = 0.35 + 0.3 * rng.random((1, channels, across, kept), np.float32)
-    # Its mean and its extremes are others, so that each kind of pooling shows.
-    spots = rng.random((1, 1, across, length - kept), np.float32) < 0.1
-    dark = np.broadcast_to(spots, (1, channels, across, length - kept)).astype(np.float32)
+    def _differences(self, axis: int, length: int, kept: int) -> F32:
+        """Return the largest difference by the distance from the cut, for the part that is kept."""
+        rng = np.random.default_rng(0)
+        across = self.fixed[1 - axis] or -(-_ACROSS // self.multiple) * self.multiple
+        shape = (1, self.channels, across)
+        part = 0.35 + 0.3 * rng.random((*shape, kept), np.float32)
+        low = high = self._run(axis, part, part[..., : length - kept])
+        if self.fixed[axis] is None:
+            alone = self._run(axis, part, part[..., :0])
+            low, high = np.minimum(low, alone), np.maximum(high, alone)
+        for beside in self._others(rng, (*shape, length - kept)):
+            made = self._run(axis, part, beside)
+            low, high = np.minimum(low, made), np.maximum(high, made)
+            spread = (high - low).max(axis=(0, 1, 2)).reshape(kept, self.scale).max(1)
+            if _judged(spread).everywhere:
+                break
+        found: F32 = spread
+        return found
 
-    def run(picture: F32) -> F32:
+    def _others(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[F32]:
+        """Give other parts: each kind of pooling sees a difference between some of them."""
+        yield np.zeros(shape, np.float32)
+        yield (rng.random(shape, np.float32) < 0.5).astype(np.float32)
+        # What is behind a ReLU may see a difference for some colours only.
+        for colour in range(1, 2**self.channels):
+            levels = [colour >> channel & 1 for channel in range(self.channels)]
+            column = np.array(levels, np.float32)[None, :, None, None]
+            yield np.broadcast_to(column, shape)
+
+    def _run(self, axis: int, part: F32, beside: F32) -> F32:
+        picture = np.concatenate([beside, part], 3)
         turned = picture if axis else picture.swapaxes(2, 3)
-        made = probe.run(np.ascontiguousarray(turned)).astype(np.float32)
-        made = made if axis else made.swapaxes(2, 3)
-        return made[..., -kept * scale :]
-
-    results = [run(np.concatenate([beside, part], 3)) for beside in (dark, 1 - dark)]
-    if not whole:
-        results.append(run(part))
-    spread = np.max(results, 0) - np.min(results, 0)
-    columns: F32 = spread.max(axis=(0, 1, 2)).reshape(kept, scale).max(1)
-    return columns
+        made = self.probe.run(np.ascontiguousarray(turned)).astype(np.float32)
+        kept: F32 = (made if axis else made.swapaxes(2, 3))[..., -part.shape[3] * self.scale :]
+        return kept
 
 
 def _judged(differences: F32) -> Reach:

@@ -154,6 +154,7 @@ def describe(
         licence=_UNKNOWN,
         recipe="",
     )
+    margin = max(-(-missing // (2 * fit.scale)) for missing in fit.missing)
     if any(fit.missing):
         network, interface = _padded(network, interface, fit, path, notes)
         probe = Probe(network, threads)
@@ -173,7 +174,7 @@ def describe(
     if reach.everywhere:
         tile_notes.append(_of_whole_frames(manifest.name, fixed, reach))
     else:
-        manifest = _with_halo(manifest, fixed, reach, tile_notes)
+        manifest = _with_halo(manifest, fixed, reach, margin, tile_notes)
     return Described(
         network, interface, manifest, reach.everywhere, tuple(notes), tuple(tile_notes)
     )
@@ -321,10 +322,12 @@ def _any_batch(
 
 
 def _of_whole_frames(name: str, fixed: tuple[int | None, int | None], reach: Reach) -> str:
-    limits = [str(side) if side else "any" for side in fixed]
-    sizes = (
-        "" if limits == ["any", "any"] else f", of up to {limits[1]}x{limits[0]} (width x height)"
-    )
+    limits = [
+        f"{side} pixels {name}"
+        for side, name in zip(fixed, ("high", "wide"), strict=True)
+        if side is not None
+    ]
+    sizes = f", up to {' and '.join(limits)}" if limits else ""
     return (
         f"{name} looks at the whole frame (what lies far away changes a result by up to "
         f"{reach.worst:.1f} of 255): it runs on whole frames{sizes}, without tiles"
@@ -332,26 +335,31 @@ def _of_whole_frames(name: str, fixed: tuple[int | None, int | None], reach: Rea
 
 
 def _with_halo(
-    manifest: Manifest, fixed: tuple[int | None, int | None], reach: Reach, notes: list[str]
+    manifest: Manifest,
+    fixed: tuple[int | None, int | None],
+    reach: Reach,
+    margin: int,
+    notes: list[str],
 ) -> Manifest:
     """Return the manifest with a halo that covers the reach, as far as tiles of a fixed size do."""
-    halo = max(_ASSUMED_HALO, reach.distance)
+    needed = max(margin, reach.distance)
+    halo = max(_ASSUMED_HALO, needed)
     sides = [side for side in fixed if side is not None]
     tile = manifest.tile
     if sides:
         own = min(sides)
         feather = min(8, own // 8)
-        most = max(0, (own - 3 * feather - 2) // 2)
+        # As in ``TileSizes.of``, where the overlap is rounded up to the multiple.
+        most = max(0, (own - 3 * feather - 3 * manifest.multiple + 1) // 2)
         if halo > most:
-            halo = min(most, max(_LEAST_HALO, 2 * reach.distance))
+            halo = min(most, max(_LEAST_HALO, margin, 2 * reach.distance))
             notes.append(
-                f"{manifest.name} takes tiles of {own} pixels alone: {halo} at each edge are "
-                "left to its neighbours, which share "
-                f"{2 * halo + feather}"
+                f"{manifest.name} takes tiles of {own} pixels alone: neighbours overlap by "
+                f"{2 * halo + feather}, and {halo} at each edge are left out"
             )
-        if reach.distance > halo:
+        if needed > halo:
             notes.append(
-                f"it looks {reach.distance} pixels far, for which these tiles have no room: seams "
+                f"it looks {needed} pixels far, for which these tiles have no room: seams "
                 "may show; export it with dynamic sizes"
             )
     elif halo > _ASSUMED_HALO:
