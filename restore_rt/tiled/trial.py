@@ -256,7 +256,7 @@ def _in_floats(
     notes.append(f"it {interface.types}: values are converted from and to float32")
     if whites != (1.0, 1.0):
         notes.append(
-            f"white is taken to be {whites[0]:.0f} at its input, {whites[1]:.0f} at its output"
+            f"white is taken to be {whites[0]:.0f} at its input and {whites[1]:.0f} at its output"
         )
     if interface.has_double:
         notes.append("its float64 is computed in float32")

@@ -130,12 +130,8 @@ Build = Callable[[Path], Path]
     ("build", "message"),
     [
         (
-            lambda path: graph(path, IDENTITY, kind=TensorProto.UINT8),
-            "'x' of .* is uint8; .* float32: export the model with --io float32",
-        ),
-        (
-            lambda path: graph(path, IDENTITY, kind=TensorProto.FLOAT16),
-            "'x' of .* is float16; .* float32",
+            lambda path: graph(path, IDENTITY, kind=TensorProto.INT32),
+            "'x' of .* is int32; allowed are float32, .*: export the model with float32",
         ),
         (
             lambda path: graph(
