@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from restore_rt.bench.report import Verified
 from restore_rt.errors import RestoreError
-from restore_rt.model.interface import read_interface
+from restore_rt.loading import read_loaded
 from restore_rt.model.manifest import Manifest
-from restore_rt.model.reading import read_model
+from restore_rt.options import LoadOptions
 
 __all__ = ["NO_FILE", "Reference", "VerificationError", "reference_for", "verify", "windows"]
 
@@ -70,8 +70,10 @@ def reference_for(path: Path | None, manifest: Manifest, frame: U8) -> Reference
     """
     if path is None or path.suffix != ".onnx":
         return NO_FILE
-    model = read_model(path)
-    interface = read_interface(model, path)
+    loaded = read_loaded(path, LoadOptions())
+    model, interface = loaded.original, loaded.interface
+    if loaded.whole:
+        return Reference("the network looks at the whole frame, and the reference needs parts")
     if interface.height is not None or interface.width is not None:
         return Reference("the file takes a single size, and the reference needs a smaller one")
     network: Any
