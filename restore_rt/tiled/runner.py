@@ -111,11 +111,14 @@ class TiledRunner:
                 # What other frame sizes left behind may be all that stands in the way.
                 self._release()
                 if released and not self._sizes.shrink(sizes, frame.shape[:2]):
-                    tile = "whole frames" if sizes.whole else f"the smallest tile, {sizes.tile}"
-                    needed = ", which this model needs" if sizes.whole else ""
+                    tried = (
+                        "with whole frames, which this model needs"
+                        if sizes.undivided
+                        else f"even with the smallest tile, {sizes.tile}"
+                    )
                     raise BackendError(
-                        f"out of memory {'with' if sizes.whole else 'even with'} {tile}{needed}: "
-                        f"close other programs, or give smaller frames ({failure})"
+                        f"out of memory {tried}: close other programs, or give smaller frames "
+                        f"({failure})"
                     ) from failure
                 released = True
 
