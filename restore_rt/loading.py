@@ -141,7 +141,7 @@ def read_loaded(path: Path, options: LoadOptions) -> LoadedModel:
     if manifest is None:
         from restore_rt.tiled.trial import describe
 
-        found = describe(
+        loaded = describe(
             network, path, interface, scale=options.scale, colour=options.colour, threads=threads
         )
     elif manifest.colour == CHROMA:
@@ -157,19 +157,11 @@ def read_loaded(path: Path, options: LoadOptions) -> LoadedModel:
                 f"{path} takes {interface.channels} channels, but its manifest says "
                 f"{manifest.colour}, which has {manifest.channels}"
             )
-        from restore_rt.tiled.trial import adapt
+        loaded = LoadedModel(path, network, network, manifest, interface)
+        if not interface.is_ready:
+            from restore_rt.tiled.trial import adapt
 
-        found = adapt(network, interface, manifest, threads)
-    loaded = LoadedModel(
-        path,
-        found.network,
-        found.network,
-        found.manifest,
-        found.interface,
-        found.whole,
-        found.notes,
-        found.tile_notes,
-    )
+            loaded = adapt(loaded, threads)
     wanted = options.precision
     if wanted in ("auto", "bf16", loaded.manifest.precision):
         return loaded

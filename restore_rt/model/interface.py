@@ -57,6 +57,11 @@ class Interface:
         return self.kinds == (_FLOAT, _FLOAT)
 
     @property
+    def is_ready(self) -> bool:
+        """Whether the runtime runs it as it is: float32, and any number of pictures or one."""
+        return self.is_plain and self.count in (None, 1)
+
+    @property
     def has_double(self) -> bool:
         """Whether input or output is float64."""
         return _DOUBLE in self.kinds

@@ -30,7 +30,7 @@ class LoadedModel:
     path
         The model's file.
     original
-        The network in the file, with what must be around it for the runtime to run it.
+        The network in the file, with the nodes around it that the runtime needs.
     network
         The network in the requested precision.
     manifest
@@ -40,7 +40,8 @@ class LoadedModel:
     whole
         Whether the network looks at the whole frame, so that frames must not be cut into tiles.
     notes, tile_notes
-        What was changed or assumed, for people, the latter only where frames are cut into tiles.
+        What was changed or assumed of the file, for people to read; ``tile_notes`` concern backends
+        that cut frames into tiles.
     """
 
     path: Path
@@ -101,8 +102,11 @@ def read_model(path: Path) -> onnx.ModelProto:
         size = path.stat().st_size
         if size > _MOST_BYTES:
             raise ModelError(f"it has {size} bytes; allowed are {_MOST_BYTES}")
-        network = onnx.load_model_from_string(path.read_bytes())
-        read_external(network, path.parent, limit=_MOST_BYTES - size)
+        data = path.read_bytes()
+        network = onnx.load_model_from_string(data)
+        # The key of every tensor whose data is elsewhere: without it there is none to look for.
+        if b"location" in data:
+            read_external(network, path.parent, limit=_MOST_BYTES - size)
         check_network(network)
     except Exception as error:
         raise ModelError(f"{path} cannot be read as an ONNX model: {one_line(error)}") from error

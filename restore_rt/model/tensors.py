@@ -77,8 +77,8 @@ def check_tensor(tensor: onnx.TensorProto) -> None:
     if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
         places = [entry.value for entry in tensor.external_data if entry.key == "location"]
         raise ModelError(
-            f"{name} has its data in another file, {', '.join(places)[:200]!r}, and such files are "
-            "not read: save the model with all its weights inside (external_data=False)"
+            f"{name} has its data in another file, {', '.join(places)[:200]!r}, which is not read: "
+            "save the model with all its weights inside (external_data=False)"
         )
     dims = list(tensor.dims)
     if len(dims) > _MOST_DIMENSIONS or any(not 0 <= side <= _MOST_VALUES for side in dims):

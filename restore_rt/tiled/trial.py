@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +13,17 @@ from restore_rt.model.adapting import free_batch, pad_and_crop, single_picture, 
 from restore_rt.model.interface import Interface, read_interface
 from restore_rt.model.manifest import COLOURS, MOST_SCALE, Manifest, weights_sha256
 from restore_rt.model.precision import precision_of, single
+from restore_rt.model.reading import LoadedModel
 from restore_rt.tiled.fit import CHANNELS, Fit, find_fit
+from restore_rt.tiled.period import find_period
 from restore_rt.tiled.probe import Probe, ProbeError
 from restore_rt.tiled.reach import Reach, measure_reach
+from restore_rt.tiled.sizes import round_up
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Described", "adapt", "describe"]
+__all__ = ["adapt", "describe"]
 
 # The halo of a deep plain network, and a safe tile.
 _ASSUMED_HALO = 32
@@ -30,6 +32,9 @@ _UNKNOWN = "unknown"
 # Of a network that takes tiles of one size alone: what is measured on one picture may be too small.
 _LEAST_HALO = 8
 
+# Shifts after which a network that works on blocks of pixels does the same again.
+_PERIODS = (1, 2, 4, 8, 16, 32)
+
 # White of 8 bits, and how dark mid-grey is if white was taken to be another number.
 _WHITE = 255.0
 _TOO_DARK = 0.02
@@ -37,57 +42,25 @@ _TOO_DARK = 0.02
 _SAME = 5e-3
 
 
-@dataclass(frozen=True)
-class Described:
-    """A network that takes and gives what the runtime does, and what was found of it.
-
-    Attributes
-    ----------
-    network, interface
-        With float32 input and output, the output ``scale`` times the input, and batches of any
-        size or of one.
-    manifest
-        What is known, found or assumed.
-    whole
-        Whether it looks at the whole frame, so that frames must not be cut into tiles.
-    notes, tile_notes
-        What was changed or assumed, for people, the latter only where frames are cut into tiles.
-    """
-
-    network: onnx.ModelProto
-    interface: Interface
-    manifest: Manifest
-    whole: bool = False
-    notes: tuple[str, ...] = ()
-    tile_notes: tuple[str, ...] = ()
-
-
-def adapt(
-    network: onnx.ModelProto, interface: Interface, manifest: Manifest, threads: int
-) -> Described:
+def adapt(model: LoadedModel, threads: int) -> LoadedModel:
     """Make a network with a manifest take float32, and batches of any size.
-
-    Returns
-    -------
-    Described
-        With the same network if it does so already.
 
     Raises
     ------
     BackendError
         ONNX Runtime is needed for a trial, and not installed.
     """
+    network, interface, manifest = model.network, model.interface, model.manifest
     notes: list[str] = []
     if not interface.is_plain:
         network, interface = _in_floats(network, interface, (1.0, 1.0), notes)
     if interface.count not in (None, 1):
-        tile = [
-            own or side
-            for own, side in zip((interface.height, interface.width), manifest.tile, strict=True)
-        ]
-        shape = (manifest.channels, tile[0], tile[1])
+        height, width = manifest.tile
+        shape = (manifest.channels, interface.height or height, interface.width or width)
         network, interface = _any_batch(network, interface, shape, threads, notes)
-    return Described(network, interface, manifest, notes=tuple(notes))
+    return dataclasses.replace(
+        model, original=network, network=network, interface=interface, notes=tuple(notes)
+    )
 
 
 def describe(
@@ -98,8 +71,8 @@ def describe(
     scale: int | None = None,
     colour: str | None = None,
     threads: int = 1,
-) -> Described:
-    """Return a network without a manifest as the runtime takes it, with one, by trial runs.
+) -> LoadedModel:
+    """Adapt a network without a manifest to the runtime, and describe it, by trial runs.
 
     A network with three channels is taken for RGB, one with a single channel for luma, and one
     that takes both for RGB. The number that height and width must be multiples of is found by
@@ -168,6 +141,8 @@ def describe(
         reach = measure_reach(
             probe, channels=channels, scale=fit.scale, multiple=fit.multiple, fixed=fixed
         )
+        if not reach.everywhere:
+            manifest = _with_period(manifest, probe, fixed)
     except ProbeError as error:
         raise ModelError(f"{path} cannot be run on pictures of other sizes: {error}") from error
     tile_notes: list[str] = []
@@ -175,8 +150,15 @@ def describe(
         tile_notes.append(_of_whole_frames(manifest.name, fixed, reach))
     else:
         manifest = _with_halo(manifest, fixed, reach, margin, tile_notes)
-    return Described(
-        network, interface, manifest, reach.everywhere, tuple(notes), tuple(tile_notes)
+    return LoadedModel(
+        path,
+        network,
+        network,
+        manifest,
+        interface,
+        whole=reach.everywhere,
+        notes=tuple(notes),
+        tile_notes=tuple(tile_notes),
     )
 
 
@@ -334,6 +316,39 @@ def _of_whole_frames(name: str, fixed: tuple[int | None, int | None], reach: Rea
     )
 
 
+def _with_period(
+    manifest: Manifest, probe: Probe, fixed: tuple[int | None, int | None]
+) -> Manifest:
+    """Return the manifest with the multiple of a network of a fixed size, where tiles begin."""
+    height, width = fixed
+    if height is None or width is None:
+        return manifest
+    candidates = [
+        shift
+        for shift in _PERIODS
+        if not (height % shift or width % shift)
+        and _largest_halo(min(height, width), shift) >= _LEAST_HALO
+    ]
+    period = find_period(
+        probe,
+        channels=manifest.channels,
+        scale=manifest.scale,
+        size=(height, width),
+        candidates=candidates,
+    )
+    return dataclasses.replace(manifest, multiple=period)
+
+
+def _largest_halo(side: int, multiple: int) -> int:
+    """Return the largest halo for which tiles of a side have room."""
+    # As in ``TileSizes.of``, where the overlap is rounded up to the multiple.
+    return max(0, (side - 3 * _feather(side) - 3 * multiple + 1) // 2)
+
+
+def _feather(side: int) -> int:
+    return min(8, side // 8)
+
+
 def _with_halo(
     manifest: Manifest,
     fixed: tuple[int | None, int | None],
@@ -348,14 +363,13 @@ def _with_halo(
     tile = manifest.tile
     if sides:
         own = min(sides)
-        feather = min(8, own // 8)
-        # As in ``TileSizes.of``, where the overlap is rounded up to the multiple.
-        most = max(0, (own - 3 * feather - 3 * manifest.multiple + 1) // 2)
+        most = _largest_halo(own, manifest.multiple)
         if halo > most:
             halo = min(most, max(_LEAST_HALO, margin, 2 * reach.distance))
+            overlap = round_up(2 * halo + _feather(own), manifest.multiple)
             notes.append(
                 f"{manifest.name} takes tiles of {own} pixels alone: neighbours overlap by "
-                f"{2 * halo + feather}, and {halo} at each edge are left out"
+                f"{overlap}, and {halo} at each edge are discarded"
             )
         if needed > halo:
             notes.append(

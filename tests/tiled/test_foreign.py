@@ -104,6 +104,27 @@ def test_a_real_kernel_leaves_no_seam_in_tiles_of_a_fixed_size(
     np.testing.assert_allclose(made[0], made[1], atol=1e-5)
 
 
+@pytest.mark.parametrize("period", [1, 2, 8])
+def test_tiles_of_a_fixed_size_begin_where_the_blocks_of_a_network_do(
+    tmp_path: Path, rng: np.random.Generator, period: int
+) -> None:
+    nodes = [
+        helper.make_node("SpaceToDepth", ["x"], ["b"], blocksize=period),
+        helper.make_node("Conv", ["b", "k"], ["c"]),
+        helper.make_node("DepthToSpace", ["c"], ["y"], blocksize=period),
+    ]
+    channels = 3 * period**2
+    kernel = rng.normal(0, 0.1, (channels, channels, 1, 1)).astype(np.float32)
+    frame = random_frame(rng, (90, 150, 3), np.float32)
+    made = []
+    for size in ((64, 64), ("h", "w")):
+        path = written(tmp_path / "a.onnx", nodes, {"k": kernel}, size=("n", 3, *size))
+        with restore_rt.load(path, backend="onnxruntime", threads=1) as restorer:
+            assert restorer.manifest.multiple == period
+            made.append(restorer(frame))
+    np.testing.assert_allclose(made[0], made[1], atol=1e-5)
+
+
 def test_a_graph_that_depends_on_its_batch_size_runs_each_picture_in_a_batch(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
