@@ -200,7 +200,7 @@ def test_networks_of_fixed_size(
         with pytest.raises(InputError, match="batches of 1 alone"):
             restore_rt.load(path, batch=2, backend="onnxruntime")
     with pytest.raises(ModelError, match="at least"):
-        restore_rt.load(make_model(nearest(3, 2), scale=2, size=(1, 8, 8)), backend="onnxruntime")
+        restore_rt.load(make_model(shift(4), size=(1, 8, 8)), backend="onnxruntime")
 
 
 def test_several_threads(make_model: MakeModel, rng: np.random.Generator) -> None:
