@@ -78,7 +78,7 @@ def test_tiles_of_a_fixed_size_overlap_by_what_fits(
     path = written(tmp_path / "fixed.onnx", *enlarging(2), size=(count, 3, *size))
     frame = random_frame(rng, (70, 131, 3), np.uint8)
     for backend in ("auto", "onnxruntime"):
-        with restore_rt.load(path, backend=backend, threads=1) as restorer:  # type: ignore[arg-type]
+        with restore_rt.load(path, backend=backend, threads=1) as restorer:
             np.testing.assert_array_equal(restorer(frame), enlarged(frame, 2))
             assert ("its batch size of 4 is ignored" in said(restorer)) == (count == 4)
     own = min(side for side in size if isinstance(side, int))

@@ -95,8 +95,9 @@ def alone(path: Path, frame: NDArray[np.float32]) -> NDArray[np.float32]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    made: NDArray[np.float32] = session.run(None, {"x": frame.transpose(2, 0, 1)[None]})[0]
-    return made[0].transpose(1, 2, 0)
+    made = session.run(None, {"x": frame.transpose(2, 0, 1)[None]})[0]
+    frame_made: NDArray[np.float32] = made[0].transpose(1, 2, 0)
+    return frame_made
 
 
 @pytest.mark.parametrize("kind", GLOBAL)
