@@ -5,13 +5,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from restore_rt.errors import InputError
 from restore_rt.training.features.networks import FeatureNet
 from restore_rt.training.losses import ADVERSARIES, LOSSES, Perceptual
-from restore_rt.training.losses.pixels import edge, fft, total_variation
+from restore_rt.training.losses.pixels import edge, fft, softened, total_variation
 
 
 def _pictures(channels: int = 3, height: int = 17, width: int = 22) -> tuple[Tensor, Tensor]:
@@ -162,3 +163,9 @@ def test_perceptual_stays_in_evaluation_mode() -> None:
 def test_perceptual_lists_the_layers() -> None:
     with pytest.raises(InputError, match=r"'conv5_1'; allowed are conv1_1, .*conv4_2"):
         Perceptual(FeatureNet(degradations=2), "conv5_1")
+
+
+def test_softened_is_a_gaussian_blur() -> None:
+    _, target = _pictures(3, 24, 31)
+    blurred = gaussian_filter(target.numpy(), (0, 0, 1.0, 1.0), mode="nearest", truncate=3)
+    np.testing.assert_allclose(softened(target, sigma=1.0).numpy(), blurred, atol=1e-6)

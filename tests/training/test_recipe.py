@@ -87,6 +87,7 @@ def test_a_recipe_is_read_whole(recipe_of: RecipeOf, text: str) -> None:
         ("width = 4,", 'colour = "rgb",', "network.params has 'colour'; write it as network.co"),
         ("width = 4,", 'name = "x",', "network.params has 'name'; write it as network.name"),
         ("l1 = 1", f"l1 = 1{ADVERSARY}", "patch is 12, of which outputs are 24x24; a discriminat"),
+        ("l1 = 1", "l1 = 1\n[sharpen]\nsigma = 0", "sharpen.sigma is 0.0; must be 0.2 to 2"),
         ("l1 = 1", PERCEPTUAL.format("conv2"), "perceptual.layer is 'conv2'; write it like"),
         ("l1 = 1", PERCEPTUAL.format("conv6_1"), "perceptual.layer is 'conv6_1'; write it like"),
     ],

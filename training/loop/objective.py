@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from restore_rt.errors import InputError
 from restore_rt.training.data.pictures import read_bytes
 from restore_rt.training.losses import LOSSES, Perceptual
+from restore_rt.training.losses.pixels import softened
 from restore_rt.training.precision import Precision
 from restore_rt.training.recipes import Recipe
 
@@ -29,6 +30,7 @@ class Objective(nn.Module):
         super().__init__()
         self.precision = precision
         self.weights = dict(recipe.loss)
+        self.sharpen = recipe.sharpen
         self.perceptual: Perceptual | None = None
         self.made_from: dict[str, int] = {}
         if recipe.perceptual:
@@ -48,9 +50,14 @@ class Objective(nn.Module):
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Compare (N, C, H, W) with (N, C, H, W), both float32 of 0 to 1."""
         total = output.new_zeros(())
+        output = self._seen(output)
         for name, weight in self.weights.items():
             total = total + weight * self._loss(name, output, target)
         return total
+
+    def _seen(self, output: Tensor) -> Tensor:
+        """Make of an output what the losses compare."""
+        return output if self.sharpen is None else softened(output, sigma=self.sharpen.sigma)
 
     def _loss(self, name: str, output: Tensor, target: Tensor) -> Tensor:
         if name != "perceptual":
@@ -62,6 +69,7 @@ class Objective(nn.Module):
 
     def fault(self, output: Tensor, target: Tensor) -> str:
         """Name the first loss that is not finite; empty if all are."""
+        output = self._seen(output)
         for name in self.weights:
             if not self._loss(name, output, target).isfinite():
                 return f", first in the loss {name}"

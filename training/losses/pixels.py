@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,7 +11,17 @@ from torch.nn import functional as F
 from restore_rt.errors import InputError
 from restore_rt.training.colour import BT601
 
-__all__ = ["charbonnier", "edge", "fft", "l1", "luma", "psnr", "ssim", "total_variation"]
+__all__ = [
+    "charbonnier",
+    "edge",
+    "fft",
+    "l1",
+    "luma",
+    "psnr",
+    "softened",
+    "ssim",
+    "total_variation",
+]
 
 # What Wang et al. use: the window's side and standard deviation, and the constants that keep
 # quotients from zero, for values of 0 to 1.
@@ -128,3 +140,17 @@ def fft(output: Tensor, target: Tensor) -> Tensor:
     """
     spectrum = torch.view_as_real(torch.fft.rfft2(output - target, norm="ortho"))
     return spectrum.abs().mean()
+
+
+def softened(output: Tensor, *, sigma: float) -> Tensor:
+    """Blur (N, C, H, W) by a Gaussian of standard deviation `sigma`; borders are replicated."""
+    reach = math.ceil(3 * sigma)
+    position = torch.arange(-reach, reach + 1, device=output.device, dtype=output.dtype)
+    weights = torch.exp(-(position**2) / (2 * sigma**2))
+    weights = weights / weights.sum()
+    channels = output.shape[1]
+    blurred = F.pad(output, (reach,) * 4, mode="replicate")
+    for shape in ((1, 1, -1, 1), (1, 1, 1, -1)):
+        kernel = weights.view(shape).expand(channels, -1, -1, -1)
+        blurred = F.conv2d(blurred, kernel, groups=channels)
+    return blurred
