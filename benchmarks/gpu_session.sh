@@ -18,7 +18,10 @@ fail() { echo "$*" >&2; exit 1; }
 prepare() {
     local python=${PYTHON:-python3.12} tools=$FOLDER/tools site=$FOLDER/site wheels=$FOLDER/wheels
     local toolkit
-    toolkit=$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")") || fail "nvcc is missing"
+    # nvcc may be a script that calls the toolkit's.
+    toolkit=$(nvcc --dryrun -c -x cu /dev/null -o /dev/null 2>&1 | sed -n 's/^#\$ TOP=//p')
+    [ -e "$toolkit/include/cuda.h" ] || fail "nvcc is missing, or its toolkit has no include/cuda.h"
+    toolkit=$(realpath "$toolkit")
     rm -rf "$site" "$CARRY" "$FOLDER/stub" && mkdir -p "$site" "$CARRY" "$FOLDER/stub" "$wheels" || exit 1
     set -e
     [ -d "$tools" ] || "$python" -m venv "$tools"

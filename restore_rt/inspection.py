@@ -17,8 +17,8 @@ from restore_rt.model.manifest import Manifest, check_intact, read_manifest
 from restore_rt.model.reading import find_model, read_model
 from restore_rt.model.sizing import SizedNetwork, image_axes, size_network
 from restore_rt.model.tensors import type_name
-from restore_rt.model.validation import one_line
 from restore_rt.opening import Place
+from restore_rt.wording import one_line
 
 if TYPE_CHECKING:
     import onnx

@@ -88,7 +88,11 @@ def decode_png(data: bytes) -> NDArray[Any]:
     """Return the (H, W[, C]) uint16 samples of a PNG file; a transparent colour becomes alpha."""
     import imagecodecs
 
-    return imagecodecs.png_decode(data)
+    try:
+        return imagecodecs.png_decode(data)
+    except imagecodecs.PngError as error:
+        # Its text lay in memory that was given back before it was read: it may be anything.
+        raise ValueError("libpng cannot read it") from error
 
 
 def decode_tiff(

@@ -30,6 +30,7 @@ from restore_rt.images.picture import FORMATS, Chunk, Picture
 from restore_rt.images.samples import turned
 from restore_rt.images.tga import TGA_SUFFIXES, is_tga, read_tga
 from restore_rt.images.xmp import true_afterwards
+from restore_rt.wording import one_line
 
 if TYPE_CHECKING:
     from PIL.Image import Exif
@@ -122,7 +123,8 @@ def _guarded(path: Path, max_pixels: int, *, probe: bool) -> Iterator[Picture]:
         raise
     except Exception as error:  # decoders raise whatever a damaged file makes them trip over
         raise MediaError(
-            f"{path} cannot be decoded, it is damaged or ends early ({error}); get it again"
+            f"{path} cannot be decoded, it is damaged or ends early ({one_line(error)}); get it "
+            "again"
         ) from error
 
 

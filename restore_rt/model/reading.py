@@ -94,7 +94,8 @@ def read_model(path: Path) -> onnx.ModelProto:
 
     # Late, as onnx is: only who loads a model needs it.
     from restore_rt.model.external import read_external
-    from restore_rt.model.validation import check_network, one_line
+    from restore_rt.model.validation import check_network
+    from restore_rt.wording import one_line
 
     if path.suffix != ".onnx":
         raise ModelError(f"{path} is not an .onnx file; export the model to ONNX first")

@@ -17,15 +17,15 @@ from restore_rt.model.graph import (
 )
 from restore_rt.model.sizing import image_axes, size_network, without_weights
 from restore_rt.model.tensors import check_tensor
+from restore_rt.wording import one_line
 
 if TYPE_CHECKING:
     import onnx
     from google.protobuf.message import Message
 
-__all__ = ["MOST_FIXED_PIXELS", "check_network", "one_line"]
+__all__ = ["MOST_FIXED_PIXELS", "check_network"]
 
 _MOST_NODES = 100_000
-_LONGEST = 500
 # A frame of 8K: a network of a larger size alone does not run on tiles.
 MOST_FIXED_PIXELS = 2**25
 # Where height and width are free, memory is looked at for a tile of this side.
@@ -36,13 +36,6 @@ _ALWAYS_ALLOWED = 2**30
 
 # How long they run is for values to say, and no picture needs them.
 _ENDLESS = ("Loop", "Scan", "SequenceMap")
-
-
-def one_line(error: Exception) -> str:
-    """Return a library's error text as one short, printable line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def check_network(model: onnx.ModelProto) -> None:

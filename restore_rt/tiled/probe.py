@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from restore_rt.model.graph import inputs_of
-from restore_rt.model.validation import one_line
 from restore_rt.tiled.session import import_onnxruntime
+from restore_rt.wording import one_line
 
 if TYPE_CHECKING:
     import onnx

@@ -265,3 +265,23 @@ def test_a_large_picture_of_one_colour_is_read(tmp_path: Path, kind: str) -> Non
     """Nothing is stored in fewer bytes."""
     data = encoded(Image.new("L", (5000, 4000), 90), kind, optimize=True, quality=1)
     assert read(tmp_path, data).pixels.shape[:2] == (4000, 5000)
+
+
+def test_what_a_library_says_of_a_damaged_file_does_not_steer_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = encoded(noise(1, 16), "PNG")
+    assert read(tmp_path, deep).bits == 16
+
+    def says(text: str, kind: type[Exception]) -> str:
+        def fails(data: bytes) -> None:
+            raise kind(text)
+
+        monkeypatch.setattr(imagecodecs, "png_decode", fails)
+        with pytest.raises(MediaError) as caught:
+            read(tmp_path, deep)
+        return str(caught.value)
+
+    assert says("a\x1b[2J\nb", ValueError).endswith("ends early (a?[2J b); get it again")
+    # What it reads where libpng's text was is nobody's text.
+    assert says("p#i", imagecodecs.PngError).endswith("(libpng cannot read it); get it again")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from restore_rt.model.validation import one_line
 from restore_rt.tensorrt.library import Library
+from restore_rt.wording import one_line
 
 if TYPE_CHECKING:
     from restore_rt.tensorrt.api import Parser, TensorRt
