@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from restore_rt.video.choices import CODECS
-from tests.cli.command import names_in, only_line
+from tests.cli.command import names_in, only_line, restore_rt
 from tests.cli.conftest import Cli
 from tests.networks import save_model
 from tests.video.clips import make_clip, moving_picture, read_clip, samples
@@ -172,14 +172,11 @@ def test_notes_are_told(tmp_path: Path, luma_model: Path, cli: Cli) -> None:
     assert "restore-rt: no colour matrix is named" in said.err
 
 
-def test_without_pyav(
-    tmp_path: Path, luma_model: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
-) -> None:
-    for name in [name for name in sys.modules if name.startswith("restore_rt.video")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "av", None)
-    said = cli(*command(tmp_path / "in.mp4", tmp_path / "out.mp4", luma_model), code=1)
-    assert "pip install 'restore-rt[video]'" in said.err
+def test_without_pyav(tmp_path: Path, luma_model: Path) -> None:
+    line = command(tmp_path / "in.mp4", tmp_path / "out.mp4", luma_model)
+    done = restore_rt(*line, before="import sys; sys.modules['av'] = None")
+    assert done.returncode == 1
+    assert "pip install 'restore-rt[video]'" in done.stderr
 
 
 def test_interrupted(tmp_path: Path, luma_model: Path) -> None:

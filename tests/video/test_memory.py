@@ -44,4 +44,4 @@ def test_a_clip_is_never_in_memory_as_a_whole(
     with restore_rt.load("video-x2-fast", threads=threads) as restorer:
         report = restore_video(clip, tmp_path / "out.mkv", restorer)
         assert report.frames == 40
-        assert 1 <= most <= restorer.workers + 5, most
+        assert 1 <= most <= 2 * restorer.workers + 5, most
