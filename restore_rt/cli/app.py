@@ -22,9 +22,9 @@ from restore_rt.cli.video import video
 __all__ = ["app"]
 
 _EXIT_CODES = (
-    "Exit codes: 0 done; 1 failed, nothing was left at the output path (image with several inputs: "
-    "at least one failed, the others were written); 2 wrong use, nothing was done; 3 the input was "
-    "damaged, what could be decoded was written; 130 interrupted; 143 terminated. Results go to "
+    "Exit codes: 0 done; 1 failed, nothing was left at the output path; 2 wrong use, nothing was "
+    "done; 3 the input was damaged, what could be decoded was written, or some of several inputs "
+    "failed, the others were written; 130 interrupted; 143 terminated. Results go to "
     "standard output, everything else to standard error. RESTORE_RT_TRACEBACK=1 shows where an "
     "error came from."
 )
