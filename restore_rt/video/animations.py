@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -58,18 +60,35 @@ def animation_as_video(path: Path) -> StreamedPictures | None:
         The first frame cannot be read.
     """
     try:
-        animation: Any = Image.open(path)
+        data = path.read_bytes()
+        whole = _completed(data)
+        animation: Any = Image.open(io.BytesIO(whole))
     except (OSError, ValueError, SyntaxError) as error:
         raise _damaged(path, error) from error
-    if not getattr(animation, "is_animated", False):
+    if whole is data and not getattr(animation, "is_animated", False):
         animation.close()
         return None
-    return StreamedPictures(
-        _frames(animation, path), time_base=_MILLISECOND, total=animation.n_frames
-    )
+    frames = _frames(animation, path, ends_early=whole is not data)
+    return StreamedPictures(frames, time_base=_MILLISECOND, total=animation.n_frames)
 
 
-def _frames(animation: Any, path: Path) -> Iterator[Shown]:
+def _completed(data: bytes) -> bytes:
+    """Return what is whole of an animated WebP file that is cut short, as a file; else ``data``."""
+    end, frames = 12, 0
+    while end + 8 <= len(data):
+        kind, size = struct.unpack_from("<4sI", data, end)
+        after = end + 8 + size + size % 2
+        if after > len(data):
+            break
+        frames += kind == b"ANMF"
+        end = after
+    (stated,) = struct.unpack_from("<I", data, 4)
+    if not frames or stated + 8 <= len(data):
+        return data
+    return b"RIFF" + struct.pack("<I", end - 8) + data[8:end]
+
+
+def _frames(animation: Any, path: Path, *, ends_early: bool) -> Iterator[Shown]:
     clear = animation.mode in ("RGBA", "LA", "PA")
     now = 0
     with animation:
@@ -82,6 +101,8 @@ def _frames(animation: Any, path: Path) -> Iterator[Shown]:
             duration = int(animation.info.get("duration") or _USUAL)
             yield Shown(pixels, now, duration)
             now += duration
+    if ends_early:
+        raise MediaError(f"{path} ends early")
 
 
 def _damaged(path: Path, error: Exception) -> MediaError:

@@ -25,6 +25,7 @@ from restore_rt.video.hdr import side_data
 from restore_rt.video.opening import choose_stream, open_source
 from restore_rt.video.pixels import layout_of
 from restore_rt.video.texts import repair_texts
+from restore_rt.wording import count_of
 
 __all__ = ["Frame", "Step", "VideoReader"]
 
@@ -318,8 +319,8 @@ class VideoReader:
             raise TruncatedInputError(
                 f"{self.path} changes from {self.width}x{self.height} {self._format} to "
                 f"{size[0]}x{size[1]} {picture.format.name} at {seconds:.2f} s, and a result has "
-                f"one size and format: cut the file there to restore what follows; {self._taken} "
-                "frames came before"
+                f"one size and format: cut the file there to restore what follows; "
+                f"{count_of(self._taken, 'frame')} came before"
             )
         self._taken += 1
 
@@ -414,13 +415,16 @@ class VideoReader:
             all(abs(time - jump) > _NEAR_A_JUMP for jump in self._times.jumps)
             for time in self._incomplete
         )
+        frames = count_of(self.frames, "frame")
         pictures = self._opened.pictures
         if pictures is not None and pictures.failure:
-            raise TruncatedInputError(f"{pictures.failure}; {self.frames} frames came before")
+            raise TruncatedInputError(
+                f"{pictures.failure}; {count_of(self.frames, 'frame')} came before"
+            )
         self._damage.ending = "" if pictures else self._ending.early()
         if self._damage:
             raise TruncatedInputError(
-                f"{self.path} is damaged: {self._damage}; {self.frames} frames could be decoded"
+                f"{self.path} is damaged: {self._damage}; {frames} could be decoded"
             )
 
 

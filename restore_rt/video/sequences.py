@@ -83,9 +83,19 @@ class Pattern:
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path names numbered pictures: one ``%d`` or ``%05d``, and no file of that name."""
-    once = len(_NUMBER.findall(path.name)) == 1 and path.name.count("%") == 1
-    return once and path.suffix.lower() in SEQUENCE_SUFFIXES and not path.is_file()
+    """Whether a path names numbered pictures: one ``%d`` or ``%05d``, and no file of that name.
+
+    Raises
+    ------
+    InputError
+        It has more than one.
+    """
+    found = _NUMBER.findall(path.name)
+    if not found or path.suffix.lower() not in SEQUENCE_SUFFIXES or path.is_file():
+        return False
+    if len(found) > 1:
+        raise InputError(f"{path} has {len(found)} numbers; give one, as in frames/%05d.png")
+    return True
 
 
 def numbered_files(path: Path) -> dict[int, Path]:

@@ -253,3 +253,16 @@ def test_a_gif_that_claims_more_than_it_can_hold_is_refused(tmp_path: Path) -> N
     with pytest.raises(MediaError, match="it claims 6000x6000 pixels, which its"):
         restore_video(source, tmp_path / "out.mkv", Enlarger())
     assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize("cut", [1, 100])
+def test_a_webp_animation_that_is_cut_short_gives_what_there_is(tmp_path: Path, cut: int) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 256, (24, 32, 3), np.uint8)) for _ in range(4)]
+    whole = tmp_path / "whole.webp"
+    pictures[0].save(whole, save_all=True, append_images=pictures[1:], lossless=True, duration=40)
+    source, target = tmp_path / "in.webp", tmp_path / "out.mkv"
+    source.write_bytes(whole.read_bytes()[:-cut])
+    report, message = _restore_damaged(source, target)
+    assert report.frames == 3
+    assert "ends early; 3 frames came before" in message

@@ -223,6 +223,9 @@ def test_no_picture_fits(tmp_path: Path, target: str) -> None:
 
 def test_what_is_a_pattern(tmp_path: Path) -> None:
     assert all(is_pattern(Path(name)) for name in ("%d.png", "a/b%05dc.tif", "%03d.JPG"))
-    assert not any(is_pattern(Path(name)) for name in ("a.png", "%d.mp4", "%d%d.png", "%s.png"))
+    assert not any(is_pattern(Path(name)) for name in ("a.png", "%d.mp4", "%s.png"))
+    assert is_pattern(Path("50% of %d.png"))
+    with pytest.raises(InputError, match=r"%d%d\.png has 2 numbers; give one"):
+        is_pattern(Path("%d%d.png"))
     (tmp_path / "100%d.png").write_bytes(b"")
     assert not is_pattern(tmp_path / "100%d.png")
