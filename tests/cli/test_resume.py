@@ -47,18 +47,18 @@ def _in_a_process(
 ) -> subprocess.CompletedProcess[str]:
     script = f"""
 import os, signal, sys
-from restore_rt.video import journal, pipeline
+from restore_rt.video import journal, job
 from restore_rt.cli import main
 
 journal.SEGMENT = {SEGMENT}
-write = pipeline._Job._write
+write = job.Job._write
 
 def counted(job, *arguments):
     write(job, *arguments)
     if job.frames == {after}:
         os.kill(os.getpid(), signal.SIGTERM)
 
-pipeline._Job._write = counted
+job.Job._write = counted
 main()
 """
     words = [sys.executable, "-c", script, "video", source, "-o", target, "--model", model]

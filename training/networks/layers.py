@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from restore_rt.model.manifest import COLOURS
 from restore_rt.training.limits import one_of
 
-__all__ = ["Rise", "channels_of", "conv3x3"]
+__all__ = ["Rise", "channels_of", "conv3x3", "enlargement"]
 
 
 def channels_of(colour: str) -> int:
@@ -45,3 +45,10 @@ def conv3x3(inputs: int, outputs: int, *, gain: float = 1.0) -> nn.Conv2d:
     nn.init.zeros_(conv.bias)
     conv.weight.data.mul_(gain)
     return conv
+
+
+def enlargement(scale: int, inputs: int, outputs: int) -> nn.Sequential:
+    """Return layers that double the size, for scale 2; for scale 1 none, which change nothing."""
+    if scale == 1:
+        return nn.Sequential()
+    return nn.Sequential(Rise(inputs, outputs), nn.ReLU(), conv3x3(outputs, outputs), nn.ReLU())

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from restore_rt.training.limits import at_least, one_of
 from restore_rt.training.networks.folding import Unshuffle
-from restore_rt.training.networks.layers import Rise, channels_of, conv3x3
+from restore_rt.training.networks.layers import Rise, channels_of, conv3x3, enlargement
 
 __all__ = ["PyramidNet"]
 
@@ -67,11 +67,7 @@ class PyramidNet(nn.Module):
         self.rise = Rise(wider, width)
         self.read = conv3x3(planes, width)
         self.fine = _blocks(width, fine)
-        self.enlarge = nn.Sequential()
-        if scale == 2:
-            self.enlarge = nn.Sequential(
-                Rise(width, closing), nn.ReLU(), conv3x3(closing, closing), nn.ReLU()
-            )
+        self.enlarge = enlargement(scale, width, closing)
         # Small, so that training starts near the upsample.
         self.last = conv3x3(closing if scale == 2 else width, planes, gain=0.1)
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from restore_rt.training.limits import at_least, one_of
 from restore_rt.training.networks.attention import ATTENTIONS, make_attention
-from restore_rt.training.networks.layers import Rise, channels_of, conv3x3
+from restore_rt.training.networks.layers import Rise, channels_of, conv3x3, enlargement
 
 __all__ = ["RestoreNet"]
 
@@ -67,11 +67,7 @@ class RestoreNet(nn.Module):
         self.join = conv3x3(2 * top, top)
         self.attention = make_attention(attention, top)
         self.refine = conv3x3(top, top)
-        self.enlarge = nn.Sequential()
-        if scale == 2:
-            self.enlarge = nn.Sequential(
-                Rise(top, closing), nn.ReLU(), conv3x3(closing, closing), nn.ReLU()
-            )
+        self.enlarge = enlargement(scale, top, closing)
         # Small, so that training starts near the upsample.
         self.last = conv3x3(closing if scale == 2 else top, channels, gain=0.1)
 
