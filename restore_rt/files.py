@@ -39,8 +39,10 @@ _FIXES = {
 
 def output_error(error: OSError, path: Path) -> OutputError:
     """Return the error to raise when ``error`` kept ``path`` from being written."""
-    code = error.errno or 0
-    return OutputError(f"cannot write {path}: {_FIXES.get(code, error.strerror or str(error))}")
+    fix = _FIXES.get(error.errno or 0, error.strerror or str(error))
+    if error.errno == errno.ENOENT and path.parent.is_dir():  # as in /proc
+        fix = f"{path.parent} takes no new files; write elsewhere"
+    return OutputError(f"cannot write {path}: {fix}")
 
 
 def journal_folder(path: Path) -> Path:

@@ -105,7 +105,11 @@ RecursiveOption = Annotated[
     bool, typer.Option("--recursive", "-r", help="Folders in folders too, structure kept.")
 ]
 SkipExistingOption = Annotated[
-    bool, typer.Option("--skip-existing", help="Leave out what has an output file already.")
+    bool,
+    typer.Option(
+        "--skip-existing",
+        help="Leave out what has an output file already, even one of an input that ended early.",
+    ),
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace output files that exist.")

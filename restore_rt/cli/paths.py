@@ -25,6 +25,7 @@ __all__ = ["PICTURES", "VIDEOS", "Job", "Media", "Plan", "plan"]
 
 # How many files are named in a note.
 _NAMED = 100
+_NUMBERED = "; pictures that are the frames of a clip are given as in frames/%05d.png"
 
 
 @dataclass(frozen=True)
@@ -191,9 +192,10 @@ def plan(
         jobs = [job for job in jobs if job not in existing]
     elif existing and not overwrite:
         others = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
-        fixes = "--skip-existing to go on with the others" if to_folder else "give another name"
+        keeping = "go on with the others" if to_folder else "keep it, give another name"
         raise InputError(
-            f"{existing[0].target} exists{others}; {fixes}, or --overwrite to replace it"
+            f"{existing[0].target} exists{others}; --skip-existing to {keeping}, or --overwrite "
+            "to replace it"
         )
     made = to_folder or numbered
     for path in {_first_missing(job.target) if made else job.target: None for job in jobs}:
@@ -234,6 +236,7 @@ class _Search:
                 f"{' '.join(inputs)}: no {self._media.noun} found; looked for "
                 f"{', '.join(self._media.readable)}"
                 f"{'' if self._recursive else ' (add --recursive for folders in folders)'}"
+                f"{_NUMBERED if self._media.moving else ''}"
             )
         return list(self._found.values())
 

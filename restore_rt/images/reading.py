@@ -122,9 +122,10 @@ def _guarded(path: Path, max_pixels: int, *, probe: bool) -> Iterator[Picture]:
     except (MediaError, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever a damaged file makes them trip over
+        # What Python says of bytes that are missing helps nobody.
+        detail = "" if isinstance(error, struct.error) else f" ({one_line(error)})"
         raise MediaError(
-            f"{path} cannot be decoded, it is damaged or ends early ({one_line(error)}); get it "
-            "again"
+            f"{path} cannot be decoded, it is damaged or ends early{detail}; get it again"
         ) from error
 
 

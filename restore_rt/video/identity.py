@@ -19,7 +19,7 @@ __all__ = ["run_identity"]
 # So much of the source is read to recognize it: as many pieces, of so many bytes.
 _PIECES, _PIECE = 16, 1 << 16
 # Options of encoders that have another name on the command line.
-_OPTIONS = {"crf": "quality"}
+_OPTIONS = {"crf": "quality", "x265-params": "list of x265's parameters"}
 
 
 def run_identity(

@@ -149,7 +149,12 @@ def test_a_zoom_that_no_model_has(tmp_path: Path, cli: Cli) -> None:
         ("text.mp4", "out.mp4", 1, "is not a video that can be read"),
         ("in.mp4", "in.mp4/out.mp4", 1, "a part of its path is a file, not a folder"),
         ("in.mp4", "no/out.mp4", 1, "its folder does not exist; create it first"),
-        ("in.mp4", "there.mp4", 2, "there.mp4 exists; give another name, or --overwrite"),
+        (
+            "in.mp4",
+            "there.mp4",
+            2,
+            "there.mp4 exists; --skip-existing to keep it, give another",
+        ),
         ("in.mp4", "out.bmp", 2, "allowed are .mp4, .mov, .mkv, .webm"),
     ],
 )

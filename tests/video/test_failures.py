@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,8 +13,7 @@ import pytest
 from restore_rt.errors import InputError, NonFiniteError, OutputError
 from restore_rt.video import restore_video, writer
 from tests.video.clips import Enlarger, make_clip
-
-ROOT = Path(__file__).parents[2]
+from tests.video.small_disk import LIMITED, lines_of, lines_on_small_disk
 
 
 def _nothing_left(folder: Path, target: str = "out.mp4") -> None:
@@ -188,7 +184,6 @@ except OutputError as error:
     print(error)
 print(*(path.name for path in folder.iterdir()))
 """
-FILE_LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))"
 
 
 def _big_clip(folder: Path) -> Path:
@@ -198,24 +193,16 @@ def _big_clip(folder: Path) -> Path:
 def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     source, folder = _big_clip(tmp_path), tmp_path / "folder"
     folder.mkdir()
-    said = _run([sys.executable, "-c", FULL.format(limit=FILE_LIMIT), source, folder])
+    said = lines_of(FULL.format(limit=LIMITED), source, folder)
     fix = "it grew beyond the largest file allowed here; raise the limit or write elsewhere"
     assert said == [f"cannot write {folder / 'out.mp4'}: {fix}", ""]
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    unshare = shutil.which("unshare") or ""
     folder = tmp_path / "disk"
     folder.mkdir()
-    small_disk = [unshare, "--user", "--map-root-user", "--mount", "sh", "-c"]
-    mount = f"mount -t tmpfs -o size=200k none '{folder}'"
-    if not unshare or subprocess.run([*small_disk, mount], capture_output=True).returncode:
-        pytest.skip("this machine lets nobody mount a small disk")
-    script = tmp_path / "full.py"
-    script.write_text(FULL.format(limit=""))
     source = _big_clip(tmp_path)
-    run = f"{mount} && exec '{sys.executable}' '{script}' '{source}' '{folder}'"
-    assert _run([*small_disk, run]) == [
+    assert lines_on_small_disk(FULL.format(limit=""), folder, "200k", source, folder) == [
         f"cannot write {folder / 'out.mp4'}: the disk is full; free some space or write elsewhere",
         "",
     ]
@@ -264,17 +251,3 @@ def test_a_muxer_that_fails_in_the_end(tmp_path: Path, monkeypatch: pytest.Monke
     said = str(caught.value)
     assert said.startswith(f"cannot write {tmp_path / 'out.mp4'}: no such track; .mkv")
     assert "--codec" not in said
-
-
-def _run(command: list[object]) -> list[str]:
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stderr == ""
-    return done.stdout.split("\n")[:-1]

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +15,8 @@ from restore_rt.video import journal, restore_video
 from restore_rt.video.journal import Journal, Segment, open_journal
 from tests.cli.command import names_in
 from tests.video.clips import Enlarger, make_clip
+from tests.video.small_disk import LIMITED, lines_of, lines_on_small_disk
 
-ROOT = Path(__file__).parents[2]
 SEGMENT = 6
 
 
@@ -258,7 +255,6 @@ except OutputError as error:
     print(error)
 print(*sorted(str(path.relative_to(folder)) for path in folder.rglob("*")))
 """
-FILE_LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))"
 FIX = "the disk is full; free some space or write elsewhere"
 
 
@@ -266,41 +262,21 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", frames=30, size=(320, 240))
     folder = tmp_path / "folder"
     folder.mkdir()
-    said = _run([sys.executable, "-c", FULL.format(limit=FILE_LIMIT), source, folder, 200])
+    said = lines_of(FULL.format(limit=LIMITED), source, folder, 200)
     fix = "it grew beyond the largest file allowed here; raise the limit or write elsewhere"
     assert said == [f"cannot write {folder / '.out.mp4.restore-rt/segment-000000'}: {fix}", ""]
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
     """What is finished is kept for when there is room; nothing else is left."""
-    unshare = shutil.which("unshare") or ""
     folder = tmp_path / "disk"
     folder.mkdir()
-    small_disk = [unshare, "--user", "--map-root-user", "--mount", "sh", "-c"]
-    mount = f"mount -t tmpfs -o size=1300k none '{folder}'"
-    if not unshare or subprocess.run([*small_disk, mount], capture_output=True).returncode:
-        pytest.skip("this machine lets nobody mount a small disk")
-    script = tmp_path / "full.py"
-    script.write_text(FULL.format(limit=""))
     source = make_clip(tmp_path / "in.mp4", frames=60, size=(320, 240))
-    run = f"{mount} && exec '{sys.executable}' '{script}' '{source}' '{folder}' 6"
-    kept, error, names = _run([*small_disk, run])
+    kept, error, names = lines_on_small_disk(
+        FULL.format(limit=""), folder, "1300k", source, folder, SEGMENT
+    )
     assert kept.startswith("6 restored frames are kept in ")
     assert error.startswith(f"cannot write {folder}")
     assert error.endswith(FIX)
     hidden = ".out.mp4.restore-rt"
     assert names == f"{hidden} {hidden}/journal.jsonl {hidden}/segment-000000"
-
-
-def _run(command: list[object]) -> list[str]:
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stderr == ""
-    return done.stdout.split("\n")[:-1]
