@@ -210,6 +210,53 @@ def upsample_plane_into(
         At most so many threads, 1 to 256; small work takes fewer.
     """
 
+def luma_into(luma: NDArray[Any], frame: NDArray[Any], *, threads: SupportsIndex = 1) -> None:
+    """Make the luma of an RGB frame: BT.601 in limited range, 16/255 to 235/255.
+
+    Parameters
+    ----------
+    luma
+        (H, W), float32, C-contiguous; written.
+    frame
+        (H, W, 3), uint8, uint16 or float32, any strides. Integers span their type, floats 0 to 1.
+    threads
+        At most so many threads, 1 to 256; small work takes fewer.
+    """
+
+def colour_into(
+    out: NDArray[Any],
+    frame: NDArray[Any],
+    luma: NDArray[Any],
+    *,
+    scale: SupportsIndex,
+    threads: SupportsIndex = 1,
+) -> bool:
+    """Enlarge an RGB frame as ``upsample_plane_into`` does, with its luma replaced.
+
+    The difference between ``luma`` and the enlarged frame's luma is added to all three channels.
+    The order of ``frame`` and ``out``, RGB, is that of their last axis, whose stride may be
+    negative: a BGR frame is given as ``frame[..., ::-1]``.
+
+    Parameters
+    ----------
+    out
+        (H * scale, W * scale, 3), the frame's dtype, any strides of elements that do not overlap;
+        written. Integers are clamped and rounded, halves to even.
+    frame
+        (H, W, 3), uint8, uint16 or float32, any strides.
+    luma
+        (H * scale, W * scale), float32, C-contiguous, as ``luma_into`` makes it.
+    scale
+        1 to 16.
+    threads
+        At most so many threads, 1 to 256; small work takes fewer.
+
+    Returns
+    -------
+    bool
+        False if a value that went into ``out`` was NaN or infinite: do not use it then.
+    """
+
 def chroma_inputs_into(
     inputs: NDArray[Any],
     planes: Sequence[NDArray[Any] | None],
@@ -337,6 +384,35 @@ class Network:
         band_rows
             Rows of the frame that a thread works on at a time, by default its whole share; the
             result does not depend on it.
+
+        Returns
+        -------
+        bool
+            False if a value that went into ``out`` was NaN or infinite: do not use it then.
+        """
+
+    def run_colour_into(
+        self,
+        out: NDArray[Any],
+        frame: NDArray[Any],
+        *,
+        threads: SupportsIndex = 1,
+        band_rows: SupportsIndex | None = None,
+    ) -> bool:
+        """Restore the luma of an RGB frame and enlarge its chroma, in one pass.
+
+        For networks that take and make one channel. The result is that of ``luma_into``,
+        ``run_into`` and ``colour_into``.
+
+        Parameters
+        ----------
+        out
+            (H * scale, W * scale, 3); the frame's dtype, any strides of elements that do not
+            overlap; written.
+        frame
+            (H, W, 3), uint8, uint16 or float32, any strides.
+        threads, band_rows
+            As for ``run_into``.
 
         Returns
         -------

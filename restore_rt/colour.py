@@ -1,31 +1,88 @@
-"""Luma models on RGB pictures, RGB models on grey ones."""
+"""Arrays of any channels through models of luma or RGB."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt import _ext
+from restore_rt.errors import InputError
+from restore_rt.frames import ChannelOrder, bleed_colour
+from restore_rt.model.manifest import Manifest
+from restore_rt.timing import StageTimes
 
-__all__ = ["add_luma_detail", "luma_of", "mean_grey"]
+if TYPE_CHECKING:
+    from restore_rt.frame_runner import FrameRunner
 
-# ITU-R BT.601 luma of R'G'B'. Luma models are trained on limited range, 16 to 235 of 255.
-_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
-_BLACK = np.float32(16 / 255)
-_SPAN = np.float32(219 / 255)
-
-# Input rows that are worked on at once, lest large pictures need many times their size; and the
-# rows beyond them that bicubic interpolation reaches.
-_BAND = 128
-_REACH = 2
+__all__ = ["add_luma_detail", "luma_of", "mean_grey", "restore_array", "restore_luma_apart"]
 
 
-def luma_of(frame: NDArray[Any]) -> NDArray[np.float32]:
+def restore_array(
+    runner: FrameRunner,
+    manifest: Manifest,
+    frame: NDArray[Any],
+    out: Any,
+    *,
+    stages: StageTimes,
+    order: ChannelOrder,
+) -> NDArray[Any]:
+    """Restore an array of one to four channels; the arguments are those of a ``Restorer``'s call.
+
+    Returns
+    -------
+    ndarray
+        ``out``, or a new array if that is None.
+
+    Raises
+    ------
+    InputError
+        ``out`` does not fit the frame.
+    """
+    height, width = frame.shape[:2]
+    shape = (height * manifest.scale, width * manifest.scale, *frame.shape[2:])
+    if out is None:
+        out = np.empty(shape, frame.dtype)
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != frame.dtype:
+        got = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
+        raise InputError(f"out is {got}; for this frame it must be {frame.dtype} {shape}")
+    if not out.flags.writeable:
+        raise InputError("out is read-only; give a writeable array")
+    if np.may_share_memory(frame, out):
+        raise InputError("out shares memory with the frame; give an array of its own")
+    luma = manifest.colour == "luma"
+    colour, target = frame, out
+    if frame.ndim == 3 and frame.shape[2] in (2, 4):
+        colour, target = bleed_colour(frame), out[..., :-1]
+        _restore_colour(runner, frame[..., -1], out[..., -1], luma=luma, stages=stages)
+    if order == "bgr" and frame.ndim == 3:
+        # Views in the other order: strides may be negative everywhere.
+        colour, target = colour[..., ::-1], target[..., ::-1]
+    _restore_colour(runner, colour, target, luma=luma, stages=stages)
+    return out
+
+
+def _restore_colour(
+    runner: FrameRunner, frame: NDArray[Any], out: NDArray[Any], *, luma: bool, stages: StageTimes
+) -> None:
+    grey = frame.ndim == 2 or frame.shape[2] == 1
+    if grey == luma:
+        runner.restore_into(out, frame, stages=stages)
+    elif luma:
+        runner.restore_colour_into(out, frame, stages=stages)
+    else:
+        coloured = np.empty((*out.shape[:2], 3), out.dtype)
+        shape = (*frame.shape[:2], 3)
+        repeated = np.broadcast_to(frame.reshape(*frame.shape[:2], 1), shape)
+        runner.restore_into(coloured, repeated, stages=stages)
+        out[...] = mean_grey(coloured).reshape(out.shape)
+
+
+def luma_of(frame: NDArray[Any], *, threads: int = 1) -> NDArray[np.float32]:
     """Return the limited-range BT.601 luma, 16/255 to 235/255, of an (H, W, 3) RGB frame."""
-    luma: NDArray[np.float32] = frame.astype(np.float32) @ (_WEIGHTS * (_SPAN / _peak(frame)))
-    luma += _BLACK
+    luma = np.empty(frame.shape[:2], np.float32)
+    _ext.luma_into(luma, frame, threads=threads)
     return luma
 
 
@@ -45,49 +102,34 @@ def add_luma_detail(
     Parameters
     ----------
     out
-        (s*H, s*W, 3), the dtype of ``frame``; written.
+        (s*H, s*W, 3), the dtype of ``frame``, any strides; written.
     frame
-        (H, W, 3) RGB.
+        (H, W, 3) RGB, uint8, uint16 or float32, any strides.
     luma
-        (s*H, s*W), limited range, as ``luma_of`` gives it.
+        (s*H, s*W), limited range, as ``luma_of`` gives it; C-contiguous.
     scale
         s.
     threads
         CPU threads for the enlargement.
     """
-    height = frame.shape[0]
-    for first in range(0, height, _BAND):
-        last = min(first + _BAND, height)
-        above, below = max(0, first - _REACH), min(height, last + _REACH)
-        rows = slice((first - above) * scale, (last - above) * scale)
-        enlarged = _enlarged(frame[above:below], scale, threads)[:, rows]
-        target = slice(first * scale, last * scale)
-        detail = (luma[target] - _BLACK) / _SPAN
-        detail -= np.tensordot(_WEIGHTS, enlarged, axes=1)
-        enlarged += detail
-        out[target] = np.moveaxis(_samples(enlarged, out.dtype), 0, 2)
+    _ext.colour_into(out, frame, luma, scale=scale, threads=threads)
 
 
-def _enlarged(frame: NDArray[Any], scale: int, threads: int) -> NDArray[np.float32]:
-    """Return a frame's channels, (3, s*H, s*W), enlarged by bicubic interpolation."""
-    height, width = frame.shape[:2]
-    samples = frame.astype(np.float32) / _peak(frame)
-    enlarged = np.empty((3, height * scale, width * scale), np.float32)
-    for channel in range(3):
-        _ext.upsample_plane_into(
-            enlarged[channel], samples[..., channel], scale=scale, threads=threads
-        )
-    return enlarged
-
-
-def _samples(values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[np.float32]:
-    """Scale, round and clamp in place for an integer dtype; leave floats as they are."""
-    if dtype != np.float32:
-        peak = np.float32(np.iinfo(dtype).max)
-        values *= peak
-        np.rint(values, out=values)
-        np.clip(values, 0, peak, out=values)
-    return values
+def restore_luma_apart(
+    runner: FrameRunner,
+    out: NDArray[Any],
+    frame: NDArray[Any],
+    *,
+    stages: StageTimes,
+) -> None:
+    """Do ``FrameRunner.restore_colour_into`` for a runner that takes a frame of luma alone."""
+    threads, scale = runner.threads, out.shape[0] // frame.shape[0]
+    restored = np.empty(out.shape[:2], np.float32)
+    with stages.measure("chroma"):
+        luma = luma_of(frame, threads=threads)
+    runner.restore_into(restored, luma, stages=stages)
+    with stages.measure("chroma"):
+        add_luma_detail(out, frame, restored, scale=scale, threads=threads)
 
 
 def mean_grey(frame: NDArray[Any]) -> NDArray[Any]:
@@ -97,7 +139,3 @@ def mean_grey(frame: NDArray[Any]) -> NDArray[Any]:
     mean = first + ((second - first) + (third - first)) / 3
     grey: NDArray[Any] = mean if frame.dtype == np.float32 else np.rint(mean).astype(frame.dtype)
     return grey
-
-
-def _peak(frame: NDArray[Any]) -> np.float32:
-    return np.float32(1 if frame.dtype == np.float32 else np.iinfo(frame.dtype).max)

@@ -69,6 +69,26 @@ class FrameRunner(Protocol):
             The network returned NaN or infinity; the contents of ``out`` are then undefined.
         """
 
+    def restore_colour_into(
+        self, out: NDArray[Any], frame: NDArray[Any], *, stages: StageTimes
+    ) -> None:
+        """Restore the luma of an RGB frame and enlarge its chroma.
+
+        Parameters
+        ----------
+        out
+            (s*H, s*W, 3), the frame's dtype, any strides; written.
+        frame
+            (H, W, 3), any strides, for a network with one channel; shares no memory with ``out``.
+        stages
+            As for ``restore_into``.
+
+        Raises
+        ------
+        BackendError, NonFiniteError
+            As ``restore_into``.
+        """
+
     def restore_planes_into(self, out: Planes, planes: Planes, *, stages: StageTimes) -> None:
         """Restore the luma of a frame and enlarge its chroma.
 

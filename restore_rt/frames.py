@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 from restore_rt.errors import InputError, NonFiniteError
 
 __all__ = [
+    "ChannelOrder",
     "ChromaSiting",
     "Planes",
     "as_frame",
     "bleed_colour",
+    "check_channel_order",
     "check_planes",
     "chroma_phase_of",
     "is_on_gpu",
     "not_finite",
 ]
 
+ChannelOrder = Literal["rgb", "bgr"]
 ChromaSiting = Literal["left", "center", "topleft"]
 
 # Modes of Pillow images whose samples are what an array of that shape means here.
@@ -213,6 +216,12 @@ def _as_array(frame: object) -> NDArray[Any]:
         raise InputError(
             f"frame is not an array in CPU memory that NumPy can read ({error}); copy it there"
         ) from error
+
+
+def check_channel_order(order: str) -> None:
+    """Raise ``InputError`` unless the order of a frame's colours is one that is known."""
+    if order not in ("rgb", "bgr"):
+        raise InputError(f"channel_order is {order!r}; allowed are 'rgb' and 'bgr'")
 
 
 def is_on_gpu(frame: object) -> bool:

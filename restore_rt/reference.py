@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 
 from restore_rt._ext import TileGrid
 
-__all__ = ["AxisTiles", "merge", "split", "upsample_plane"]
+__all__ = ["AxisTiles", "colour", "luma", "merge", "split", "upsample_plane"]
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
+
+# BT.601 luma of R'G'B', 16 to 235 of 255; green has the rest of the weight.
+_RED, _BLUE = np.float32(0.299), np.float32(0.114)
+_BLACK, _SPAN = np.float32(16) / np.float32(255), np.float32(219) / np.float32(255)
 
 
 @dataclass(frozen=True)
@@ -246,7 +250,45 @@ def upsample_plane(
     return to_samples(both, src.dtype, peak or default_peak(src.dtype))
 
 
-def _enlarge_rows(src: Floats, length: int, scale: int, phase: float) -> Floats:
+def luma(frame: NDArray[Any]) -> Floats:
+    """Return the limited-range BT.601 luma, (H, W), of an RGB frame, (H, W, 3)."""
+    scaled = frame.astype(np.float32) / np.float32(default_peak(frame.dtype))
+    red, green, blue = scaled[..., 0], scaled[..., 1], scaled[..., 2]
+    made: Floats = _BLACK + _SPAN * (green + (_RED * (red - green) + _BLUE * (blue - green)))
+    return made
+
+
+def colour(frame: NDArray[Any], luma: Floats, *, scale: int) -> NDArray[Any]:
+    """Enlarge an RGB frame, bicubic, and replace its luma.
+
+    Parameters
+    ----------
+    frame
+        (h, w, 3), uint8, uint16 or float32.
+    luma
+        (h * scale, w * scale), as the function ``luma`` makes it.
+    scale
+        A whole number.
+
+    Returns
+    -------
+    ndarray
+        (h * scale, w * scale, 3), the dtype of ``frame``.
+    """
+    peak = default_peak(frame.dtype)
+    height, width = luma.shape
+    samples = frame.astype(np.float32)
+    down = [_enlarge_rows(samples[..., c], height, scale, 0.5, peak) for c in range(3)]
+    # Of the two differences alone is the rest made, as in the kernel.
+    red, blue = (_enlarge_rows((down[c] - down[1]).T, width, scale, 0.5).T for c in (0, 2))
+    full = (luma - _BLACK) * (np.float32(1) / _SPAN)
+    green = full - (_RED * red + _BLUE * blue)
+    made: Floats = np.stack([red + green, green, blue + green], axis=2) * np.float32(peak)
+    return to_samples(made, frame.dtype, peak)
+
+
+def _enlarge_rows(src: Floats, length: int, scale: int, phase: float, peak: float = 1.0) -> Floats:
+    """Enlarge along the first axis, and divide by ``peak``."""
     j = np.arange(length)
     # The offset within a source sample first: it is the same for every one of them.
     offset = (j % scale + phase) / scale - phase
@@ -262,5 +304,5 @@ def _enlarge_rows(src: Floats, length: int, scale: int, phase: float) -> Floats:
     result: Floats = np.zeros((length, src.shape[1]), np.float32)
     for k, weight in enumerate(weights):
         rows = src[np.clip(first + k, 0, len(src) - 1)]
-        result = result + weight.astype(np.float32)[:, np.newaxis] * rows
+        result = result + (weight.astype(np.float32) / np.float32(peak))[:, np.newaxis] * rows
     return result

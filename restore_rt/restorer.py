@@ -14,10 +14,16 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from restore_rt.chroma import BICUBIC
-from restore_rt.colour import add_luma_detail, luma_of, mean_grey
+from restore_rt.colour import restore_array
 from restore_rt.errors import BackendError, InputError, RestoreError
 from restore_rt.frame_runner import FrameRunner
-from restore_rt.frames import Planes, as_frame, bleed_colour, is_on_gpu
+from restore_rt.frames import (
+    ChannelOrder,
+    Planes,
+    as_frame,
+    check_channel_order,
+    is_on_gpu,
+)
 from restore_rt.model.manifest import Manifest
 from restore_rt.streaming import overlapped
 from restore_rt.timing import StageTimes
@@ -54,7 +60,8 @@ class Restorer:
         Busy seconds by stage, of all frames so far except those of streams that were given
         ``stages`` of their own. The native backend has the stage ``network``, and ``chroma`` where
         a network enlarges it; tiles on a CPU have ``split``, ``network``, ``merge`` and ``chroma``;
-        a GPU has ``upload``, ``device`` and ``download``.
+        a GPU has ``upload``, ``device`` and ``download``, and ``chroma`` for RGB frames through a
+        luma model.
     path
         The file that was loaded; None if the Restorer was made without one.
     notes
@@ -148,15 +155,23 @@ class Restorer:
     def __call__(self, frame: Planes, *, out: Planes | None = None) -> Planes: ...
 
     @overload
-    def __call__(self, frame: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+    def __call__(
+        self,
+        frame: NDArray[Any],
+        *,
+        out: NDArray[Any] | None = None,
+        channel_order: ChannelOrder = "rgb",
+    ) -> NDArray[Any]: ...
 
     @overload
     def __call__(self, frame: DevicePlanes, *, out: DevicePlanes | None = None) -> DevicePlanes: ...
 
     @overload
-    def __call__(self, frame: Any, *, out: Any = None) -> Any: ...
+    def __call__(
+        self, frame: Any, *, out: Any = None, channel_order: ChannelOrder = "rgb"
+    ) -> Any: ...
 
-    def __call__(self, frame: Any, *, out: Any = None) -> Any:
+    def __call__(self, frame: Any, *, out: Any = None, channel_order: ChannelOrder = "rgb") -> Any:
         """Restore one frame.
 
         Parameters
@@ -173,6 +188,10 @@ class Restorer:
         out
             A frame of the output's kind, shape and dtype to write into; after an error its
             contents are undefined.
+        channel_order
+            The order of the colours of an array with three or four channels, and of its result:
+            ``"rgb"``, or ``"bgr"`` as in OpenCV; alpha comes last in both. Grey frames and
+            ``Planes`` have none. Frames on a GPU must be RGB.
 
         Returns
         -------
@@ -190,16 +209,22 @@ class Restorer:
         BackendError
             The network cannot be run, or memory ran out.
         """
-        return self._restore(self._runner, frame, out, self.stages)
+        check_channel_order(channel_order)
+        return self._restore(self._runner, frame, out, self.stages, channel_order)
 
     def stream(
-        self, frames: Iterable[Frame], *, stages: StageTimes | None = None
+        self,
+        frames: Iterable[Frame],
+        *,
+        stages: StageTimes | None = None,
+        channel_order: ChannelOrder = "rgb",
     ) -> Generator[Frame, None, None]:
         """Restore frames in order, several at once, reading ahead while they are in work.
 
         ``frames`` is consumed on another thread, at most a few frames ahead of what was taken
         from the result; an error in it, or in a frame, surfaces at that frame's place. Each
-        result is a frame of its own. ``stages`` takes the times in place of the attribute.
+        result is a frame of its own. ``stages`` takes the times in place of the attribute;
+        ``channel_order`` is as in a call.
         """
 
         def items() -> Iterator[tuple[None, None, Frame]]:
@@ -208,7 +233,7 @@ class Restorer:
                     as_frame(frame)  # raises the error that a call raises
                 yield None, None, frame
 
-        for _, restored in self.stream_into(items(), stages=stages):
+        for _, restored in self.stream_into(items(), stages=stages, channel_order=channel_order):
             assert restored is not None
             yield restored
 
@@ -217,6 +242,7 @@ class Restorer:
         items: Iterable[tuple[Carried, Frame | None, Frame | None]],
         *,
         stages: StageTimes | None = None,
+        channel_order: ChannelOrder = "rgb",
     ) -> Generator[tuple[Carried, Frame | None], None, None]:
         """Restore frames as ``stream`` does, into given frames, each with a value of the caller's.
 
@@ -228,12 +254,15 @@ class Restorer:
             keeps its place in the order, and its result is None.
         stages
             Takes the times in place of the attribute.
+        channel_order
+            As in a call.
 
         Yields
         ------
         tuple
             The item's value and the restored frame.
         """
+        check_channel_order(channel_order)
         times = self.stages if stages is None else stages
 
         def work(
@@ -243,7 +272,7 @@ class Restorer:
             if frame is None:
                 return carried, None
             with self._borrowed() as runner:
-                restored: Frame = self._restore(runner, frame, out, times)
+                restored: Frame = self._restore(runner, frame, out, times, channel_order)
             return carried, restored
 
         return overlapped(work, items, workers=self._workers)
@@ -306,13 +335,27 @@ class Restorer:
         finally:
             self._idle.put(runner)
 
-    def _restore(self, runner: FrameRunner, frame: Any, out: Any, stages: StageTimes) -> Any:
+    def _restore(
+        self,
+        runner: FrameRunner,
+        frame: Any,
+        out: Any,
+        stages: StageTimes,
+        order: ChannelOrder = "rgb",
+    ) -> Any:
         try:
             if isinstance(frame, Planes):
                 return self._restore_planes(runner, frame, out, stages)
             if not isinstance(frame, np.ndarray) and is_on_gpu(frame):
+                if order != "rgb":
+                    raise InputError(
+                        f"channel_order is {order!r}, and the frame is in a GPU's memory, where "
+                        "only 'rgb' is taken; reorder its channels there, or copy it to the CPU"
+                    )
                 return self._restore_on_gpu(frame, out, runner, stages)
-            return self._restore_array(runner, as_frame(frame), out, stages)
+            return restore_array(
+                runner, self.manifest, as_frame(frame), out, stages=stages, order=order
+            )
         except MemoryError as error:
             raise BackendError(
                 "out of memory for the frames themselves: close other programs, or give smaller "
@@ -342,42 +385,3 @@ class Restorer:
         planes.check_output(out, self.scale)
         runner.restore_planes_into(out, planes, stages=stages)
         return out
-
-    def _restore_array(
-        self, runner: FrameRunner, frame: NDArray[Any], out: Any, stages: StageTimes
-    ) -> NDArray[Any]:
-        height, width = frame.shape[:2]
-        shape = (height * self.scale, width * self.scale, *frame.shape[2:])
-        if out is None:
-            out = np.empty(shape, frame.dtype)
-        if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != frame.dtype:
-            got = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
-            raise InputError(f"out is {got}; for this frame it must be {frame.dtype} {shape}")
-        if not out.flags.writeable:
-            raise InputError("out is read-only; give a writeable array")
-        if np.may_share_memory(frame, out):
-            raise InputError("out shares memory with the frame; give an array of its own")
-        if frame.ndim == 3 and frame.shape[2] in (2, 4):
-            self._restore_colour(runner, bleed_colour(frame), out[..., :-1], stages)
-            self._restore_colour(runner, frame[..., -1], out[..., -1], stages)
-        else:
-            self._restore_colour(runner, frame, out, stages)
-        return out
-
-    def _restore_colour(
-        self, runner: FrameRunner, frame: NDArray[Any], out: NDArray[Any], stages: StageTimes
-    ) -> None:
-        grey = frame.ndim == 2 or frame.shape[2] == 1
-        if grey == (self.manifest.colour == "luma"):
-            runner.restore_into(out, frame, stages=stages)
-        elif grey:
-            coloured = np.empty((*out.shape[:2], 3), out.dtype)
-            shape = (*frame.shape[:2], 3)
-            repeated = np.broadcast_to(frame.reshape(*frame.shape[:2], 1), shape)
-            runner.restore_into(coloured, repeated, stages=stages)
-            out[...] = mean_grey(coloured).reshape(out.shape)
-        else:
-            restored = np.empty(out.shape[:2], np.float32)
-            runner.restore_into(restored, luma_of(frame), stages=stages)
-            with stages.measure("chroma"):
-                add_luma_detail(out, frame, restored, scale=self.scale, threads=runner.threads)

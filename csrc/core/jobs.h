@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "core/geometry.h"
+#include "core/taps.h"
 
 namespace rrt {
 
@@ -72,6 +73,29 @@ struct UpsampleJob {
     double phase_x;
     float peak;
 };
+
+/// luma = that of an RGB frame, in limited range and without gaps.
+struct LumaJob {
+    float* luma;
+    FrameView frame;
+    float peak;
+};
+
+/// An RGB frame whose luma is made by a network while its chroma is enlarged; see cpu/colour.inl.
+struct ColourJob {
+    FrameView target;
+    FrameView source;
+    int scale;
+    float peak;
+    Taps taps[kMaxScale];  // of each output sample, the same down and across
+};
+
+inline ColourJob make_colour_job(const FrameView& target, const FrameView& source, int scale,
+                                 float peak) {
+    ColourJob job{target, source, scale, peak, {}};
+    for (int r = 0; r < scale; ++r) job.taps[r] = taps_at(r, scale, 0.5);
+    return job;
+}
 
 /// Channels of a chroma network's input.
 inline constexpr int kChromaInputs = 16;

@@ -13,6 +13,7 @@
 
 #include "core/geometry.h"
 #include "core/jobs.h"
+#include "core/luma.h"
 #include "core/samples.h"
 #include "core/taps.h"
 #include "cpu/kernels.h"

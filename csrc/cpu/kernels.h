@@ -15,6 +15,8 @@ struct Kernels {
     bool (*merge)(const MergeJob& job, Span band);  // false: NaN or infinity was read
     void (*upsample)(const UpsampleJob& job, Span band);
     void (*chroma_inputs)(const ChromaJob& job, Span band);
+    void (*luma)(const LumaJob& job, Span band);
+    bool (*colour)(const ColourJob& job, const float* luma, Span band);  // false: as merge
 };
 
 extern const Kernels kPortable;

@@ -20,7 +20,8 @@
 #endif
 
 namespace rrt::cpu {
-const Kernels kAvx2{"avx2", avx2::split, avx2::merge, avx2::upsample, avx2::chroma_inputs};
+const Kernels kAvx2{"avx2",     avx2::split, avx2::merge, avx2::upsample, avx2::chroma_inputs,
+                    avx2::luma, avx2::colour};
 }
 
 #endif

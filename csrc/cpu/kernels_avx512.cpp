@@ -21,8 +21,9 @@
 #endif
 
 namespace rrt::cpu {
-const Kernels kAvx512{"avx512", avx512::split, avx512::merge, avx512::upsample,
-                      avx512::chroma_inputs};
+const Kernels kAvx512{"avx512",         avx512::split,         avx512::merge,
+                      avx512::upsample, avx512::chroma_inputs, avx512::luma,
+                      avx512::colour};
 }
 
 #endif

@@ -64,4 +64,19 @@ void chroma_inputs(const ChromaJob& job, int threads) {
              [&](Span band) { chosen.chroma_inputs(job, band); });
 }
 
+void luma(const LumaJob& job, int threads) {
+    const Kernels& chosen = kernels();
+    in_bands({0, job.frame.height}, job.frame.width, threads,
+             [&](Span band) { chosen.luma(job, band); });
+}
+
+bool colour(const ColourJob& job, const float* luma, int threads) {
+    const Kernels& chosen = kernels();
+    std::atomic<bool> finite{true};
+    in_bands({0, job.target.height}, job.target.width * 3, threads, [&](Span band) {
+        if (!chosen.colour(job, luma, band)) finite = false;
+    });
+    return finite;
+}
+
 }  // namespace rrt::cpu

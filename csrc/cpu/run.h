@@ -16,4 +16,9 @@ void upsample(const UpsampleJob& job, int threads);
 
 void chroma_inputs(const ChromaJob& job, int threads);
 
+void luma(const LumaJob& job, int threads);
+
+/// `luma` is the target's, as LumaJob has it; false if NaN or infinity came out.
+bool colour(const ColourJob& job, const float* luma, int threads);
+
 }  // namespace rrt::cpu

@@ -3,38 +3,6 @@ namespace rrt::cpu::RRT_ISA {
 namespace {
 
 template <class S>
-inline S to_sample(float value, float peak) {
-    if constexpr (sizeof(S) == sizeof(float)) {
-        return value;
-    } else {
-        return quantise<S>(value, peak);
-    }
-}
-
-template <class S>
-void weigh_rows(float* __restrict target, const S* const rows[4], std::ptrdiff_t column, Index n,
-                const Taps& taps) {
-    const S *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
-    if (column == 1) {
-        for (Index i = 0; i < n; ++i) target[i] = weigh(taps, a[i], b[i], c[i], d[i]);
-        return;
-    }
-    for (Index i = 0; i < n; ++i) {
-        const std::ptrdiff_t at = i * column;
-        target[i] = weigh(taps, a[at], b[at], c[at], d[at]);
-    }
-}
-
-/// Every scale-th output sample, beginning at the r-th: line[i] is a tap's first neighbour.
-template <class S>
-void weigh_line(S* __restrict target, const float* __restrict line, Index n, const Taps& taps,
-                float peak) {
-    for (Index i = 0; i < n; ++i) {
-        target[i] = to_sample<S>(weigh(taps, line[i], line[i + 1], line[i + 2], line[i + 3]), peak);
-    }
-}
-
-template <class S>
 void upsample_row(const UpsampleJob& job, const Taps* across, const S* const rows[4],
                   const Taps& down, S* target) {
     constexpr Index margin = 2;

@@ -140,7 +140,8 @@ class Band {
         const int unshuffle = multiple / value(v).shape.scale;
         for (Index y = rows.begin; y < rows.end; ++y) {
             kernels_.load({job_.frame, job_.peak, unshuffle, multiple, y, columns,
-                           target_at(v, y, columns.begin), workspace_.ring(v).block});
+                           target_at(v, y, columns.begin), workspace_.ring(v).block,
+                           job_.colour != nullptr});
         }
     }
 
@@ -263,7 +264,8 @@ class Band {
                            value(v).pixel,
                            workspace_.ring(v).block,
                            0,
-                           0.0f};
+                           0.0f,
+                           job_.colour};
             if (job_.second != nullptr) {
                 call.peak = job_.out_peak;
                 call.added = job_.grey;

@@ -14,6 +14,8 @@ struct Job {
     const FrameView* second = nullptr;
     float out_peak = 0.0f;
     float grey = 0.0f;
+    // A network of luma restores the luma of an RGB frame, whose colour is enlarged beside it.
+    const ColourJob* colour = nullptr;
 };
 
 /// Rows [rows.begin, rows.end) of the frame, enlarged; false if NaN or infinity came out.

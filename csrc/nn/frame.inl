@@ -1,18 +1,23 @@
 // Between frames and values: one row, converted on the way.
 #pragma once
 
+#include "cpu/colour.inl"
 #include "cpu/rows.inl"
 
 namespace rrt::nn::RRT_ISA {
 namespace {
 
+using cpu::RRT_ISA::colour_row;
 using cpu::RRT_ISA::kChunk;
+using cpu::RRT_ISA::luma_of;
+using cpu::RRT_ISA::luma_run;
 using cpu::RRT_ISA::normalise;
 using cpu::RRT_ISA::store_pixels;
 
 template <class S>
 void load_as(const LoadCall& call) {
     const FrameView& frame = call.frame;
+    if (call.luma) return luma_run<S>(call.target, frame, call.row, call.columns, call.peak);
     const Index n = call.columns.size();
     const S* const source = static_cast<const S*>(frame.data) + call.row * frame.row +
                             call.columns.begin * frame.column;
@@ -40,11 +45,19 @@ void load_blocks_as(const LoadCall& call) {
     const Index n = call.columns.size();
     const Index whole = call.multiple;
     const auto padded = [whole](Index length) { return (length + whole - 1) / whole * whole; };
+    const auto sample = [&](const S* pixel) {
+        const auto channel = [&](int c) {
+            return static_cast<float>(pixel[c * frame.channel]) / call.peak;
+        };
+        if (!call.luma) return channel(0);
+        const float green = channel(1);
+        return luma_of(channel(0) - green, channel(2) - green, green);
+    };
     Index channel = 0;
     const auto target = [&] {
         return call.target + channel / kBlock * call.block + channel % kBlock;
     };
-    for (int c = 0; c < frame.channels; ++c) {
+    for (int c = 0; c < (call.luma ? 1 : frame.channels); ++c) {
         for (Index place = 0; place < side * side; ++place, ++channel) {
             const Index y =
                 reflected(call.row * side + place / side, frame.height, padded(frame.height));
@@ -54,7 +67,7 @@ void load_blocks_as(const LoadCall& call) {
             Index x = call.columns.begin * side + place % side;
             for (Index i = 0; i < n; ++i, x += side) {
                 const Index at = reflected(x, frame.width, padded(frame.width));
-                to[i * kBlock] = static_cast<float>(row[at * frame.column]) / call.peak;
+                to[i * kBlock] = sample(row + at * frame.column);
             }
         }
     }
@@ -81,6 +94,7 @@ template <class S, int shuffle>
 bool store_as(const StoreCall& call) {
     const FrameView& frame = call.frame;
     Finite finite;
+    const int channels = call.colour == nullptr ? frame.channels : 1;
     constexpr Index most = kChunk / shuffle;
     float scratch[kMaxChannels][kChunk];
     const float* runs[kMaxChannels];
@@ -92,7 +106,7 @@ bool store_as(const StoreCall& call) {
         const Index room = frame.width - x * shuffle;
         const Index columns = size * shuffle < room ? size * shuffle : room;
         for (int y = 0; y < shuffle && call.row * shuffle + y < frame.height; ++y) {
-            for (int c = 0; c < frame.channels; ++c) {
+            for (int c = 0; c < channels; ++c) {
                 float* const run = scratch[c];
                 for (int j = 0; j < shuffle; ++j) {
                     const int channel = ((call.first + c) * shuffle + y) * shuffle + j;
@@ -103,6 +117,11 @@ bool store_as(const StoreCall& call) {
                     }
                 }
                 runs[c] = run;
+            }
+            if (call.colour != nullptr) {
+                const Span made{x * shuffle, x * shuffle + columns};
+                colour_row<S>(*call.colour, call.row * shuffle + y, made, runs[0], finite);
+                continue;
             }
             S* const target = static_cast<S*>(frame.data) + (call.row * shuffle + y) * frame.row +
                               x * shuffle * frame.column;

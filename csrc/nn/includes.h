@@ -14,7 +14,9 @@
 
 #include "core/geometry.h"
 #include "core/jobs.h"
+#include "core/luma.h"
 #include "core/samples.h"
+#include "core/taps.h"
 #include "nn/kernels.h"
 
 #define RRT_INLINE inline __attribute__((always_inline))

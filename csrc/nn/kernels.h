@@ -119,6 +119,7 @@ struct LoadCall {
     Span columns;   // of the value
     float* target;  // interleaved; in blocks of channels if there is a multiple
     Index block;    // floats between those
+    bool luma;      // of an RGB frame, in place of its channels
 };
 
 /// One row of a value to `shuffle` rows of the frame, as far as it has them.
@@ -133,6 +134,8 @@ struct StoreCall {
     Index block;
     int first;    // colour of the value, which is the frame's first
     float added;  // to each sample, over the peak
+    // The value is the luma of this frame, which is enlarged beside it; or null.
+    const ColourJob* colour;
 };
 
 /// Nanoseconds that the parts of a convolution take on a core of some 3 GHz, of use only to

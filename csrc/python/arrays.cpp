@@ -232,6 +232,24 @@ FrameView to_chroma_inputs(const py::array& array) {
             1};
 }
 
+FrameView to_rgb(const py::array& array, const std::string& name) {
+    const FrameView view = to_frame(array, name, kFrameChannels);
+    if (view.channels != 3) {
+        refuse(name + " has shape " + shape_text(array) + "; it must be (H, W, 3)");
+    }
+    return view;
+}
+
+float* to_luma(const py::array& array, Index height, Index width) {
+    if (array.ndim() != 2 || array.shape(0) != height || array.shape(1) != width ||
+        array.dtype().num() != kFloat32 || !(array.flags() & py::array::c_style)) {
+        refuse("luma is " + dtype_text(array) + " of " + shape_text(array) +
+               "; it must be float32 (" + std::to_string(height) + ", " + std::to_string(width) +
+               "), C-contiguous");
+    }
+    return static_cast<float*>(const_cast<void*>(array.data()));
+}
+
 void refuse_shared_memory(const py::array& a, const std::string& a_name, const py::array& b,
                           const std::string& b_name) {
     const Extent first = extent(a);

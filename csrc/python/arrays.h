@@ -51,6 +51,12 @@ float grey_of(int bit_depth);
 /// (H, W, kChromaInputs), float32, C-contiguous.
 FrameView to_chroma_inputs(const py::array& array);
 
+/// (H, W, 3); uint8, uint16 or float32.
+FrameView to_rgb(const py::array& array, const std::string& name);
+
+/// (H, W) of these sides; float32, C-contiguous.
+float* to_luma(const py::array& array, Index height, Index width);
+
 void refuse_shared_memory(const py::array& a, const std::string& a_name, const py::array& b,
                           const std::string& b_name);
 

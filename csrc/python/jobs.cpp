@@ -139,4 +139,22 @@ UpsampleJob to_upsample_job(const py::array& dst, const py::array& src, const py
     return job;
 }
 
+ColourJob to_colour_job(const py::array& out, const py::array& frame, int scale) {
+    const FrameView target = to_rgb(out, "out");
+    const FrameView source = to_rgb(frame, "frame");
+    if (source.height > kMaxSide || source.width > kMaxSide) {
+        refuse("frame has shape " + shape_text(frame) + "; a side may be up to " +
+               std::to_string(kMaxSide));
+    }
+    if (target.height != source.height * scale || target.width != source.width * scale) {
+        refuse("out has shape " + shape_text(out) + "; for frame " + shape_text(frame) +
+               " it must be " + std::to_string(scale) + " times as large");
+    }
+    if (target.sample != source.sample) {
+        refuse("out and frame have different types; they must be the same");
+    }
+    refuse_shared_memory(out, "out", frame, "frame");
+    return make_colour_job(target, source, scale, to_peak(py::none(), source.sample));
+}
+
 }  // namespace rrt::python

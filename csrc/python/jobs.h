@@ -20,4 +20,7 @@ UpsampleJob to_upsample_job(const py::array& dst, const py::array& src, const py
                             const py::object& phase, const py::object& peak,
                             Channels channels = kPlaneChannels, int shift = 0);
 
+/// An RGB frame and what it becomes with another luma.
+ColourJob to_colour_job(const py::array& out, const py::array& frame, int scale);
+
 }  // namespace rrt::python

@@ -8,5 +8,6 @@ PYBIND11_MODULE(_ext, module) {
     rrt::python::bind_merge(module);
     rrt::python::bind_upsample(module);
     rrt::python::bind_chroma(module);
+    rrt::python::bind_colour(module);
     rrt::python::bind_nn(module);
 }

@@ -235,6 +235,21 @@ bool run_into(const nn::Model& model, const py::object& out_object, const py::ob
     return run_job(model, to_job(model, out, frame, peak), threads, band_rows, {});
 }
 
+bool run_colour_into(const nn::Model& model, const py::object& out_object,
+                     const py::object& frame_object, const py::object& threads,
+                     const py::object& band_rows) {
+    if (model.channels() != 1 || model.colours() != 1) {
+        refuse("the network takes " + std::to_string(model.channels()) + " channels and makes " +
+               std::to_string(model.colours()) + "; this needs one that restores luma");
+    }
+    const py::array out = to_array(out_object, "out", Access::write);
+    const py::array frame = to_array(frame_object, "frame", Access::read);
+    const ColourJob colour = to_colour_job(out, frame, model.scale());
+    nn::Job job{colour.target, colour.source, colour.peak};
+    job.colour = &colour;
+    return run_job(model, job, threads, band_rows, {});
+}
+
 using Planes = std::array<py::array, 3>;
 
 Planes to_planes(const py::sequence& given, const std::string& name, Access access) {
@@ -329,6 +344,9 @@ void bind_nn(py::module_& module) {
         .def("run_into", &run_into, py::arg("out"), py::arg("frame"), py::kw_only(),
              py::arg("threads") = 1, py::arg("peak") = py::none(),
              py::arg("band_rows") = py::none(), "Restore a frame.")
+        .def("run_colour_into", &run_colour_into, py::arg("out"), py::arg("frame"), py::kw_only(),
+             py::arg("threads") = 1, py::arg("band_rows") = py::none(),
+             "Restore the luma of an RGB frame and enlarge its chroma.")
         .def("run_planes_into", &run_planes_into, py::arg("out"), py::arg("planes"), py::kw_only(),
              py::arg("phase") = py::make_tuple(0.5, 0.5), py::arg("threads") = 1,
              py::arg("peak") = py::none(), py::arg("band_rows") = py::none(),

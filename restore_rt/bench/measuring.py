@@ -19,7 +19,7 @@ import restore_rt
 from restore_rt.bench.machine import Memory, control_loop, gpu_memory_in_use
 from restore_rt.bench.report import Case, Measurement, Report, Round, Scope, Sustained
 from restore_rt.bench.sampling import Step, sample, warm_up
-from restore_rt.bench.subject import open_subject
+from restore_rt.bench.subject import open_subject, pixels_of
 from restore_rt.bench.verification import Reference, reference_for, verify
 from restore_rt.errors import InputError
 from restore_rt.gpu import missing_pieces, open_device
@@ -158,6 +158,7 @@ def measure_case(
         device=restorer.device,
         backend=restorer.backend,
         precision=restorer.precision,
+        pixels="" if case.clip else pixels_of(case, manifest),
         model=_model(restorer),
         verified=verified,
         not_verified="" if verified else reference.name,

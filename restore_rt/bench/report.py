@@ -21,13 +21,25 @@ from restore_rt.files import whole_file
 from restore_rt.options import LoadOptions
 
 __all__ = [
-    *("JUDGED_SECONDS", "QUIET_SPREAD", "RATES", "SCHEMA", "SCOPES", "Case", "Failure"),
-    *("Measurement", "Report", "Round", "Scope", "Sustained", "Verified", "read_report"),
+    *("JUDGED_SECONDS", "PIXELS", "QUIET_SPREAD", "RATES", "SCHEMA", "SCOPES", "Case"),
+    *(
+        "Failure",
+        "Measurement",
+        "Pixels",
+        "Report",
+        "Round",
+        "Scope",
+        "Sustained",
+        "Verified",
+        "read_report",
+    ),
 ]
 
 SCHEMA = "restore_rt.bench/3"
 _T = TypeVar("_T")
 Scope = Literal["end_to_end", "device", "network"]
+Pixels = Literal["auto", "luma", "rgb", "bgr", "planes"]
+PIXELS: tuple[Pixels, ...] = ("auto", "luma", "rgb", "bgr", "planes")
 SCOPES: tuple[Scope, ...] = ("end_to_end", "device", "network")
 # Frame rates that the real-time verdict covers, and the shortest run that it is given for.
 RATES = (24, 30, 60)
@@ -55,6 +67,9 @@ class Case:
     scope
         Times run from host memory to host memory (``"end_to_end"``), from GPU memory to GPU memory
         (``"device"``), or are those of the ``"network"`` alone.
+    pixels
+        What the frames are made of: arrays of ``"luma"``, ``"rgb"`` or ``"bgr"``, or 4:2:0
+        ``"planes"``; ``"auto"`` is what the network takes.
     """
 
     model: str = "video-x2"
@@ -69,11 +84,14 @@ class Case:
     threads: int | None = None
     tile: tuple[int, int] | None = None
     scope: Scope = "end_to_end"
+    pixels: Pixels = "auto"
 
     def __post_init__(self) -> None:
         options = LoadOptions(**self.options)
         if self.scope not in SCOPES:
             raise InputError(f"scope is {self.scope!r}; allowed are {', '.join(SCOPES)}")
+        if self.pixels not in PIXELS:
+            raise InputError(f"pixels is {self.pixels!r}; allowed are {', '.join(PIXELS)}")
         for name in ("height", "width", "streams"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
@@ -85,6 +103,8 @@ class Case:
             )
         if self.scope == "network" and self.streams > 1:
             raise InputError(f"streams is {self.streams}; the scope 'network' takes one stream")
+        if self.clip is not None and self.pixels != "auto":
+            raise InputError("a clip has its own pixels; leave out pixels")
         if self.clip is not None and (self.scope, self.streams) != ("end_to_end", 1):
             raise InputError(
                 "a clip is measured end to end with one stream; leave out scope and streams"
@@ -169,6 +189,7 @@ class Measurement:
     device: str = ""
     backend: str = ""
     precision: str = ""
+    pixels: str = ""
     model: dict[str, Any]
     verified: Verified | None = None
     not_verified: str = ""

@@ -20,7 +20,7 @@ import numpy as np
 
 from restore_rt.bench.measuring import load_and_measure
 from restore_rt.bench.report import Case, Failure, Measurement, Report
-from restore_rt.bench.subject import picture
+from restore_rt.bench.subject import scene
 from restore_rt.bench.verification import NO_FILE, Reference, reference_for
 from restore_rt.errors import BackendError, RestoreError
 from restore_rt.loading import read_loaded
@@ -125,11 +125,11 @@ class _Work:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._references: dict[tuple[str, int, int], Reference] = {}
+        self._references: dict[tuple[Any, ...], Reference] = {}
 
     def measure(self, case: Case, **options: float) -> Measurement:
         """Measure a case once; its reference comes first, in a process of its own."""
-        key = (case.model, case.height, case.width)
+        key = (case.model, case.height, case.width, case.pixels)
         if key not in self._references:
             self._references[key] = self.answer(_reference, case)
         made = self.answer(load_and_measure, case, reference=self._references[key], **options)
@@ -164,7 +164,7 @@ def _reference(case: Case) -> Reference:
     if path.suffix != ".onnx":
         return NO_FILE
     manifest = read_loaded(path, LoadOptions()).manifest
-    return reference_for(path, manifest, picture(case.height, case.width, manifest.channels))
+    return reference_for(path, manifest, scene(case, manifest))
 
 
 def work() -> None:

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_rt.bench.report import Case
+from restore_rt.bench.report import PIXELS, Case, Pixels
 from restore_rt.bench.sampling import Step
 from restore_rt.errors import InputError
+from restore_rt.frames import Planes
+from restore_rt.model.manifest import Manifest
 from restore_rt.restorer import Restorer
 
 if TYPE_CHECKING:
     from restore_rt.gpu import DeviceFrame, Pool
     from restore_rt.gpu.lane import Lane
 
-__all__ = ["Subject", "open_subject", "picture"]
+__all__ = ["Subject", "open_subject", "picture", "pixels_of", "scene"]
 
 U8 = NDArray[np.uint8]
 _STRIP = 32
@@ -26,6 +28,7 @@ _STRIP = 32
 class Subject(NamedTuple):
     """A frame in host memory, the first stream's result, and the calls that are timed.
 
+    Frame and result are luma or RGB, whatever the case's pixels: views of them where they differ.
     ``first`` restores the first stream's frame, whatever the scope; there is a step per stream.
     """
 
@@ -50,6 +53,35 @@ def picture(height: int, width: int, channels: int = 1) -> U8:
     return made if channels > 1 else made[..., 0]
 
 
+def pixels_of(case: Case, manifest: Manifest) -> Pixels:
+    """Return what the frames of a case are made of; never ``"auto"``.
+
+    Raises
+    ------
+    InputError
+        The model does not take such frames, or not in a GPU's memory.
+    """
+    own: Pixels = "luma" if manifest.colour == "luma" else "rgb"
+    allowed = PIXELS[1:] if own == "luma" else ("rgb", "bgr")
+    found = own if case.pixels == "auto" else case.pixels
+    if found not in allowed:
+        raise InputError(
+            f"pixels is {found!r}; for {manifest.name}, an {own} model, allowed are "
+            f"{', '.join(allowed)}"
+        )
+    if case.scope == "device" and found != own:
+        raise InputError(
+            f"pixels is {found!r}; in a GPU's memory {manifest.name} takes {own} frames alone"
+        )
+    return found
+
+
+def scene(case: Case, manifest: Manifest) -> U8:
+    """Return the luma or the RGB picture of which a case's frames are made."""
+    channels = 1 if pixels_of(case, manifest) in ("luma", "planes") else 3
+    return picture(case.height, case.width, channels)
+
+
 def open_subject(restorer: Restorer, case: Case) -> Subject:
     """Make the frames of a case, memory for their results, and the steps."""
     lane = restorer.lane
@@ -58,7 +90,7 @@ def open_subject(restorer: Restorer, case: Case) -> Subject:
             f"scope is 'device', which needs a GPU, but {restorer.manifest.name} runs on the CPU; "
             "load it with device='cuda', or choose another scope"
         )
-    frame = picture(case.height, case.width, restorer.manifest.channels)
+    pixels, frame = pixels_of(case, restorer.manifest), scene(case, restorer.manifest)
     shape = (restorer.scale * case.height, restorer.scale * case.width, *frame.shape[2:])
     pairs: list[tuple[Any, Any]]
     if case.scope == "device" and lane is not None:
@@ -69,12 +101,28 @@ def open_subject(restorer: Restorer, case: Case) -> Subject:
         pairs = [_pair_on_gpu(pool, frame, shape) for _ in range(case.streams)]
     else:
         # Filled, so that the memory is there before any is counted.
-        pairs = [(frame.copy(), np.full(shape, 1, np.uint8)) for _ in range(case.streams)]
-    steps: list[Step] = [partial(_restore, restorer, *pair) for pair in pairs]
+        pairs = [_pair(frame, shape, pixels) for _ in range(case.streams)]
+    order = {"channel_order": "bgr"} if pixels == "bgr" else {}
+    steps: list[Step] = [partial(_restore, restorer, *pair, **order) for pair in pairs]
     first = steps[0]
     if case.scope == "network":
         steps = [_network(restorer, first) if lane is None else _network_on_gpu(lane, frame.shape)]
-    return Subject(frame, pairs[0][1], first, steps)
+    out = pairs[0][1]
+    if pixels == "bgr":
+        out = out[..., ::-1]
+    return Subject(frame, out.y if pixels == "planes" else out, first, steps)
+
+
+def _pair(frame: U8, shape: tuple[int, ...], pixels: Pixels) -> tuple[Any, Any]:
+    """Return a frame of its own and memory for its result, in the pixels that are asked for."""
+    out = np.full(shape, 1, np.uint8)
+    if pixels != "planes":
+        # A copy, also of the other order.
+        return frame[..., ::-1].copy() if pixels == "bgr" else frame.copy(), out
+    chroma = picture(-(-frame.shape[0] // 2), -(-frame.shape[1] // 2), 2)
+    planes = Planes(frame.copy(), chroma[..., 0].copy(), chroma[..., 1].copy())
+    half = tuple(-(-side // 2) for side in shape)
+    return planes, Planes(out, np.full(half, 1, np.uint8), np.full(half, 1, np.uint8))
 
 
 def _pair_on_gpu(pool: Pool, frame: U8, shape: tuple[int, ...]) -> tuple[DeviceFrame, DeviceFrame]:
@@ -92,8 +140,8 @@ def _pair_on_gpu(pool: Pool, frame: U8, shape: tuple[int, ...]) -> tuple[DeviceF
     return DeviceFrame.of(there), DeviceFrame.of(out)
 
 
-def _restore(restorer: Restorer, frame: Any, out: Any) -> None:
-    stream = getattr(restorer(frame, out=out), "stream", None)
+def _restore(restorer: Restorer, frame: Any, out: Any, **order: Any) -> None:
+    stream = getattr(restorer(frame, out=out, **order), "stream", None)
     # A result in host memory, or without a stream, is complete.
     if stream is not None:
         stream.synchronize()

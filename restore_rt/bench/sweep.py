@@ -17,7 +17,7 @@ __all__ = ["KEYS", "cases_of", "read_sweep"]
 
 KEYS = (
     *("model", "device", "backend", "precision", "size", "clip"),
-    *("batch", "streams", "threads", "tile", "scope"),
+    *("batch", "streams", "threads", "tile", "scope", "pixels"),
 )
 _NUMBERS = ("batch", "streams", "threads")
 

@@ -119,7 +119,8 @@ def _times(made: Sequence[Measurement]) -> str:
 
 
 def _ran(each: Measurement) -> str:
-    return f"{each.description}; loaded in {_figure(each.rounds[0].load_seconds)} s"
+    pixels = f"; frames of {each.pixels}" if each.pixels else ""
+    return f"{each.description}{pixels}; loaded in {_figure(each.rounds[0].load_seconds)} s"
 
 
 def _left_out(each: Measurement) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from restore_rt import reference as oracle
 from restore_rt.bench.report import Verified
 from restore_rt.errors import RestoreError
 from restore_rt.loading import read_loaded
@@ -63,6 +64,8 @@ def windows(height: int, width: int) -> list[Window]:
 
 def reference_for(path: Path | None, manifest: Manifest, frame: U8) -> Reference:
     """Run a model's file on the windows of a frame, (H, W) or (H, W, 3).
+
+    Of RGB frames a luma model makes the luma, and ``restore_rt.reference`` the rest.
 
     The network sees each window with all the context that it uses, so that the result is that of
     the whole frame. ONNX Runtime computes it, or ONNX's own reference where that is not installed:
@@ -131,11 +134,19 @@ def _expected(run: Callable[[F32], F32], manifest: Manifest, frame: U8, window: 
     rows, above = _around(top, bottom, frame.shape[0], manifest)
     columns, before = _around(left, right, frame.shape[1], manifest)
     black, white = (np.float32(level) for level in manifest.value_range)
-    part = frame.reshape(*frame.shape[:2], -1)[np.ix_(rows, columns)].astype(np.float32)
-    x = part / np.float32(_WHITE) * (white - black) + black
+    part = frame.reshape(*frame.shape[:2], -1)[np.ix_(rows, columns)]
+    by_luma = manifest.channels == 1 and frame.ndim == 3
+    given = oracle.luma(part)[..., None] if by_luma else part / np.float32(_WHITE)
+    x = given * (white - black) + black
     y = run(np.ascontiguousarray(x.transpose(2, 0, 1)[None]))[0]
-    levels = (y.transpose(1, 2, 0) - black) * (np.float32(_WHITE) / (white - black))
-    made = np.rint(np.clip(levels, 0, _WHITE)).astype(np.uint8)
+    levels = (y.transpose(1, 2, 0) - black) / (white - black)
+    if by_luma:
+        # Padding is for the network alone.
+        there = part[: frame.shape[0] - (top - above), : frame.shape[1] - (left - before)]
+        height, width = (side * manifest.scale for side in there.shape[:2])
+        made = oracle.colour(there, levels[:height, :width, 0], scale=manifest.scale)
+    else:
+        made = np.rint(np.clip(levels * np.float32(_WHITE), 0, _WHITE)).astype(np.uint8)
     inside = (above, before, above + bottom - top, before + right - left)
     return _cut(made, inside, manifest.scale)
 

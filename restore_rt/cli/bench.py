@@ -61,6 +61,7 @@ def measure(
     batch: Annotated[_Texts, _many("Tiles in one run of the network.", "N")] = None,
     tile: Annotated[_Texts, _many("Largest tile, width first.", "N|WxH")] = None,
     scope: Annotated[_Texts, _many("What is timed.", "end_to_end|device|network")] = None,
+    pixels: Annotated[_Texts, _many("Of the frames.", "auto|luma|rgb|bgr|planes")] = None,
     sweep: Annotated[_Path, _file("TOML file with the options above; see docs/bench.md.")] = None,
     rounds: Annotated[int | None, _number("Rounds of each case.", "5 to 20", 1)] = None,
     seconds: Annotated[float | None, _number("Seconds of frames in a round.", "1.5", 0.01)] = None,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from restore_rt.colour import restore_luma_apart
 from restore_rt.errors import BackendError, NonFiniteError, OutOfMemoryError, RestoreError
 from restore_rt.frames import Planes, not_finite
 from restore_rt.gpu.array import DeviceArray
@@ -122,6 +123,12 @@ class GpuRunner:
     ) -> None:
         """See ``FrameRunner``."""
         self._restore([out], [frame], stages, peak, (0.5, 0.5))
+
+    def restore_colour_into(
+        self, out: NDArray[Any], frame: NDArray[Any], *, stages: StageTimes
+    ) -> None:
+        """See ``FrameRunner``; the CPU converts colour, which is the stage ``chroma``."""
+        restore_luma_apart(self, out, frame, stages=stages)
 
     def restore_planes_into(self, out: Planes, planes: Planes, *, stages: StageTimes) -> None:
         """See ``FrameRunner``."""

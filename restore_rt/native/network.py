@@ -91,6 +91,31 @@ class NativeNetwork:
         """
         return self._network.run_into(out, frame, threads=threads, peak=peak)
 
+    def run_colour_into(self, out: NDArray[Any], frame: NDArray[Any], *, threads: int = 1) -> bool:
+        """Restore the luma of one RGB frame and enlarge its chroma, in one pass.
+
+        Parameters
+        ----------
+        out
+            (s*H, s*W, 3), the frame's dtype, any strides; written.
+        frame
+            (H, W, 3), uint8, uint16 or float32, any strides, for a network of one channel; shares
+            no memory with ``out``.
+        threads
+            As for ``run_into``.
+
+        Returns
+        -------
+        bool
+            As ``run_into``.
+
+        Raises
+        ------
+        InputError
+            A shape, dtype or layout is not allowed.
+        """
+        return self._network.run_colour_into(out, frame, threads=threads)
+
     def run_planes_into(self, out: Planes, planes: Planes, *, threads: int = 1) -> bool:
         """Restore the luma of one frame and enlarge its chroma, in one pass.
 

@@ -67,6 +67,16 @@ class NativeRunner:
         if not finite:
             raise not_finite(self._manifest.name, frame)
 
+    def restore_colour_into(
+        self, out: NDArray[Any], frame: NDArray[Any], *, stages: StageTimes
+    ) -> None:
+        """See ``FrameRunner``; everything is the stage ``network``."""
+        network = self._opened()
+        with stages.measure("network"):
+            finite = network.run_colour_into(out, frame, threads=self.threads)
+        if not finite:
+            raise not_finite(self._manifest.name, frame)
+
     def restore_planes_into(self, out: Planes, planes: Planes, *, stages: StageTimes) -> None:
         """See ``FrameRunner``."""
         network = self._opened()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from restore_rt import _ext
 from restore_rt.chroma import ChromaNetwork, takes_network
+from restore_rt.colour import restore_luma_apart
 from restore_rt.errors import BackendError, OutOfMemoryError, RestoreError
 from restore_rt.frames import Planes, not_finite
 from restore_rt.model.manifest import Manifest
@@ -121,6 +122,12 @@ class TiledRunner:
                         f"({failure})"
                     ) from failure
                 released = True
+
+    def restore_colour_into(
+        self, out: NDArray[Any], frame: NDArray[Any], *, stages: StageTimes
+    ) -> None:
+        """See ``FrameRunner``; the CPU converts colour, which is the stage ``chroma``."""
+        restore_luma_apart(self, out, frame, stages=stages)
 
     def restore_planes_into(self, out: Planes, planes: Planes, *, stages: StageTimes) -> None:
         """See ``FrameRunner``; the enlargement is the stage ``chroma``."""
