@@ -46,12 +46,12 @@ void load_blocks_as(const LoadCall& call) {
     const Index whole = call.multiple;
     const auto padded = [whole](Index length) { return (length + whole - 1) / whole * whole; };
     const auto sample = [&](const S* pixel) {
-        const auto channel = [&](int c) {
+        const auto value = [&](int c) {
             return static_cast<float>(pixel[c * frame.channel]) / call.peak;
         };
-        if (!call.luma) return channel(0);
-        const float green = channel(1);
-        return luma_of(channel(0) - green, channel(2) - green, green);
+        if (!call.luma) return value(0);
+        const float green = value(1);
+        return luma_of(value(0) - green, value(2) - green, green);
     };
     Index channel = 0;
     const auto target = [&] {

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import restore_rt
 from restore_rt.bench.machine import Memory, control_loop, gpu_memory_in_use
-from restore_rt.bench.report import Case, Measurement, Report, Round, Scope, Sustained
+from restore_rt.bench.report import Case, Measurement, Pixels, Report, Round, Scope, Sustained
 from restore_rt.bench.sampling import Step, sample, warm_up
 from restore_rt.bench.subject import open_subject, pixels_of
 from restore_rt.bench.verification import Reference, reference_for, verify
@@ -53,6 +53,7 @@ def measure(
     *,
     size: tuple[int, int] = (360, 640),
     scope: Scope = "end_to_end",
+    pixels: Pixels = "auto",
     streams: int = 1,
     seconds: float = 5.0,
     sustain: float = 0.0,
@@ -68,7 +69,7 @@ def measure(
         As ``restore_rt.load`` returns it; nothing else may use it meanwhile.
     size
         Height and width of the frames in pixels.
-    scope, streams
+    scope, pixels, streams
         See ``Case``.
     seconds, sustain
         How long frames are timed, and then restored without a pause, which the real-time verdict
@@ -89,6 +90,7 @@ def measure(
         width=size[1],
         streams=streams,
         scope=scope,
+        pixels=pixels,
     )
     if not (0 < seconds <= _MOST_SECONDS and 0 <= sustain <= _MOST_SECONDS):
         raise InputError(

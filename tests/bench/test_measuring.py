@@ -18,6 +18,7 @@ from restore_rt.bench import VerificationError, measure
 from restore_rt.bench.report import Sustained
 from restore_rt.bench.sampling import sample
 from restore_rt.bench.subject import picture
+from restore_rt.bench.tables import report_markdown
 from restore_rt.errors import InputError
 from restore_rt.timing import StageTimes
 from tests.networks import nearest, save_model
@@ -84,6 +85,46 @@ def test_what_is_said_is_what_ran(restorer: Restorer, tmp_path: Path) -> None:
     report.write(tmp_path / "report.json")
     (again,) = restore_rt.bench.read_report(tmp_path / "report.json").measurements
     assert (again.case, again.rounds) == (made.case, made.rounds)
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels"),
+    [
+        *(("video-x2", pixels) for pixels in ("auto", "luma", "rgb", "bgr", "planes")),
+        *(("repair-x1", pixels) for pixels in ("auto", "rgb", "bgr")),
+    ],
+)
+@pytest.mark.parametrize("backend", ["auto", "onnxruntime"])
+def test_frames_of_all_pixels_are_verified(name: str, pixels: Any, backend: Any) -> None:
+    with restore_rt.load(name, backend=backend) as loaded:
+        report = measure(loaded, size=(41, 77), pixels=pixels, **QUICK)
+    (made,) = report.measurements
+    own = "luma" if name == "video-x2" else "rgb"
+    assert made.pixels == (own if pixels == "auto" else pixels)
+    assert made.verified is not None
+    assert made.verified.worst <= 1
+    assert made.case.pixels == pixels
+    assert f"frames of {made.pixels}" in report_markdown(report)
+
+
+@pytest.mark.parametrize("pixels", ["luma", "planes"])
+def test_rgb_models_take_rgb_alone(restorer: Restorer, pixels: Any) -> None:
+    with pytest.raises(InputError, match="an rgb model, allowed are rgb, bgr"):
+        measure(restorer, size=(40, 60), pixels=pixels, **QUICK)
+
+
+def test_a_wrong_colour_is_found() -> None:
+    with restore_rt.load("video-x2") as loaded:
+
+        class Tinted(Pretender):
+            def __call__(self, frame: Any, *, out: Any = None) -> Any:
+                loaded(frame, out=out)
+                out[..., 2] = np.where(out[..., 2] > 128, out[..., 2] - 9, out[..., 2] + 9)
+
+        tinted = Tinted()
+        tinted.path = loaded.path
+        with pytest.raises(VerificationError, match=r"(9|10) of 255 off"):
+            measure(as_restorer(tinted), size=(40, 60), pixels="rgb", **QUICK)
 
 
 def test_a_wrong_result_is_not_timed(restorer: Restorer) -> None:
@@ -177,6 +218,7 @@ def test_streams_are_sustained_together(monkeypatch: pytest.MonkeyPatch) -> None
         ({"size": (0, 8)}, "height is 0"),
         ({"streams": 0}, "streams is 0"),
         ({"scope": "everything"}, "scope is 'everything'"),
+        ({"pixels": "yuv"}, "pixels is 'yuv'; allowed are auto, luma"),
         ({"scope": "network", "streams": 2}, "one stream"),
         ({"seconds": 0}, "seconds is 0"),
         ({"seconds": float("inf")}, "seconds is inf"),

@@ -47,7 +47,7 @@ struct Frame {
     FrameView view;
 };
 
-/// Interleaved, planar, or interleaved and bottom up.
+/// Interleaved, planar, interleaved and bottom up, or with the channels in reverse.
 Frame make_frame(Index height, Index width, int channels, Sample sample, int layout) {
     Frame frame{random_samples(height * width * channels, sample), {}};
     FrameView& v = frame.view;
@@ -59,6 +59,9 @@ Frame make_frame(Index height, Index width, int channels, Sample sample, int lay
     } else if (layout == 2) {
         v.data = frame.bytes.data() + (height - 1) * width * channels * size_of(sample);
         v.row = -v.row;
+    } else if (layout == 3) {
+        v.data = frame.bytes.data() + (channels - 1) * size_of(sample);
+        v.channel = -1;
     }
     return frame;
 }
@@ -92,10 +95,9 @@ Grid make_grid(Index height, Index width, Index tile_height, Index tile_width, I
 
 constexpr rrt::cuda::Stream kStream = 1;
 
-/// Runs `operation` with every instruction set, and `on_gpu`, and checks that all fill `output`
-/// alike.
-template <class Operation, class OnGpu>
-void same_everywhere(Bytes& output, Operation operation, OnGpu on_gpu) {
+/// Runs `operation` with every instruction set, and returns `output`, which all must fill alike.
+template <class Operation>
+Bytes same_on_cpus(Bytes& output, Operation operation) {
     Bytes expected;
     for (const rrt::cpu::Kernels* candidate : rrt::cpu::available_kernels()) {
         std::fill(output.begin(), output.end(), static_cast<unsigned char>(0xa5));
@@ -104,6 +106,13 @@ void same_everywhere(Bytes& output, Operation operation, OnGpu on_gpu) {
         if (expected.empty()) expected = output;
         CHECK(output == expected);
     }
+    return expected;
+}
+
+/// The same of `on_gpu`, too.
+template <class Operation, class OnGpu>
+void same_everywhere(Bytes& output, Operation operation, OnGpu on_gpu) {
+    const Bytes expected = same_on_cpus(output, operation);
     std::fill(output.begin(), output.end(), static_cast<unsigned char>(0xa5));
     on_gpu();
     CHECK(output == expected);
@@ -143,6 +152,20 @@ void upsample(Index height, Index width, int scale, Sample sample, Index crop) {
     same_everywhere(
         target.bytes, [&] { rrt::cpu::upsample(job, 3); },
         [&] { rrt::cuda::upsample(job, kStream); });
+}
+
+void colour(Index height, Index width, int scale, Sample sample, int layout) {
+    Frame source = make_frame(height, width, 3, sample, layout);
+    Bytes small = random_samples(height * width, Sample::f32);
+    const rrt::LumaJob luma{reinterpret_cast<float*>(small.data()), source.view, peak_of(sample)};
+    same_on_cpus(small, [&] { rrt::cpu::luma(luma, 3); });
+    Bytes large = random_samples(height * scale * width * scale, Sample::f32);
+    Frame target = make_frame(height * scale, width * scale, 3, sample, layout);
+    const rrt::ColourJob job =
+        rrt::make_colour_job(target.view, source.view, scale, peak_of(sample));
+    same_on_cpus(target.bytes, [&] {
+        CHECK(rrt::cpu::colour(job, reinterpret_cast<const float*>(large.data()), 3));
+    });
 }
 
 void check_refusal_of_unknown_names() {
@@ -198,6 +221,15 @@ void test_kernels() {
                 upsample(1, 1, scale, sample, crop);
                 upsample(7, 13, scale, sample, crop);
                 upsample(3, 1030, scale, sample, crop);
+            }
+        }
+    }
+    for (const Sample sample : kSamples) {
+        for (const int scale : {1, 2, 3, 4, 5, 16}) {
+            for (int layout = 0; layout < 4; ++layout) {
+                colour(1, 1, scale, sample, layout);
+                colour(7, 13, scale, sample, layout);
+                colour(3, 530, scale, sample, layout);
             }
         }
     }

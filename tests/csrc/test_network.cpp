@@ -318,6 +318,36 @@ void check_chroma() {
     }
 }
 
+/// Frames in colour through a network of luma.
+void check_colour() {
+    const Index height = 33;
+    const Index width = 300;
+    for (const bool enlarges : {false, true}) {
+        const Description description = network(1, 16, 2, enlarges);
+        std::vector<Shape> shapes;
+        CHECK(find_fault(description, shapes).empty());
+        // Narrow strips.
+        const Model model(description, shapes, available_algorithms(rrt::nn::kernels(), false), 1);
+        const int scale = static_cast<int>(model.scale());
+        std::vector<float> frame = random_frame(height * width * 3);
+        std::vector<float> out(frame.size() * static_cast<std::size_t>(scale * scale));
+        const rrt::ColourJob colour =
+            rrt::make_colour_job(view_of(out, height * scale, width * scale, 3),
+                                 view_of(frame, height, width, 3), scale, 1.0f);
+        rrt::nn::Job job{colour.target, colour.source, 1.0f};
+        job.colour = &colour;
+        std::vector<float> expected;
+        for (const int threads : {1, 3}) {
+            for (const Index band : {Index{0}, Index{1}, Index{33}}) {
+                out.assign(out.size(), -1.0f);
+                CHECK(run(model, job, threads, band));
+                if (expected.empty()) expected = out;
+                CHECK(out == expected);
+            }
+        }
+    }
+}
+
 }  // namespace
 
 void test_network() {
@@ -343,4 +373,5 @@ void test_network() {
     check_enlargement_with_residual();
     check_non_finite();
     check_chroma();
+    check_colour();
 }

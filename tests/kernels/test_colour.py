@@ -131,23 +131,23 @@ def test_greys_stay_grey_to_the_bit(isa: str, dtype: type) -> None:
     np.testing.assert_array_equal(out[..., 2], out[..., 1])
 
 
-def enlarging_network(factor: int, shuffle: int) -> Network:
-    """Make a network whose last value may be larger than the frame, and lie odd in it."""
+def enlarging_network(factor: int, shuffle: int, unshuffle: int) -> Network:
+    """Make a network whose last value may be of another size than the frame, and lie odd in it."""
     rng = np.random.default_rng(factor)
     enlarge = {"step": "nearest", "source": 1, "factor": factor}
     layers = [
-        random_layer(rng, 0, 1, 16),
+        random_layer(rng, 0, unshuffle**2, 16),
         *([enlarge] if factor > 1 else []),
         random_layer(rng, 2 if factor > 1 else 1, 16, shuffle**2),
     ]
-    return Network(layers, channels=1, shuffle=shuffle, ring_bytes=1)
+    return Network(layers, channels=1, shuffle=shuffle, unshuffle=unshuffle, ring_bytes=1)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(
     height=st.integers(1, 70),
     width=st.integers(1, 400),
-    factors=st.sampled_from([(1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (3, 1), (2, 2), (3, 2)]),
+    factors=st.sampled_from([(1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 1, 1), (3, 2, 1), (1, 4, 2)]),
     threads=st.integers(1, 5),
     band=st.none() | st.integers(1, 80),
     seed=st.integers(0, 99),
@@ -158,7 +158,7 @@ def test_one_pass_equals_its_steps_bit_for_bit(
     dtype: type,
     height: int,
     width: int,
-    factors: tuple[int, int],
+    factors: tuple[int, int, int],
     threads: int,
     band: int | None,
     seed: int,
