@@ -23,8 +23,7 @@ def main(source: str = "0") -> None:
             found, frame = camera.read()
             if not found:
                 break
-            larger = restorer(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-            cv2.imshow("restore_rt", cv2.cvtColor(larger, cv2.COLOR_RGB2BGR))
+            cv2.imshow("restore_rt", restorer(frame, channel_order="bgr"))
     camera.release()
 
 

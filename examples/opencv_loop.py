@@ -1,7 +1,8 @@
 """Restore a video in an OpenCV loop: ``python examples/opencv_loop.py in.mp4 out.mp4``.
 
-OpenCV's frames are BGR and the restorer's are RGB. The result is written into one buffer, so that
-the loop allocates no frame of its own. Sound and exact timestamps are lost: see pyav_frames.py.
+OpenCV's frames are BGR, which is said in the call; results are BGR then, too. They are written into
+one buffer, so that the loop allocates no frame of its own. Sound and exact timestamps are lost: see
+pyav_frames.py.
 """
 
 import sys
@@ -25,8 +26,8 @@ def main(source: str, target: str) -> None:
             found, frame = video.read()
             if not found:
                 break
-            restorer(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), out=larger)
-            writer.write(cv2.cvtColor(larger, cv2.COLOR_RGB2BGR))
+            restorer(frame, out=larger, channel_order="bgr")
+            writer.write(larger)
     writer.release()
     video.release()
 
