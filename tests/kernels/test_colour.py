@@ -12,6 +12,7 @@ from restore_rt import _ext, reference
 from restore_rt._ext import Network, colour_into, luma_into, upsample_plane_into
 from restore_rt.errors import InputError
 from tests.kernels.arrays import Array, Layout, random_frame
+from tests.kernels.conftest import LAYOUTS
 from tests.kernels.test_network import random_layer
 from tests.kernels.test_planes import luma_network
 
@@ -35,16 +36,18 @@ def bgr_beside_alpha(array: Array) -> Array:
     return beside_alpha(array[..., ::-1])[..., ::-1]
 
 
-@pytest.fixture(params=["as drawn", "bgr", "beside alpha", "bgr beside alpha"])
-def order(request: pytest.FixtureRequest, layout: Layout) -> Layout:
+ORDERS: dict[str, Layout] = {
+    **LAYOUTS,
+    "bgr": bgr,
+    "beside alpha": beside_alpha,
+    "bgr beside alpha": bgr_beside_alpha,
+}
+
+
+@pytest.fixture(scope="session", params=ORDERS)
+def order(request: pytest.FixtureRequest) -> Layout:
     """Copy an array into memory of another order, of pixels or of channels."""
-    orders: dict[str, Layout] = {
-        "as drawn": layout,
-        "bgr": bgr,
-        "beside alpha": beside_alpha,
-        "bgr beside alpha": bgr_beside_alpha,
-    }
-    return orders[request.param]
+    return ORDERS[request.param]
 
 
 def random_rgb(height: int, width: int, dtype: DTypeLike, seed: int) -> Array:
@@ -55,8 +58,8 @@ def luma_like(shape: tuple[int, int], seed: int) -> Array:
     return np.random.default_rng(seed).uniform(-0.1, 1.1, shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @given(
+    dtype=st.sampled_from(DTYPES),
     height=st.integers(1, 150),
     width=st.integers(1, 600),
     threads=st.integers(1, 4),
@@ -71,8 +74,8 @@ def test_luma_equals_the_oracles_bit_for_bit(
     np.testing.assert_array_equal(luma, reference.luma(frame))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @given(
+    dtype=st.sampled_from(DTYPES),
     height=st.integers(1, 60),
     width=st.integers(1, 300),
     scale=st.integers(1, 6) | st.just(16),
@@ -143,8 +146,8 @@ def enlarging_network(factor: int, shuffle: int, unshuffle: int) -> Network:
     return Network(layers, channels=1, shuffle=shuffle, unshuffle=unshuffle, ring_bytes=1)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @given(
+    dtype=st.sampled_from(DTYPES),
     height=st.integers(1, 70),
     width=st.integers(1, 400),
     factors=st.sampled_from([(1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 1, 1), (3, 2, 1), (1, 4, 2)]),
