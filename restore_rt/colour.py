@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from restore_rt import _ext
 from restore_rt.errors import InputError
 from restore_rt.frames import ChannelOrder, bleed_colour
-from restore_rt.model.manifest import Manifest
 from restore_rt.timing import StageTimes
 
 if TYPE_CHECKING:
@@ -21,14 +20,26 @@ __all__ = ["add_luma_detail", "luma_of", "mean_grey", "restore_array", "restore_
 
 def restore_array(
     runner: FrameRunner,
-    manifest: Manifest,
     frame: NDArray[Any],
     out: Any,
     *,
+    scale: int,
+    luma: bool,
     stages: StageTimes,
     order: ChannelOrder,
 ) -> NDArray[Any]:
-    """Restore an array of one to four channels; the arguments are those of a ``Restorer``'s call.
+    """Restore an array of one to four channels.
+
+    Parameters
+    ----------
+    runner
+        Of a network that makes frames ``scale`` times as large, of luma if ``luma``, else of RGB.
+    frame, out, order
+        As in a ``Restorer``'s call; checked by ``as_frame`` and ``check_channel_order``.
+    scale, luma
+        What the network makes.
+    stages
+        Receives the time of each stage.
 
     Returns
     -------
@@ -41,7 +52,7 @@ def restore_array(
         ``out`` does not fit the frame.
     """
     height, width = frame.shape[:2]
-    shape = (height * manifest.scale, width * manifest.scale, *frame.shape[2:])
+    shape = (height * scale, width * scale, *frame.shape[2:])
     if out is None:
         out = np.empty(shape, frame.dtype)
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != frame.dtype:
@@ -51,7 +62,6 @@ def restore_array(
         raise InputError("out is read-only; give a writeable array")
     if np.may_share_memory(frame, out):
         raise InputError("out shares memory with the frame; give an array of its own")
-    luma = manifest.colour == "luma"
     colour, target = frame, out
     if frame.ndim == 3 and frame.shape[2] in (2, 4):
         colour, target = bleed_colour(frame), out[..., :-1]

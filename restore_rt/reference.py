@@ -254,8 +254,8 @@ def luma(frame: NDArray[Any]) -> Floats:
     """Return the limited-range BT.601 luma, (H, W), of an RGB frame, (H, W, 3)."""
     scaled = frame.astype(np.float32) / np.float32(default_peak(frame.dtype))
     red, green, blue = scaled[..., 0], scaled[..., 1], scaled[..., 2]
-    made: Floats = _BLACK + _SPAN * (green + (_RED * (red - green) + _BLUE * (blue - green)))
-    return made
+    full = green + (_RED * (red - green) + _BLUE * (blue - green))
+    return np.asarray(_BLACK + _SPAN * full, np.float32)
 
 
 def colour(frame: NDArray[Any], luma: Floats, *, scale: int) -> NDArray[Any]:
@@ -281,10 +281,10 @@ def colour(frame: NDArray[Any], luma: Floats, *, scale: int) -> NDArray[Any]:
     down = [_enlarge_rows(samples[..., c], height, scale, 0.5, peak) for c in range(3)]
     # Of the two differences alone is the rest made, as in the kernel.
     red, blue = (_enlarge_rows((down[c] - down[1]).T, width, scale, 0.5).T for c in (0, 2))
-    full = (luma - _BLACK) * (np.float32(1) / _SPAN)
+    full: Floats = (luma - _BLACK) * (np.float32(1) / _SPAN)
     green = full - (_RED * red + _BLUE * blue)
-    made: Floats = np.stack([red + green, green, blue + green], axis=2) * np.float32(peak)
-    return to_samples(made, frame.dtype, peak)
+    channels: Floats = np.stack([red + green, green, blue + green], axis=2)
+    return to_samples(channels * np.float32(peak), frame.dtype, peak)
 
 
 def _enlarge_rows(src: Floats, length: int, scale: int, phase: float, peak: float = 1.0) -> Floats:

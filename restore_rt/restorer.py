@@ -354,7 +354,13 @@ class Restorer:
                     )
                 return self._restore_on_gpu(frame, out, runner, stages)
             return restore_array(
-                runner, self.manifest, as_frame(frame), out, stages=stages, order=order
+                runner,
+                as_frame(frame),
+                out,
+                scale=self.scale,
+                luma=self.manifest.colour == "luma",
+                stages=stages,
+                order=order,
             )
         except MemoryError as error:
             raise BackendError(

@@ -94,7 +94,7 @@ def test_colour_equals_the_oracles_bit_for_bit(
 ) -> None:
     frame = random_rgb(height, width, dtype, seed)
     luma = luma_like((height * scale, width * scale), seed)
-    out = order(np.zeros((*luma.shape, 3), dtype))
+    out: Array = order(np.zeros((*luma.shape, 3), dtype))
     assert colour_into(out, order(frame), luma, scale=scale, threads=threads)
     np.testing.assert_array_equal(out, reference.colour(frame, luma, scale=scale))
 
@@ -112,7 +112,7 @@ def test_the_luma_of_the_enlarged_frame_is_replaced(
         frame = frame.clip(0, 1)
     peak = reference.default_peak(frame.dtype)
     luma = luma_like((37 * scale, 53 * scale), 2)
-    out = np.zeros((*luma.shape, 3), dtype)
+    out: Array = np.zeros((*luma.shape, 3), dtype)
     assert colour_into(out, frame, luma, scale=scale)
     enlarged = np.zeros(out.shape, np.float32)
     for channel in range(3):
@@ -128,7 +128,7 @@ def test_the_luma_of_the_enlarged_frame_is_replaced(
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_greys_stay_grey_to_the_bit(isa: str, dtype: type) -> None:
     grey = random_rgb(20, 300, dtype, 3)[..., :1]
-    out = np.zeros((60, 900, 3), dtype)
+    out: Array = np.zeros((60, 900, 3), dtype)
     assert colour_into(out, np.repeat(grey, 3, 2), luma_like((60, 900), 4), scale=3)
     np.testing.assert_array_equal(out[..., 0], out[..., 1])
     np.testing.assert_array_equal(out[..., 2], out[..., 1])
@@ -174,7 +174,7 @@ def test_one_pass_equals_its_steps_bit_for_bit(
     luma_into(luma, frame)
     restored = np.zeros(out.shape[:2], np.float32)
     assert network.run_into(restored, luma)
-    expected = np.zeros(out.shape, dtype)
+    expected: Array = np.zeros(out.shape, dtype)
     assert colour_into(expected, frame, restored, scale=network.scale)
     np.testing.assert_array_equal(out, expected)
 
