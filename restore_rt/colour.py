@@ -116,12 +116,13 @@ def add_luma_detail(
     frame
         (H, W, 3) RGB, uint8, uint16 or float32, any strides.
     luma
-        (s*H, s*W), limited range, as ``luma_of`` gives it; C-contiguous.
+        (s*H, s*W), limited range, as ``luma_of`` gives it.
     scale
         s.
     threads
         CPU threads for the enlargement.
     """
+    luma = np.ascontiguousarray(luma, np.float32)
     _ext.colour_into(out, frame, luma, scale=scale, threads=threads)
 
 
@@ -139,7 +140,9 @@ def restore_luma_apart(
         luma = luma_of(frame, threads=threads)
     runner.restore_into(restored, luma, stages=stages)
     with stages.measure("chroma"):
-        add_luma_detail(out, frame, restored, scale=scale, threads=threads)
+        finite = _ext.colour_into(out, frame, restored, scale=scale, threads=threads)
+    if not finite:
+        raise InputError("the frame's samples add up to infinity; give floats of 0 to 1")
 
 
 def mean_grey(frame: NDArray[Any]) -> NDArray[Any]:

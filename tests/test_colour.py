@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import restore_rt
+from restore_rt.errors import RestoreError
 from tests.networks import MakeModel
 from tests.pixels import random_frame
 
@@ -25,3 +28,16 @@ def test_both_backends_make_the_same_of_rgb_through_luma(
         assert np.abs(difference).max() <= most
         assert native.stages.seconds.keys() == {"network"}
         assert tiled.stages.seconds.keys() == {"split", "network", "merge", "chroma"}
+
+
+@pytest.mark.parametrize("backend", ["native", "onnxruntime"])
+def test_infinity_in_a_channel_is_never_delivered(make_model: MakeModel, backend: Any) -> None:
+    """Luma is finite here, and the difference of two channels is not."""
+    frame = np.zeros((20, 20, 3), np.float32)
+    frame[10, 10] = (3e38, -3e38, 0)
+    path = make_model([np.full((4, 1, 1, 1), 1e-3)], scale=2)
+    with (
+        restore_rt.load(path, backend=backend) as restorer,
+        pytest.raises(RestoreError, match="infinity"),
+    ):
+        restorer(frame)
