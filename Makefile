@@ -8,7 +8,7 @@ NATIVE := $(shell find benchmarks csrc tests -name '*.c' -o -name '*.h' -o -name
 # One process for each core runs the tests; a module's stay together, with what they share.
 PYTEST = $(BIN)/python -m pytest -n logical --dist loadscope
 
-.PHONY: demo test test-all soak test-isa test-native lint docs wheel check-wheel bench bench-quality clean
+.PHONY: demo test test-all soak test-isa test-native test-vapoursynth lint docs wheel check-wheel bench bench-quality clean
 
 demo: $(VENV)/.run
 	mkdir -p out
@@ -39,6 +39,20 @@ test-native: $(VENV)/.dev
 	$(MAKE) -C tests/csrc run PYTHON=$(abspath $(BIN))/python
 	$(MAKE) -C tests/csrc threads
 	$(MAKE) -C tests/csrc neon
+
+# In an environment of its own, since VapourSynth needs Python 3.12 or newer. The oldest such Python
+# is taken that this machine has; where there is none, the tests are left out, and a line says so.
+NEWER := $(firstword $(shell for each in 3.12 3.13 3.14; do \
+	python$$each -c 'import sys; print(sys.executable)' 2>/dev/null; done))
+test-vapoursynth:
+ifeq ($(NEWER),)
+	@echo "Not run: VapourSynth needs Python 3.12 or newer, and no such python3.N is on PATH"
+else
+	$(NEWER) -m venv build/vapoursynth
+	RESTORE_RT_CUDA=0 build/vapoursynth/bin/python -m pip install --progress-bar off \
+		-e '.[vapoursynth]' pytest hypothesis
+	build/vapoursynth/bin/python -m pytest tests/hosts
+endif
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
