@@ -40,19 +40,17 @@ test-native: $(VENV)/.dev
 	$(MAKE) -C tests/csrc threads
 	$(MAKE) -C tests/csrc neon
 
-# In an environment of its own, since VapourSynth needs Python 3.12 or newer. The oldest such Python
-# is taken that this machine has; where there is none, the tests are left out, and a line says so.
-NEWER := $(firstword $(shell for each in 3.12 3.13 3.14; do \
-	python$$each -c 'import sys; print(sys.executable)' 2>/dev/null; done))
+# In an environment of its own, since VapourSynth needs Python 3.12 or newer, which PYTHON may be too
+# old for; pyenv's are looked at, too.
+NEWER = python3.12 python3.13 python3.14 $(sort $(wildcard $(HOME)/.pyenv/versions/3.1[234].*/bin/python))
 test-vapoursynth:
-ifeq ($(NEWER),)
-	@echo "Not run: VapourSynth needs Python 3.12 or newer, and no such python3.N is on PATH"
-else
-	$(NEWER) -m venv build/vapoursynth
+	@for each in $(PYTHON) $(NEWER); do \
+		$$each -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && \
+			exec $$each -m venv build/vapoursynth; \
+	done; echo "VapourSynth needs Python 3.12 or newer, and none is found: install it"; exit 1
 	RESTORE_RT_CUDA=0 build/vapoursynth/bin/python -m pip install --progress-bar off \
 		-e '.[vapoursynth]' pytest hypothesis
 	build/vapoursynth/bin/python -m pytest tests/hosts
-endif
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

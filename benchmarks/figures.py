@@ -46,7 +46,7 @@ def main() -> int:
 
 def documents() -> list[Path]:
     """Return the documents that have figures."""
-    guides = (ROOT / "docs" / f"{name}.md" for name in ("performance", "export"))
+    guides = (ROOT / "docs" / f"{name}.md" for name in ("performance", "export", "hosts"))
     return [
         ROOT / "README.md",
         ROOT / "benchmarks" / "README.md",
@@ -101,6 +101,16 @@ def show(name: str, record: Record) -> None:
 def measurements(report: Record) -> Found:
     """Return what `restore-rt bench` measured, a row for each case."""
     return Found({"": report["measurements"]})
+
+
+def hosts() -> Found:
+    """Return the speed of one network in VapourSynth through each engine."""
+    record = results("hosts")
+    rows = [
+        {"engine": engine, "yuv": record["cases"]["YUV420P8"][engine], "grey": grey}
+        for engine, grey in record["cases"]["GRAY8"].items()
+    ]
+    return Found({"": rows})
 
 
 def speed() -> Found:
@@ -361,6 +371,7 @@ OF_A_PART: dict[str, tuple[str, Callable[[Record], Found]]] = {
 }
 # Blocks that show several files or parts.
 OF_ALL: dict[str, Callable[[], Found]] = {
+    "hosts": hosts,
     "headlines": functools.partial(quality, headlines=True),
     "machine": machine,
     "machines": machines,

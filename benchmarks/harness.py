@@ -26,8 +26,10 @@ ROOT = Path(__file__).parent.parent
 Step = Callable[[], object]
 
 # Libraries whose versions are recorded, beside those that the runtime needs.
+_PLUGINS = ("vapoursynth", "vapoursynth-mlrt-ort", "vapoursynth-mlrt-ov")
 _OPENCV = ("opencv-contrib-python-headless", "opencv-python-headless", "opencv-python")
-_LIBRARIES = ("openvino", "ncnn", "pnnx", *_OPENCV, "torch", "cupy-cuda13x", "nvidia-cudnn-cu13")
+_OTHERS = ("openvino", "ncnn", "pnnx", "torch", "cupy-cuda13x", "nvidia-cudnn-cu13")
+_LIBRARIES = (*_PLUGINS, *_OPENCV, *_OTHERS)
 # Seconds: a process rests if it worked less than `_WORK` during `_PAUSE`.
 _PAUSE, _WORK, _MOST_PAUSES = 0.01, 0.001, 100
 
