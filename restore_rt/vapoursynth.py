@@ -257,14 +257,15 @@ class _Filter:
 
 def _planes(frame: vs.VideoFrame, siting: ChromaSiting) -> Planes:
     """Return a frame's planes, in its own memory."""
-    planes = [np.asarray(plane) for plane in frame]
-    return Planes(*planes, bit_depth=frame.format.bits_per_sample, siting=siting)
+    y, *chroma = (np.asarray(plane) for plane in frame)
+    cb, cr = chroma if chroma else (None, None)
+    return Planes(y, cb, cr, bit_depth=frame.format.bits_per_sample, siting=siting)
 
 
 def _siting(frame: vs.VideoFrame) -> ChromaSiting:
     """Return where chroma lies, which is on the left where nothing says so."""
     location = int(frame.props.get("_ChromaLocation", 0))
-    across = "center" if location in _CENTRED_ACROSS else "left"
+    across: ChromaSiting = "center" if location in _CENTRED_ACROSS else "left"
     if not frame.format.subsampling_h:
         return across
     if location in _CENTRED_DOWN:

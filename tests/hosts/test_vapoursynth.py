@@ -69,9 +69,10 @@ def noise(name: str, **props: Any) -> Any:
     return core.std.SetFrameProps(clip, **props) if props else clip
 
 
-def planes(frame: Any, siting: str = "left") -> Planes:
-    bits = frame.format.bits_per_sample
-    return Planes(*arrays(frame), bit_depth=bits, siting=siting)  # type: ignore[arg-type]
+def planes(frame: Any, siting: Any = "left") -> Planes:
+    y, *chroma = arrays(frame)
+    cb, cr = chroma if chroma else (None, None)
+    return Planes(y, cb, cr, bit_depth=frame.format.bits_per_sample, siting=siting)
 
 
 def same(made: Any, wanted: Planes) -> bool:
