@@ -62,7 +62,7 @@ def measure(layout: int, threads: int, runs: int, frames: int) -> dict[str, Any]
         cpu[name].append((time.process_time() - before) / frames)
 
     seconds = interleaved({name: partial(step, name) for name in engines}, runs)
-    result = {}
+    result: dict[str, Any] = {}
     for name, taken in seconds.items():
         wall = milliseconds([each / frames for each in taken])
         fps = round(1e3 / wall["median"], 2)
