@@ -51,8 +51,8 @@ def restore(
     Parameters
     ----------
     clip
-        Of one format and size. For a luma model GRAY or YUV in 8 to 16 bits; for an RGB model
-        RGB24, RGB48 or RGBS.
+        Of one format and size: RGB24, RGB48 or RGBS, and for a luma model also GRAY or YUV in 8 to
+        16 bits.
     model, device, backend, precision, chroma
         As for ``restore_rt.load``.
     threads
@@ -102,7 +102,7 @@ def restore(
     _check_format(vapoursynth, clip, restorer)
     supported = _supported(vapoursynth, clip)
     restored = _in_parallel(
-        vapoursynth, supported, _Filter(vapoursynth.core, restorer, matrix), workers, restorer.scale
+        vapoursynth, supported, _Filter(vapoursynth, restorer, matrix), workers, restorer.scale
     )
     if supported is clip:
         return restored
@@ -134,30 +134,23 @@ def _check_format(vapoursynth: Any, clip: vs.VideoNode, restorer: Restorer) -> N
     """Raise ``InputError`` unless the model takes clips of this format."""
     has, name = clip.format, restorer.manifest.name
     integer = has.sample_type == vapoursynth.INTEGER
-    if restorer.manifest.colour == "luma":
-        convert = "core.resize.Bicubic(clip, format=vs.YUV420P8)"
-        if has.color_family == vapoursynth.RGB:
-            takes = "is a luma model, which takes GRAY and YUV"
-            convert = "core.resize.Bicubic(clip, format=vs.YUV444P16, matrix=vs.MATRIX_BT709)"
-        elif not integer or has.bits_per_sample > 16:
-            takes = "takes GRAY and YUV of whole numbers in 8 to 16 bits"
-            if has.color_family == vapoursynth.GRAY:
-                convert = "core.resize.Bicubic(clip, format=vs.GRAY16)"
-        else:
+    if has.color_family == vapoursynth.RGB:
+        if has.bits_per_sample in ((8, 16) if integer else (32,)):
             return
+        takes = "takes RGB24, RGB48 and RGBS"
+        convert = "core.resize.Bicubic(clip, format=vs.RGB48)"
+    elif restorer.manifest.colour != "luma":
+        takes = "is an RGB model, which takes RGB24, RGB48 and RGBS"
+        convert = (
+            "core.resize.Bicubic(clip, format=vs.RGB24, matrix_in=vs.MATRIX_BT709), or the "
+            "matrix that the clip has"
+        )
+    elif not integer or has.bits_per_sample > 16:
+        takes = "takes GRAY and YUV of whole numbers in 8 to 16 bits"
+        grey = has.color_family == vapoursynth.GRAY
+        convert = f"core.resize.Bicubic(clip, format=vs.{'GRAY16' if grey else 'YUV420P8'})"
     else:
-        convert = "core.resize.Bicubic(clip, format=vs.RGB24)"
-        if has.color_family != vapoursynth.RGB:
-            takes = "is an RGB model, which takes RGB24, RGB48 and RGBS"
-            convert = (
-                "core.resize.Bicubic(clip, format=vs.RGB24, matrix_in=vs.MATRIX_BT709), or the "
-                "matrix that the clip has"
-            )
-        elif has.bits_per_sample not in ((8, 16) if integer else (32,)):
-            takes = "takes RGB24, RGB48 and RGBS"
-            convert = "core.resize.Bicubic(clip, format=vs.RGB48)"
-        else:
-            return
+        return
     raise InputError(f"the clip is {has.name}, and {name} {takes}: convert it with {convert}")
 
 
@@ -211,16 +204,16 @@ class _Filter:
 
     Parameters
     ----------
-    core
-        VapourSynth's, which allocates the frames.
+    vapoursynth
+        Its module, whose core allocates the frames.
     restorer
         Restores them.
     matrix
         What an unspecified matrix means; None means what players assume.
     """
 
-    def __init__(self, core: Any, restorer: Restorer, matrix: int | None) -> None:
-        self._core = core
+    def __init__(self, vapoursynth: Any, restorer: Restorer, matrix: int | None) -> None:
+        self._core, self._rgb = vapoursynth.core, vapoursynth.RGB
         self._restorer = restorer
         self._matrix = matrix
 
@@ -234,14 +227,14 @@ class _Filter:
             )
         scale = self._restorer.scale
         out = self._core.create_video_frame(f.format, f.width * scale, f.height * scale)
-        luma = self._restorer.manifest.colour == "luma"
-        if luma:
+        rgb = f.format.color_family == self._rgb
+        if not rgb:
             siting = _siting(f)
             self._restorer(_planes(f, siting), out=_planes(out, siting))
         else:
             self._restore_rgb(f, out)
         out.props.update(f.props)
-        if luma and f.props.get("_Matrix", _UNSPECIFIED) == _UNSPECIFIED:
+        if not rgb and f.props.get("_Matrix", _UNSPECIFIED) == _UNSPECIFIED:
             meant = _assumed_matrix(f) if self._matrix is None else self._matrix
             if self._matrix is not None or meant != _assumed_matrix(out):
                 out.props["_Matrix"] = meant

@@ -133,9 +133,10 @@ def test_440_comes_back_in_its_own_format() -> None:
 
 
 @pytest.mark.parametrize("name", ["RGB24", "RGB48", "RGBS"])
-def test_an_rgb_model_takes_planar_rgb(name: str, make_model: MakeModel) -> None:
+@pytest.mark.parametrize("colour", ["luma", "rgb"])
+def test_planar_rgb(name: str, colour: str, make_model: MakeModel) -> None:
     mixing = np.random.default_rng(0).random((12, 3, 3, 3)) / 27
-    path = make_model([mixing], scale=2)
+    path = LUMA if colour == "luma" else make_model([mixing], scale=2)
     clip = noise(name)
     made = arrays(restore(clip, path).get_frame(2))
     with restore_rt.load(path) as restorer:
@@ -226,7 +227,7 @@ def test_frames_that_cannot_be_restored_say_so(props: dict[str, int], said: str)
         ("YUV444PS", LUMA, "YUV444PS, .* whole numbers in 8 to 16 bits.*vs.YUV420P8"),
         ("GRAYS", LUMA, "GrayS, .* whole numbers in 8 to 16 bits.*vs.GRAY16"),
         ("GRAY32", LUMA, "Gray32, .* whole numbers in 8 to 16 bits"),
-        ("RGB24", LUMA, "RGB24, .* is a luma model.*vs.YUV444P16"),
+        ("RGB30", LUMA, "RGB30, .* takes RGB24, RGB48 and RGBS: .*vs.RGB48"),
         ("YUV420P8", "photo-x2", "YUV420P8, .* is an RGB model.*vs.RGB24"),
         ("GRAY8", "photo-x2", "Gray8, .* is an RGB model"),
         ("RGB30", "photo-x2", "RGB30, .* takes RGB24, RGB48 and RGBS: .*vs.RGB48"),
@@ -245,7 +246,7 @@ def test_each_conversion_that_an_error_names_works() -> None:
     for name, model in (
         ("YUV444PS", LUMA),
         ("GRAYS", LUMA),
-        ("RGB24", LUMA),
+        ("RGB30", LUMA),
         ("RGB30", "photo-x2"),
         ("YUV420P8", "photo-x2"),
     ):
