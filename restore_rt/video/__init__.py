@@ -8,19 +8,39 @@ to 1, errors only, where it is not set.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from restore_rt.video.pipeline import TruncatedVideoError, restore_video
+    from restore_rt.video.pipeline import Pipeline
     from restore_rt.video.report import VideoReport
+    from restore_rt.video.restored import RestoredFrame
+    from restore_rt.video.restoring import TruncatedVideoError, restore_video
+    from restore_rt.video.table import StageTable
 
-__all__ = ["TruncatedVideoError", "VideoReport", "restore_video"]
+__all__ = [
+    "Pipeline",
+    "RestoredFrame",
+    "StageTable",
+    "TruncatedVideoError",
+    "VideoReport",
+    "restore_video",
+]
+
+_MODULES = {
+    "Pipeline": "pipeline",
+    "RestoredFrame": "restored",
+    "StageTable": "table",
+    "TruncatedVideoError": "restoring",
+    "VideoReport": "report",
+    "restore_video": "restoring",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # The codecs come first: they say what to install where PyAV is missing.
-    from restore_rt.video import codecs, pipeline  # noqa: F401
+    from restore_rt.video import codecs  # noqa: F401
 
-    return getattr(pipeline, name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import av
 import numpy as np
@@ -14,7 +14,7 @@ from restore_rt.video.colour import BT709, Converter
 from restore_rt.video.pixels import PixelLayout, coloured, new_frame, planes_of
 from restore_rt.video.reader import Frame, VideoReader
 
-__all__ = ["NO_FRAME", "Conversion", "Prepared", "RgbConversion"]
+__all__ = ["NO_FRAME", "Conversion", "Convert", "Prepared", "RgbConversion"]
 
 _DISPLAY_MATRIX = struct.Struct("=9i")
 
@@ -28,6 +28,16 @@ class Prepared(NamedTuple):
 
 
 NO_FRAME = Prepared(None, None, None)
+
+
+class Convert(Protocol):
+    """Makes frames of decoded pictures, and pictures of a network's results."""
+
+    def source(self, decoded: Frame) -> Prepared:
+        """Return a decoded picture as the restorer takes it."""
+
+    def result(self, restored: Any, target: av.VideoFrame | None) -> Any:
+        """Return the picture of a result, which lies in ``target`` if there is one."""
 
 
 class Conversion:
@@ -45,6 +55,11 @@ class Conversion:
         Whether the network takes RGB; else it takes ``Planes``.
     stages
         Receives the time of converting, as ``convert``.
+
+    Attributes
+    ----------
+    width, height
+        Of the results.
     """
 
     def __init__(
@@ -57,7 +72,7 @@ class Conversion:
         stages: StageTimes,
     ) -> None:
         self._layout, self._stages = reader.layout, stages
-        self._width, self._height = reader.width * scale, reader.height * scale
+        self.width, self.height = reader.width * scale, reader.height * scale
         self._siting = reader.tags.siting(centred=reader.centred_chroma)
         if "444" in reader.layout.name:
             self._siting = "left"  # what players assume where chroma is reduced
@@ -79,11 +94,11 @@ class Conversion:
             assert self._converter is not None
             with self._stages.measure("convert"):
                 frame = self._converter.to_rgb(picture, layout)
-            return Prepared(None, np.empty((self._height, self._width, 3), frame.dtype), frame)
+            return Prepared(None, np.empty((self.height, self.width, 3), frame.dtype), frame)
         if self._converter is not None:
             with self._stages.measure("convert"):
                 picture = self._converter.to_layout(picture, layout)
-        target, out = new_frame(self._width, self._height, layout, self._siting)
+        target, out = new_frame(self.width, self.height, layout, self._siting)
         return Prepared(target, out, planes_of(picture, layout, self._siting))
 
     def result(self, restored: Any, target: av.VideoFrame | None) -> av.VideoFrame:

@@ -1,363 +1,361 @@
-"""A video through a model: decode, restore and encode, side by side."""
+"""Restored frames of a video, one after the other."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from fractions import Fraction
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import get_args
+from types import TracebackType
+from typing import Any, NamedTuple, get_args
 
-from restore_rt.chroma import BICUBIC
-from restore_rt.errors import InputError, TruncatedInputError
-from restore_rt.files import check_target, journal_folder, whole_file
-from restore_rt.images import format_of
+import av
+
+from restore_rt.errors import InputError
 from restore_rt.threads import available_threads
-from restore_rt.video.choices import ANIMATIONS, NUMBERED, AudioChoice, Deinterlace, container_of
-from restore_rt.video.codecs import EncoderSettings, default_codec, held_formats, settings_for
-from restore_rt.video.colour import ColourTags, matrix_name
-from restore_rt.video.containers import check_codec
-from restore_rt.video.encoding import Encoding
-from restore_rt.video.hdr import StaticHdr
-from restore_rt.video.identity import run_identity
-from restore_rt.video.job import FrameRestorer, Job
-from restore_rt.video.journal import Journal, open_journal
+from restore_rt.timing import StageTimes
+from restore_rt.video.choices import Deinterlace
+from restore_rt.video.conversion import NO_FRAME, Conversion, Convert, RgbConversion
 from restore_rt.video.pixels import PixelLayout, written_layout
-from restore_rt.video.reader import VideoReader
-from restore_rt.video.renumbered import restore_numbered
-from restore_rt.video.report import VideoReport
-from restore_rt.video.sequences import check_numbered_target, is_pattern, parse_rate
-from restore_rt.video.to_pictures import PictureChoices, pictures_written
-from restore_rt.video.tracks import TrackChoices, choose_tracks
-from restore_rt.video.writer import VideoWriter
+from restore_rt.video.reader import Step, VideoReader
+from restore_rt.video.restored import FrameRestorer, RestoredFrame, RestoredStep
+from restore_rt.video.sequences import parse_rate
+from restore_rt.video.table import FrameAges, StageTable
 
-__all__ = ["TruncatedVideoError", "restore_video"]
+__all__ = ["Pipeline", "check_options"]
 
 # Decoders and encoders gain little beyond this, and take memory for each thread.
 _MOST_CODEC_THREADS = 16
 
 
-class TruncatedVideoError(TruncatedInputError):
-    """The source ended or broke early; what could be decoded was restored and written.
+class _Carried(NamedTuple):
+    """A step on its way through the restorer."""
 
-    Attributes
-    ----------
-    report
-        On what was written.
-    """
-
-    def __init__(self, message: str, report: VideoReport) -> None:
-        super().__init__(message)
-        self.report = report
+    step: Step
+    target: av.VideoFrame | None
+    decoded: float
 
 
-def restore_video(
-    source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
-    restorer: FrameRestorer,
-    *,
-    codec: str | None = None,
-    quality: int | None = None,
-    preset: str | None = None,
-    threads: int | None = None,
-    pixel_format: str = "auto",
-    bit_depth: int | None = None,
-    deinterlace: Deinterlace = "auto",
-    audio: AudioChoice = "auto",
-    drop: Sequence[str] = (),
-    fps: str | float | None = None,
-    overwrite: bool = False,
-    resume: bool = False,
-    on_start: Callable[[int | None], None] | None = None,
-    on_frame: Callable[[], None] | None = None,
-    on_note: Callable[[str], None] | None = None,
-) -> VideoReport:
-    """Restore a video file, frame by frame.
+class Pipeline:
+    """Restores a video frame by frame; decoding and restoring run ahead on their own threads.
 
-    Timestamps, bit depth, chroma format, colour tags, rotation, pixel aspect ratio, chapters and
-    metadata stay as they are; packets of audio, subtitles, data and attachments are copied, or
-    converted where the container cannot hold them. The target appears when it is whole, or not at
-    all.
+    A context manager. Iterate over it with ``for`` or ``async for``, or pass a callback to
+    ``run``. At most a few frames more than the restorer's ``workers`` are in memory. One thread at
+    a time takes frames; ``cancel`` may be called from any thread.
 
     Parameters
     ----------
     source
-        The file to read, or numbered pictures: ``frames/%05d.png``.
-    target
-        The file to write: .mp4, .mov, .mkv or .webm; .gif, .apng or .webp, also .png if the source
-        is an animation, which keep transparency and have no sound; or numbered pictures of a
-        format that ``restore-rt image`` writes.
+        A video file, an animation, or numbered pictures: ``frames/%05d.png``.
     restorer
-        Restores the frames. A luma model gets ``Planes``; for an rgb model frames are converted
-        by the clip's matrix and range, both ways.
-    codec
-        h264, h265, av1 or ffv1; h264 by default, av1 for .webm.
-    quality
-        Constant quality, lower is better and larger; the codec's good default when ``None``. For
-        .webp and numbered JPEG, WebP and AVIF files it is 1 to 100, the best.
-    preset
-        The encoder's effort; the codec's default when ``None``.
-    threads
-        CPU threads for the decoder, and for the encoder; those of the machine by default.
+        Restores the frames. The pipeline does not close it, so that others can use it too.
     pixel_format
-        ``keep`` keeps depth and chroma format; ``auto`` does so in .mkv and .mov and with ffv1,
-        and else writes what browsers, phones and televisions play: 4:2:0 of 8 bits, or of 10 if
-        the clip is HDR; or a format's name, such as yuv444p10.
-    bit_depth
-        Of the result; by default what follows from ``pixel_format``.
+        Of the frames to deliver: ``keep`` for the clip's depth and chroma format, a format's name
+        such as ``yuv420p10``, or ``rgb``, which gives upright arrays in ``RestoredFrame.pixels``.
     deinterlace
-        ``auto`` makes one picture of each frame that the stream calls interlaced (by FFmpeg's
-        bwdif), ``frame`` one of every frame, ``field`` two, so that the frame rate doubles;
-        ``off`` leaves the fields woven.
-    audio
-        What becomes of sound: ``auto`` copies it, and converts what the container cannot hold,
-        without loss where that is possible; ``copy`` copies it or leaves it out; ``flac`` and
-        ``aac`` convert all of it; ``none`` leaves it out.
-    drop
-        What to leave out: ``audio``, ``subtitles``, ``data``, ``attachments``, or one of a kind,
-        counted from 0: ``audio:1``.
+        As for ``restore_video``.
+    threads
+        CPU threads for the decoder; those of the machine by default.
     fps
-        Of numbered pictures, 25 by default: a number, or a fraction such as ``"30000/1001"``.
-    overwrite
-        Replace ``target`` if it exists.
-    resume
-        Encode in segments of 250 frames, and keep those that are finished in a hidden folder
-        beside ``target`` until that is whole. A run with the same source, model and options then
-        goes on after the last of them, with the same frames as if nothing had stopped it.
-    on_start
-        Called with the number of frames to restore, ``None`` when unknown, before the first.
-    on_frame
-        Called for every frame that was restored and written.
-    on_note
-        Called with what the user should know, as soon as it is known.
+        Of numbered pictures, 25 by default.
 
-    Returns
-    -------
-    VideoReport
+    Attributes
+    ----------
+    width, height
+        Of the frames that are delivered.
+    rate
+        Average frames per second.
+    done
+        Frames delivered since the start or the last seek.
+    total
+        Number of these when the pass is over; None when not known.
 
     Raises
     ------
     MediaError
-        The source cannot be read, or its frames change their size midway.
-    TruncatedVideoError
-        The source ended or broke early. The target was written, with what could be decoded.
+        The source cannot be read.
     InputError
-        An option has a value that is not allowed, the container cannot hold what it should, or
-        the run to go on with had another source or other options.
-    OutputError
-        The target cannot be written.
+        An option has a value that is not allowed.
     """
-    begin = time.perf_counter()
-    source, target = Path(source), Path(target)
-    job = Job(restorer, on_start, on_frame, on_note)
-    reruns = restorer.reruns
-    container_of(target)
-    _check_paths(source, target, overwrite=overwrite)
-    choices = TrackChoices(audio, tuple(drop))
-    name = default_codec(target.suffix.lower()) if codec is None else codec
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str],
+        restorer: FrameRestorer,
+        *,
+        pixel_format: str = "keep",
+        deinterlace: Deinterlace = "auto",
+        threads: int | None = None,
+        fps: str | float | None = None,
+    ) -> None:
+        check_options(deinterlace, threads, fps)
+        self.codec_threads = min(threads or available_threads(), _MOST_CODEC_THREADS)
+        self.stages = StageTimes()
+        self.waits = StageTimes()
+        self.ages = FrameAges()
+        self.restorer = restorer
+        self.deinterlace = deinterlace
+        self.fps = None if fps is None else parse_rate(fps)
+        self.done = 0
+        self._begin = time.perf_counter()
+        self._seconds: float | None = None
+        self._cancelled = threading.Event()
+        self._lock = threading.RLock()
+        self._running: Generator[RestoredFrame, None, None] | None = None
+        self._pending: asyncio.Future[RestoredFrame | None] | None = None
+        rgb = pixel_format == "rgb"
+        self.reader = VideoReader(
+            Path(source),
+            threads=self.codec_threads,
+            deinterlace=deinterlace,
+            rate=self.fps,
+            as_rgb=rgb,
+            stages=self.stages,
+        )
+        try:
+            self.total, self.rate = self.reader.total, self.reader.rate
+            self._layout = self.reader.layout
+            if not rgb:
+                self._layout = written_layout(
+                    self._layout, pixel_format, None, held=(), plays=False, hdr=False
+                )
+            self._convert = self._upright() if rgb else self.conversion(self._layout)
+            self.width, self.height = self._convert.width, self._convert.height
+        except BaseException:
+            self.reader.close()
+            raise
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about the source; grows while it is read."""
+        return self.reader.notes
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether ``cancel`` was called."""
+        return self._cancelled.is_set()
+
+    @property
+    def table(self) -> StageTable:
+        """Where the time went so far: busy and waiting threads, and how old frames are."""
+        seconds = self._seconds or time.perf_counter() - self._begin
+        return StageTable(
+            self.stages.seconds,
+            self.stages.counts.get("deliver", self.done),
+            seconds,
+            self.restorer.workers,
+            self.waits.seconds,
+            self.ages.summary,
+        )
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop all threads and close the source. Closing twice is fine."""
+        self.cancel()
+        with self._lock:
+            self._stop()
+            self.reader.close()
+            self._seconds = self._seconds or time.perf_counter() - self._begin
+
+    def cancel(self) -> None:
+        """End the iteration after the frames that are being restored; may be called anywhere."""
+        self._cancelled.set()
+
+    def seek(self, seconds: float) -> None:
+        """Go on with the frame that is shown at a time, from the beginning of the clip.
+
+        ``done`` begins again at 0, and ``total`` becomes the number of frames that are left.
+
+        Raises
+        ------
+        InputError
+            The clip is not that long, or its format allows no seeking.
+        """
+        with self._lock:
+            self._stop()
+            self.reader.seek(seconds)
+            self.done, self._seconds = 0, None
+            total = self.reader.total
+            self.total = total and max(1, total - round(self.reader.position * self.rate))
+
+    def run(self, on_frame: Callable[[RestoredFrame], None]) -> StageTable:
+        """Call a function with each frame, on this thread; return where the time went."""
+        for frame in self:
+            on_frame(frame)
+        return self.table
+
+    def __iter__(self) -> Iterator[RestoredFrame]:
+        return self
+
+    def __next__(self) -> RestoredFrame:
+        """Return the next frame.
+
+        Raises
+        ------
+        TruncatedInputError
+            After the last frame: the source ended early or is damaged.
+        MediaError
+            The source cannot be read any further.
+        """
+        frame = self._next()
+        if frame is None:
+            raise StopIteration
+        return frame
+
+    def __aiter__(self) -> Pipeline:
+        return self
+
+    async def __anext__(self) -> RestoredFrame:
+        # A wait that is cancelled must not lose the frame: the next one goes on with it.
+        if self._pending is None:
+            self._pending = asyncio.get_running_loop().run_in_executor(None, self._next)
+        pending = self._pending
+        try:
+            frame = await asyncio.shield(pending)
+        finally:
+            if pending.done():
+                self._pending = None
+        if frame is None:
+            raise StopAsyncIteration
+        return frame
+
+    def conversion(self, layout: PixelLayout) -> Conversion:
+        """Return the conversion between this source and pictures of a layout."""
+        return Conversion(
+            self.reader,
+            layout,
+            scale=self.restorer.scale,
+            rgb=self.restorer.manifest.colour == "rgb",
+            stages=self.stages,
+        )
+
+    def steps(
+        self,
+        convert: Convert,
+        *,
+        skip: Callable[[int, int], bool] | None = None,
+        stage: str = "encode",
+    ) -> Generator[RestoredStep, None, None]:
+        """Restore all that the source holds: its frames, with the packets of its other streams.
+
+        Parameters
+        ----------
+        convert
+            Makes frames for the restorer, and pictures of its results.
+        skip
+            Takes a frame's number and time; frames for which it returns True are not restored.
+        stage
+            Name of the work that the caller does with each step.
+        """
+        reading = threading.Lock()
+        stopped = False
+
+        def items() -> Iterator[tuple[_Carried, Any, Any]]:
+            steps = self.reader.steps()
+            number = 0
+            while True:
+                with reading:
+                    step = None if stopped or self.cancelled else next(steps, None)
+                    if step is None:
+                        return
+                    decoded = time.perf_counter()
+                    prepared = NO_FRAME
+                    if step.frame is not None:
+                        if skip is None or not skip(number, step.frame.pts):
+                            prepared = convert.source(step.frame)
+                        number += 1
+                carried = _Carried(step, prepared.target, decoded)
+                with self.waits.measure("decode"):
+                    yield carried, prepared.out, prepared.frame
+
+        try:
+            with closing(self.restorer.stream_into(items(), stages=self.stages)) as restored:
+                while not self.cancelled:
+                    with self.waits.measure(stage):
+                        found = next(restored, None)
+                    if found is None or self.cancelled:
+                        break
+                    (step, target, decoded), result = found
+                    picture = None if result is None else convert.result(result, target)
+                    if step.frame is not None:
+                        self.done += 1
+                    if picture is not None:
+                        self.ages.add(time.perf_counter() - decoded)
+                    yield RestoredStep(step, picture)
+        finally:
+            # The file must not be closed while it is still being read.
+            with reading:
+                stopped = True
+
+    def _next(self) -> RestoredFrame | None:
+        with self._lock:
+            if self.cancelled:
+                self._stop()
+                return None
+            if self._running is None:
+                self._running = self._frames()
+            return next(self._running, None)
+
+    def _frames(self) -> Generator[RestoredFrame, None, None]:
+        tags = self.reader.tags
+        siting = tags.siting(centred=self.reader.centred_chroma)
+        matrix = tags.matrix_for(self.reader.width, self.reader.height)
+        start, unit = self.reader.shift(self.reader.time_base), self.reader.time_base
+        with closing(self.steps(self._convert, stage="deliver")) as steps:
+            for step, result in steps:
+                if step.frame is None:
+                    continue
+                picture, pixels = None, result
+                if isinstance(result, av.VideoFrame):
+                    picture, pixels = result, None
+                    picture.pts, picture.time_base = step.frame.pts - start, unit
+                    picture.colorspace, picture.color_range = matrix, 2 if tags.is_full else 1
+                frame = RestoredFrame(
+                    self.done - 1,
+                    float((step.frame.pts - start) * unit),
+                    float(step.frame.duration * unit or 1 / self.rate),
+                    picture,
+                    pixels,
+                    self._layout,
+                    siting,
+                )
+                with self.stages.measure("deliver"):
+                    yield frame
+        self._seconds = time.perf_counter() - self._begin
+
+    def _stop(self) -> None:
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def _upright(self) -> RgbConversion:
+        layout = self.reader.layout
+        bits = 8 if layout.bit_depth == 8 else 16
+        scale = self.restorer.scale
+        return RgbConversion(
+            self.reader, scale=scale, bits=bits, alpha=layout.has_alpha, stages=self.stages
+        )
+
+
+def check_options(deinterlace: str, threads: int | None, fps: str | float | None) -> None:
+    """Raise ``InputError`` if an option has a value that is not allowed."""
     if deinterlace not in get_args(Deinterlace):
         allowed = ", ".join(get_args(Deinterlace))
         raise InputError(f"deinterlace is {deinterlace!r}; allowed are {allowed}")
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; it must be at least 1")
-    workers = min(threads or available_threads(), _MOST_CODEC_THREADS)
-    rate = None if fps is None else parse_rate(fps)
-    truncated: TruncatedInputError | None = None
-    if container_of(target) in (NUMBERED, *ANIMATIONS.values()):
-        wanted = PictureChoices(codec, quality, preset, pixel_format, bit_depth, overwrite)
-        wanted.check(target)
-        if resume:
-            raise InputError(
-                f"resume is for video files, and {target} is made of pictures; leave it out"
-            )
-        return _to_pictures(source, target, job, wanted, choices, workers, deinterlace, rate, begin)
-    reading = VideoReader(
-        source, threads=workers, deinterlace=deinterlace, rate=rate, stages=job.stages
-    )
-    with reading as reader:
-        layout = _written_layout(reader, pixel_format, bit_depth, target, name)
-        settings = _settings(reader, layout, name, quality, preset, restorer.scale)
-        check_codec(settings.codec, target)
-        tracks, notes = choose_tracks(
-            reader.container, reader.others, target, choices, reader.packet_before_frames
-        )
-        tags = reader.tags.enlarged(reader.width, reader.height, restorer.scale)
-        for text in [*reader.notes, *notes, *_tag_notes(reader, tags, settings, layout)]:
-            job.note(text)
-        job.note_chroma(reader)
-        reader.notes.clear()
-        encoding = Encoding(
-            settings=settings,
-            width=reader.width * restorer.scale,
-            height=reader.height * restorer.scale,
-            pixel_format=layout.name,
-            tags=tags,
-            threads=workers,
-        )
-        kept: AbstractContextManager[Journal | None] = nullcontext()
-        if resume:
-            manifest, network = restorer.manifest, restorer.description
-            identity = run_identity(source, manifest, network, encoding, deinterlace)
-            kept = open_journal(target, identity, job.note)
-        elif (folder := journal_folder(target)).is_dir():
-            job.note(f"{folder} is left of an interrupted run: use it by --resume, or remove it")
-        with kept as journal, whole_file(target, overwrite=overwrite) as temporary:
-            writer = VideoWriter(
-                temporary,
-                target=target,
-                source=reader,
-                tracks=tracks,
-                encoding=encoding,
-                journal=journal,
-            )
-            try:
-                try:
-                    convert = job.conversion(reader, layout)
-                    job.run(reader, writer, convert, finished=journal.frames if journal else 0)
-                except TruncatedInputError as error:
-                    truncated = error
-                writer.close()
-            except BaseException:
-                writer.abort()
-                raise
-            for text in (*writer.notes, *reader.notes):
-                job.note(text)
-            if restorer.reruns > reruns:
-                job.note(
-                    f"{restorer.reruns - reruns} of {job.frames} frames were run again in fp32, "
-                    "because fp16 did not hold them"
-                )
-        report = VideoReport(
-            frames=job.frames,
-            seconds=time.perf_counter() - begin,
-            width=encoding.width,
-            height=encoding.height,
-            codec=settings.codec,
-            stages=job.stages.seconds,
-            notes=job.notes,
-            workers=restorer.workers,
-            taken_over=job.taken_over,
-        )
-    if truncated is not None:
-        raise TruncatedVideoError(f"{truncated}; they were written to {target}", report)
-    return report
-
-
-def _to_pictures(
-    source: Path,
-    target: Path,
-    job: Job,
-    wanted: PictureChoices,
-    tracks: TrackChoices,
-    threads: int,
-    deinterlace: Deinterlace,
-    rate: Fraction | None,
-    begin: float,
-) -> VideoReport:
-    """Restore a clip to an animation or numbered files."""
-    if job.restorer.chroma != BICUBIC:
-        job.note("chroma is enlarged by bicubic: pictures are restored as RGB")
-    damage = ""
-    if is_pattern(source) and is_pattern(target):
-        size, damage = restore_numbered(source, target, job, wanted)
-    else:
-        with VideoReader(
-            source, threads=threads, deinterlace=deinterlace, rate=rate, as_rgb=True,
-            stages=job.stages,
-        ) as reader:  # fmt: skip
-            for text in reader.notes:
-                job.note(text)
-            reader.notes.clear()
-            with pictures_written(
-                reader, target, wanted, tracks, scale=job.restorer.scale, deinterlace=deinterlace,
-                rate=rate, stages=job.stages, note=job.note,
-            ) as (convert, writer):  # fmt: skip
-                try:
-                    job.run(reader, writer, convert)
-                    writer.close()
-                except TruncatedInputError as error:
-                    damage = str(error)
-                    writer.close()
-                except BaseException:
-                    writer.abort()
-                    raise
-                for text in (*writer.notes, *reader.notes):
-                    job.note(text)
-            size = (convert.width, convert.height)
-    kind = container_of(target)
-    report = VideoReport(
-        frames=job.frames,
-        seconds=time.perf_counter() - begin,
-        width=size[0],
-        height=size[1],
-        codec=format_of(target).name if kind is NUMBERED else kind.name,
-        stages=job.stages.seconds,
-        notes=job.notes,
-        workers=job.restorer.workers,
-    )
-    if damage:
-        raise TruncatedVideoError(f"{damage}; they were written to {target}", report)
-    return report
-
-
-def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
-    if is_pattern(target):
-        check_numbered_target(target, overwrite=overwrite)
-        if target.parent.resolve() == source.parent.resolve() and target.name == source.name:
-            raise InputError(f"{target} is the source itself; give another name for the result")
-        return
-    check_target(target, overwrite=overwrite)
-    if target.exists() and source.exists() and source.samefile(target):
-        raise InputError(f"{target} is the source itself; give another name for the result")
-
-
-def _written_layout(
-    reader: VideoReader, choice: str, bit_depth: int | None, target: Path, codec: str
-) -> PixelLayout:
-    plays = target.suffix.lower() in (".mp4", ".webm") and codec != "ffv1"
-    return written_layout(
-        reader.layout,
-        choice,
-        bit_depth,
-        held=held_formats(codec),
-        plays=plays,
-        hdr=reader.tags.is_hdr,
-    )
-
-
-def _settings(
-    reader: VideoReader,
-    layout: PixelLayout,
-    codec: str,
-    quality: int | None,
-    preset: str | None,
-    scale: int,
-) -> EncoderSettings:
-    return settings_for(
-        codec,
-        quality=quality,
-        preset=preset,
-        layout=layout,
-        size=(reader.width * scale, reader.height * scale),
-        hdr=StaticHdr.of(reader.extras),
-    )
-
-
-def _tag_notes(
-    reader: VideoReader, tags: ColourTags, settings: EncoderSettings, layout: PixelLayout
-) -> list[str]:
-    notes = []
-    if layout.name != reader.layout.name:
-        notes.append(
-            f"{reader.layout.name} is written as {layout.name}; --pixel-format keep keeps it"
-        )
-    if tags.matrix != reader.tags.matrix:
-        notes.append(
-            f"no colour matrix is named; the result names {matrix_name(tags.matrix)}, "
-            "as players assume for the clip's size: for the new size they would assume another"
-        )
-    if StaticHdr.of(reader.extras) and not settings.keeps_hdr:
-        notes.append(f"static HDR metadata cannot be kept in {settings.codec}")
-    return notes
+    if fps is not None:
+        parse_rate(fps)

@@ -12,18 +12,20 @@ from typing import Any
 import av
 from av.codec.context import Flags
 
-from restore_rt.errors import MediaError, TruncatedInputError
+from restore_rt.errors import InputError, MediaError, TruncatedInputError
 from restore_rt.files import check_plausible
 from restore_rt.timing import StageTimes
 from restore_rt.video import ending
 from restore_rt.video.choices import Deinterlace
 from restore_rt.video.clock import Frame, FrameClock, PacketClock
 from restore_rt.video.colour import BT709, ColourTags, matrix_name
+from restore_rt.video.damage import Damage
 from restore_rt.video.deinterlacing import Deinterlacer
 from restore_rt.video.description import chroma_location
 from restore_rt.video.hdr import side_data
 from restore_rt.video.opening import choose_stream, open_source
 from restore_rt.video.pixels import layout_of
+from restore_rt.video.seeking import check_seconds, check_seekable, go_to, places_before
 from restore_rt.video.texts import repair_texts
 from restore_rt.wording import count_of
 
@@ -39,6 +41,8 @@ _NO_PRESENTATION_TIMES = ("avi",)
 _LATE = Fraction(10)
 _DEFAULT_RATE = Fraction(25)
 _NEAR_A_JUMP = Fraction(1, 2)
+# Times that are given as floats are not exact.
+_MOMENT = Fraction(1, 1_000_000)
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,6 @@ class VideoReader:
     ) -> None:
         self.path = path
         self.notes: list[str] = []
-        self.frames = 0
         self._taken = 1
         self._stages = StageTimes() if stages is None else stages
         self._as_rgb = as_rgb
@@ -174,6 +177,67 @@ class VideoReader:
         self._note_times()
         self._raise_if_damaged()
 
+    def seek(self, seconds: float) -> None:
+        """Go to the frame that is shown at a time; ``steps`` then begins with it.
+
+        Times are those of the file: where its clock begins anew midway, they are not moved.
+
+        Parameters
+        ----------
+        seconds
+            From the beginning of the clip.
+
+        Raises
+        ------
+        InputError
+            The clip is not that long, or cannot be searched.
+        """
+        target = check_seconds(seconds)
+        pictures = self.is_animation or self._opened.pictures is not None
+        check_seekable(self._container, self.path, from_pictures=pictures)
+        self._steps.close()
+        for place in places_before(target):
+            go_to(self._container, self.path, place + self._start)
+            self._begin_reading()
+            if self._find(target, from_start=place == 0):
+                return
+        raise MediaError(f"{self.path} has no frame that can be decoded at {seconds:g} s")
+
+    @property
+    def position(self) -> Fraction:
+        """When the first of ``steps`` is shown, in seconds from the beginning of the clip."""
+        assert self._first.frame is not None
+        return self._seconds(self._first.frame.pts)
+
+    def _seconds(self, pts: int) -> Fraction:
+        return (pts - self.shift(self.time_base)) * self.time_base
+
+    def _find(self, target: Fraction, *, from_start: bool) -> bool:
+        """Decode up to the frame that is shown at a time; False if all that came was later."""
+        packets: list[av.Packet[Any]] = []
+        end = Fraction(0)
+        for step in self._steps:
+            packets += step.packets
+            if step.frame is None:
+                continue
+            self._check(step.frame)
+            begin = self._seconds(step.frame.pts)
+            if not end and begin > target + _MOMENT and not from_start:
+                return False
+            end = begin + (step.frame.duration * self.time_base or 1 / self.rate)
+            if end > target + _MOMENT:
+                self._first, self._taken = Step(packets, step.frame), 1
+                # What could not be decoded lies between that place and the frame.
+                self._damage = Damage()
+                self._incomplete.clear()
+                return True
+            packets = []
+        if end:
+            raise InputError(
+                f"seconds is {float(target):g}, but {self.path} ends at {float(end):.2f} s"
+            )
+        return False
+
     def packet_before_frames(self, index: int) -> bytes:
         """Return the first packet of a stream that came before the first frame, or nothing."""
         found = (packet for packet in self._first.packets if packet.stream.index == index)
@@ -191,28 +255,33 @@ class VideoReader:
         stream, context = self.stream, self.stream.codec_context
         self.others = [other for other in self._container.streams if other is not stream]
         self._location = chroma_location(self._container, stream)
-        self.time_base = stream.time_base or Fraction(1, 1000)
-        self.rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
+        self._unit = stream.time_base or Fraction(1, 1000)
+        self._frame_rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
+        number = 2 if deinterlace == "field" else 1
+        self.time_base, self.rate = self._unit / number, self._frame_rate * number
         self.sample_aspect_ratio = stream.sample_aspect_ratio or None
         pictures = self._opened.pictures
         self.total = pictures.total if pictures else stream.frames or self._estimated_total()
+        self.total = self.total and self.total * number
         self._start = self._clip_start()
+        self._mode = deinterlace
         stream.thread_type = "AUTO"
         stream.thread_count = threads
         # Frames with damaged parts are worth more than gaps; they are counted.
         context.flags |= Flags.output_corrupt
-        self._times = PacketClock(free=self._container.format.name in _FREE_CLOCKS)
-        self._clock = FrameClock(self.rate, self.time_base)
-        self._deinterlacer = Deinterlacer(deinterlace, self.time_base)
-        number = self._deinterlacer.pictures_per_frame
-        self.time_base, self.rate = self.time_base / number, self.rate * number
-        self.total = self.total and self.total * number
-        self._repeats = 0
         self._three_fields = self._duration_of_three_fields()
-        self._damage = _Damage()
+        self._begin_reading()
+
+    def _begin_reading(self) -> None:
+        """Read on from where the file stands, with clocks and counts of their own."""
+        self._times = PacketClock(free=self._container.format.name in _FREE_CLOCKS)
+        self._clock = FrameClock(self._frame_rate, self._unit)
+        self._deinterlacer = Deinterlacer(self._mode, self._unit)
+        self.frames = self._repeats = 0
+        self._damage = Damage()
         self._incomplete: list[Fraction] = []  # when packets come that lack a part
-        self._ending = ending.Ending(self._container, stream)
-        self._steps = self._read()
+        self._ending = ending.Ending(self._container, self.stream)
+        self._steps: Generator[Step] = self._read()
 
     def _duration_of_three_fields(self) -> Fraction:
         """Return how many ticks a frame lasts that repeats a field; -1 where nothing tells.
@@ -238,7 +307,7 @@ class VideoReader:
 
     def _estimated_total(self) -> int | None:
         seconds = ending.stated_seconds(self._container, self.stream)
-        return None if not seconds else max(1, round(seconds * self.rate))
+        return None if not seconds else max(1, round(seconds * self._frame_rate))
 
     def _take_first_frame(self) -> None:
         packets: list[av.Packet[Any]] = []
@@ -315,7 +384,7 @@ class VideoReader:
         size = (picture.width, picture.height)
         if size != (self.width, self.height) or picture.format.name != self._format:
             self._note_times()
-            seconds = float(frame.pts * self.time_base - self._start)
+            seconds = float(self._seconds(frame.pts))
             raise TruncatedInputError(
                 f"{self.path} changes from {self.width}x{self.height} {self._format} to "
                 f"{size[0]}x{size[1]} {picture.format.name} at {seconds:.2f} s, and a result has "
@@ -426,28 +495,6 @@ class VideoReader:
             raise TruncatedInputError(
                 f"{self.path} is damaged: {self._damage}; {frames} could be decoded"
             )
-
-
-@dataclass
-class _Damage:
-    packets: int = 0
-    incomplete: int = 0
-    frames: int = 0
-    reading: str = ""
-    ending: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.packets or self.incomplete or self.frames or self.reading or self.ending)
-
-    def __str__(self) -> str:
-        parts = [
-            self.ending,
-            f"packets that could not be decoded: {self.packets}" if self.packets else "",
-            f"packets that lack a part: {self.incomplete}" if self.incomplete else "",
-            f"damaged frames: {self.frames}" if self.frames else "",
-            f"reading stopped ({self.reading})" if self.reading else "",
-        ]
-        return ", ".join(part for part in parts if part)
 
 
 def _stated(*values: int) -> int:

@@ -6,30 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from restore_rt.video.table import FrameAge, StageShare, StageTable
+
 __all__ = ["StageShare", "VideoReport"]
-
-# Decoding and encoding have a thread each, and all other stages, those of the backend among them,
-# share the one between; a run is as fast as its busiest thread.
-_FIRST, _LAST = "decode", "encode"
-
-
-@dataclass(frozen=True)
-class StageShare:
-    """One stage's part of a run.
-
-    Attributes
-    ----------
-    stage
-        Its name.
-    milliseconds
-        Busy time per frame.
-    share
-        Busy time over wall time; stages run side by side, so that shares may exceed 1 in sum.
-    """
-
-    stage: str
-    milliseconds: float
-    share: float
 
 
 @dataclass(frozen=True)
@@ -54,6 +33,11 @@ class VideoReport:
         Frames that were restored at once: the stages between share so many threads.
     taken_over
         Frames among all that an interrupted run had restored.
+    waiting
+        Seconds that the threads that decode and encode waited; see ``StageTable``.
+    age
+        How long frames took from decoded to delivered to the encoder; None where that was not
+        measured.
     """
 
     frames: int
@@ -65,6 +49,8 @@ class VideoReport:
     notes: list[str] = field(default_factory=list)
     workers: int = 1
     taken_over: int = 0
+    waiting: Mapping[str, float] = field(default_factory=dict)
+    age: FrameAge | None = None
 
     @property
     def fps(self) -> float:
@@ -77,36 +63,21 @@ class VideoReport:
         return self.frames - self.taken_over
 
     @property
+    def stage_table(self) -> StageTable:
+        """Busy and waiting threads, and the age of frames."""
+        return StageTable(
+            self.stages, self.restored, self.seconds, self.workers, self.waiting, self.age
+        )
+
+    @property
     def table(self) -> list[StageShare]:
         """Every stage that ran, decoding first and encoding last."""
-        frames, seconds = max(self.restored, 1), max(self.seconds, 1e-9)
-        return [
-            StageShare(stage, self.stages[stage] / frames * 1000, self.stages[stage] / seconds)
-            for thread in self._threads
-            for stage in thread
-        ]
+        return self.stage_table.rows
 
     @property
     def bottleneck(self) -> str:
         """The stage to make faster: the busiest one on the busiest thread."""
-        busy = self.stages
-        first, middle, last = self._threads
-        load = {
-            tuple(stages): sum(busy[stage] for stage in stages) / threads
-            for stages, threads in ((first, 1), (middle, self.workers), (last, 1))
-        }
-        busiest = max(load, key=lambda stages: load[stages])
-        return max(busiest, key=lambda stage: busy[stage], default="")
-
-    @property
-    def _threads(self) -> tuple[list[str], ...]:
-        """The stages that ran, by the thread that they ran on."""
-        middle = [stage for stage in self.stages if stage not in (_FIRST, _LAST)]
-        return (
-            [_FIRST] if _FIRST in self.stages else [],
-            middle,
-            [_LAST] if _LAST in self.stages else [],
-        )
+        return self.stage_table.bottleneck
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -118,13 +89,6 @@ class VideoReport:
             "width": self.width,
             "height": self.height,
             "codec": self.codec,
-            "stages": {
-                row.stage: {
-                    "ms_per_frame": round(row.milliseconds, 4),
-                    "share_of_wall_time": round(row.share, 4),
-                }
-                for row in self.table
-            },
-            "bottleneck": self.bottleneck,
+            **self.stage_table.as_dict(),
             "notes": self.notes,
         }

@@ -47,18 +47,18 @@ def _in_a_process(
 ) -> subprocess.CompletedProcess[str]:
     script = f"""
 import os, signal, sys
-from restore_rt.video import journal, job
+from restore_rt.video import journal, restoring
 from restore_rt.cli import main
 
 journal.SEGMENT = {SEGMENT}
-write = job.Job._write
+count = restoring._Run._count
 
-def counted(job, *arguments):
-    write(job, *arguments)
-    if job.frames == {after}:
+def counted(run, *arguments):
+    count(run, *arguments)
+    if run.frames == {after}:
         os.kill(os.getpid(), signal.SIGTERM)
 
-job.Job._write = counted
+restoring._Run._count = counted
 main()
 """
     words = [sys.executable, "-c", script, "video", source, "-o", target, "--model", model]
