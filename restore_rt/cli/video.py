@@ -347,5 +347,10 @@ def _table(report: VideoReport, target: Path, description: str) -> RenderableTyp
         ),
         Text(description),
         table,
-        Text(f"bottleneck: {report.bottleneck}"),
+        Text(f"bottleneck: {report.bottleneck}{_waits(report)}"),
     )
+
+
+def _waits(report: VideoReport) -> str:
+    waits = ", ".join(f"{name} {share:.0%}" for name, share in report.stage_table.waits.items())
+    return f"; waiting: {waits}" if waits else ""

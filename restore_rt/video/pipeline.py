@@ -71,7 +71,7 @@ class Pipeline:
     done
         Frames delivered since the start or the last seek.
     total
-        Number of these when the pass is over; None when not known.
+        Number of these when the pass is over, by the file's index or duration; None when not known.
 
     Raises
     ------
@@ -117,6 +117,7 @@ class Pipeline:
         )
         try:
             self.total, self.rate = self.reader.total, self.reader.rate
+            self._first = self.reader.position
             self._layout = self.reader.layout
             if not rgb:
                 self._layout = written_layout(
@@ -177,19 +178,21 @@ class Pipeline:
     def seek(self, seconds: float) -> None:
         """Go on with the frame that is shown at a time, from the beginning of the clip.
 
-        ``done`` begins again at 0, and ``total`` becomes the number of frames that are left.
+        ``done`` begins again at 0, and ``total`` becomes the number of frames that are left. In
+        MP4, QuickTime, Matroska and WebM, decoding starts at a key frame before that time, and in
+        all other formats at the beginning, which takes longer.
 
         Raises
         ------
         InputError
-            The clip is not that long, or its format allows no seeking.
+            The clip is not that long.
         """
         with self._lock:
             self._stop()
             self.reader.seek(seconds)
             self.done, self._seconds = 0, None
-            total = self.reader.total
-            self.total = total and max(1, total - round(self.reader.position * self.rate))
+            passed = round((self.reader.position - self._first) * self.rate)
+            self.total = self.reader.total and max(1, self.reader.total - passed)
 
     def run(self, on_frame: Callable[[RestoredFrame], None]) -> StageTable:
         """Call a function with each frame, on this thread; return where the time went."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -23,9 +24,10 @@ from restore_rt.video.damage import Damage
 from restore_rt.video.deinterlacing import Deinterlacer
 from restore_rt.video.description import chroma_location
 from restore_rt.video.hdr import side_data
+from restore_rt.video.losses import losses
 from restore_rt.video.opening import choose_stream, open_source
 from restore_rt.video.pixels import layout_of
-from restore_rt.video.seeking import check_seconds, check_seekable, go_to, places_before
+from restore_rt.video.seeking import check_seconds, go_to, places_before
 from restore_rt.video.texts import repair_texts
 from restore_rt.wording import count_of
 
@@ -120,15 +122,9 @@ class VideoReader:
         self._taken = 1
         self._stages = StageTimes() if stages is None else stages
         self._as_rgb = as_rgb
-        self._opened = open_source(path, rate)
-        self._container = self._opened.container
-        self.plays, self.icc = self._opened.plays, self._opened.icc
-        self._take_notes()
-        if repair_texts(self._container):
-            self.notes.append("texts that are not in UTF-8 were read as Latin or Cyrillic ones")
+        self._open(rate, threads, deinterlace)
+        self._reopen = functools.partial(self._open, rate, threads, deinterlace)
         try:
-            self.stream = choose_stream(self._container, path)
-            self._prepare(threads, deinterlace)
             self._take_first_frame()
         except BaseException:
             self._opened.close()
@@ -180,7 +176,8 @@ class VideoReader:
     def seek(self, seconds: float) -> None:
         """Go to the frame that is shown at a time; ``steps`` then begins with it.
 
-        Times are those of the file: where its clock begins anew midway, they are not moved.
+        In MP4, QuickTime, Matroska and WebM, decoding starts at a key frame before it, and in all
+        other formats at the beginning.
 
         Parameters
         ----------
@@ -190,16 +187,23 @@ class VideoReader:
         Raises
         ------
         InputError
-            The clip is not that long, or cannot be searched.
+            The clip is not that long.
+        MediaError
+            No frame can be decoded there.
         """
         target = check_seconds(seconds)
-        pictures = self.is_animation or self._opened.pictures is not None
-        check_seekable(self._container, self.path, from_pictures=pictures)
         self._steps.close()
-        for place in places_before(target):
-            go_to(self._container, self.path, place + self._start)
-            self._begin_reading()
-            if self._find(target, from_start=place == 0):
+        for place in places_before(target, self._container):
+            if not place:
+                notes = list(self.notes)
+                self._opened.close()
+                self._reopen()
+                self.notes[:] = notes
+            elif go_to(self._container, place + self._start):
+                self._begin_reading()
+            else:
+                continue
+            if self._find(target, from_start=not place):
                 return
         raise MediaError(f"{self.path} has no frame that can be decoded at {seconds:g} s")
 
@@ -250,6 +254,20 @@ class VideoReader:
         clips that begin late.
         """
         return round(self._start / time_base)
+
+    def _open(self, rate: Fraction | None, threads: int, deinterlace: Deinterlace) -> None:
+        self._opened = open_source(self.path, rate)
+        self._container = self._opened.container
+        self.plays, self.icc = self._opened.plays, self._opened.icc
+        self._take_notes()
+        if repair_texts(self._container):
+            self.notes.append("texts that are not in UTF-8 were read as Latin or Cyrillic ones")
+        try:
+            self.stream = choose_stream(self._container, self.path)
+            self._prepare(threads, deinterlace)
+        except BaseException:
+            self._opened.close()
+            raise
 
     def _prepare(self, threads: int, deinterlace: Deinterlace) -> None:
         stream, context = self.stream, self.stream.codec_context
@@ -336,7 +354,9 @@ class VideoReader:
             or picture.format.is_rgb
             or self.stream.codec_context.name in ("mjpeg", "mpeg1video")
         )
-        self._note_losses(picture)
+        self.notes += losses(
+            self.stream, picture, self.layout, self.tags, self.extras, as_rgb=self._as_rgb
+        )
 
     def _read_tags(self, picture: av.VideoFrame) -> ColourTags:
         context = self.stream.codec_context
@@ -356,28 +376,6 @@ class VideoReader:
             matrix=_stated(picture.colorspace, context.colorspace),
             location=self._location,
         )
-
-    def _note_losses(self, picture: av.VideoFrame) -> None:
-        hidden = self.stream.metadata.get("alpha_mode") == "1"  # the decoder passes over it
-        if (self.layout.has_alpha and not self._as_rgb) or hidden:
-            self.notes.append("alpha is dropped: video is restored without transparency")
-        if picture.interlaced_frame:
-            self.notes.append("the clip is interlaced, and its fields are left woven")
-        converted = self.layout.reading == "convert" and not self._as_rgb
-        if converted and not picture.format.is_rgb:
-            self.notes.append(f"{self._format} becomes {self.layout.name}")
-        if self.tags.location not in ("", "left", "center", "topleft"):
-            self.notes.append(f"chroma at {self.tags.location!r} is enlarged as if it were left")
-        for kind, name in (
-            ("DYNAMIC_HDR_PLUS", "HDR10+ metadata"),
-            ("DYNAMIC_HDR_VIVID", "HDR Vivid metadata"),
-            ("DOVI_METADATA", "Dolby Vision metadata"),
-            ("A53_CC", "captions inside the video stream"),
-            ("SPHERICAL", "the mapping of a 360 degree picture"),
-            ("STEREO3D", "the arrangement of two eyes' views"),
-        ):
-            if kind in self.extras:
-                self.notes.append(f"{name} cannot be kept")
 
     def _check(self, frame: Frame) -> None:
         picture = frame.picture

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 
 import av
 
 from restore_rt.errors import InputError
 
-__all__ = ["check_seconds", "check_seekable", "go_to", "places_before"]
+__all__ = ["check_seconds", "go_to", "places_before"]
 
-# AVFMT_NOTIMESTAMPS: frames of such formats are counted from where reading began.
-_NO_TIMES = 0x0080
 _SECOND = 1_000_000
+# Formats in which every packet has its times, and an index tells where key frames are.
+_INDEXED = frozenset({"mov", "matroska"})
 
 
 def check_seconds(seconds: float) -> Fraction:
@@ -31,46 +30,24 @@ def check_seconds(seconds: float) -> Fraction:
     return Fraction(seconds)
 
 
-def check_seekable(
-    container: av.container.InputContainer, path: Path, *, from_pictures: bool
-) -> None:
-    """Raise ``InputError`` if a source can be read only from its beginning."""
-    if from_pictures:
-        kind = "numbered pictures and animations"
-    elif int(container.format.flags) & _NO_TIMES:
-        kind = f"files of the format {container.format.name}"
-    else:
-        return
-    raise InputError(
-        f"{path} cannot be searched: {kind} are read from their beginning; pass over frames by "
-        "their pts_seconds instead"
-    )
+def places_before(target: Fraction, container: av.container.InputContainer) -> Iterator[Fraction]:
+    """Return times to start from, each earlier than the one before; 0 is the file's beginning.
 
-
-def places_before(target: Fraction) -> Iterator[Fraction]:
-    """Return times to start from, each earlier than the one before; the last one is 0 or less.
-
-    Some demuxers go to the nearest place, and not to one before, or to one that cannot be decoded.
+    That is the only one for formats where times after a jump are not those that reading from
+    the beginning gives, AVI and the streams of broadcasts and discs among them. Elsewhere what
+    follows a key frame may need what came before it.
     """
     back = Fraction(0)
-    while target > back:
+    while target > back and _INDEXED.intersection(container.format.name.split(",")):
         yield target - back
         back = back * 4 or Fraction(1)
     yield Fraction(0)
 
 
-def go_to(container: av.container.InputContainer, path: Path, time: Fraction) -> None:
-    """Go to the last place before a time from where decoders can start.
-
-    Raises
-    ------
-    InputError
-        The file cannot be searched.
-    """
+def go_to(container: av.container.InputContainer, time: Fraction) -> bool:
+    """Go to the last key frame before a time; False if the file cannot be searched."""
     try:
         container.seek(math.floor(time * _SECOND), backward=True)
-    except (av.FFmpegError, OSError) as error:
-        raise InputError(
-            f"{path} cannot be searched ({error.strerror}); pass over frames by their pts_seconds "
-            "instead"
-        ) from error
+    except (av.FFmpegError, OSError):
+        return False
+    return True

@@ -112,6 +112,15 @@ def test_pyav_frames_keep_their_times(clip: Path, tmp_path: Path) -> None:
     check_enlarged(before, after)
 
 
+def test_pipeline(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load("pipeline").main(str(clip), "0.1")
+    frames, stages = capsys.readouterr().out.split("decode: ")
+    times = [line.partition(" s: ")[0] for line in frames.splitlines()]
+    assert times == [f"{time / 60:.3f}" for time in TIMES if time >= 6]
+    assert "network: " in stages
+    assert "deliver: " in stages
+
+
 def test_camera(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[np.ndarray] = []
     keys = iter([-1] * len(TIMES) + [27])

@@ -35,7 +35,7 @@ def test_frames_are_those_of_the_file_that_restore_video_writes(tmp_path: Path) 
     with Pipeline(source, Enlarger()) as pipeline:
         assert (pipeline.width, pipeline.height, pipeline.done) == (128, 96, 0)
         frames = list(pipeline)
-        assert (pipeline.done, pipeline.total) == (5, 5)
+        assert pipeline.done == 5
         assert list(pipeline) == []
     assert [frame.number for frame in frames] == [0, 1, 2, 3, 4]
     assert [frame.pts_seconds for frame in frames] == [time / 1000 for time in TIMES]
@@ -105,7 +105,11 @@ def test_async_iteration(tmp_path: Path) -> None:
 def test_a_wait_that_is_cancelled_loses_no_frame(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", frames=3)
     go_on = threading.Event()
-    restorer = Enlarger(hook=lambda index: None if go_on.wait(30) else None)
+
+    def wait(index: int) -> None:
+        go_on.wait(30)
+
+    restorer = Enlarger(hook=wait)
 
     async def numbers() -> list[int]:
         with Pipeline(source, restorer) as pipeline:
@@ -146,13 +150,12 @@ def test_few_frames_are_read_ahead(tmp_path: Path) -> None:
 def test_a_damaged_source_gives_what_there_is_and_then_says_so(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mkv", frames=20)
     source.write_bytes(source.read_bytes()[:-400])
-    frames = []
+    frames: list[RestoredFrame] = []
     with (
         Pipeline(source, Enlarger()) as pipeline,
         pytest.raises(TruncatedInputError, match="damaged"),
     ):
-        for frame in pipeline:
-            frames.append(frame)  # noqa: PERF402
+        pipeline.run(frames.append)
     assert 5 < len(frames) < 20
 
 
@@ -187,7 +190,7 @@ def test_seek_finds_the_frame_that_is_shown(
         assert [frame.pts_seconds for frame in rest] == [frame.pts_seconds for frame in whole[55:]]
         assert all(map(_equal, rest, whole[55:]))
         assert pipeline.done == 5
-        assert pipeline.total in (5, None)
+        assert pipeline.total is None or abs(pipeline.total - 5) <= 1
         with pytest.raises(InputError, match=r"seconds is 9, but .* ends at 2\.\d\d s"):
             pipeline.seek(9)
 
@@ -204,17 +207,21 @@ def test_seek_in_the_middle_of_the_iteration_and_of_two_fields(tmp_path: Path) -
     assert times[-1] == pytest.approx(1.58)
 
 
-def test_what_cannot_be_searched_says_so(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "in.mp4", frames=3)
-    raw = make_clip(tmp_path / "in.h264", frames=3)
+def test_seek_where_nothing_can_be_searched(tmp_path: Path) -> None:
+    """Those are decoded from their beginning."""
+    clip = make_clip(tmp_path / "in.mp4", frames=12)
+    raw = make_clip(tmp_path / "in.h264", frames=12)
     gif = tmp_path / "in.gif"
-    restore_video(clip, gif, Enlarger(1))
-    for source in (raw, gif):
-        with (
-            Pipeline(source, Enlarger()) as pipeline,
-            pytest.raises(InputError, match="cannot be searched"),
-        ):
-            pipeline.seek(0.04)
+    numbered = tmp_path / "%02d.png"
+    for target in (gif, numbered):
+        restore_video(clip, target, Enlarger(1))
+    for source in (raw, gif, numbered):
+        with Pipeline(source, Enlarger()) as pipeline:
+            whole = list(pipeline)
+            pipeline.seek(whole[7].pts_seconds)
+            rest = list(pipeline)
+        assert len(rest) == 5
+        assert all(map(_equal, rest, whole[7:]))
     with Pipeline(clip, Enlarger()) as pipeline:
         for seconds in (-1.0, float("nan")):
             with pytest.raises(InputError, match="at least 0"):
