@@ -62,7 +62,8 @@ def test_the_format_of_frames(tmp_path: Path, colour: str) -> None:
         frame = next(pipeline)
     assert frame.picture is None
     assert frame.pixels is not None
-    assert (frame.pixels.shape, frame.pixels.dtype) == ((96, 128, 3), np.uint8)
+    assert frame.pixels.shape == (96, 128, 3)
+    assert frame.pixels.dtype == np.uint8
     with pytest.raises(InputError, match="pixel_format='keep'"):
         frame.planes  # noqa: B018
 

@@ -1,0 +1,181 @@
+"""Chooses the model that keeps pace with a live source. Pure: it reads no clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+__all__ = ["Change", "Governor"]
+
+# A rung is chosen if its work fits this part of the time between two frames, and of the latency.
+_ROOM = 0.8
+# So many late frames within a second, and the rung is too slow.
+_TOO_MANY = 3
+_WINDOW = 1.0
+# Frames that waited during a change are late for its sake: they do not count against a rung.
+_SETTLING = 0.5
+# Seconds without a late frame before a better rung is tried. They double each time that it proved
+# too slow soon after, so that a rung on the edge is not tried for ever.
+_PATIENCE, _MOST_PATIENCE = 3.0, 60.0
+_SOON = 10.0
+# Weight of the newest frame in the average work of a rung.
+_NEWEST = 0.2
+_KEPT_CHANGES = 1000
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change from one rung to another.
+
+    Attributes
+    ----------
+    time
+        When, by the caller's clock, in seconds.
+    before, after
+        Names of the rungs.
+    reason
+        For people.
+    """
+
+    time: float
+    before: str
+    after: str
+    reason: str
+
+
+class Governor:
+    """Decides which rung restores the next frame.
+
+    Parameters
+    ----------
+    rungs
+        Names of the models, the best and slowest first.
+    interval
+        Seconds between two frames of the source.
+    budget
+        Seconds from a frame's arrival to its delivery that are allowed.
+    work
+        Seconds that a frame takes on each rung, as measured before the start. A rung without a
+        figure is taken to be too slow.
+
+    Attributes
+    ----------
+    changes
+        The newest 1,000 changes.
+    late, dropped
+        Frames that were delivered late, and that were not delivered.
+    """
+
+    def __init__(
+        self,
+        rungs: Sequence[str],
+        *,
+        interval: float,
+        budget: float,
+        work: Mapping[str, float],
+    ) -> None:
+        self.changes: deque[Change] = deque(maxlen=_KEPT_CHANGES)
+        self.late = self.dropped = 0
+        self._rungs = list(rungs)
+        self._interval, self._budget = interval, budget
+        self._measured = dict(work)
+        self._work: float | None = None  # of the rung in use, as it is now
+        self._index = self._best()
+        self._failures: deque[float] = deque(maxlen=_TOO_MANY)
+        self._calm_since: float | None = None
+        self._changed: float | None = None
+        self._climbed: float | None = None
+        self._patience = _PATIENCE
+
+    @property
+    def rung(self) -> str:
+        """The rung for the next frame."""
+        return self._rungs[self._index]
+
+    @property
+    def work(self) -> float:
+        """Seconds that the next frame will take, by those before; 0 when not known."""
+        return self._measured.get(self.rung, 0.0) if self._work is None else self._work
+
+    def is_late(self, age: float) -> bool:
+        """Whether a frame of an age would be delivered too late if its work began now."""
+        return age + self.work > self._budget
+
+    def restored(self, work: float) -> None:
+        """Take note of the seconds that a frame took on the present rung."""
+        old = self._work
+        self._work = work if old is None else old + _NEWEST * (work - old)
+
+    def delivered(self, now: float, age: float) -> bool:
+        """Take note of a frame that was delivered; return whether it was late."""
+        late = age > self._budget
+        self.late += late
+        self._judge(now, failed=late)
+        return late
+
+    def drop(self, now: float) -> None:
+        """Take note of a frame that was not restored, since it would have been late."""
+        self.dropped += 1
+        self._judge(now, failed=True)
+        # A frame that seems late is dropped unseen: without this, an estimate that was high once
+        # would never be tried again.
+        if self._work is not None:
+            self._work *= 1 - _NEWEST
+
+    def _best(self) -> int:
+        fitting = (
+            index
+            for index, rung in enumerate(self._rungs)
+            if self._fits(self._measured.get(rung, float("inf")))
+        )
+        return next(fitting, len(self._rungs) - 1)
+
+    def _fits(self, work: float) -> bool:
+        return work <= _ROOM * min(self._interval, self._budget)
+
+    def _judge(self, now: float, *, failed: bool) -> None:
+        if self._calm_since is None:
+            self._calm_since = now
+        if not failed:
+            if now - self._calm_since >= self._patience:
+                self._climb(now)
+            return
+        self._calm_since = now
+        if self._changed is not None and now - self._changed < _SETTLING:
+            return
+        self._failures.append(now)
+        if len(self._failures) == _TOO_MANY and now - self._failures[0] <= _WINDOW:
+            self._descend(now)
+
+    def _climb(self, now: float) -> None:
+        """Go to the next better rung if it would keep pace under the load that there is now."""
+        if self._index == 0:
+            return
+        better = self._rungs[self._index - 1]
+        expected = self._measured.get(better, float("inf"))
+        usual = self._measured.get(self.rung)
+        if usual and self._work is not None:
+            expected *= self._work / usual
+        self._calm_since = now
+        if self._fits(expected):
+            self._climbed = now
+            self._change(now, -1, f"a frame would take {expected * 1000:.0f} ms there")
+
+    def _descend(self, now: float) -> None:
+        if self._index == len(self._rungs) - 1:
+            return
+        if self._climbed is not None and now - self._climbed < _SOON:
+            self._patience = min(2 * self._patience, _MOST_PATIENCE)
+        else:
+            self._patience = _PATIENCE
+        self._climbed = None
+        self._change(now, 1, f"{_TOO_MANY} frames were late within {_WINDOW:g} s")
+
+    def _change(self, now: float, step: int, reason: str) -> None:
+        before = self.rung
+        self._index += step
+        self._work = None
+        self._changed = now
+        self._failures.clear()
+        self.changes.append(Change(now, before, self.rung, reason))
