@@ -117,11 +117,10 @@ class Governor:
     def drop(self, now: float) -> None:
         """Take note of a frame that was not restored, since it would have been late."""
         self.dropped += 1
+        # A frame that seems late is dropped unseen: without this, an estimate that was high once,
+        # or when the machine was measured, would never be tried again.
+        self._work = self.work * (1 - _NEWEST)
         self._judge(now, failed=True)
-        # A frame that seems late is dropped unseen: without this, an estimate that was high once
-        # would never be tried again.
-        if self._work is not None:
-            self._work *= 1 - _NEWEST
 
     def _best(self) -> int:
         fitting = (

@@ -40,6 +40,8 @@ class Opened:
         ICC profile of an animation or of the first of numbered pictures, or empty.
     notes
         What the user should know, of which more may be found while it is read.
+    is_file
+        It can be opened again, and its header states how long it is.
     """
 
     container: av.container.InputContainer
@@ -47,6 +49,7 @@ class Opened:
     plays: int | None = None
     icc: bytes = b""
     notes: list[str] = field(default_factory=list)
+    is_file: bool = True
 
     def close(self) -> None:
         """Close the file and what it is made of."""

@@ -25,7 +25,7 @@ from restore_rt.video.deinterlacing import Deinterlacer
 from restore_rt.video.description import chroma_location
 from restore_rt.video.hdr import side_data
 from restore_rt.video.losses import losses
-from restore_rt.video.opening import choose_stream, open_source
+from restore_rt.video.opening import Opened, choose_stream, open_source
 from restore_rt.video.pixels import layout_of
 from restore_rt.video.seeking import check_seconds, go_to, places_before
 from restore_rt.video.texts import repair_texts
@@ -105,6 +105,8 @@ class VideoReader:
         Frames will become RGB with alpha: nothing is noted of what other results lose.
     stages
         Receives the time of decoding.
+    opened
+        What ``path`` only names: a source that is no file. The reader closes it.
     """
 
     def __init__(
@@ -116,13 +118,14 @@ class VideoReader:
         rate: Fraction | None = None,
         as_rgb: bool = False,
         stages: StageTimes | None = None,
+        opened: Opened | None = None,
     ) -> None:
         self.path = path
         self.notes: list[str] = []
         self._taken = 1
         self._stages = StageTimes() if stages is None else stages
         self._as_rgb = as_rgb
-        self._open(rate, threads, deinterlace)
+        self._open(rate, threads, deinterlace, opened)
         self._reopen = functools.partial(self._open, rate, threads, deinterlace)
         try:
             self._take_first_frame()
@@ -210,10 +213,16 @@ class VideoReader:
     @property
     def position(self) -> Fraction:
         """When the first of ``steps`` is shown, in seconds from the beginning of the clip."""
-        assert self._first.frame is not None
-        return self._seconds(self._first.frame.pts)
+        return self.seconds(self.first.pts)
 
-    def _seconds(self, pts: int) -> Fraction:
+    @property
+    def first(self) -> Frame:
+        """The first frame of ``steps``."""
+        assert self._first.frame is not None
+        return self._first.frame
+
+    def seconds(self, pts: int) -> Fraction:
+        """Return a frame's time in seconds from the beginning of the clip."""
         return (pts - self.shift(self.time_base)) * self.time_base
 
     def _find(self, target: Fraction, *, from_start: bool) -> bool:
@@ -225,7 +234,7 @@ class VideoReader:
             if step.frame is None:
                 continue
             self._check(step.frame)
-            begin = self._seconds(step.frame.pts)
+            begin = self.seconds(step.frame.pts)
             if not end and begin > target + _MOMENT and not from_start:
                 return False
             end = begin + (step.frame.duration * self.time_base or 1 / self.rate)
@@ -255,8 +264,14 @@ class VideoReader:
         """
         return round(self._start / time_base)
 
-    def _open(self, rate: Fraction | None, threads: int, deinterlace: Deinterlace) -> None:
-        self._opened = open_source(self.path, rate)
+    def _open(
+        self,
+        rate: Fraction | None,
+        threads: int,
+        deinterlace: Deinterlace,
+        opened: Opened | None = None,
+    ) -> None:
+        self._opened = open_source(self.path, rate) if opened is None else opened
         self._container = self._opened.container
         self.plays, self.icc = self._opened.plays, self._opened.icc
         self._take_notes()
@@ -382,7 +397,7 @@ class VideoReader:
         size = (picture.width, picture.height)
         if size != (self.width, self.height) or picture.format.name != self._format:
             self._note_times()
-            seconds = float(self._seconds(frame.pts))
+            seconds = float(self.seconds(frame.pts))
             raise TruncatedInputError(
                 f"{self.path} changes from {self.width}x{self.height} {self._format} to "
                 f"{size[0]}x{size[1]} {picture.format.name} at {seconds:.2f} s, and a result has "
@@ -485,10 +500,9 @@ class VideoReader:
         frames = count_of(self.frames, "frame")
         pictures = self._opened.pictures
         if pictures is not None and pictures.failure:
-            raise TruncatedInputError(
-                f"{pictures.failure}; {count_of(self.frames, 'frame')} came before"
-            )
-        self._damage.ending = "" if pictures else self._ending.early()
+            raise TruncatedInputError(f"{pictures.failure}; {frames} came before")
+        if not pictures and self._opened.is_file:
+            self._damage.ending = self._ending.early()
         if self._damage:
             raise TruncatedInputError(
                 f"{self.path} is damaged: {self._damage}; {frames} could be decoded"

@@ -46,7 +46,7 @@ class VideoWriter:
     Parameters
     ----------
     path
-        Where to write.
+        Where to write: a file, or an address of FFmpeg's, such as ``pipe:1``.
     target
         What that file will be called in the end: its suffix decides the container, and errors
         name it.
@@ -58,6 +58,9 @@ class VideoWriter:
         How frames are encoded.
     journal
         Keeps what is encoded, if that is wanted.
+    muxer
+        FFmpeg's name of the container, if the suffix does not decide; packets are then written at
+        once.
 
     Attributes
     ----------
@@ -72,13 +75,14 @@ class VideoWriter:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str,
         *,
         target: Path,
         source: VideoReader,
         tracks: Sequence[Track],
         encoding: Encoding,
         journal: Journal | None = None,
+        muxer: str | None = None,
     ) -> None:
         self.notes: list[str] = []
         self._target = target
@@ -86,7 +90,8 @@ class VideoWriter:
         self._encoding = encoding
         self._journal = journal
         self._opened = contextlib.ExitStack()
-        self._format = FORMATS[target.suffix.lower()]
+        self._format = FORMATS[target.suffix.lower()] if muxer is None else muxer
+        self._at_once = muxer is not None
         try:
             options = self._container_options([track.stream for track in tracks])
             self._file = av.open(str(path), "w", format=self._format, container_options=options)
@@ -180,7 +185,7 @@ class VideoWriter:
     def _container_options(self, copied: Iterable[Stream]) -> dict[str, str]:
         """Make MP4 note late starts exactly; it rounds them to milliseconds unless told."""
         if self._format not in ("mp4", "mov"):
-            return {}
+            return {"flush_packets": "1"} if self._at_once else {}
         clocks = [
             (stream.start_time or 0, stream.time_base)
             for stream in (self._source.stream, *copied)

@@ -104,8 +104,7 @@ def test_a_single_rung_drops_and_shows() -> None:
 
 
 def test_an_estimate_that_was_high_once_is_tried_again() -> None:
-    governor = Governor(["usual"], interval=INTERVAL, budget=BUDGET, work=WORK)
-    governor.restored(0.5)
+    governor = Governor(["usual"], interval=INTERVAL, budget=BUDGET, work={"usual": 0.5})
     drops = 0
     while governor.is_late(0.0):
         governor.drop(drops * INTERVAL)

@@ -1,0 +1,240 @@
+"""Sinks of live video: files, standard output, addresses, and nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal, Protocol, cast, get_args
+
+import av
+
+from restore_rt.errors import InputError
+from restore_rt.files import check_target, whole_file
+from restore_rt.video.codecs import EncoderSettings, held_formats
+from restore_rt.video.containers import FORMATS
+from restore_rt.video.encoding import Encoding
+from restore_rt.video.pixels import PixelLayout, written_layout
+from restore_rt.video.reader import VideoReader
+from restore_rt.video.tracks import Track, TrackChoices, choose_tracks
+from restore_rt.video.writer import VideoWriter
+
+__all__ = ["Sink", "StreamFormat", "muxer_of", "open_sink"]
+
+StreamFormat = Literal["mkv", "nut", "yuv4mpeg", "raw", "mpegts", "flv"]
+"""What is written to standard output or an address."""
+
+_MUXERS = {
+    "mkv": "matroska",
+    "nut": "nut",
+    "yuv4mpeg": "yuv4mpegpipe",
+    "raw": "rawvideo",
+    "mpegts": "mpegts",
+    "flv": "flv",
+}
+_BY_PROTOCOL: dict[str, StreamFormat] = {"tcp": "mpegts", "udp": "mpegts", "rtmp": "flv"}
+_RAW = ("nut", "yuv4mpegpipe", "rawvideo")
+# Sound that these hold as it is; other sound becomes AAC.
+_COPIED = {
+    "mpegts": ("aac", "mp2", "mp3", "mp3float", "ac3", "eac3"),
+    "flv": ("aac", "mp3", "mp3float"),
+}
+# Each frame leaves the encoder before the next one comes.
+_AT_ONCE = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
+
+
+class Sink(Protocol):
+    """Takes restored frames, and the packets of sound beside them."""
+
+    layout: PixelLayout
+
+    def copy(self, packets: Iterable[av.Packet[Any]]) -> None:
+        """Take packets."""
+
+    def encode(self, frame: av.VideoFrame, *, pts: int, duration: int) -> None:
+        """Take a frame."""
+
+    def close(self) -> None:
+        """Finish."""
+
+    def abort(self) -> None:
+        """Leave what there is."""
+
+
+class NullSink:
+    """Takes everything and keeps nothing."""
+
+    def __init__(self, layout: PixelLayout) -> None:
+        self.layout = layout
+
+    def copy(self, packets: Iterable[av.Packet[Any]]) -> None:
+        """Pass over packets."""
+
+    def encode(self, frame: av.VideoFrame, *, pts: int, duration: int) -> None:
+        """Pass over a frame."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    abort = close
+
+
+class WrittenSink:
+    """A file, an address or standard output."""
+
+    def __init__(self, writer: VideoWriter, layout: PixelLayout, kept: ExitStack) -> None:
+        self.layout = layout
+        self._writer, self._kept = writer, kept
+        self.copy, self.encode = writer.copy, writer.encode
+
+    def close(self) -> None:
+        """Finish; a file appears now."""
+        self._writer.close()
+        self._kept.close()
+
+    def abort(self) -> None:
+        """Leave what there is; a file does not appear."""
+        self._writer.abort()
+        error = InterruptedError()
+        self._kept.__exit__(type(error), error, None)
+
+
+def muxer_of(sink: str, format_name: str | None) -> str:
+    """Return FFmpeg's name of the container that a sink gets; "" for one that gets none.
+
+    Raises
+    ------
+    InputError
+        The sink or the format is not allowed.
+    """
+    if format_name is not None and format_name not in get_args(StreamFormat):
+        allowed = ", ".join(get_args(StreamFormat))
+        raise InputError(f"format is {format_name!r}; allowed are {allowed}")
+    if sink == "null":
+        return ""
+    if sink == "-":
+        return _MUXERS[format_name or "mkv"]
+    protocol, found, _ = sink.partition("://")
+    if found and protocol in _BY_PROTOCOL:
+        return _MUXERS[format_name or _BY_PROTOCOL[protocol]]
+    suffix = Path(sink).suffix.lower()
+    if found or suffix not in FORMATS:
+        raise InputError(
+            f"the sink is {sink!r}; allowed are null, - for standard output, addresses that begin "
+            f"with {', '.join(f'{name}://' for name in _BY_PROTOCOL)}, and files that end in "
+            f"{', '.join(FORMATS)}"
+        )
+    if format_name is not None:
+        raise InputError(
+            f"format is {format_name!r}, but the suffix of {sink} says it; leave it out"
+        )
+    return FORMATS[suffix]
+
+
+def open_sink(
+    sink: str,
+    reader: VideoReader,
+    *,
+    format_name: str | None = None,
+    scale: int,
+    threads: int,
+    overwrite: bool = False,
+) -> tuple[Sink, list[str]]:
+    """Open a sink for a source that was opened.
+
+    Parameters
+    ----------
+    sink
+        ``null``, ``-``, an address, or a file.
+    reader
+        Of the source.
+    format_name
+        Of the stream to ``-`` or an address; the usual one by default.
+    scale
+        Output size over input size.
+    threads
+        For the encoder.
+    overwrite
+        Replace a file.
+
+    Returns
+    -------
+    Sink, list of str
+        It, and notes for the user.
+
+    Raises
+    ------
+    InputError
+        The sink or the format is not allowed.
+    OutputError
+        It cannot be opened.
+    """
+    muxer = muxer_of(sink, format_name)
+    if not muxer:
+        return NullSink(reader.layout), []
+    streamed = sink == "-" or "://" in sink
+    raw = muxer in _RAW
+    layout = reader.layout
+    if not raw:
+        layout = written_layout(
+            layout, "auto", None, held=held_formats("h264"), plays=muxer != "matroska",
+            hdr=reader.tags.is_hdr,
+        )  # fmt: skip
+    # The writer takes the codec's name for messages alone where frames stay as they are.
+    settings = EncoderSettings(
+        cast("Any", "rawvideo") if raw else "h264",
+        "rawvideo" if raw else "libx264",
+        {} if raw else dict(_AT_ONCE),
+        keeps_hdr=False,
+    )
+    encoding = Encoding(
+        settings=settings,
+        width=reader.width * scale,
+        height=reader.height * scale,
+        pixel_format=layout.name,
+        tags=reader.tags.enlarged(reader.width, reader.height, scale),
+        threads=threads,
+    )
+    tracks, notes = _sound(reader, muxer, Path("stream.mkv" if streamed else sink))
+    kept = ExitStack()
+    target = Path(sink)
+    if sink == "-":
+        path: Path | str = "pipe:1"
+    elif streamed:
+        path = sink
+    else:
+        check_target(target, overwrite=overwrite)
+        path = kept.enter_context(whole_file(target, overwrite=overwrite))
+    try:
+        writer = VideoWriter(
+            path,
+            target=target,
+            source=reader,
+            tracks=tracks,
+            encoding=encoding,
+            muxer=muxer if streamed else None,
+        )
+    except BaseException as error:
+        kept.__exit__(type(error), error, None)
+        raise
+    return WrittenSink(writer, layout, kept), notes
+
+
+def _sound(reader: VideoReader, muxer: str, path: Path) -> tuple[list[Track], list[str]]:
+    """Decide what becomes of sound; subtitles and data would make the muxer wait for them."""
+    if muxer in ("yuv4mpegpipe", "rawvideo"):
+        return [], ["sound is left out: this format holds pictures alone"] * any(
+            stream.type == "audio" for stream in reader.others
+        )
+    sound = [stream for stream in reader.others if stream.type == "audio"]
+    if muxer == "nut":
+        return [Track(stream) for stream in sound], []
+    if muxer not in _COPIED:
+        return choose_tracks(
+            reader.container, sound, path, TrackChoices(), reader.packet_before_frames
+        )
+    tracks = []
+    for stream in sound:
+        name = stream.codec_context.name if stream.codec_context else ""
+        tracks.append(Track(stream, "" if name in _COPIED[muxer] else "aac"))
+    return tracks, []
