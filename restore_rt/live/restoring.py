@@ -58,7 +58,8 @@ def restore_live(
         Seconds from a frame's arrival to its delivery that are allowed.
     late
         What becomes of frames that would be later than that: ``drop`` leaves them out, ``show``
-        restores them all the same. From files and pipes none is left out without ``pace``.
+        restores them all the same. Without ``pace``, files and pipes wait: none of their frames
+        is late, and the model stays the one that was chosen at the start.
     pace
         Give out frames at the times that the source states, as a camera would.
     format_name

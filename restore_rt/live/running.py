@@ -152,7 +152,8 @@ class LiveRun:
     pace
         Give out frames at the times that the source states, as a camera would.
     waits
-        The source can be read at any speed; with ``pace`` it is treated as one that cannot.
+        The source can be read at any speed. Without ``pace`` no frame of it is late then, and
+        the model stays the one that was chosen at the start.
     queue
         Frames that may wait for the model.
     """
@@ -173,7 +174,8 @@ class LiveRun:
             raise InputError(f"late is {late!r}; allowed are drop and show")
         self._reader, self._ladder, self._sink = reader, dict(ladder), sink
         self._governor, self._pace = governor, pace
-        self._drops = late == "drop" and (pace or not waits)
+        self._live = pace or not waits
+        self._drops = late == "drop" and self._live
         self.stages, self.waits = StageTimes(), StageTimes()
         self.ages, self.waited = FrameAges(), FrameAges()
         self._lock = threading.Lock()
@@ -332,8 +334,9 @@ class LiveRun:
                 age = now - ready.arrived.time
                 self.ages.add(age)
                 self._delivered += 1
-                with self._lock:
-                    self._governor.delivered(now, age)
+                if self._live:
+                    with self._lock:
+                        self._governor.delivered(now, age)
 
     def _drop_oldest(self, oldest: _Arrived, following: _Arrived) -> _Arrived:
         """Leave out the oldest frame that waits; its sound goes along with what follows."""
