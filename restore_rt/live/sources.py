@@ -25,15 +25,12 @@ class LiveSource:
 
     Attributes
     ----------
-    name
-        For people.
     opened
         For ``VideoReader``.
     waits
         It can be read at any speed: a file, or a pipe. Others go on whether they are read or not.
     """
 
-    name: str
     opened: Opened
     waits: bool
 
@@ -53,15 +50,17 @@ def open_live(source: str) -> LiveSource:
         It cannot be opened.
     """
     if source == "-":
-        return LiveSource("standard input", _opened("pipe:0", source), waits=True)
+        return LiveSource(_opened("pipe:0", source), waits=True)
     if source.startswith(_CAMERA):
-        return LiveSource(source, _opened(source, source, "v4l2"), waits=False)
+        return LiveSource(_opened(source, source, "v4l2"), waits=False)
     if source.startswith(_SCREEN):
         screen = source.removeprefix(_SCREEN) or os.environ.get("DISPLAY", ":0")
-        return LiveSource(source, _opened(screen, source, "x11grab"), waits=False)
+        return LiveSource(_opened(screen, source, "x11grab"), waits=False)
     if "://" in source:
-        return LiveSource(source, _opened(source, source), waits=False)
-    return LiveSource(source, open_source(Path(source)), waits=True)
+        return LiveSource(_opened(source, source), waits=False)
+    opened = open_source(Path(source))
+    opened.name = source
+    return LiveSource(opened, waits=True)
 
 
 def _opened(address: str, source: str, device: str | None = None) -> Opened:
@@ -80,4 +79,4 @@ def _opened(address: str, source: str, device: str | None = None) -> Opened:
             f"cannot open {source}: {getattr(error, 'strerror', None) or error}; sources are a "
             "file, an address, /dev/video0, x11grab::0.0, or - for standard input"
         ) from error
-    return Opened(container, is_file=False)
+    return Opened(container, is_file=False, name="standard input" if source == "-" else source)

@@ -42,6 +42,8 @@ class Opened:
         What the user should know, of which more may be found while it is read.
     is_file
         It can be opened again, and its header states how long it is.
+    name
+        Of what is no file, for people.
     """
 
     container: av.container.InputContainer
@@ -50,6 +52,7 @@ class Opened:
     icc: bytes = b""
     notes: list[str] = field(default_factory=list)
     is_file: bool = True
+    name: str = ""
 
     def close(self) -> None:
         """Close the file and what it is made of."""

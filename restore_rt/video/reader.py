@@ -62,6 +62,8 @@ class VideoReader:
     ----------
     path
         The file.
+    name
+        Of the source, for people.
     stream
         The video stream that is decoded.
     others
@@ -121,6 +123,7 @@ class VideoReader:
         opened: Opened | None = None,
     ) -> None:
         self.path = path
+        self.name = str(path) if opened is None else opened.name
         self.notes: list[str] = []
         self._taken = 1
         self._stages = StageTimes() if stages is None else stages
@@ -208,7 +211,7 @@ class VideoReader:
                 continue
             if self._find(target, from_start=not place):
                 return
-        raise MediaError(f"{self.path} has no frame that can be decoded at {seconds:g} s")
+        raise MediaError(f"{self.name} has no frame that can be decoded at {seconds:g} s")
 
     @property
     def position(self) -> Fraction:
@@ -247,7 +250,7 @@ class VideoReader:
             packets = []
         if end:
             raise InputError(
-                f"seconds is {float(target):g}, but {self.path} ends at {float(end):.2f} s"
+                f"seconds is {float(target):g}, but {self.name} ends at {float(end):.2f} s"
             )
         return False
 
@@ -351,7 +354,7 @@ class VideoReader:
                 break
         else:
             raise MediaError(
-                f"{self.path} has no frame that can be decoded"
+                f"{self.name} has no frame that can be decoded"
                 + (f": {self._damage}" if self._damage else "; it may be damaged")
             )
         picture = self._first.frame.picture  # type: ignore[union-attr]
@@ -399,7 +402,7 @@ class VideoReader:
             self._note_times()
             seconds = float(self.seconds(frame.pts))
             raise TruncatedInputError(
-                f"{self.path} changes from {self.width}x{self.height} {self._format} to "
+                f"{self.name} changes from {self.width}x{self.height} {self._format} to "
                 f"{size[0]}x{size[1]} {picture.format.name} at {seconds:.2f} s, and a result has "
                 f"one size and format: cut the file there to restore what follows; "
                 f"{count_of(self._taken, 'frame')} came before"
@@ -505,7 +508,7 @@ class VideoReader:
             self._damage.ending = self._ending.early()
         if self._damage:
             raise TruncatedInputError(
-                f"{self.path} is damaged: {self._damage}; {frames} could be decoded"
+                f"{self.name} is damaged: {self._damage}; {frames} could be decoded"
             )
 
 
