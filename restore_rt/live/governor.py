@@ -98,8 +98,21 @@ class Governor:
         """Seconds that the next frame will take, by those before; 0 when not known."""
         return self._measured.get(self.rung, 0.0) if self._work is None else self._work
 
-    def is_late(self, age: float) -> bool:
-        """Whether a frame of an age would be delivered too late if its work began now."""
+    def is_late(self, age: float, *, newest: bool) -> bool:
+        """Whether to leave out a frame, since it would be delivered too late if its work began now.
+
+        Where the work alone takes longer than the budget, every frame is late: then the newest one
+        is restored all the same.
+
+        Parameters
+        ----------
+        age
+            Of the frame, in seconds.
+        newest
+            Whether no later frame has arrived.
+        """
+        if self.work > self._budget:
+            return not newest
         return age + self.work > self._budget
 
     def restored(self, work: float) -> None:
@@ -114,12 +127,13 @@ class Governor:
         self._judge(now, failed=late)
         return late
 
-    def drop(self, now: float) -> None:
+    def drop(self, now: float, *, newest: bool) -> None:
         """Take note of a frame that was not restored, since it would have been late."""
         self.dropped += 1
-        # A frame that seems late is dropped unseen: without this, an estimate that was high once,
-        # or when the machine was measured, would never be tried again.
-        self._work = self.work * (1 - _NEWEST)
+        if newest:
+            # Nothing is restored meanwhile: without this, an estimate that leaves fresh frames too
+            # little time would never be tried again.
+            self._work = self.work * (1 - _NEWEST)
         self._judge(now, failed=True)
 
     def _best(self) -> int:

@@ -38,6 +38,11 @@ class BoundedQueue(Generic[Item]):
         self._changed = threading.Condition()
         self._ended = self._stopped = False
 
+    @property
+    def waiting(self) -> int:
+        """Items in it."""
+        return len(self._items)
+
     def put(self, item: Item) -> bool:
         """Add an item; False if the queue was stopped."""
         with self._changed:

@@ -298,9 +298,12 @@ class LiveRun:
             if frame is not None:
                 with self._lock:
                     self.waited.add(now - arrived.time)
-                    dropped = self._drops and self._governor.is_late(now - arrived.time)
+                    newest = not self._arrived.waiting
+                    dropped = self._drops and self._governor.is_late(
+                        now - arrived.time, newest=newest
+                    )
                     if dropped:
-                        self._governor.drop(now)
+                        self._governor.drop(now, newest=newest)
                     name = self._governor.rung
                 if dropped:
                     arrived = replace(arrived, step=Step(arrived.step.packets))
@@ -342,7 +345,7 @@ class LiveRun:
         """Leave out the oldest frame that waits; its sound goes along with what follows."""
         if oldest.step.frame is not None:
             with self._lock:
-                self._governor.drop(time.perf_counter())
+                self._governor.drop(time.perf_counter(), newest=False)
         step = following.step
         return _Arrived(Step([*oldest.step.packets, *step.packets], step.frame), following.time)
 

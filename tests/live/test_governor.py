@@ -12,7 +12,7 @@ from restore_rt.live.governor import Governor
 
 INTERVAL, BUDGET = 0.04, 0.1
 RUNGS = ("quality", "usual", "fast", "tiny")
-WORK = {"quality": 0.1, "usual": 0.03, "fast": 0.01, "tiny": 0.004}
+WORK = {"quality": 0.1, "usual": 0.03, "fast": 0.01, "tiny": 0.004, "slow": 0.25}
 
 
 def governed(**options: float) -> Governor:
@@ -27,8 +27,9 @@ def simulate(
     for number in range(round(seconds / INTERVAL)):
         arrival = number * INTERVAL
         begin = max(free, arrival)
-        if drop and governor.is_late(begin - arrival):
-            governor.drop(begin)
+        newest = begin < arrival + INTERVAL
+        if drop and governor.is_late(begin - arrival, newest=newest):
+            governor.drop(begin, newest=newest)
             continue
         rung = governor.rung
         work = WORK[rung] * load(begin)
@@ -103,13 +104,23 @@ def test_a_single_rung_drops_and_shows() -> None:
         assert not governor.changes
 
 
-def test_an_estimate_that_was_high_once_is_tried_again() -> None:
-    governor = Governor(["usual"], interval=INTERVAL, budget=BUDGET, work={"usual": 0.5})
+def test_an_estimate_that_leaves_no_time_is_tried_again() -> None:
+    governor = Governor(["usual"], interval=INTERVAL, budget=BUDGET, work={"usual": 0.099})
     drops = 0
-    while governor.is_late(0.0):
-        governor.drop(drops * INTERVAL)
+    while governor.is_late(0.01, newest=True):
+        governor.drop(drops * INTERVAL, newest=True)
         drops += 1
-    assert 0 < drops < 30
+    assert 0 < drops < 5
+
+
+def test_where_no_frame_can_be_in_time_the_newest_are_restored() -> None:
+    """With work of 0.25 s, a frame comes each quarter of a second."""
+    governor = Governor(["slow"], interval=INTERVAL, budget=BUDGET, work={"slow": 0.25})
+    assert governor.is_late(0.0, newest=False)
+    assert not governor.is_late(0.03, newest=True)
+    restored = simulate(governor, lambda time: 1.0, 20)
+    assert 75 <= len(restored) <= 80
+    assert governor.dropped == 500 - len(restored)
 
 
 @pytest.mark.parametrize("seed", range(20))
