@@ -98,7 +98,7 @@ def live(
         if error.name != "av":
             raise
         raise MediaError(str(error)) from error
-    from restore_rt.live.restoring import ladder_names, restore_live
+    from restore_rt.live import ladder_names, restore_live
 
     names = ladder_names() if model is None else [model]
     with ExitStack() as opened:
