@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from restore_rt.video.pipeline import Pipeline
-    from restore_rt.video.report import VideoReport
+    from restore_rt.video.report import TruncatedVideoError, VideoReport
     from restore_rt.video.restored import RestoredFrame
-    from restore_rt.video.restoring import TruncatedVideoError, restore_video
+    from restore_rt.video.restoring import restore_video
     from restore_rt.video.table import StageTable
 
 __all__ = [
@@ -31,7 +31,7 @@ _MODULES = {
     "Pipeline": "pipeline",
     "RestoredFrame": "restored",
     "StageTable": "table",
-    "TruncatedVideoError": "restoring",
+    "TruncatedVideoError": "report",
     "VideoReport": "report",
     "restore_video": "restoring",
 }

@@ -6,34 +6,20 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from restore_rt.errors import MediaError
 from restore_rt.folders import make_folder
 from restore_rt.images import Picture, check_writable, format_of, read_picture, write_picture
-from restore_rt.timing import StageTimes
+from restore_rt.video.run import Run
 from restore_rt.video.sequences import Pattern, gaps, numbered_files
 from restore_rt.video.to_pictures import PictureChoices
 
 __all__ = ["restore_numbered"]
 
 
-class _Run(Protocol):
-    """What is told of a run, and what restores its frames."""
-
-    stages: StageTimes
-    restorer: Any
-    frames: int
-
-    def note(self, text: str) -> None: ...
-
-    def start(self, total: int | None) -> None: ...
-
-    def finished_frame(self) -> None: ...
-
-
 def restore_numbered(
-    source: Path, target: Path, run: _Run, choices: PictureChoices
+    source: Path, target: Path, run: Run, choices: PictureChoices
 ) -> tuple[tuple[int, int], str]:
     """Restore pictures that keep their numbers, colour profiles and metadata; sizes may differ.
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from restore_rt.errors import TruncatedInputError
 from restore_rt.video.table import FrameAge, StageShare, StageTable
 
-__all__ = ["StageShare", "VideoReport"]
+__all__ = ["StageShare", "TruncatedVideoError", "VideoReport"]
 
 
 @dataclass(frozen=True)
@@ -92,3 +93,17 @@ class VideoReport:
             **self.stage_table.as_dict(),
             "notes": self.notes,
         }
+
+
+class TruncatedVideoError(TruncatedInputError):
+    """The source ended or broke early; what could be decoded was restored and written.
+
+    Attributes
+    ----------
+    report
+        On what was written.
+    """
+
+    def __init__(self, message: str, report: VideoReport) -> None:
+        super().__init__(message)
+        self.report = report

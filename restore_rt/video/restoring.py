@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
-import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
-
-import av
 
 from restore_rt.chroma import BICUBIC
-from restore_rt.errors import InputError, TruncatedInputError
+from restore_rt.errors import InputError
 from restore_rt.files import check_target, journal_folder, whole_file
 from restore_rt.images import format_of
-from restore_rt.timing import StageTimes
 from restore_rt.video.choices import ANIMATIONS, NUMBERED, AudioChoice, Deinterlace, container_of
 from restore_rt.video.codecs import default_codec, held_formats, settings_for
 from restore_rt.video.containers import check_codec
-from restore_rt.video.conversion import Convert
 from restore_rt.video.encoding import Encoding
 from restore_rt.video.hdr import StaticHdr
 from restore_rt.video.identity import run_identity
@@ -28,30 +22,16 @@ from restore_rt.video.journal import Journal, open_journal
 from restore_rt.video.notes import chroma_notes, tag_notes
 from restore_rt.video.pipeline import Pipeline, check_options
 from restore_rt.video.pixels import written_layout
-from restore_rt.video.reader import Step
 from restore_rt.video.renumbered import restore_numbered
 from restore_rt.video.report import VideoReport
 from restore_rt.video.restored import FrameRestorer
+from restore_rt.video.run import Run
 from restore_rt.video.sequences import check_numbered_target, is_pattern
 from restore_rt.video.to_pictures import PictureChoices, pictures_written
 from restore_rt.video.tracks import TrackChoices, choose_tracks
 from restore_rt.video.writer import VideoWriter
 
-__all__ = ["TruncatedVideoError", "restore_video"]
-
-
-class TruncatedVideoError(TruncatedInputError):
-    """The source ended or broke early; what could be decoded was restored and written.
-
-    Attributes
-    ----------
-    report
-        On what was written.
-    """
-
-    def __init__(self, message: str, report: VideoReport) -> None:
-        super().__init__(message)
-        self.report = report
+__all__ = ["restore_video"]
 
 
 def restore_video(
@@ -151,7 +131,7 @@ def restore_video(
         The target cannot be written.
     """
     source, target = Path(source), Path(target)
-    run = _Run(target, restorer, on_start, on_frame, on_note)
+    run = Run(target, restorer, on_start, on_frame, on_note)
     kind = container_of(target)
     _check_paths(source, target, overwrite=overwrite)
     choices = TrackChoices(audio, tuple(drop))
@@ -223,7 +203,7 @@ def restore_video(
 def _to_pictures(
     source: Path,
     target: Path,
-    run: _Run,
+    run: Run,
     wanted: PictureChoices,
     tracks: TrackChoices,
     opening: functools.partial[Pipeline],
@@ -247,134 +227,6 @@ def _to_pictures(
         ) as (convert, writer):  # fmt: skip
             run.write(pipeline, writer, convert)
         return run.report((convert.width, convert.height), codec, pipeline)
-
-
-class _Writer(Protocol):
-    """Takes restored frames, and the packets of other streams."""
-
-    @property
-    def notes(self) -> list[str]: ...
-
-    def copy(self, packets: Iterable[av.Packet[Any]]) -> None: ...
-
-    def encode(self, frame: Any, *, pts: int, duration: int) -> None: ...
-
-    def holds(self, number: int, pts: int) -> bool: ...
-
-    def take_over(self, pts: int) -> None: ...
-
-    def close(self) -> None: ...
-
-    def abort(self) -> None: ...
-
-
-class _Run:
-    """One run: what it does to each step, and what it tells whom."""
-
-    def __init__(
-        self,
-        target: Path,
-        restorer: FrameRestorer,
-        on_start: Callable[[int | None], None] | None,
-        on_frame: Callable[[], None] | None,
-        on_note: Callable[[str], None] | None,
-    ) -> None:
-        self.stages = StageTimes()
-        self.frames = self.taken_over = 0
-        self.notes: list[str] = []
-        self.damage = ""
-        self.restorer = restorer
-        self._target = target
-        self._begin = time.perf_counter()
-        self._reruns = restorer.reruns
-        self._on_start = on_start
-        self._on_frame = on_frame
-        self._on_note = on_note
-
-    def note(self, *texts: str) -> None:
-        for text in texts:
-            self.notes.append(text)
-            if self._on_note is not None:
-                self._on_note(text)
-
-    def note_reruns(self) -> None:
-        if (reruns := self.restorer.reruns - self._reruns) > 0:
-            self.note(
-                f"{reruns} of {self.frames} frames were run again in fp32, "
-                "because fp16 did not hold them"
-            )
-
-    def start(self, total: int | None) -> None:
-        if self._on_start is not None:
-            self._on_start(total)
-
-    def finished_frame(self) -> None:
-        self.frames += 1
-        if self._on_frame is not None:
-            self._on_frame()
-
-    def write(
-        self, pipeline: Pipeline, writer: _Writer, convert: Convert, *, finished: int = 0
-    ) -> None:
-        """Write all that the source holds, and finish what was written, also if it broke midway.
-
-        Frames that an interrupted run had finished are decoded all the same: from a place in the
-        middle, decoders, filters and clocks need not give what they give from the beginning.
-        """
-        if finished:
-            self.note(f"{finished} frames were restored before; they are only decoded again")
-        self.start(pipeline.total and max(0, pipeline.total - finished))
-        try:
-            try:
-                with closing(pipeline.steps(convert, skip=writer.holds)) as steps:
-                    for step, picture in steps:
-                        with pipeline.stages.measure("encode"):
-                            self._write(writer, step, picture)
-                        self._count(step, picture)
-            except TruncatedInputError as error:
-                self.damage = str(error)
-            writer.close()
-        except BaseException:
-            writer.abort()
-            raise
-        self.note(*writer.notes, *pipeline.notes)
-
-    def _write(self, writer: _Writer, step: Step, picture: Any) -> None:
-        """Write the packets of a step, and its restored frame if it has one."""
-        writer.copy(step.packets)
-        if step.frame is not None and picture is not None:
-            writer.encode(picture, pts=step.frame.pts, duration=step.frame.duration)
-        elif step.frame is not None:
-            writer.take_over(step.frame.pts)
-
-    def _count(self, step: Step, picture: Any) -> None:
-        if picture is not None:
-            self.finished_frame()
-        elif step.frame is not None:
-            self.frames += 1
-            self.taken_over += 1
-
-    def report(
-        self, size: tuple[int, int], codec: str, pipeline: Pipeline | None = None
-    ) -> VideoReport:
-        """Return the report, or raise it where the source was damaged."""
-        times = (self.stages if pipeline is None else pipeline.stages).seconds
-        report = VideoReport(
-            frames=self.frames,
-            seconds=time.perf_counter() - self._begin,
-            width=size[0],
-            height=size[1],
-            codec=codec,
-            stages=times,
-            notes=self.notes,
-            workers=self.restorer.workers,
-            taken_over=self.taken_over,
-            waiting={} if pipeline is None else pipeline.waits.seconds,
-            age=None if pipeline is None else pipeline.ages.summary,
-        )
-        if self.damage:
-            raise TruncatedVideoError(f"{self.damage}; they were written to {self._target}", report)
-        return report
 
 
 def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:

@@ -47,18 +47,18 @@ def _in_a_process(
 ) -> subprocess.CompletedProcess[str]:
     script = f"""
 import os, signal, sys
-from restore_rt.video import journal, restoring
+from restore_rt.video import journal, run
 from restore_rt.cli import main
 
 journal.SEGMENT = {SEGMENT}
-count = restoring._Run._count
+count = run.Run._count
 
-def counted(run, *arguments):
-    count(run, *arguments)
-    if run.frames == {after}:
+def counted(job, *arguments):
+    count(job, *arguments)
+    if job.frames == {after}:
         os.kill(os.getpid(), signal.SIGTERM)
 
-restoring._Run._count = counted
+run.Run._count = counted
 main()
 """
     words = [sys.executable, "-c", script, "video", source, "-o", target, "--model", model]
