@@ -18,7 +18,8 @@ from restore_rt.live.sinks import Sink
 from restore_rt.restorer import Restorer
 from restore_rt.timing import StageTimes
 from restore_rt.video.conversion import Conversion
-from restore_rt.video.reader import Step, VideoReader
+from restore_rt.video.decoding import Step
+from restore_rt.video.reader import VideoReader
 from restore_rt.video.table import FrameAge, FrameAges, StageTable
 
 __all__ = ["LateFrames", "LiveReport", "LiveRun", "measure_ladder"]

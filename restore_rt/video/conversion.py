@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_rt.timing import StageTimes
+from restore_rt.video.clock import Frame
 from restore_rt.video.colour import BT709, Converter
 from restore_rt.video.pixels import PixelLayout, coloured, new_frame, planes_of
-from restore_rt.video.reader import Frame, VideoReader
+from restore_rt.video.reader import VideoReader
 
 __all__ = ["NO_FRAME", "Conversion", "Convert", "Prepared", "RgbConversion"]
 

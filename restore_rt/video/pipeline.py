@@ -19,8 +19,9 @@ from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
 from restore_rt.video.choices import Deinterlace
 from restore_rt.video.conversion import NO_FRAME, Conversion, Convert, RgbConversion
+from restore_rt.video.decoding import Step
 from restore_rt.video.pixels import PixelLayout, written_layout
-from restore_rt.video.reader import Step, VideoReader
+from restore_rt.video.reader import VideoReader
 from restore_rt.video.restored import FrameRestorer, RestoredFrame, RestoredStep
 from restore_rt.video.sequences import parse_rate
 from restore_rt.video.table import FrameAges, StageTable

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -16,13 +15,12 @@ from av.codec.context import Flags
 from restore_rt.errors import InputError, MediaError, TruncatedInputError
 from restore_rt.files import check_plausible
 from restore_rt.timing import StageTimes
-from restore_rt.video import ending
 from restore_rt.video.choices import Deinterlace
-from restore_rt.video.clock import Frame, FrameClock, PacketClock
+from restore_rt.video.clock import Frame
 from restore_rt.video.colour import BT709, ColourTags, matrix_name
-from restore_rt.video.damage import Damage
-from restore_rt.video.deinterlacing import Deinterlacer
+from restore_rt.video.decoding import FREE_CLOCKS, Decoding, Step
 from restore_rt.video.description import chroma_location
+from restore_rt.video.ending import stated_seconds
 from restore_rt.video.hdr import side_data
 from restore_rt.video.losses import losses
 from restore_rt.video.opening import Opened, choose_stream, open_source
@@ -31,28 +29,13 @@ from restore_rt.video.seeking import check_seconds, go_to, places_before
 from restore_rt.video.texts import repair_texts
 from restore_rt.wording import count_of
 
-__all__ = ["Frame", "Step", "VideoReader"]
+__all__ = ["VideoReader"]
 
-# Packets of other streams that are handed on without waiting for a frame.
-_MANY_PACKETS = 64
-# Formats whose clock starts anywhere, and not at the beginning of the recording.
-_FREE_CLOCKS = ("mpegts", "mpeg")
-# AVI stores no presentation times; FFmpeg's guesses are wrong where there are B-frames.
-_NO_PRESENTATION_TIMES = ("avi",)
 # A clip that begins later than this is of a longer recording, or dated by the clock on the wall.
 _LATE = Fraction(10)
 _DEFAULT_RATE = Fraction(25)
-_NEAR_A_JUMP = Fraction(1, 2)
 # Times that are given as floats are not exact.
 _MOMENT = Fraction(1, 1_000_000)
-
-
-@dataclass(frozen=True)
-class Step:
-    """What came next in the file: packets of other streams, then perhaps a frame."""
-
-    packets: list[av.Packet[Any]] = field(default_factory=list)
-    frame: Frame | None = None
 
 
 class VideoReader:
@@ -177,7 +160,8 @@ class VideoReader:
                 self._check(step.frame)
             yield step
         self._note_times()
-        self._raise_if_damaged()
+        if damage := self._decoding.damage(self.name):
+            raise TruncatedInputError(damage)
 
     def seek(self, seconds: float) -> None:
         """Go to the frame that is shown at a time; ``steps`` then begins with it.
@@ -244,8 +228,7 @@ class VideoReader:
             if end > target + _MOMENT:
                 self._first, self._taken = Step(packets, step.frame), 1
                 # What could not be decoded lies between that place and the frame.
-                self._damage = Damage()
-                self._incomplete.clear()
+                self._decoding.forget_damage()
                 return True
             packets = []
         if end:
@@ -291,10 +274,10 @@ class VideoReader:
         stream, context = self.stream, self.stream.codec_context
         self.others = [other for other in self._container.streams if other is not stream]
         self._location = chroma_location(self._container, stream)
-        self._unit = stream.time_base or Fraction(1, 1000)
+        unit = stream.time_base or Fraction(1, 1000)
         self._frame_rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
         number = 2 if deinterlace == "field" else 1
-        self.time_base, self.rate = self._unit / number, self._frame_rate * number
+        self.time_base, self.rate = unit / number, self._frame_rate * number
         self.sample_aspect_ratio = stream.sample_aspect_ratio or None
         pictures = self._opened.pictures
         self.total = pictures.total if pictures else stream.frames or self._estimated_total()
@@ -305,34 +288,24 @@ class VideoReader:
         stream.thread_count = threads
         # Frames with damaged parts are worth more than gaps; they are counted.
         context.flags |= Flags.output_corrupt
-        self._three_fields = self._duration_of_three_fields()
         self._begin_reading()
 
     def _begin_reading(self) -> None:
         """Read on from where the file stands, with clocks and counts of their own."""
-        self._times = PacketClock(free=self._container.format.name in _FREE_CLOCKS)
-        self._clock = FrameClock(self._frame_rate, self._unit)
-        self._deinterlacer = Deinterlacer(self._mode, self._unit)
-        self.frames = self._repeats = 0
-        self._damage = Damage()
-        self._incomplete: list[Fraction] = []  # when packets come that lack a part
-        self._ending = ending.Ending(self._container, self.stream)
-        self._steps: Generator[Step] = self._read()
-
-    def _duration_of_three_fields(self) -> Fraction:
-        """Return how many ticks a frame lasts that repeats a field; -1 where nothing tells.
-
-        MPEG-2 states it by a flag, of which demuxers make the duration.
-        """
-        stream = self.stream
-        rate, time_base = stream.codec_context.framerate, stream.time_base
-        if stream.codec_context.name != "mpeg2video" or not rate or not time_base:
-            return Fraction(-1)
-        return Fraction(3, 2) / rate / time_base
+        self._decoding = Decoding(
+            self._opened,
+            self.stream,
+            self.others,
+            rate=self._frame_rate,
+            time_base=self.time_base,
+            deinterlace=self._mode,
+            stages=self._stages,
+        )
+        self._steps = self._decoding.steps
 
     def _clip_start(self) -> Fraction:
         start = Fraction(self._container.start_time or 0, 1_000_000)
-        if self._container.format.name in _FREE_CLOCKS:
+        if self._container.format.name in FREE_CLOCKS:
             return start
         if start <= _LATE:
             return Fraction(0)
@@ -342,7 +315,7 @@ class VideoReader:
         return start
 
     def _estimated_total(self) -> int | None:
-        seconds = ending.stated_seconds(self._container, self.stream)
+        seconds = stated_seconds(self._container, self.stream)
         return None if not seconds else max(1, round(seconds * self._frame_rate))
 
     def _take_first_frame(self) -> None:
@@ -353,9 +326,10 @@ class VideoReader:
                 self._first = Step(packets, step.frame)
                 break
         else:
+            undecoded = self._decoding.undecoded
             raise MediaError(
                 f"{self.name} has no frame that can be decoded"
-                + (f": {self._damage}" if self._damage else "; it may be damaged")
+                + (f": {undecoded}" if undecoded else "; it may be damaged")
             )
         picture = self._first.frame.picture  # type: ignore[union-attr]
         self.width, self.height = picture.width, picture.height
@@ -409,107 +383,13 @@ class VideoReader:
             )
         self._taken += 1
 
-    def _read(self) -> Generator[Step]:
-        packets: list[av.Packet[Any]] = []
-        demuxer = self._container.demux(self.stream, *self.others)
-        going = True
-        while going:
-            frames: list[Frame] = []
-            with self._stages.measure("decode"):
-                try:
-                    packet = next(demuxer, None)
-                except (av.FFmpegError, OSError) as error:
-                    self._damage.reading = str(error)
-                    packet = None
-                if packet is None:
-                    going = False
-                    frames = [*self._decode(None), *self._deinterlacer.finish()]
-                elif packet.stream is self.stream:
-                    frames = self._decode(packet)
-                elif packet.size or packet.dts is not None:
-                    self._ending.saw(packet)
-                    self._times.move(packet)
-                    packets.append(packet)
-            for frame in frames:
-                yield Step(packets, frame)
-                packets = []
-            if len(packets) >= _MANY_PACKETS:
-                yield Step(packets)
-                packets = []
-        if packets:
-            yield Step(packets)
-
-    def _decode(self, packet: av.Packet[Any] | None) -> list[Frame]:
-        if packet is not None and not packet.size and packet.dts is not None:
-            return []  # the frame before goes on; a decoder would take it for the end
-        if packet is not None and packet.size:
-            if self._container.format.name in _NO_PRESENTATION_TIMES:
-                packet.pts = None
-            self._ending.saw(packet)
-            self._times.move(packet)
-            if packet.is_corrupt and packet.pts is not None:
-                self._incomplete.append(packet.pts * self.time_base)
-        try:
-            pictures = self.stream.decode(packet)
-        except av.error.EOFError:
-            return []  # flushed before
-        except av.FFmpegError:
-            self._damage.packets += 1
-            return []
-        frames = []
-        for picture in pictures:
-            if picture.is_corrupt:
-                self._damage.frames += 1
-                if not self.frames:
-                    continue  # nothing whole has come yet: it shows only debris
-            self.frames += 1
-            frame = self._clock.frame(picture)
-            self._repeats += abs(frame.duration - self._three_fields) < 1
-            frames.append(frame)
-        return self._deinterlacer(frames)
-
     def _take_notes(self) -> None:
         self.notes += self._opened.notes
         self._opened.notes.clear()
 
     def _note_times(self) -> None:
         self._take_notes()
-        if self._deinterlacer.used:
-            self.notes.append("the clip is interlaced; pictures were made of its fields by bwdif")
-        if jumps := self._times.jumps:
-            places = ", ".join(f"{float(time - self._start):.2f} s" for time in jumps)
-            self.notes.append(
-                f"the file's clock begins anew at {places}; what follows was moved behind what "
-                "came before"
-            )
-        if self._repeats:
-            self.notes.append(
-                f"{self._repeats} of {self.frames} frames last for three fields, as film does in "
-                "broadcasts and on discs (telecine by flags): each is restored once and keeps its "
-                "time"
-            )
-        if self._clock.moved:
-            self.notes.append(
-                f"{self._clock.moved} timestamps were missing or not later than the one before; "
-                "they were moved"
-            )
-
-    def _raise_if_damaged(self) -> None:
-        # Where files were joined, demuxers take whole packets for incomplete ones.
-        self._damage.incomplete = sum(
-            all(abs(time - jump) > _NEAR_A_JUMP for jump in self._times.jumps)
-            for time in self._incomplete
-        )
-        frames = count_of(self.frames, "frame")
-        pictures = self._opened.pictures
-        if pictures is not None and pictures.failure:
-            raise TruncatedInputError(f"{pictures.failure}; {frames} came before")
-        if not pictures and self._opened.is_file:
-            self._damage.ending = self._ending.early()
-        if self._damage:
-            raise TruncatedInputError(
-                f"{self.name} is damaged: {self._damage}; {frames} could be decoded"
-            )
+        self.notes += self._decoding.notes(self._start)
 
 
 def _stated(*values: int) -> int:

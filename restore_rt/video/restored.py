@@ -13,8 +13,8 @@ from restore_rt.errors import InputError
 from restore_rt.frames import ChromaSiting, Planes
 from restore_rt.model.manifest import Manifest
 from restore_rt.timing import StageTimes
+from restore_rt.video.decoding import Step
 from restore_rt.video.pixels import PixelLayout, planes_of
-from restore_rt.video.reader import Step
 
 __all__ = ["FrameRestorer", "RestoredFrame", "RestoredStep"]
 

@@ -13,8 +13,8 @@ import av
 from restore_rt.errors import TruncatedInputError
 from restore_rt.timing import StageTimes
 from restore_rt.video.conversion import Convert
+from restore_rt.video.decoding import Step
 from restore_rt.video.pipeline import Pipeline
-from restore_rt.video.reader import Step
 from restore_rt.video.report import TruncatedVideoError, VideoReport
 from restore_rt.video.restored import FrameRestorer
 
