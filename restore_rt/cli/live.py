@@ -24,7 +24,7 @@ from restore_rt.threads import available_threads
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from restore_rt.live.running import LiveReport
+    from restore_rt.live.report import LiveReport
 
 __all__ = ["live"]
 
@@ -40,7 +40,8 @@ SinkOption = Annotated[
     str,
     typer.Option(
         "-o", "--output", metavar="SINK",
-        help="A file, tcp://, udp:// or rtmp://, - for standard output, or null to measure.",
+        help="A file, tcp://, udp:// or rtmp://, - for standard output, window, or null to "
+        "measure.",
     ),
 ]  # fmt: skip
 FormatOption = Annotated[

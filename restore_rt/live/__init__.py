@@ -9,13 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from restore_rt.live.report import LiveReport
     from restore_rt.live.restoring import ladder_names, restore_live
-    from restore_rt.live.running import LiveReport, LiveRun
+    from restore_rt.live.running import LiveRun
 
 __all__ = ["LiveReport", "LiveRun", "ladder_names", "restore_live"]
 
 _MODULES = {
-    "LiveReport": "running",
+    "LiveReport": "report",
     "LiveRun": "running",
     "ladder_names": "restoring",
     "restore_live": "restoring",

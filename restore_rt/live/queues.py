@@ -64,6 +64,13 @@ class BoundedQueue(Generic[Item]):
             self._changed.notify_all()
             return True
 
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most; return whether ``get`` returns at once."""
+        with self._changed:
+            if not self._items and not self._ended and not self._stopped:
+                self._changed.wait(seconds)
+            return bool(self._items) or self._ended or self._stopped
+
     def get(self) -> Item | None:
         """Take the oldest item; None at the end, or when the queue was stopped."""
         with self._changed:

@@ -9,25 +9,32 @@ from pathlib import Path
 from typing import get_args
 
 from restore_rt.errors import InputError
+from restore_rt.live.clock import RunClock
 from restore_rt.live.governor import Governor
-from restore_rt.live.running import LateFrames, LiveReport, LiveRun, measure_ladder
-from restore_rt.live.sinks import muxer_of, open_sink
+from restore_rt.live.report import LiveReport
+from restore_rt.live.running import LateFrames, LiveRun, measure_ladder
+from restore_rt.live.sinks import WINDOW, muxer_of, open_sink
 from restore_rt.live.sources import open_live
-from restore_rt.model.registry import models
+from restore_rt.model.registry import models, path_of
 from restore_rt.restorer import Restorer
 from restore_rt.video.reader import VideoReader
 
 __all__ = ["ladder_names", "restore_live"]
 
-# The best and slowest first.
-_LADDER = ("video-x2-quality", "video-x2", "video-x2-fast", "video-x2-tiny")
 _LONGEST_LATENCY = 10.0
 
 
 def ladder_names() -> list[str]:
-    """Return the shipped models that a live run chooses from, the best and slowest first."""
-    shipped = {manifest.name for manifest in models()}
-    return [name for name in _LADDER if name in shipped]
+    """Return the shipped models that a live run chooses from, the best and slowest first.
+
+    They are those that double video's luma; a network with more weights is better and slower.
+    """
+    names = [
+        each.name
+        for each in models()
+        if (each.task, each.content, each.colour, each.scale) == ("upscale", "video", "luma", 2)
+    ]
+    return sorted(names, key=lambda name: path_of(name).stat().st_size, reverse=True)
 
 
 def restore_live(
@@ -51,7 +58,8 @@ def restore_live(
     source
         A file, an address, ``/dev/video0``, ``x11grab::0.0``, or ``-`` for standard input.
     sink
-        A file, ``tcp://``, ``udp://`` or ``rtmp://``, ``-`` for standard output, or ``null``.
+        A file, ``tcp://``, ``udp://`` or ``rtmp://``, ``-`` for standard output, ``window``, or
+        ``null``. A window belongs to the main thread; files and pipes play in it at their pace.
     ladder
         The models to choose from by name, the best and slowest first; all of one scale.
     latency
@@ -96,6 +104,7 @@ def restore_live(
     # A decoder with several threads holds frames back.
     reader = VideoReader(Path(source), threads=1, opened=opened.opened)
     note = on_note or (lambda text: None)
+    clock = RunClock()
     with ExitStack() as undo:
         undo.callback(reader.close)
         scale = next(iter(ladder.values())).scale
@@ -106,6 +115,7 @@ def restore_live(
             scale=scale,
             threads=threads,
             overwrite=overwrite,
+            clock=clock,
         )
         undo.callback(target.abort)
         for text in (*reader.notes, *notes):
@@ -120,9 +130,10 @@ def restore_live(
             target,
             governor,
             late=late,
-            pace=pace,
+            pace=pace or (sink == WINDOW and opened.waits),
             waits=opened.waits,
             queue=max(2, math.ceil(latency / interval) + 1),
+            clock=clock,
         )
         undo.pop_all()  # the run closes both
     if on_start is not None:

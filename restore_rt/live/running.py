@@ -6,23 +6,25 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import av
 
 from restore_rt.errors import InputError, TruncatedInputError
-from restore_rt.live.governor import Change, Governor
+from restore_rt.live.clock import RunClock
+from restore_rt.live.governor import Governor
 from restore_rt.live.queues import BoundedQueue
+from restore_rt.live.report import LiveReport
 from restore_rt.live.sinks import Sink
 from restore_rt.restorer import Restorer
 from restore_rt.timing import StageTimes
 from restore_rt.video.conversion import Conversion
 from restore_rt.video.decoding import Step
 from restore_rt.video.reader import VideoReader
-from restore_rt.video.table import FrameAge, FrameAges, StageTable
+from restore_rt.video.table import FrameAges, StageTable
 
-__all__ = ["LateFrames", "LiveReport", "LiveRun", "measure_ladder"]
+__all__ = ["LateFrames", "LiveRun", "measure_ladder"]
 
 LateFrames = Literal["drop", "show"]
 """What becomes of frames that would be late: they are left out, or restored all the same."""
@@ -31,71 +33,10 @@ LateFrames = Literal["drop", "show"]
 _READY = 2
 # Seconds for threads to end.
 _PATIENCE = 2.0
+# Seconds between two looks at whether the run was paused, went on, or was stopped.
+_LOOK = 0.02
 # The ladder is measured from its fastest rung on, for so long.
 _MEASURING = 1.0
-
-
-@dataclass(frozen=True)
-class LiveReport:
-    """The outcome of a live run.
-
-    Attributes
-    ----------
-    frames
-        Frames that the source gave.
-    delivered, dropped
-        Those that reached the sink, and those that were left out because they were late. If the
-        run was stopped, a few frames are neither.
-    late
-        Frames that were delivered later than the budget allows.
-    seconds
-        Wall time of the run.
-    rungs
-        Frames restored by each model.
-    changes
-        From one model to another, the newest 1,000.
-    queues
-        The most frames that waited in each queue, and how many it may hold.
-    waited
-        How long frames waited for the model.
-    table
-        Busy and waiting threads, and the age of frames from arrival to delivery.
-    damage
-        How the source ended early; "" if it did not.
-    """
-
-    frames: int
-    delivered: int
-    dropped: int
-    late: int
-    seconds: float
-    rungs: Mapping[str, int]
-    changes: list[Change]
-    queues: Mapping[str, tuple[int, int]]
-    waited: FrameAge | None
-    table: StageTable
-    damage: str = ""
-    notes: list[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return {
-            "frames": self.frames,
-            "delivered": self.delivered,
-            "dropped": self.dropped,
-            "late": self.late,
-            "seconds": round(self.seconds, 4),
-            "rungs": dict(self.rungs),
-            "changes": [vars(change) for change in self.changes],
-            "queues": {
-                name: {"longest": longest, "size": size}
-                for name, (longest, size) in self.queues.items()
-            },
-            "waited": None if self.waited is None else self.waited.as_dict(),
-            **self.table.as_dict(),
-            "damage": self.damage,
-            "notes": self.notes,
-        }
 
 
 @dataclass(frozen=True)
@@ -110,6 +51,7 @@ class _Arrived:
 class _Ready:
     arrived: _Arrived
     picture: av.VideoFrame | None
+    model: str
 
 
 def measure_ladder(
@@ -157,6 +99,9 @@ class LiveRun:
         the model stays the one that was chosen at the start.
     queue
         Frames that may wait for the model.
+    clock
+        Of the run. While it is paused, a file is not read on, and the frames of any other source
+        are passed over.
     """
 
     def __init__(
@@ -170,12 +115,14 @@ class LiveRun:
         pace: bool = False,
         waits: bool = True,
         queue: int = 4,
+        clock: RunClock | None = None,
     ) -> None:
         if late not in ("drop", "show"):
             raise InputError(f"late is {late!r}; allowed are drop and show")
         self._reader, self._ladder, self._sink = reader, dict(ladder), sink
-        self._governor, self._pace = governor, pace
+        self._governor, self._pace, self._waits = governor, pace, waits
         self._live = pace or not waits
+        self._clock = RunClock() if clock is None else clock
         self._drops = late == "drop" and self._live
         self.stages, self.waits = StageTimes(), StageTimes()
         self.ages, self.waited = FrameAges(), FrameAges()
@@ -276,12 +223,15 @@ class LiveRun:
                 step = next(steps, None)
             if step is None:
                 return
-            now = time.perf_counter()
-            self._frames += step.frame is not None
-            if step.frame is not None and self._pace:
+            frame = step.frame
+            if frame is not None and self._clock.paused and not self._waits:
+                frame, step = None, Step(step.packets)
+            self._frames += frame is not None
+            now = self._clock.now()
+            if frame is not None and self._pace:
                 begin = now if begin is None else begin
-                due = begin + float(self._reader.seconds(step.frame.pts) - first)
-                if due > now and self._stopped.wait(due - now):
+                due = begin + float(self._reader.seconds(frame.pts) - first)
+                if not self._wait_until(due):
                     return
                 now = max(due, now)
             with self.waits.measure("decode"):
@@ -294,8 +244,8 @@ class LiveRun:
             for name, restorer in self._ladder.items()
         }
         while (arrived := self._arrived.get()) is not None:
-            frame, now = arrived.step.frame, time.perf_counter()
-            picture = None
+            frame, now = arrived.step.frame, self._clock.now()
+            picture, name = None, ""
             if frame is not None:
                 with self._lock:
                     self.waited.add(now - arrived.time)
@@ -309,6 +259,7 @@ class LiveRun:
                 if dropped:
                     arrived = replace(arrived, step=Step(arrived.step.packets))
                 else:
+                    begin = time.perf_counter()
                     prepared = convert[name].source(frame)
                     with self.stages.measure("network"):
                         restored = self._ladder[name](prepared.frame, out=prepared.out)
@@ -316,25 +267,36 @@ class LiveRun:
                     with self._lock:
                         self._rungs[name] += 1
                         if name == self._governor.rung:
-                            self._governor.restored(time.perf_counter() - now)
-            if not self._ready.put(_Ready(arrived, picture)):
+                            self._governor.restored(time.perf_counter() - begin)
+            if not self._ready.put(_Ready(arrived, picture, name)):
                 return
 
+    def _wait_until(self, due: float) -> bool:
+        """Wait for a time of the run's clock; False if the run was stopped."""
+        while (left := due - self._clock.now()) > 0:
+            if self._stopped.wait(min(left, _LOOK)):
+                return False
+        return True
+
     def _deliver(self) -> None:
-        while not self._stopped.is_set():
+        while not self._stopped.is_set() and not self._sink.ended:
             with self.waits.measure("deliver"):
+                there = self._ready.wait(_LOOK)
+                if not there or self._clock.paused:
+                    self._sink.idle()
+                    self._stopped.wait(_LOOK if there else 0)
+                    continue
                 ready = self._ready.get()
             if ready is None:
                 return
             step = ready.arrived.step
+            age = self._clock.now() - ready.arrived.time
             with self.stages.measure("deliver"):
                 self._sink.copy(step.packets)
                 if step.frame is not None and ready.picture is not None:
-                    self._sink.encode(
-                        ready.picture, pts=step.frame.pts, duration=step.frame.duration
-                    )
+                    self._sink.deliver(step.frame, ready.picture, age=age, model=ready.model)
             if ready.picture is not None:
-                now = time.perf_counter()
+                now = self._clock.now()
                 age = now - ready.arrived.time
                 self.ages.add(age)
                 self._delivered += 1
@@ -346,7 +308,7 @@ class LiveRun:
         """Leave out the oldest frame that waits; its sound goes along with what follows."""
         if oldest.step.frame is not None:
             with self._lock:
-                self._governor.drop(time.perf_counter(), newest=False)
+                self._governor.drop(self._clock.now(), newest=False)
         step = following.step
         return _Arrived(Step([*oldest.step.packets, *step.packets], step.frame), following.time)
 

@@ -1,16 +1,18 @@
-"""Sinks of live video: files, standard output, addresses, and nowhere."""
+"""Sinks of live video: files, standard output, addresses, a window, and nowhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import av
 
 from restore_rt.errors import InputError
 from restore_rt.files import check_target, whole_file
+from restore_rt.live.clock import RunClock
+from restore_rt.video.clock import Frame
 from restore_rt.video.codecs import EncoderSettings, held_formats
 from restore_rt.video.containers import FORMATS
 from restore_rt.video.encoding import Encoding
@@ -19,7 +21,10 @@ from restore_rt.video.reader import VideoReader
 from restore_rt.video.tracks import Track, TrackChoices, choose_tracks
 from restore_rt.video.writer import VideoWriter
 
-__all__ = ["Sink", "StreamFormat", "muxer_of", "open_sink"]
+__all__ = ["WINDOW", "Sink", "StreamFormat", "muxer_of", "open_sink"]
+
+WINDOW = "window"
+"""The sink that shows frames."""
 
 StreamFormat = Literal["mkv", "nut", "yuv4mpeg", "raw", "mpegts", "flv"]
 """What is written to standard output or an address."""
@@ -43,16 +48,32 @@ _COPIED = {
 _AT_ONCE = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
 
 
-class Sink(Protocol):
-    """Takes restored frames, and the packets of sound beside them."""
+class Sink:
+    """Takes restored frames, and the packets of sound beside them; this one keeps nothing.
 
-    layout: PixelLayout
+    Parameters
+    ----------
+    layout
+        Pixel format of the frames that it takes.
+
+    Attributes
+    ----------
+    ended
+        Its user wants no more: the run ends.
+    """
+
+    def __init__(self, layout: PixelLayout) -> None:
+        self.layout = layout
+        self.ended = False
 
     def copy(self, packets: Iterable[av.Packet[Any]]) -> None:
         """Take packets."""
 
-    def encode(self, frame: av.VideoFrame, *, pts: int, duration: int) -> None:
-        """Take a frame."""
+    def deliver(self, frame: Frame, picture: av.VideoFrame, *, age: float, model: str) -> None:
+        """Take a decoded frame, what a model made of it, and how many seconds that took."""
+
+    def idle(self) -> None:
+        """Do what there is to do between frames; called several times a second."""
 
     def close(self) -> None:
         """Finish."""
@@ -61,31 +82,20 @@ class Sink(Protocol):
         """Leave what there is."""
 
 
-class NullSink:
-    """Takes everything and keeps nothing."""
-
-    def __init__(self, layout: PixelLayout) -> None:
-        self.layout = layout
-
-    def copy(self, packets: Iterable[av.Packet[Any]]) -> None:
-        """Pass over packets."""
-
-    def encode(self, frame: av.VideoFrame, *, pts: int, duration: int) -> None:
-        """Pass over a frame."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    abort = close
-
-
-class WrittenSink:
+class WrittenSink(Sink):
     """A file, an address or standard output."""
 
     def __init__(self, writer: VideoWriter, layout: PixelLayout, kept: ExitStack) -> None:
-        self.layout = layout
+        super().__init__(layout)
         self._writer, self._kept = writer, kept
-        self.copy, self.encode = writer.copy, writer.encode
+
+    def copy(self, packets: Iterable[av.Packet[Any]]) -> None:
+        """Write packets."""
+        self._writer.copy(packets)
+
+    def deliver(self, frame: Frame, picture: av.VideoFrame, *, age: float, model: str) -> None:
+        """Encode a picture at the time of its frame."""
+        self._writer.encode(picture, pts=frame.pts, duration=frame.duration)
 
     def close(self) -> None:
         """Finish; a file appears now."""
@@ -110,7 +120,9 @@ def muxer_of(sink: str, format_name: str | None) -> str:
     if format_name is not None and format_name not in get_args(StreamFormat):
         allowed = ", ".join(get_args(StreamFormat))
         raise InputError(f"format is {format_name!r}; allowed are {allowed}")
-    if sink == "null":
+    if sink in ("null", WINDOW):
+        if format_name is not None:
+            raise InputError(f"format is {format_name!r}, but the sink is {sink}; leave it out")
         return ""
     if sink == "-":
         return _MUXERS[format_name or "mkv"]
@@ -120,9 +132,9 @@ def muxer_of(sink: str, format_name: str | None) -> str:
     suffix = Path(sink).suffix.lower()
     if found or suffix not in FORMATS:
         raise InputError(
-            f"the sink is {sink!r}; allowed are null, - for standard output, addresses that begin "
-            f"with {', '.join(f'{name}://' for name in _BY_PROTOCOL)}, and files that end in "
-            f"{', '.join(FORMATS)}"
+            f"the sink is {sink!r}; allowed are window, null, - for standard output, addresses "
+            f"that begin with {', '.join(f'{name}://' for name in _BY_PROTOCOL)}, and files that "
+            f"end in {', '.join(FORMATS)}"
         )
     if format_name is not None:
         raise InputError(
@@ -139,13 +151,14 @@ def open_sink(
     scale: int,
     threads: int,
     overwrite: bool = False,
+    clock: RunClock | None = None,
 ) -> tuple[Sink, list[str]]:
     """Open a sink for a source that was opened.
 
     Parameters
     ----------
     sink
-        ``null``, ``-``, an address, or a file.
+        ``window``, ``null``, ``-``, an address, or a file.
     reader
         Of the source.
     format_name
@@ -156,6 +169,8 @@ def open_sink(
         For the encoder.
     overwrite
         Replace a file.
+    clock
+        Of the run: a window shows its user how old frames are, and pauses it.
 
     Returns
     -------
@@ -170,8 +185,15 @@ def open_sink(
         It cannot be opened.
     """
     muxer = muxer_of(sink, format_name)
+    if sink == WINDOW:
+        from restore_rt.live.window import KEYS, WindowSink
+
+        notes = [f"keys: {'; '.join(f'{key}: {what}' for key, what in KEYS.items())}"]
+        if any(stream.type == "audio" for stream in reader.others):
+            notes.append("the window plays no sound")
+        return WindowSink(reader, clock or RunClock(), scale=scale), notes
     if not muxer:
-        return NullSink(reader.layout), []
+        return Sink(reader.layout), []
     streamed = sink == "-" or "://" in sink
     raw = muxer in _RAW
     layout = reader.layout

@@ -37,6 +37,8 @@ _FILTER_NAMES = {
 _NAMES = {1: "BT.709", 4: "FCC", 5: "BT.601", 6: "BT.601", 7: "SMPTE 240M", 9: "BT.2020"}
 
 _ANY_TIME_BASE = Fraction(1, 1000)
+# A window that its user makes larger needs a new one for each size.
+_MOST_GRAPHS = 8
 
 # Nothing is resized but chroma; what matters is exact rounding and unsubsampled arithmetic.
 _EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -128,7 +130,7 @@ class Converter:
         self._matrix = _FILTER_NAMES[matrix]
         self._range = "full" if full else "limited"
         self._siting = siting
-        self._graphs: dict[tuple[str, str], av.filter.Graph] = {}
+        self._graphs: dict[tuple[Any, ...], av.filter.Graph] = {}
 
     def to_rgb(self, frame: av.VideoFrame, layout: PixelLayout) -> NDArray[Any]:
         """Return a frame as RGB, (H, W, 3): uint8 for 8 bits, else uint16 over its whole span."""
@@ -148,20 +150,31 @@ class Converter:
         """Return an RGB frame, or Y'CbCr in an unusual format, as a frame of ``layout``."""
         return self._convert(frame, layout.name, self._range)
 
-    def _convert(self, frame: av.VideoFrame, name: str, sample_range: str) -> av.VideoFrame:
-        key = (frame.format.name, name)
+    def to_view(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+        """Return a frame as RGB of another size, (height, width, 3): fast, for the eye alone."""
+        return self._convert(frame, "rgb24", "full", (width, height)).to_ndarray()
+
+    def _convert(
+        self, frame: av.VideoFrame, name: str, sample_range: str, size: tuple[int, int] = (0, 0)
+    ) -> av.VideoFrame:
+        key = (frame.format.name, frame.width, frame.height, name, *size)
         graph = self._graphs.get(key)
         if graph is None:
-            graph = self._graphs[key] = self._graph(frame, name, sample_range)
+            if len(self._graphs) == _MOST_GRAPHS:
+                self._graphs.clear()
+            graph = self._graphs[key] = self._graph(frame, name, sample_range, size)
         graph.vpush(frame)
         return graph.vpull()
 
-    def _graph(self, frame: av.VideoFrame, name: str, sample_range: str) -> av.filter.Graph:
+    def _graph(
+        self, frame: av.VideoFrame, name: str, sample_range: str, size: tuple[int, int]
+    ) -> av.filter.Graph:
         """Make a filter graph; it takes matrix and range as it is told, not as frames are tagged.
 
         PyAV's own conversion heeds matrix and range in some of its versions only.
         """
         source_range = "full" if frame.format.is_rgb else self._range
+        width, height = size
         graph = av.filter.Graph()
         graph.link_nodes(
             graph.add_buffer(
@@ -172,9 +185,11 @@ class Converter:
             ),
             graph.add(
                 "scale",
-                f"in_color_matrix={self._matrix}:out_color_matrix={self._matrix}:"
+                f"w={width}:h={height}:in_color_matrix={self._matrix}:"
+                f"out_color_matrix={self._matrix}:"
                 f"in_range={source_range}:out_range={sample_range}:"
-                f"in_chroma_loc={self._siting}:out_chroma_loc={self._siting}:flags={_EXACT}",
+                f"in_chroma_loc={self._siting}:out_chroma_loc={self._siting}:"
+                f"flags={'bicubic' if width else _EXACT}",
             ),
             graph.add("format", name),
             graph.add("buffersink"),

@@ -15,7 +15,7 @@ from restore_rt.video.colour import BT709, Converter
 from restore_rt.video.pixels import PixelLayout, coloured, new_frame, planes_of
 from restore_rt.video.reader import VideoReader
 
-__all__ = ["NO_FRAME", "Conversion", "Convert", "Prepared", "RgbConversion"]
+__all__ = ["NO_FRAME", "Conversion", "Convert", "Prepared", "RgbConversion", "orientation"]
 
 _DISPLAY_MATRIX = struct.Struct("=9i")
 
@@ -145,7 +145,7 @@ class RgbConversion:
     ) -> None:
         self._bits, self._alpha, self._stages = bits, alpha, stages
         self._scale = scale
-        self._turns, self._mirrored = _orientation(reader.extras.get("DISPLAYMATRIX", b""))
+        self._turns, self._mirrored = orientation(reader.extras.get("DISPLAYMATRIX", b""))
         size = (reader.width * scale, reader.height * scale)
         self.width, self.height = size[::-1] if self._turns % 2 else size
         siting = reader.tags.siting(centred=reader.centred_chroma)
@@ -180,7 +180,7 @@ class RgbConversion:
         return pixels
 
 
-def _orientation(data: bytes) -> tuple[int, bool]:
+def orientation(data: bytes) -> tuple[int, bool]:
     """Return how many quarters to turn to the left a picture is, after mirroring left to right."""
     if len(data) != _DISPLAY_MATRIX.size:
         return 0, False

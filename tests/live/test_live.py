@@ -15,8 +15,9 @@ import pytest
 
 from restore_rt.errors import InputError, MediaError
 from restore_rt.live.queues import BoundedQueue
+from restore_rt.live.report import LiveReport
 from restore_rt.live.restoring import ladder_names, restore_live
-from restore_rt.live.running import LiveReport, LiveRun
+from restore_rt.live.running import LiveRun
 from restore_rt.timing import StageTimes
 from tests.video.clips import Enlarger, make_clip, read_clip
 
