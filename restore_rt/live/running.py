@@ -16,7 +16,7 @@ from restore_rt.live.clock import RunClock
 from restore_rt.live.governor import Governor
 from restore_rt.live.queues import BoundedQueue
 from restore_rt.live.report import LiveReport
-from restore_rt.live.sinks import Sink
+from restore_rt.live.sink import Sink
 from restore_rt.restorer import Restorer
 from restore_rt.timing import StageTimes
 from restore_rt.video.conversion import Conversion

@@ -12,6 +12,8 @@ import av
 from restore_rt.errors import InputError
 from restore_rt.files import check_target, whole_file
 from restore_rt.live.clock import RunClock
+from restore_rt.live.sink import Sink
+from restore_rt.live.window import KEYS, WindowSink
 from restore_rt.video.clock import Frame
 from restore_rt.video.codecs import EncoderSettings, held_formats
 from restore_rt.video.containers import FORMATS
@@ -21,7 +23,7 @@ from restore_rt.video.reader import VideoReader
 from restore_rt.video.tracks import Track, TrackChoices, choose_tracks
 from restore_rt.video.writer import VideoWriter
 
-__all__ = ["WINDOW", "Sink", "StreamFormat", "muxer_of", "open_sink"]
+__all__ = ["WINDOW", "StreamFormat", "muxer_of", "open_sink"]
 
 WINDOW = "window"
 """The sink that shows frames."""
@@ -46,40 +48,6 @@ _COPIED = {
 }
 # Each frame leaves the encoder before the next one comes.
 _AT_ONCE = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
-
-
-class Sink:
-    """Takes restored frames, and the packets of sound beside them; this one keeps nothing.
-
-    Parameters
-    ----------
-    layout
-        Pixel format of the frames that it takes.
-
-    Attributes
-    ----------
-    ended
-        Its user wants no more: the run ends.
-    """
-
-    def __init__(self, layout: PixelLayout) -> None:
-        self.layout = layout
-        self.ended = False
-
-    def copy(self, packets: Iterable[av.Packet[Any]]) -> None:
-        """Take packets."""
-
-    def deliver(self, frame: Frame, picture: av.VideoFrame, *, age: float, model: str) -> None:
-        """Take a decoded frame, what a model made of it, and how many seconds that took."""
-
-    def idle(self) -> None:
-        """Do what there is to do between frames; called several times a second."""
-
-    def close(self) -> None:
-        """Finish."""
-
-    def abort(self) -> None:
-        """Leave what there is."""
 
 
 class WrittenSink(Sink):
@@ -186,8 +154,6 @@ def open_sink(
     """
     muxer = muxer_of(sink, format_name)
     if sink == WINDOW:
-        from restore_rt.live.window import KEYS, WindowSink
-
         notes = [f"keys: {'; '.join(f'{key}: {what}' for key, what in KEYS.items())}"]
         if any(stream.type == "audio" for stream in reader.others):
             notes.append("the window plays no sound")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import OutputError
 from restore_rt.live.clock import RunClock
-from restore_rt.live.sinks import Sink
+from restore_rt.live.sink import Sink
 from restore_rt.video.clock import Frame
 from restore_rt.video.colour import Converter
 from restore_rt.video.conversion import orientation
