@@ -18,8 +18,10 @@ from restore_rt.cli.options import (
     ThreadsOption,
     load_model,
 )
+from restore_rt.cli.pipes import check_output
 from restore_rt.errors import InputError, MediaError, TruncatedInputError
 from restore_rt.threads import available_threads
+from restore_rt.video.choices import STANDARD
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -93,6 +95,8 @@ def live(
 ) -> int:
     """Restore live video with the best model that keeps pace; Ctrl-C ends it."""
     budget = parse_latency(latency)
+    if sink == STANDARD:
+        check_output(json=as_json)
     try:
         import restore_rt.video.codecs  # noqa: F401  # says what to install where PyAV is missing
     except ImportError as error:
@@ -124,7 +128,7 @@ def live(
             overwrite=overwrite,
             on_note=note,
         )
-    if sink == "-":
+    if sink == STANDARD:
         note(_summary(report, sink))  # standard output holds the video
     else:
         emit({"source": source, "sink": sink, **report.as_dict()}, _table(report, sink),

@@ -26,17 +26,17 @@ from restore_rt.cli.options import (
     load_model,
     ran_by,
 )
+from restore_rt.cli.pipes import check_pipes
 from restore_rt.errors import MediaError
 from restore_rt.files import journal_folder
 from restore_rt.options import Precision
-from restore_rt.video.choices import CODECS, AudioChoice, Deinterlace
+from restore_rt.video.choices import CODECS, STANDARD, AudioChoice, Deinterlace
 from restore_rt.wording import count_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from restore_rt import Restorer
-    from restore_rt.cli.paths import Job
     from restore_rt.video import VideoReport
 
 __all__ = ["video"]
@@ -50,7 +50,8 @@ InputsArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="IN...",
-        help="Videos, folders, patterns like 'clips/*.mp4', or numbered pictures: frames/%05d.png.",
+        help="Videos, folders, patterns like 'clips/*.mp4', numbered pictures, frames/%05d.png, or "
+        "- for standard input.",
     ),
 ]
 OutputOption = Annotated[
@@ -58,7 +59,8 @@ OutputOption = Annotated[
     typer.Option(
         "-o", "--output", metavar="OUT",
         help="A file for one video, .mp4, .mov, .mkv, .webm, .gif, .apng or .webp, or numbered "
-        "pictures, out/%05d.png, else a folder, made if missing.",
+        "pictures, out/%05d.png, or - for standard output as Matroska, else a folder, made if "
+        "missing.",
     ),
 ]  # fmt: skip
 FormatOption = Annotated[
@@ -204,22 +206,28 @@ def video(
         if error.name != "av":
             raise
         raise MediaError(str(error)) from error
-    from restore_rt.cli.paths import VIDEOS, plan
+    from restore_rt.cli.paths import VIDEOS, Plan, plan
 
-    planned = plan(
-        inputs,
-        output,
-        media=VIDEOS,
-        format_name=format_name,
-        recursive=recursive,
-        overwrite=overwrite,
-        skip_existing=skip_existing,
-    )
+    pairs: list[tuple[str | Path, str | Path]]
+    if STANDARD in (*inputs, output):
+        check_pipes(inputs, output, format_name=format_name, skips=skip_existing, json=as_json)
+        planned, pairs = Plan([]), [(inputs[0], output)]
+    else:
+        planned = plan(
+            inputs,
+            output,
+            media=VIDEOS,
+            format_name=format_name,
+            recursive=recursive,
+            overwrite=overwrite,
+            skip_existing=skip_existing,
+        )
+        pairs = [(job.source, job.target) for job in planned.jobs]
     left = planned.tell()
     for job in planned.existing:
         if (folder := journal_folder(job.target)).is_dir():
             note(f"{job.target} exists, and {folder} is left of an interrupted run: remove one")
-    if not planned.jobs:
+    if not pairs:
         text = f"nothing to do: {count_of(len(planned.existing), 'video')} restored before"
         emit({"failed": 0, "videos": [], **left}, text, as_json=as_json)
         return 0
@@ -250,14 +258,16 @@ def video(
         chroma=chroma,
         allow_bf16=True,
     ) as restorer:
-        alone = len(planned.jobs) == 1
-        outcomes = [_restored(job, restorer, choices, alone=alone) for job in planned.jobs]
+        alone = len(pairs) == 1
+        outcomes = [_restored(*pair, restorer, choices, alone=alone) for pair in pairs]
         ran = ran_by(restorer)
     if alone and not planned.existing and not planned.passed_over:
         (outcome,) = outcomes
-        if outcome.report is not None:
-            data = {"source": outcome.job.source, "target": outcome.job.target, **ran}
-            table = _table(outcome.report, outcome.job.target, ran["model"])
+        if outcome.report is not None and output == STANDARD:
+            note(_summary(outcome.report, "standard output"))  # which holds the video
+        elif outcome.report is not None:
+            data = {"source": outcome.source, "target": outcome.target, **ran}
+            table = _table(outcome.report, outcome.target, ran["model"])
             emit({**data, **outcome.report.as_dict()}, table, as_json=as_json)
         if outcome.error is not None:
             raise outcome.error
@@ -281,20 +291,28 @@ def video(
 class _Outcome:
     """What became of one video: a report if anything was written, an error if not all was."""
 
-    job: Job
+    source: str | Path
+    target: str | Path
     report: VideoReport | None = None
     error: Exception | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "source": str(self.job.source),
-            "target": str(self.job.target),
+            "source": str(self.source),
+            "target": str(self.target),
             "error": "" if self.error is None else explain(self.error),
             **({} if self.report is None else self.report.as_dict()),
         }
 
 
-def _restored(job: Job, restorer: Restorer, choices: dict[str, Any], *, alone: bool) -> _Outcome:
+def _restored(
+    source: str | Path,
+    target: str | Path,
+    restorer: Restorer,
+    choices: dict[str, Any],
+    *,
+    alone: bool,
+) -> _Outcome:
     """Restore a video; an error concerns it only, and is told unless it is that of the run."""
     from restore_rt.folders import make_folder
     from restore_rt.video import TruncatedVideoError, restore_video
@@ -304,32 +322,40 @@ def _restored(job: Job, restorer: Restorer, choices: dict[str, Any], *, alone: b
 
         def start(total: int | None) -> None:
             nonlocal advance
-            advance = stack.enter_context(progress(job.source.name, total, "frames"))
+            advance = stack.enter_context(progress(Path(source).name, total, "frames"))
 
         try:
-            make_folder(job.target.parent)
+            make_folder(Path(target).parent)
             report = restore_video(
-                job.source,
-                job.target,
+                source,
+                target,
                 restorer,
                 **choices,
                 on_start=start,
                 on_frame=lambda: advance(1),
-                on_note=lambda text: note(text if alone else f"{job.source}: {text}"),
+                on_note=lambda text: note(text if alone else f"{source}: {text}"),
             )
-            return _Outcome(job, report)
+            return _Outcome(source, target, report)
         except TruncatedVideoError as error:
-            outcome = _Outcome(job, error.report, error)
+            outcome = _Outcome(source, target, error.report, error)
         except Exception as error:
-            outcome = _Outcome(job, None, error)
+            outcome = _Outcome(source, target, None, error)
     if not alone and outcome.error is not None:
         show_traceback(outcome.error)
         message = explain(outcome.error)
-        fail(message if str(job.source) in message else f"{job.source}: {message}")
+        fail(message if str(source) in message else f"{source}: {message}")
     return outcome
 
 
-def _table(report: VideoReport, target: Path, description: str) -> RenderableType:
+def _summary(report: VideoReport, target: str | Path) -> str:
+    before = f" ({report.taken_over} of them restored before)" if report.taken_over else ""
+    return (
+        f"{target}: {report.frames} frames{before}, {report.width}x{report.height}, "
+        f"{report.codec}, {report.seconds:.1f} s, {report.fps:.1f} frames/s"
+    )
+
+
+def _table(report: VideoReport, target: str | Path, description: str) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -337,14 +363,10 @@ def _table(report: VideoReport, target: Path, description: str) -> RenderableTyp
     table = Table("stage", box=None, pad_edge=False)
     table.add_column("ms per frame", justify="right")
     table.add_column("share of wall time", justify="right")
-    before = f" ({report.taken_over} of them restored before)" if report.taken_over else ""
     for row in report.table:
         table.add_row(row.stage, f"{row.milliseconds:.2f}", f"{row.share:.0%}")
     return Group(
-        Text(
-            f"{target}: {report.frames} frames{before}, {report.width}x{report.height}, "
-            f"{report.codec}, {report.seconds:.1f} s, {report.fps:.1f} frames/s"
-        ),
+        Text(_summary(report, target)),
         Text(description),
         table,
         Text(f"bottleneck: {report.bottleneck}{_waits(report)}"),

@@ -14,6 +14,7 @@ from restore_rt.files import check_target, whole_file
 from restore_rt.live.clock import RunClock
 from restore_rt.live.sink import Sink
 from restore_rt.live.window import KEYS, WindowSink
+from restore_rt.video.choices import STANDARD
 from restore_rt.video.clock import Frame
 from restore_rt.video.codecs import EncoderSettings, held_formats
 from restore_rt.video.containers import FORMATS
@@ -92,7 +93,7 @@ def muxer_of(sink: str, format_name: str | None) -> str:
         if format_name is not None:
             raise InputError(f"format is {format_name!r}, but the sink is {sink}; leave it out")
         return ""
-    if sink == "-":
+    if sink == STANDARD:
         return _MUXERS[format_name or "mkv"]
     protocol, found, _ = sink.partition("://")
     if found and protocol in _BY_PROTOCOL:
@@ -160,7 +161,7 @@ def open_sink(
         return WindowSink(reader, clock or RunClock(), scale=scale), notes
     if not muxer:
         return Sink(reader.layout), []
-    streamed = sink == "-" or "://" in sink
+    streamed = sink == STANDARD or "://" in sink
     raw = muxer in _RAW
     layout = reader.layout
     if not raw:
@@ -186,7 +187,7 @@ def open_sink(
     tracks, notes = _sound(reader, muxer, Path("stream.mkv" if streamed else sink))
     kept = ExitStack()
     target = Path(sink)
-    if sink == "-":
+    if sink == STANDARD:
         path: Path | str = "pipe:1"
     elif streamed:
         path = sink
@@ -196,7 +197,7 @@ def open_sink(
     try:
         writer = VideoWriter(
             path,
-            target=target,
+            target=Path("standard output") if sink == STANDARD else target,
             source=reader,
             tracks=tracks,
             encoding=encoding,

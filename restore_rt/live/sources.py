@@ -9,7 +9,8 @@ from pathlib import Path
 import av
 
 from restore_rt.errors import MediaError
-from restore_rt.video.opening import Opened, open_source
+from restore_rt.video.choices import STANDARD
+from restore_rt.video.opening import Opened, open_source, open_standard_input
 from restore_rt.video.texts import AS_BYTES
 
 __all__ = ["LiveSource", "open_live"]
@@ -49,8 +50,8 @@ def open_live(source: str) -> LiveSource:
     MediaError
         It cannot be opened.
     """
-    if source == "-":
-        return LiveSource(_opened("pipe:0", source), waits=True)
+    if source == STANDARD:
+        return LiveSource(open_standard_input(), waits=True)
     if source.startswith(_CAMERA):
         return LiveSource(_opened(source, source, "v4l2"), waits=False)
     if source.startswith(_SCREEN):
@@ -79,4 +80,4 @@ def _opened(address: str, source: str, device: str | None = None) -> Opened:
             f"cannot open {source}: {getattr(error, 'strerror', None) or error}; sources are a "
             "file, an address, /dev/video0, x11grab::0.0, or - for standard input"
         ) from error
-    return Opened(container, is_file=False, name="standard input" if source == "-" else source)
+    return Opened(container, is_file=False, name=source)

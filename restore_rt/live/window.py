@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import numpy as np
@@ -17,9 +17,6 @@ from restore_rt.video.clock import Frame
 from restore_rt.video.colour import Converter
 from restore_rt.video.conversion import orientation
 from restore_rt.video.reader import VideoReader
-
-if TYPE_CHECKING:
-    import pygame
 
 __all__ = ["KEYS", "WindowSink"]
 
@@ -177,7 +174,7 @@ class WindowSink(Sink):
             self._write(text + paused, left + _MARGIN, top + _MARGIN)
         self._pygame.display.flip()
 
-    def _surface(self, picture: av.VideoFrame, width: int, height: int) -> pygame.Surface:
+    def _surface(self, picture: av.VideoFrame, width: int, height: int) -> Any:
         """Return a picture, upright and of the size that it is shown in."""
         turned = (height, width) if self._turns % 2 else (width, height)
         pixels: NDArray[Any] = self._converter.to_view(picture, *turned)

@@ -84,6 +84,9 @@ class Codec:
         return all(size <= most or not most for size, most in zip(sizes, self.most, strict=True))
 
 
+STANDARD = "-"
+"""Standard input as a source, and standard output as a target."""
+
 CODECS: dict[CodecName, Codec] = {
     "h264": Codec(
         "libx264", (0, 51, 18), _X26X_PRESETS, "veryfast", most=(16384, 16384, 0), even=True

@@ -150,7 +150,7 @@ class Converter:
         """Return an RGB frame, or Y'CbCr in an unusual format, as a frame of ``layout``."""
         return self._convert(frame, layout.name, self._range)
 
-    def to_view(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+    def to_view(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[Any]:
         """Return a frame as RGB of another size, (height, width, 3): fast, for the eye alone."""
         return self._convert(frame, "rgb24", "full", (width, height)).to_ndarray()
 

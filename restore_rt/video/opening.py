@@ -18,10 +18,10 @@ from restore_rt.video.sequences import DEFAULT_RATE, is_pattern
 from restore_rt.video.streamed import StreamedPictures
 from restore_rt.video.texts import AS_BYTES
 
-__all__ = ["Opened", "choose_stream", "open_source", "open_video"]
+__all__ = ["Opened", "choose_stream", "open_source", "open_standard_input", "open_video"]
 
 # A playlist must not make us open an address.
-_PROTOCOLS = {"protocol_whitelist": "file,crypto,data"}
+_PROTOCOLS = "file,crypto,data"
 
 
 @dataclass
@@ -112,6 +112,18 @@ def open_source(path: Path, rate: Fraction | None = None) -> Opened:
     return Opened(container)
 
 
+def open_standard_input() -> Opened:
+    """Open what comes through standard input, its texts as bytes.
+
+    Raises
+    ------
+    MediaError
+        It is no video, or one that cannot be read in order.
+    """
+    name = "standard input"
+    return Opened(_opened("pipe:0", name, f"{_PROTOCOLS},pipe"), is_file=False, name=name)
+
+
 def _check_file(path: Path) -> None:
     try:
         if path.is_dir():
@@ -128,17 +140,20 @@ def _check_file(path: Path) -> None:
         raise MediaError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _opened(file: str | StreamedPictures, path: Path) -> av.container.InputContainer:
+def _opened(
+    file: str | StreamedPictures, name: str | Path, protocols: str = _PROTOCOLS
+) -> av.container.InputContainer:
+    options = {"protocol_whitelist": protocols}
     try:
-        return av.open(file, "r", container_options=_PROTOCOLS, metadata_encoding=AS_BYTES)
+        return av.open(file, "r", container_options=options, metadata_encoding=AS_BYTES)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(
-            f"{path} is not a video that can be read, or its beginning or index is missing "
+            f"{name} is not a video that can be read, or its beginning or index is missing "
             f"({getattr(error, 'strerror', None) or error})"
         ) from error
 
 
-def choose_stream(container: av.container.InputContainer, path: Path) -> VideoStream:
+def choose_stream(container: av.container.InputContainer, name: str | Path) -> VideoStream:
     """Return the first video stream that is no cover picture.
 
     Raises
@@ -149,10 +164,10 @@ def choose_stream(container: av.container.InputContainer, path: Path) -> VideoSt
     for stream in container.streams.video:
         if not is_cover(stream):
             if stream.codec_context is None:
-                raise MediaError(f"{path} holds video in a codec that this PyAV cannot decode")
+                raise MediaError(f"{name} holds video in a codec that this PyAV cannot decode")
             return stream
     held = ", ".join(sorted({_kind(stream) for stream in container.streams})) or "nothing"
-    raise MediaError(f"{path} has no video stream; it holds {held}")
+    raise MediaError(f"{name} has no video stream; it holds {held}")
 
 
 def _kind(stream: Stream) -> str:

@@ -17,9 +17,10 @@ import av
 from restore_rt.errors import InputError
 from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
-from restore_rt.video.choices import Deinterlace
+from restore_rt.video.choices import STANDARD, Deinterlace
 from restore_rt.video.conversion import NO_FRAME, Conversion, Convert, RgbConversion
 from restore_rt.video.decoding import Step
+from restore_rt.video.opening import Opened, open_standard_input
 from restore_rt.video.pixels import PixelLayout, written_layout
 from restore_rt.video.reader import VideoReader
 from restore_rt.video.restored import FrameRestorer, RestoredFrame, RestoredStep
@@ -50,7 +51,8 @@ class Pipeline:
     Parameters
     ----------
     source
-        A video file, an animation, or numbered pictures: ``frames/%05d.png``.
+        A video file, an animation, numbered pictures, ``frames/%05d.png``, or ``"-"`` for standard
+        input.
     restorer
         Restores the frames. The pipeline does not close it, so that others can use it too.
     pixel_format
@@ -115,6 +117,7 @@ class Pipeline:
             rate=self.fps,
             as_rgb=rgb,
             stages=self.stages,
+            opened=self._opened(source),
         )
         try:
             self.total, self.rate = self.reader.total, self.reader.rate
@@ -186,7 +189,7 @@ class Pipeline:
         Raises
         ------
         InputError
-            The clip is not that long.
+            The clip is not that long, or comes through standard input.
         """
         with self._lock:
             self._stop()
@@ -303,6 +306,16 @@ class Pipeline:
             # The file must not be closed while it is still being read.
             with reading:
                 stopped = True
+
+    def _opened(self, source: str | os.PathLike[str]) -> Opened | None:
+        """Return standard input, if that is the source."""
+        if source != STANDARD:
+            return None
+        if self.fps is not None:
+            raise InputError(
+                f"fps is {float(self.fps):g}, but standard input has times of its own; leave it out"
+            )
+        return open_standard_input()
 
     def _next(self) -> RestoredFrame | None:
         with self._lock:

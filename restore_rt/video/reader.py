@@ -177,11 +177,13 @@ class VideoReader:
         Raises
         ------
         InputError
-            The clip is not that long.
+            The clip is not that long, or no file.
         MediaError
             No frame can be decoded there.
         """
         target = check_seconds(seconds)
+        if not self._opened.is_file:
+            raise InputError(f"{self.name} can only be read in order; give a file to seek in")
         self._steps.close()
         for place in places_before(target, self._container):
             if not place:
@@ -264,7 +266,7 @@ class VideoReader:
         if repair_texts(self._container):
             self.notes.append("texts that are not in UTF-8 were read as Latin or Cyrillic ones")
         try:
-            self.stream = choose_stream(self._container, self.path)
+            self.stream = choose_stream(self._container, self.name)
             self._prepare(threads, deinterlace)
         except BaseException:
             self._opened.close()
@@ -333,7 +335,7 @@ class VideoReader:
             )
         picture = self._first.frame.picture  # type: ignore[union-attr]
         self.width, self.height = picture.width, picture.height
-        if self.path.is_file():
+        if self._opened.is_file and self.path.is_file():
             check_plausible(self.width, self.height, self.path.stat().st_size, self.path)
         self._format = picture.format.name
         self.layout = layout_of(picture.format)

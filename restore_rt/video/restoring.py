@@ -12,7 +12,14 @@ from restore_rt.chroma import BICUBIC
 from restore_rt.errors import InputError
 from restore_rt.files import check_target, journal_folder, whole_file
 from restore_rt.images import format_of
-from restore_rt.video.choices import ANIMATIONS, NUMBERED, AudioChoice, Deinterlace, container_of
+from restore_rt.video.choices import (
+    ANIMATIONS,
+    NUMBERED,
+    STANDARD,
+    AudioChoice,
+    Deinterlace,
+    container_of,
+)
 from restore_rt.video.codecs import default_codec, held_formats, settings_for
 from restore_rt.video.containers import check_codec
 from restore_rt.video.encoding import Encoding
@@ -65,11 +72,11 @@ def restore_video(
     Parameters
     ----------
     source
-        The file to read, or numbered pictures: ``frames/%05d.png``.
+        The file to read, numbered pictures, ``frames/%05d.png``, or ``"-"`` for standard input.
     target
         The file to write: .mp4, .mov, .mkv or .webm; .gif, .apng or .webp, also .png if the source
         is an animation, which keep transparency and have no sound; or numbered pictures of a
-        format that ``restore-rt image`` writes.
+        format that ``restore-rt image`` writes. ``"-"`` writes Matroska to standard output.
     restorer
         Restores the frames. A luma model gets ``Planes``; for an rgb model frames are converted
         by the clip's matrix and range, both ways.
@@ -130,10 +137,15 @@ def restore_video(
     OutputError
         The target cannot be written.
     """
-    source, target = Path(source), Path(target)
-    run = Run(target, restorer, on_start, on_frame, on_note)
+    to_pipe = target == STANDARD
+    if resume and STANDARD in (source, target):
+        raise InputError("resume is for files; leave it out with standard input and output")
+    shown = Path("standard output" if to_pipe else target)
+    target = Path("stdout.mkv" if to_pipe else target)  # the suffix says the container
+    run = Run(shown, restorer, on_start, on_frame, on_note)
     kind = container_of(target)
-    _check_paths(source, target, overwrite=overwrite)
+    if not to_pipe:
+        _check_paths(Path(source), target, overwrite=overwrite)
     choices = TrackChoices(audio, tuple(drop))
     name = default_codec(target.suffix.lower()) if codec is None else codec
     check_options(deinterlace, threads, fps)
@@ -147,7 +159,7 @@ def restore_video(
             raise InputError(
                 f"resume is for video files, and {target} is made of pictures; leave it out"
             )
-        return _to_pictures(source, target, run, wanted, choices, opening)
+        return _to_pictures(Path(source), target, run, wanted, choices, opening)
     with opening() as pipeline:
         reader, hdr = pipeline.reader, StaticHdr.of(pipeline.reader.extras)
         size = (pipeline.width, pipeline.height)
@@ -181,18 +193,22 @@ def restore_video(
         kept: AbstractContextManager[Journal | None] = nullcontext()
         if resume:
             manifest, network = restorer.manifest, restorer.description
-            identity = run_identity(source, manifest, network, encoding, deinterlace)
+            identity = run_identity(Path(source), manifest, network, encoding, deinterlace)
             kept = open_journal(target, identity, run.note)
-        elif (folder := journal_folder(target)).is_dir():
+        elif not to_pipe and (folder := journal_folder(target)).is_dir():
             run.note(f"{folder} is left of an interrupted run: use it by --resume, or remove it")
-        with kept as journal, whole_file(target, overwrite=overwrite) as temporary:
+        opened: AbstractContextManager[Path | str] = nullcontext("pipe:1")
+        if not to_pipe:
+            opened = whole_file(target, overwrite=overwrite)
+        with kept as journal, opened as path:
             writer = VideoWriter(
-                temporary,
-                target=target,
+                path,
+                target=shown,
                 source=reader,
                 tracks=tracks,
                 encoding=encoding,
                 journal=journal,
+                muxer="matroska" if to_pipe else None,
             )
             convert = pipeline.conversion(layout)
             run.write(pipeline, writer, convert, finished=journal.frames if journal else 0)

@@ -92,6 +92,7 @@ class VideoWriter:
         self._opened = contextlib.ExitStack()
         self._format = FORMATS[target.suffix.lower()] if muxer is None else muxer
         self._at_once = muxer is not None
+        self._container_name = muxer or target.suffix
         try:
             options = self._container_options([track.stream for track in tracks])
             self._file = av.open(str(path), "w", format=self._format, container_options=options)
@@ -172,8 +173,8 @@ class VideoWriter:
         self._opened.close()
         if self._earliest:
             self.notes.append(
-                f"all times are {-float(self._earliest):.3f} s later: {self._target.suffix} cannot "
-                "begin before 0, where MP4 has the encoder's delay of the sound"
+                f"all times are {-float(self._earliest):.3f} s later: {self._container_name} "
+                "cannot begin before 0, where MP4 has the encoder's delay of the sound"
             )
 
     def abort(self) -> None:
@@ -259,10 +260,10 @@ class VideoWriter:
 
     def _note_lost_aspect(self, ratio: Fraction) -> None:
         """PyAV cannot set it in Matroska, and not every codec carries it."""
-        codec, suffix = self._encoding.settings.codec, self._target.suffix
+        codec, name = self._encoding.settings.codec, self._container_name
         if ratio != 1 and self._format in ("matroska", "webm") and codec in ("av1", "ffv1"):
             self.notes.append(
-                f"the pixel aspect ratio {ratio} cannot be kept with {codec} in {suffix}; "
+                f"the pixel aspect ratio {ratio} cannot be kept with {codec} in {name}; "
                 "use --codec h264 or h265, or .mp4 for av1"
             )
 
