@@ -174,7 +174,4 @@ def _table(report: LiveReport, sink: str) -> RenderableType:
     table.add_column("share of wall time", justify="right")
     for row in report.table.rows:
         table.add_row(row.stage, f"{row.milliseconds:.2f}", f"{row.share:.0%}")
-    changes = [
-        Text(f"{change.before} to {change.after}: {change.reason}") for change in report.changes
-    ]
-    return Group(Text(_summary(report, sink)), table, *changes)
+    return Group(Text(_summary(report, sink)), table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Change", "Governor"]
@@ -15,9 +15,10 @@ _TOO_MANY = 3
 _WINDOW = 1.0
 # Frames that waited during a change are late for its sake: they do not count against a rung.
 _SETTLING = 0.5
-# Seconds without a late frame before a better rung is tried. They double each time that it proved
-# too slow soon after, so that a rung on the edge is not tried for ever.
-_PATIENCE, _MOST_PATIENCE = 3.0, 60.0
+# Seconds without a late frame before a better rung is tried, if the present one's work tells that
+# it would keep pace. They double each time that it proved too slow soon after, so that a rung on
+# the edge is not tried for ever.
+_PATIENCE, _MOST_PATIENCE = 0.8, 60.0
 _SOON = 10.0
 # Weight of the newest frame in the average work of a rung.
 _NEWEST = 0.2
@@ -43,6 +44,9 @@ class Change:
     after: str
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.before} to {self.after}: {self.reason}"
+
 
 class Governor:
     """Decides which rung restores the next frame.
@@ -58,6 +62,8 @@ class Governor:
     work
         Seconds that a frame takes on each rung, as measured before the start. A rung without a
         figure is taken to be too slow.
+    on_change
+        Called with every change.
 
     Attributes
     ----------
@@ -74,12 +80,14 @@ class Governor:
         interval: float,
         budget: float,
         work: Mapping[str, float],
+        on_change: Callable[[Change], None] | None = None,
     ) -> None:
         self.changes: deque[Change] = deque(maxlen=_KEPT_CHANGES)
         self.late = self.dropped = 0
         self._rungs = list(rungs)
         self._interval, self._budget = interval, budget
         self._measured = dict(work)
+        self._on_change = on_change
         self._work: float | None = None  # of the rung in use, as it is now
         self._index = self._best()
         self._failures: deque[float] = deque(maxlen=_TOO_MANY)
@@ -170,9 +178,8 @@ class Governor:
         usual = self._measured.get(self.rung)
         if usual and self._work is not None:
             expected *= self._work / usual
-        self._calm_since = now
         if self._fits(expected):
-            self._climbed = now
+            self._calm_since = self._climbed = now
             self._change(now, -1, f"a frame would take {expected * 1000:.0f} ms there")
 
     def _descend(self, now: float) -> None:
@@ -191,4 +198,7 @@ class Governor:
         self._work = None
         self._changed = now
         self._failures.clear()
-        self.changes.append(Change(now, before, self.rung, reason))
+        change = Change(now, before, self.rung, reason)
+        self.changes.append(change)
+        if self._on_change is not None:
+            self._on_change(change)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +22,8 @@ from restore_rt.video.reader import VideoReader
 
 __all__ = ["ladder_names", "restore_live"]
 
+# Parts of a recipe that make results sharper than fidelity alone does.
+_SHARPENING = frozenset({"sharpen", "adversary"})
 _LONGEST_LATENCY = 10.0
 
 
@@ -28,11 +31,13 @@ def ladder_names() -> list[str]:
     """Return the shipped models that a live run chooses from, the best and slowest first.
 
     They are those that double video's luma; a network with more weights is better and slower.
+    Models that sharpen look different, so that a change to one could be seen: they are left out.
     """
     names = [
         each.name
         for each in models()
         if (each.task, each.content, each.colour, each.scale) == ("upscale", "video", "luma", 2)
+        and _SHARPENING.isdisjoint(tomllib.loads(each.recipe))
     ]
     return sorted(names, key=lambda name: path_of(name).stat().st_size, reverse=True)
 
@@ -123,7 +128,15 @@ def restore_live(
         reader.notes.clear()
         work = measure_ladder(ladder, reader, target.layout)
         interval = float(1 / reader.rate)
-        governor = Governor(list(ladder), interval=interval, budget=latency, work=work)
+        governor = Governor(
+            list(ladder),
+            interval=interval,
+            budget=latency,
+            work=work,
+            on_change=lambda change: note(str(change)),
+        )
+        if len(ladder) > 1:
+            note(f"{governor.rung} is the best model that keeps pace")
         run = LiveRun(
             reader,
             ladder,

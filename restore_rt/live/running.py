@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import threading
 import time
 from collections.abc import Mapping
@@ -57,24 +58,34 @@ class _Ready:
 def measure_ladder(
     ladder: Mapping[str, Restorer], reader: VideoReader, layout: Any
 ) -> dict[str, float]:
-    """Return the seconds that the source's first frame takes on each rung, the fastest first.
+    """Return the seconds that the source's first frame takes on each rung: medians of a second.
 
-    Rungs that a second does not suffice for are left out.
+    The fastest rung is measured first. Rungs that a second does not suffice for are left out.
     """
-    work: dict[str, float] = {}
+    passes: dict[str, list[float]] = {}
     begin = time.perf_counter()
-    for name, restorer in reversed(list(ladder.items())):
-        convert = _conversion(restorer, reader, layout, StageTimes())
-        for _ in range(2):  # the first one opens buffers
-            frame = reader.first
-            started = time.perf_counter()
-            prepared = convert.source(frame)
-            restored = restorer(prepared.frame, out=prepared.out)
-            convert.result(restored, prepared.target)
-            work[name] = time.perf_counter() - started
-        if time.perf_counter() - begin > _MEASURING:
+
+    def measure(name: str) -> float:
+        convert = _conversion(ladder[name], reader, layout, StageTimes())
+        started = time.perf_counter()
+        prepared = convert.source(reader.first)
+        restored = ladder[name](prepared.frame, out=prepared.out)
+        convert.result(restored, prepared.target)
+        return time.perf_counter() - started
+
+    def left() -> float:
+        return _MEASURING - (time.perf_counter() - begin)
+
+    for name in reversed(list(ladder)):
+        measure(name)  # it opens buffers
+        passes[name] = [measure(name)]
+        if left() < 0:
             break
-    return work
+    # There is nothing to choose between where there is one.
+    while len(ladder) > 1 and sum(min(times) for times in passes.values()) < left():
+        for name, times in passes.items():
+            times.append(measure(name))
+    return {name: statistics.median(times) for name, times in passes.items()}
 
 
 class LiveRun:

@@ -63,8 +63,8 @@ def test_load_that_comes_and_goes() -> None:
     restored = simulate(governor, lambda time: 3.0 if 10 <= time < 20 else 1.0, 40)
     rungs = dict(restored)
     assert {rung for time, rung in rungs.items() if time < 10} == {"usual"}
-    assert {rung for time, rung in rungs.items() if 11.5 <= time < 20} == {"fast"}
-    assert {rung for time, rung in rungs.items() if time >= 24} == {"usual"}
+    assert {rung for time, rung in rungs.items() if 11 <= time < 20} == {"fast"}
+    assert {rung for time, rung in rungs.items() if time >= 21} == {"usual"}
     assert [(change.before, change.after) for change in governor.changes] == [
         ("usual", "fast"),
         ("fast", "usual"),
@@ -81,7 +81,7 @@ def test_a_rung_that_looks_fast_enough_and_is_not_is_tried_less_and_less() -> No
     climbs = [change.time for change in governor.changes if change.after == "usual"]
     pauses = [later - earlier for earlier, later in pairwise(climbs)]
     assert pauses == sorted(pauses)
-    assert len(climbs) <= 7
+    assert len(climbs) <= 9
     assert sum(rung == "fast" for _, rung in restored) > 0.9 * 5000
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import av
 import pytest
 
 from restore_rt.errors import InputError, MediaError
+from restore_rt.live import restoring
 from restore_rt.live.queues import BoundedQueue
 from restore_rt.live.report import LiveReport
 from restore_rt.live.restoring import ladder_names, restore_live
@@ -187,6 +189,9 @@ def test_wrong_options_are_refused_before_anything_is_opened(tmp_path: Path) -> 
     for word, options in wrong:
         with pytest.raises(InputError, match=f"^{word} is "):
             live(missing, "-", **options)
+    for sink in ("null", "window"):
+        with pytest.raises(InputError, match=f"format is 'mkv', but the sink is {sink}"):
+            live(missing, sink, format_name="mkv")
     for sink in ("ftp://somewhere", "out.xyz"):
         with pytest.raises(InputError, match="the sink is"):
             live(missing, sink)
@@ -199,7 +204,24 @@ def test_wrong_options_are_refused_before_anything_is_opened(tmp_path: Path) -> 
 
 
 def test_the_ladder_is_of_shipped_models() -> None:
-    assert ladder_names()[:3] == ["video-x2-quality", "video-x2", "video-x2-fast"]
+    names = ladder_names()
+    assert {"video-x2-quality", "video-x2", "video-x2-fast"} <= set(names)
+    wanted = ["video-x2-quality", "video-x2", "video-x2-fast", "video-x2-tiny"]
+    assert [name for name in names if name in wanted] == [name for name in wanted if name in names]
+
+
+def test_a_model_that_is_added_joins_the_ladder_unless_it_sharpens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"small": 10, "large": 1000, "usual": 100, "sharp": 50, "photo": 5}
+    for name, size in sizes.items():
+        (tmp_path / name).write_bytes(bytes(size))
+    made = [replace(Enlarger().manifest, name=name) for name in sizes]
+    changed = {"sharp": {"recipe": "[sharpen]"}, "photo": {"content": "photo"}}
+    shipped = [replace(each, **changed.get(each.name, {})) for each in made]
+    monkeypatch.setattr(restoring, "models", lambda: shipped)
+    monkeypatch.setattr(restoring, "path_of", lambda name: tmp_path / name)
+    assert ladder_names() == ["large", "usual", "small"]
 
 
 def test_a_queue_that_makes_room_keeps_its_bound() -> None:
