@@ -172,8 +172,9 @@ def loaded(clip: Path, ladder: dict[str, Restorer]) -> dict[str, Any]:
         change.time for change in report.changes
         if load < change.time and names.index(change.after) > names.index(change.before)
     ]  # fmt: skip
-    before = [change.after for change in report.changes if change.time < load]
-    usual = (before or [each.before for each in report.changes] or names)[-1 if before else 0]
+    before = [change.after for change in report.changes if change.time < load][-1:]
+    first = [change.before for change in report.changes][:1]
+    (usual,) = before or first or [max(report.rungs, key=lambda name: report.rungs[name])]
     back = [each.time for each in report.changes if each.time > end and each.after == usual]
     return {
         "cores": os.cpu_count(),

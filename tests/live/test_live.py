@@ -203,6 +203,23 @@ def test_wrong_options_are_refused_before_anything_is_opened(tmp_path: Path) -> 
         live("tcp://127.0.0.1:1", "null")
 
 
+def test_the_machine_is_measured_before_the_first_frame(tmp_path: Path) -> None:
+    """A rung that takes 0.6 s uses up the second, so that the one above it is not measured."""
+    source = make_clip(tmp_path / "in.mkv", frames=5)
+    pause = threading.Event()
+
+    def wait(index: int) -> None:
+        pause.wait(0.6)
+
+    slow, never = Model(hook=wait), Model()
+    notes: list[str] = []
+    ladder: Any = {"never": never, "slow": slow, "fast": Model()}
+    report = restore_live(str(source), "null", ladder, on_note=notes.append)
+    assert report.rungs == {"never": 0, "slow": 0, "fast": 5}
+    assert (len(slow.seen), len(never.seen)) == (2, 0)
+    assert "fast is the best model that keeps pace" in notes
+
+
 def test_the_ladder_is_of_shipped_models() -> None:
     names = ladder_names()
     assert {"video-x2-quality", "video-x2", "video-x2-fast"} <= set(names)
