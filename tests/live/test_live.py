@@ -234,7 +234,7 @@ def test_a_model_that_is_added_joins_the_ladder_unless_it_sharpens(
     for name, size in sizes.items():
         (tmp_path / name).write_bytes(bytes(size))
     made = [replace(Enlarger().manifest, name=name) for name in sizes]
-    changed = {"sharp": {"recipe": "[sharpen]"}, "photo": {"content": "photo"}}
+    changed: dict[str, Any] = {"sharp": {"recipe": "[sharpen]"}, "photo": {"content": "photo"}}
     shipped = [replace(each, **changed.get(each.name, {})) for each in made]
     monkeypatch.setattr(restoring, "models", lambda: shipped)
     monkeypatch.setattr(restoring, "path_of", lambda name: tmp_path / name)
