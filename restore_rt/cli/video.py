@@ -318,11 +318,12 @@ def _restored(
     from restore_rt.video import TruncatedVideoError, restore_video
 
     advance: Callable[[int], None] = lambda count: None  # noqa: E731
+    label = "standard input" if source == STANDARD else Path(source).name
     with contextlib.ExitStack() as stack:
 
         def start(total: int | None) -> None:
             nonlocal advance
-            advance = stack.enter_context(progress(Path(source).name, total, "frames"))
+            advance = stack.enter_context(progress(label, total, "frames"))
 
         try:
             make_folder(Path(target).parent)

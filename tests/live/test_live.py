@@ -20,6 +20,7 @@ from restore_rt.live.queues import BoundedQueue
 from restore_rt.live.report import LiveReport
 from restore_rt.live.restoring import ladder_names, restore_live
 from restore_rt.live.running import LiveRun
+from restore_rt.live.sources import open_live
 from restore_rt.timing import StageTimes
 from tests.video.clips import Enlarger, make_clip, read_clip
 
@@ -239,6 +240,32 @@ def test_a_model_that_is_added_joins_the_ladder_unless_it_sharpens(
     monkeypatch.setattr(restoring, "models", lambda: shipped)
     monkeypatch.setattr(restoring, "path_of", lambda name: tmp_path / name)
     assert ladder_names() == ["large", "usual", "small"]
+
+
+@pytest.mark.parametrize(
+    ("source", "address", "options"),
+    [
+        ("x11grab:", ":7", {}),
+        ("x11grab::0.0", ":0.0", {}),
+        ("x11grab:+10,20@640x360", ":7+10,20", {"video_size": "640x360"}),
+        ("x11grab::0.0+10,20@640x360", ":0.0+10,20", {"video_size": "640x360"}),
+        ("/dev/video0@1280x720", "/dev/video0", {"video_size": "1280x720"}),
+    ],
+)
+def test_what_ffmpeg_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, source: str, address: str, options: dict[str, str]
+) -> None:
+    asked: list[Any] = []
+
+    def opened(name: str, mode: str, **given: Any) -> None:
+        asked.extend((name, given["format"], given["container_options"]))
+
+    monkeypatch.setenv("DISPLAY", ":7")
+    monkeypatch.setattr(av, "open", opened)
+    assert not open_live(source).waits
+    assert asked == [address, "v4l2" if "video" in source else "x11grab", options]
+    with pytest.raises(InputError, match="the size is 'big'; give one like @640x360"):
+        open_live(f"{source.partition('@')[0]}@big")
 
 
 def test_a_queue_that_makes_room_keeps_its_bound() -> None:
