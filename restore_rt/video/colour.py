@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from restore_rt.errors import MediaError
@@ -63,6 +64,22 @@ class ColourTags:
     matrix: int = _UNSPECIFIED
     location: str = ""
 
+    @classmethod
+    def of(cls, stream: VideoStream, picture: av.VideoFrame, location: str) -> ColourTags:
+        """Return what a stream and its first picture say; RGB gets tags for what it becomes."""
+        context = stream.codec_context
+        if picture.format.is_rgb or picture.format.has_palette:
+            return cls(range=1, primaries=BT709, transfer=BT709, matrix=BT709)
+        full = picture.format.name.startswith("yuvj")
+        return cls(
+            range=_FULL if full else int(picture.color_range) or int(context.color_range),
+            # Frames say these two only from PyAV 17 on.
+            primaries=_stated(getattr(picture, "color_primaries", 2), context.color_primaries),
+            transfer=_stated(getattr(picture, "color_trc", 2), context.color_trc),
+            matrix=_stated(picture.colorspace, context.colorspace),
+            location=location,
+        )
+
     @property
     def is_full(self) -> bool:
         """Whether samples span their whole range."""
@@ -95,6 +112,11 @@ class ColourTags:
         if meant == self.matrix_for(width * scale, height * scale):
             return self
         return dataclasses.replace(self, matrix=meant)
+
+
+def _stated(*values: int) -> int:
+    """Return the first code point that says something; 0 and 3 are reserved, 2 unspecified."""
+    return next((int(value) for value in values if int(value) not in (0, 2, 3)), _UNSPECIFIED)
 
 
 def matrix_name(matrix: int) -> str:

@@ -311,9 +311,10 @@ class VideoReader:
             return start
         if start <= _LATE:
             return Fraction(0)
-        self.notes.append(
-            f"the file's clock begins at {float(start):.0f} s; the result's begins at 0"
-        )
+        if self._opened.is_file:
+            self.notes.append(
+                f"the file's clock begins at {float(start):.0f} s; the result's begins at 0"
+            )
         return start
 
     def _estimated_total(self) -> int | None:
@@ -342,7 +343,12 @@ class VideoReader:
         # PyAV frees an ICC profile's name twice, which only PNG has: the process would crash.
         named = self.stream.codec_context.name in ("png", "apng")
         self.extras = {} if named else side_data(picture)
-        self.tags = self._read_tags(picture)
+        self.tags = ColourTags.of(self.stream, picture, self._location)
+        if (picture.format.is_rgb or picture.format.has_palette) and not self._as_rgb:
+            self.notes.append(
+                f"{self._format} becomes {self.layout.name} by the {matrix_name(BT709)} "
+                "matrix, limited range"
+            )
         self.centred_chroma = (
             self._format.startswith("yuvj")
             or picture.format.is_rgb
@@ -350,25 +356,6 @@ class VideoReader:
         )
         self.notes += losses(
             self.stream, picture, self.layout, self.tags, self.extras, as_rgb=self._as_rgb
-        )
-
-    def _read_tags(self, picture: av.VideoFrame) -> ColourTags:
-        context = self.stream.codec_context
-        if picture.format.is_rgb or picture.format.has_palette:
-            if not self._as_rgb:
-                self.notes.append(
-                    f"{self._format} becomes {self.layout.name} by the {matrix_name(BT709)} "
-                    "matrix, limited range"
-                )
-            return ColourTags(range=1, primaries=BT709, transfer=BT709, matrix=BT709)
-        full = self._format.startswith("yuvj")
-        return ColourTags(
-            range=2 if full else int(picture.color_range) or int(context.color_range),
-            # Frames say these two only from PyAV 17 on.
-            primaries=_stated(getattr(picture, "color_primaries", 2), context.color_primaries),
-            transfer=_stated(getattr(picture, "color_trc", 2), context.color_trc),
-            matrix=_stated(picture.colorspace, context.colorspace),
-            location=self._location,
         )
 
     def _check(self, frame: Frame) -> None:
@@ -392,8 +379,3 @@ class VideoReader:
     def _note_times(self) -> None:
         self._take_notes()
         self.notes += self._decoding.notes(self._start)
-
-
-def _stated(*values: int) -> int:
-    """Return the first code point that says something; 0 and 3 are reserved, 2 unspecified."""
-    return next((int(value) for value in values if int(value) not in (0, 2, 3)), 2)
