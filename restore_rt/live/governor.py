@@ -17,9 +17,11 @@ _WINDOW = 1.0
 _SETTLING = 0.5
 # Seconds without a late frame before a better rung is tried, if the present one's work tells that
 # it would keep pace. They double each time that it proved too slow soon after, so that a rung on
-# the edge is not tried for ever.
+# the edge is not tried for ever; they count for nothing where its frames are expected to take
+# clearly less than they were at that try.
 _PATIENCE, _MOST_PATIENCE = 0.8, 60.0
 _SOON = 10.0
+_CLEARLY = 0.8
 # Weight of the newest frame in the average work of a rung.
 _NEWEST = 0.2
 _KEPT_CHANGES = 1000
@@ -95,6 +97,7 @@ class Governor:
         self._changed: float | None = None
         self._climbed: float | None = None
         self._patience = _PATIENCE
+        self._tried: float | None = None  # what a frame was expected to take on a rung that failed
 
     @property
     def rung(self) -> str:
@@ -159,8 +162,7 @@ class Governor:
         if self._calm_since is None:
             self._calm_since = now
         if not failed:
-            if now - self._calm_since >= self._patience:
-                self._climb(now)
+            self._climb(now, calm=now - self._calm_since)
             return
         self._calm_since = now
         if self._changed is not None and now - self._changed < _SETTLING:
@@ -169,17 +171,19 @@ class Governor:
         if len(self._failures) == _TOO_MANY and now - self._failures[0] <= _WINDOW:
             self._descend(now)
 
-    def _climb(self, now: float) -> None:
+    def _climb(self, now: float, *, calm: float) -> None:
         """Go to the next better rung if it would keep pace under the load that there is now."""
-        if self._index == 0:
+        if self._index == 0 or calm < _PATIENCE:
             return
         better = self._rungs[self._index - 1]
         expected = self._measured.get(better, float("inf"))
         usual = self._measured.get(self.rung)
         if usual and self._work is not None:
             expected *= self._work / usual
-        if self._fits(expected):
+        lighter = self._tried is not None and expected < _CLEARLY * self._tried
+        if self._fits(expected) and (lighter or calm >= self._patience):
             self._calm_since = self._climbed = now
+            self._tried = expected
             self._change(now, -1, f"a frame would take {expected * 1000:.0f} ms there")
 
     def _descend(self, now: float) -> None:
@@ -188,7 +192,7 @@ class Governor:
         if self._climbed is not None and now - self._climbed < _SOON:
             self._patience = min(2 * self._patience, _MOST_PATIENCE)
         else:
-            self._patience = _PATIENCE
+            self._patience, self._tried = _PATIENCE, None
         self._climbed = None
         self._change(now, 1, f"{_TOO_MANY} frames were late within {_WINDOW:g} s")
 

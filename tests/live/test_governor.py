@@ -85,6 +85,19 @@ def test_a_rung_that_looks_fast_enough_and_is_not_is_tried_less_and_less() -> No
     assert sum(rung == "fast" for _, rung in restored) > 0.9 * 5000
 
 
+def test_a_rung_that_failed_under_a_load_is_tried_at_once_when_the_load_is_gone() -> None:
+    """The better rung suffers more from the load than the present one tells."""
+    governor = governed(usual=0.021, fast=0.007)
+    loads = {"usual": 3.0, "fast": 1.05}
+    simulate(governor, lambda time: loads[governor.rung] if 10 <= time < 20 else 0.7, 40)
+    changes = [(change.time, change.after) for change in governor.changes]
+    assert changes[0][1] == "fast"
+    assert 10 < changes[0][0] < 11
+    assert len(changes) >= 6  # tried in vain
+    assert changes[-1][1] == "usual"
+    assert 20 < changes[-1][0] < 21
+
+
 def test_few_late_frames_change_nothing() -> None:
     governor = governed()
     for second in range(60):
