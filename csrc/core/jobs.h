@@ -99,6 +99,8 @@ inline ColourJob make_colour_job(const FrameView& target, const FrameView& sourc
 
 /// Channels of a chroma network's input.
 inline constexpr int kChromaInputs = 16;
+/// How far it reads planes around a chroma sample, in samples of chroma.
+inline constexpr Index kChromaReach = 7;
 
 /// What a chroma network reads of 4:2:0 planes, whose chroma lies on the left luma samples; see
 /// cpu/chroma.inl. Integers alone.

@@ -6,6 +6,8 @@
 namespace rrt {
 
 inline constexpr int kMaxUpsample = 8;
+/// The farthest neighbour of a sample that is read.
+inline constexpr Index kTapsReach = 2;
 
 /// Four neighbours, the first at `first` from the sample that the output sample belongs to.
 struct Taps {

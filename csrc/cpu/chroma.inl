@@ -11,6 +11,8 @@ namespace {
 constexpr Index kHalf = 3;
 constexpr Index kNear = 1;
 constexpr Index kSide = 2 * kHalf + 1;
+// Windows of slopes over windows of samples, and luma's column left of them.
+static_assert(kChromaReach == 2 * kHalf + 1);
 constexpr Index kStrip = 256;
 constexpr Index kLine = kStrip + 4 * kHalf;
 // Rows of the means of luma wait for the slopes of rows further down.

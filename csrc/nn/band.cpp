@@ -8,37 +8,36 @@
 namespace rrt::nn {
 namespace {
 
-Index floor_divide(Index a, Index b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
-
 Span clip(Span span, Index length) {
     return {std::max<Index>(span.begin, 0), std::min(span.end, length)};
 }
 
+/// A box of the picture; its rows are a band of it.
 class Band {
   public:
-    Band(const Model& model, const Job& job, Strips strips, Span rows, Workspace& workspace)
+    Band(const Model& model, const Job& job, const Box& box, Workspace& workspace)
         : model_(model),
           job_(job),
-          strips_(strips),
-          rows_(rows),
+          box_(box),
+          down_(find_steps(model, box.rows, model.blocks_of(job.frame.height))),
+          across_(find_steps(model, box.columns, model.blocks_of(job.frame.width))),
+          strips_(divide(model, kTile * (across_.end - across_.first))),
           workspace_(workspace),
           kernels_(model.kernels()) {
-        find_steps();
         std::vector<Index> saved;
         for (std::size_t v = 0; v < values().size(); ++v) {
-            const Index first = rows_of(v, begins_[v]).begin;
-            saved.push_back(std::max<Index>(rows_of(v, end_ - 1).end - first, 0));
+            const Index first = rows_of(v, down_.begins[v]).begin;
+            saved.push_back(std::max<Index>(rows_of(v, down_.end - 1).end - first, 0));
             first_rows_.push_back(first);
         }
         workspace_.prepare(model_, strips_, saved);
     }
 
     bool run() {
-        const Index begin = *std::min_element(begins_.begin(), begins_.end());
         for (strip_ = 0; strip_ < strips_.count; ++strip_) {
-            for (Index step = begin; step < end_; ++step) {
+            for (Index step = down_.first; step < down_.end; ++step) {
                 for (std::size_t v = 0; v < values().size(); ++v) {
-                    if (step >= begins_[v]) make(v, step);
+                    if (step >= down_.begins[v]) make(v, step);
                 }
             }
         }
@@ -54,47 +53,25 @@ class Band {
     Index width(std::size_t v) const {
         return model_.blocks_of(job_.frame.width) * value(v).shape.scale;
     }
-    Index step_rows(std::size_t v) const { return kTile * value(v).shape.scale; }
 
-    /// A value's rows in a step, in the frame or not.
-    Span all_rows(std::size_t v, Index step) const {
-        const Index begin = step_rows(v) * step - value(v).delay;
-        return {begin, begin + step_rows(v)};
+    /// A value's rows in a step.
+    Span rows_of(std::size_t v, Index step) const {
+        return clip(pixels_of(value(v), step), height(v));
     }
-
-    Span rows_of(std::size_t v, Index step) const { return clip(all_rows(v, step), height(v)); }
 
     /// A value's columns in the strip, in the frame or not.
     Span all_columns(std::size_t v) const {
-        const Index width = strips_.width * value(v).shape.scale;
-        const Index begin = strip_ * width - value(v).delay;
-        return {begin, begin + width};
+        const Index scale = value(v).shape.scale;
+        const Index begin = (kTile * across_.first + strip_ * strips_.width) * scale;
+        return {begin - value(v).delay, begin + strips_.width * scale - value(v).delay};
     }
 
-    /// From which step on each value must be made so that the band's rows have all that they read.
-    void find_steps() {
-        const std::size_t last = values().size() - 1;
-        const Index scale = value(last).shape.scale;
-        // So far, the first row that is read.
-        std::vector<Index> first;
-        for (std::size_t v = 0; v <= last; ++v) first.push_back(height(v));
-        first[last] = rows_.begin * scale;
-        begins_.assign(last + 1, 0);
-        for (std::size_t v = last + 1; v-- > 0;) {
-            const Index row = std::max<Index>(first[v], 0);
-            begins_[v] = floor_divide(row + value(v).delay, step_rows(v));
-            if (v == 0) break;
-            const Layer& layer = model_.layers()[v - 1];
-            const Index made = all_rows(v, begins_[v]).begin;
-            need(first, layer.source, source_row(layer, made) - reach_of(layer));
-            if (layer.residual >= 0) need(first, layer.residual, made);
-        }
-        end_ = floor_divide(rows_.end * scale - 1 + value(last).delay, step_rows(last)) + 1;
-    }
-
-    static void need(std::vector<Index>& first, int v, Index row) {
-        Index& known = first[static_cast<std::size_t>(v)];
-        known = std::min(known, row);
+    /// Those of them that the box needs.
+    Span columns_of(std::size_t v) const {
+        const Span strip = all_columns(v);
+        const Index first = pixels_of(value(v), across_.begins[v]).begin;
+        const Index end = pixels_of(value(v), across_.end).begin;
+        return clip({std::max(strip.begin, first), std::min(strip.end, end)}, width(v));
     }
 
     /// The pixel of a value at (y, x), which may lie outside of the frame.
@@ -112,7 +89,7 @@ class Band {
     void make(std::size_t v, Index step) {
         const Span rows = rows_of(v, step);
         if (rows.size() <= 0) return;
-        const Span columns = clip(all_columns(v), width(v));
+        const Span columns = columns_of(v);
         if (strip_ > 0) {
             for (Index y = rows.begin; y < rows.end; ++y) restore(v, y);
         }
@@ -120,7 +97,7 @@ class Band {
             if (v == 0) {
                 load(v, rows, columns);
             } else if (keeps_size(model_.layers()[v - 1])) {
-                convolve(v, all_rows(v, step), columns);
+                convolve(v, pixels_of(value(v), step), columns);
             } else if (model_.layers()[v - 1].step == Step::frame) {
                 load(v, rows, columns);
             } else {
@@ -252,8 +229,11 @@ class Band {
 
     void store(std::size_t v, Span rows, Span columns) {
         const Index scale = value(v).shape.scale;
-        const Index begin = std::max(rows.begin, rows_.begin * scale);
-        const Index end = std::min(rows.end, rows_.end * scale);
+        const Index begin = std::max(rows.begin, box_.rows.begin * scale);
+        const Index end = std::min(rows.end, box_.rows.end * scale);
+        columns.begin = std::max(columns.begin, box_.columns.begin * scale);
+        columns.end = std::min(columns.end, box_.columns.end * scale);
+        if (columns.size() <= 0) return;
         for (Index y = begin; y < end; ++y) {
             StoreCall call{job_.out,
                            job_.peak,
@@ -324,21 +304,21 @@ class Band {
 
     const Model& model_;
     const Job& job_;
+    const Box& box_;
+    Steps down_;
+    Steps across_;
     Strips strips_;
-    Span rows_;
     Workspace& workspace_;
     const Kernels& kernels_;
-    std::vector<Index> begins_;
     std::vector<Index> first_rows_;
-    Index end_ = 0;
     Index strip_ = 0;
     bool finite_ = true;
 };
 
 }  // namespace
 
-bool run_band(const Model& model, const Job& job, Strips strips, Span rows, Workspace& workspace) {
-    return Band(model, job, strips, rows, workspace).run();
+bool run_box(const Model& model, const Job& job, const Box& box, Workspace& workspace) {
+    return Band(model, job, box, workspace).run();
 }
 
 }  // namespace rrt::nn

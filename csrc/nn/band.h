@@ -1,6 +1,7 @@
-// One band of a frame's rows through all layers.
+// One part of a frame through all layers.
 #pragma once
 
+#include "nn/steps.h"
 #include "nn/workspace.h"
 
 namespace rrt::nn {
@@ -18,7 +19,7 @@ struct Job {
     const ColourJob* colour = nullptr;
 };
 
-/// Rows [rows.begin, rows.end) of the frame, enlarged; false if NaN or infinity came out.
-bool run_band(const Model& model, const Job& job, Strips strips, Span rows, Workspace& workspace);
+/// A box of the picture, enlarged; false if NaN or infinity came out. Writes nothing beside it.
+bool run_box(const Model& model, const Job& job, const Box& box, Workspace& workspace);
 
 }  // namespace rrt::nn

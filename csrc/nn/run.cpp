@@ -10,7 +10,7 @@
 namespace rrt::nn {
 namespace {
 
-/// How a frame's rows are divided. But for the first, a band makes rows above its own again, and
+/// How the rows of a box are divided. But for the first, a band makes rows above its own again, and
 /// but for the last some below: where each thread has one band, heights make up for that.
 struct Bands {
     Index height;
@@ -53,49 +53,62 @@ struct Run {
     const Model& model;
     const Job& job;
     const std::vector<UpsampleJob>& chroma;
-    Strips strips;
-    Bands bands;
-    int threads;
+    const Parts& parts;
+    std::vector<Box> boxes;  // those of the parts, in bands
+    int threads = 1;
     std::atomic<bool> finite{true};
     std::atomic<bool> exhausted{false};
 
     void work(int thread) {
         try {
             std::unique_ptr<Workspace> workspace = model.take_workspace();
-            for (Index band = thread; band < bands.count; band += threads) {
-                const Span rows = bands[band];
-                if (rows.size() <= 0) continue;
-                if (!run_band(model, job, strips, rows, *workspace)) finite = false;
-                enlarge_chroma(rows);
+            for (std::size_t i = static_cast<std::size_t>(thread); i < boxes.size();
+                 i += static_cast<std::size_t>(threads)) {
+                if (!run_box(model, job, boxes[i], *workspace)) finite = false;
             }
             model.give_back(std::move(workspace));
         } catch (const std::bad_alloc&) {
             exhausted = true;
         }
-    }
-
-    /// A band's share of each plane's rows; the plane may be of another height than the result.
-    void enlarge_chroma(Span rows) const {
-        const Index height = bands.height;
-        for (const UpsampleJob& plane : chroma) {
-            const Index target = plane.target.height;
-            const Span share{target * rows.begin / height, target * rows.end / height};
-            cpu::kernels().upsample(plane, share);
+        for (std::size_t p = 0; p < chroma.size(); ++p) {
+            for (const Span& rows : parts.chroma[p]) {
+                const Index begin = rows.begin + rows.size() * thread / threads;
+                const Index end = rows.begin + rows.size() * (thread + 1) / threads;
+                if (begin < end) cpu::kernels().upsample(chroma[p], {begin, end});
+            }
         }
     }
 };
 
 }  // namespace
 
+Parts whole_of(const Model& model, const Job& job, const std::vector<UpsampleJob>& chroma) {
+    Parts parts;
+    parts.boxes.push_back(
+        {{0, model.blocks_of(job.frame.height)}, {0, model.blocks_of(job.frame.width)}});
+    for (const UpsampleJob& plane : chroma) parts.chroma.push_back({{0, plane.target.height}});
+    return parts;
+}
+
 bool run(const Model& model, const Job& job, int threads, Index band_rows,
-         const std::vector<UpsampleJob>& chroma) {
-    const Index height = model.blocks_of(job.frame.height);
-    const Bands bands = band_rows > 0 ? Bands{height, (height + band_rows - 1) / band_rows}
-                                      : divide_rows(model, height, threads);
-    const int used = static_cast<int>(std::min<Index>(threads, bands.count));
-    Run run{model, job, chroma, divide(model, model.blocks_of(job.frame.width)), bands, used};
+         const std::vector<UpsampleJob>& chroma, const Parts& parts) {
+    Run run{model, job, chroma, parts, {}};
+    for (const Box& box : parts.boxes) {
+        const Index height = box.rows.size();
+        const Bands bands = band_rows > 0 ? Bands{height, (height + band_rows - 1) / band_rows}
+                                          : divide_rows(model, height, threads);
+        for (Index band = 0; band < bands.count; ++band) {
+            const Span rows = bands[band];
+            const Index top = box.rows.begin;
+            if (rows.size() > 0) {
+                run.boxes.push_back({{top + rows.begin, top + rows.end}, box.columns});
+            }
+        }
+    }
+    run.threads = std::clamp(static_cast<int>(run.boxes.size()), 1, threads);
     cpu::run_bands(
-        used, [](void* context, int thread) { static_cast<Run*>(context)->work(thread); }, &run);
+        run.threads, [](void* context, int thread) { static_cast<Run*>(context)->work(thread); },
+        &run);
     if (run.exhausted) throw std::bad_alloc();
     return run.finite;
 }

@@ -24,23 +24,20 @@ Index ring_rows(const Value& value) { return kTile * value.shape.scale + value.r
 
 }  // namespace
 
-Strips divide(const Model& model, Index frame_width) {
+Strips divide(const Model& model, Index columns) {
     Index bytes = 0;  // for one column of the frame
     Index least = kTile;
-    Index delay = 0;  // in the frame's pixels
     for (const Value& value : model.values()) {
         const Index scale = value.shape.scale;
         bytes += ring_rows(value) * scale * value.pixel * value.blocks * 4;
         const Index lag = (value.delay + scale - 1) / scale;
-        delay = std::max(delay, lag);
-        // The first strip reaches beyond the frame's left edge, and a strip feeds the next alone.
+        // The first strip may begin beyond the frame's left edge, and a strip feeds the next alone.
         least = std::max(least, lag + kSlack + (value.reach + scale - 1) / scale);
     }
-    const Index whole = frame_width + delay;
     const Index most = std::max(least, model.ring_bytes() / bytes);
-    const Index count = (whole + most - 1) / most;
-    const Index width = round_up_to(std::max(least, (whole + count - 1) / count), kStep);
-    return {width, (whole + width - 1) / width};
+    const Index count = (columns + most - 1) / most;
+    const Index width = round_up_to(std::max(least, (columns + count - 1) / count), kStep);
+    return {width, (columns + width - 1) / width};
 }
 
 void Workspace::prepare(const Model& model, Strips strips, const std::vector<Index>& saved_rows) {

@@ -8,14 +8,15 @@
 
 namespace rrt::nn {
 
-/// Strips of the frame's columns, in its pixels: narrow enough for all rings to stay in the cache.
+/// Strips of columns, in pixels of value 0: narrow enough for all rings to stay in the cache.
 struct Strips {
     Index width;
     Index count;
 };
 
-/// The strips for a frame. Results do not depend on them: tiles stand at multiples of their side.
-Strips divide(const Model& model, Index frame_width);
+/// The strips for so many columns of value 0. Results do not depend on them: tiles stand at
+/// multiples of their side.
+Strips divide(const Model& model, Index columns);
 
 /// Where one value's rows lie. A row holds `margin` columns that the strip before made, then the
 /// strip's, then some beyond; block by block.

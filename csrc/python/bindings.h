@@ -15,5 +15,6 @@ void bind_chroma(pybind11::module_& module);
 void bind_colour(pybind11::module_& module);
 void bind_isa(pybind11::module_& module);
 void bind_nn(pybind11::module_& module);
+void bind_changes(pybind11::module_& module);
 
 }  // namespace rrt::python

@@ -10,4 +10,5 @@ PYBIND11_MODULE(_ext, module) {
     rrt::python::bind_chroma(module);
     rrt::python::bind_colour(module);
     rrt::python::bind_nn(module);
+    rrt::python::bind_changes(module);
 }

@@ -4,6 +4,7 @@
 #include "nn/run.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
+#include "python/changes.h"
 #include "python/gil.h"
 #include "python/jobs.h"
 
@@ -220,19 +221,22 @@ nn::Job to_job(const nn::Model& model, const py::array& out, const py::array& fr
 
 /// Once all has been checked.
 bool run_job(const nn::Model& model, const nn::Job& job, const py::object& threads,
-             const py::object& band_rows, const std::vector<UpsampleJob>& chroma) {
+             const py::object& band_rows, const std::vector<UpsampleJob>& chroma,
+             const nn::Parts& parts) {
     const int wanted = to_threads(threads);
     const Index band = band_rows.is_none() ? 0 : to_index(band_rows, "band_rows", 1, kMaxSide);
     bool finite = true;
-    without_gil([&] { finite = nn::run(model, job, wanted, band, chroma); });
+    without_gil([&] { finite = nn::run(model, job, wanted, band, chroma, parts); });
     return finite;
 }
 
 bool run_into(const nn::Model& model, const py::object& out_object, const py::object& frame_object,
-              const py::object& threads, const py::object& peak, const py::object& band_rows) {
+              const py::object& threads, const py::object& peak, const py::object& band_rows,
+              const py::object& boxes) {
     const py::array out = to_array(out_object, "out", Access::write);
     const py::array frame = to_array(frame_object, "frame", Access::read);
-    return run_job(model, to_job(model, out, frame, peak), threads, band_rows, {});
+    const nn::Job job = to_job(model, out, frame, peak);
+    return run_job(model, job, threads, band_rows, {}, {to_boxes(boxes, model, job), {}});
 }
 
 bool run_colour_into(const nn::Model& model, const py::object& out_object,
@@ -247,7 +251,7 @@ bool run_colour_into(const nn::Model& model, const py::object& out_object,
     const ColourJob colour = to_colour_job(out, frame, model.scale());
     nn::Job job{colour.target, colour.source, colour.peak};
     job.colour = &colour;
-    return run_job(model, job, threads, band_rows, {});
+    return run_job(model, job, threads, band_rows, {}, nn::whole_of(model, job, {}));
 }
 
 using Planes = std::array<py::array, 3>;
@@ -266,8 +270,8 @@ Planes to_planes(const py::sequence& given, const std::string& name, Access acce
 
 bool run_planes_into(const nn::Model& model, const py::sequence& out_planes,
                      const py::sequence& frame_planes, const py::object& phase,
-                     const py::object& threads, const py::object& peak,
-                     const py::object& band_rows) {
+                     const py::object& threads, const py::object& peak, const py::object& band_rows,
+                     const py::object& boxes, const py::sequence& chroma_rows) {
     if (model.channels() != 1 || model.colours() != 1) {
         refuse("the network takes " + std::to_string(model.channels()) + " channels and makes " +
                std::to_string(model.colours()) + "; planes need one that restores luma");
@@ -276,15 +280,20 @@ bool run_planes_into(const nn::Model& model, const py::sequence& out_planes,
     const Planes frame = to_planes(frame_planes, "planes", Access::read);
     const nn::Job job = to_job(model, out[0], frame[0], peak);
     std::vector<UpsampleJob> chroma;
+    nn::Parts parts{to_boxes(boxes, model, job), {}};
+    if (py::len(chroma_rows) != 2) refuse("chroma_rows must be those of Cb and of Cr");
     for (std::size_t i = 1; i < out.size(); ++i) {
         chroma.push_back(to_upsample_job(out[i], frame[i], py::int_(model.scale()), phase, peak));
+        parts.chroma.push_back(
+            to_row_spans(chroma_rows[i - 1], "chroma_rows", chroma.back().target.height));
     }
-    return run_job(model, job, threads, band_rows, chroma);
+    return run_job(model, job, threads, band_rows, chroma, parts);
 }
 
 bool run_chroma_into(const nn::Model& model, const py::sequence& out_planes,
                      const py::object& inputs_object, const py::object& bit_depth,
-                     const py::object& threads, const py::object& band_rows) {
+                     const py::object& threads, const py::object& band_rows,
+                     const py::object& boxes) {
     if (model.channels() != kChromaInputs) {
         refuse("the network takes " + std::to_string(model.channels()) +
                " channels; a chroma network takes " + std::to_string(kChromaInputs));
@@ -318,7 +327,7 @@ bool run_chroma_into(const nn::Model& model, const py::sequence& out_planes,
     job.second = &second;
     job.out_peak = static_cast<float>((1 << depth) - 1);
     job.grey = grey_of(depth);
-    return run_job(model, job, threads, band_rows, {});
+    return run_job(model, job, threads, band_rows, {}, {to_boxes(boxes, model, job), {}});
 }
 
 }  // namespace
@@ -343,17 +352,19 @@ void bind_nn(py::module_& module) {
         .def_property_readonly("ring_bytes", &nn::Model::ring_bytes)
         .def("run_into", &run_into, py::arg("out"), py::arg("frame"), py::kw_only(),
              py::arg("threads") = 1, py::arg("peak") = py::none(),
-             py::arg("band_rows") = py::none(), "Restore a frame.")
+             py::arg("band_rows") = py::none(), py::arg("boxes") = py::none(), "Restore a frame.")
         .def("run_colour_into", &run_colour_into, py::arg("out"), py::arg("frame"), py::kw_only(),
              py::arg("threads") = 1, py::arg("band_rows") = py::none(),
              "Restore the luma of an RGB frame and enlarge its chroma.")
         .def("run_planes_into", &run_planes_into, py::arg("out"), py::arg("planes"), py::kw_only(),
              py::arg("phase") = py::make_tuple(0.5, 0.5), py::arg("threads") = 1,
              py::arg("peak") = py::none(), py::arg("band_rows") = py::none(),
+             py::arg("boxes") = py::none(),
+             py::arg("chroma_rows") = py::make_tuple(py::none(), py::none()),
              "Restore luma and enlarge chroma.")
         .def("run_chroma_into", &run_chroma_into, py::arg("out"), py::arg("inputs"), py::kw_only(),
              py::arg("bit_depth") = 8, py::arg("threads") = 1, py::arg("band_rows") = py::none(),
-             "Enlarge chroma by what chroma_inputs_into made.");
+             py::arg("boxes") = py::none(), "Enlarge chroma by what chroma_inputs_into made.");
 }
 
 }  // namespace rrt::python
