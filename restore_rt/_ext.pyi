@@ -367,6 +367,7 @@ class Network:
         threads: SupportsIndex = 1,
         peak: float | None = None,
         band_rows: SupportsIndex | None = None,
+        boxes: Sequence[tuple[int, int, int, int]] | None = None,
     ) -> bool:
         """Restore a frame: each sample divided by ``peak``, the results multiplied by it.
 
@@ -384,6 +385,10 @@ class Network:
         band_rows
             Rows of the frame that a thread works on at a time, by default its whole share; the
             result does not depend on it.
+        boxes
+            Parts of the result to make, by default the whole: top, left, bottom and right in its
+            pixels, multiples of the scale (times ``unshuffle``) or the result's edges. They must
+            not overlap. What lies outside of them is left as it is.
 
         Returns
         -------
@@ -429,6 +434,8 @@ class Network:
         threads: SupportsIndex = 1,
         peak: float | None = None,
         band_rows: SupportsIndex | None = None,
+        boxes: Sequence[tuple[int, int, int, int]] | None = None,
+        chroma_rows: Sequence[Sequence[tuple[int, int]] | None] = (None, None),
     ) -> bool:
         """Restore luma, and enlarge chroma as ``upsample_plane_into`` does, in one pass.
 
@@ -442,8 +449,10 @@ class Network:
             The same of the frame.
         phase
             Of chroma, as for ``upsample_plane_into``.
-        threads, peak, band_rows
-            As for ``run_into``.
+        threads, peak, band_rows, boxes
+            As for ``run_into``; the boxes are those of luma.
+        chroma_rows
+            For Cb and Cr the rows of the result to make, as (begin, end); by default all.
 
         Returns
         -------
@@ -459,6 +468,7 @@ class Network:
         bit_depth: SupportsIndex = 8,
         threads: SupportsIndex = 1,
         band_rows: SupportsIndex | None = None,
+        boxes: Sequence[tuple[int, int, int, int]] | None = None,
     ) -> bool:
         """Enlarge chroma, for networks that take 16 channels and make two colours.
 
@@ -471,7 +481,7 @@ class Network:
             What ``chroma_inputs_into`` made.
         bit_depth
             Of the samples, 8 to 16; grey, half of their range, is added to what the network makes.
-        threads, band_rows
+        threads, band_rows, boxes
             As for ``run_into``.
 
         Returns
@@ -479,6 +489,68 @@ class Network:
         bool
             False if a value was NaN or infinite: do not use ``out`` then.
         """
+
+def find_changes(
+    network: Network, frame: NDArray[Any], before: NDArray[Any]
+) -> list[tuple[int, int, int, int]]:
+    """Find what of a frame's result may differ, in any bit, from that of the frame before.
+
+    Parameters
+    ----------
+    network
+        Makes the results.
+    frame, before
+        As ``Network.run_into`` takes them, of one shape and dtype.
+
+    Returns
+    -------
+    list
+        Boxes as ``Network.run_into`` takes them; one with the whole result where leaving out the
+        rest would gain less than a twentieth of the work.
+    """
+
+def find_chroma_changes(
+    network: Network,
+    planes: Sequence[NDArray[Any]],
+    before: Sequence[NDArray[Any]],
+    *,
+    height: SupportsIndex,
+    width: SupportsIndex,
+) -> list[tuple[int, int, int, int]]:
+    """Find the same of what a chroma network makes.
+
+    Parameters
+    ----------
+    network
+        The chroma network.
+    planes, before
+        Luma, Cb and Cr, as ``chroma_inputs_into`` takes them.
+    height, width
+        Of its result.
+
+    Returns
+    -------
+    list
+        Boxes as ``Network.run_chroma_into`` takes them.
+    """
+
+def find_row_changes(
+    plane: NDArray[Any], before: NDArray[Any], *, scale: SupportsIndex, height: SupportsIndex
+) -> list[tuple[int, int]]:
+    """Find rows in which the bicubic enlargements of two planes may differ.
+
+    Parameters
+    ----------
+    plane, before
+        As ``upsample_plane_into`` takes them, of one shape and dtype.
+    scale, height
+        Of the enlargement.
+
+    Returns
+    -------
+    list
+        Spans of its rows, (begin, end), in order.
+    """
 
 def has_bf16() -> bool:
     """Tell whether networks can run in bf16 with the instruction set in use."""

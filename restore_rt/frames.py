@@ -77,9 +77,14 @@ class Planes:
         """
         return chroma_phase_of(self)
 
+    @property
+    def arrays(self) -> list[NDArray[Any]]:
+        """The planes that there are."""
+        return [plane for plane in (self.y, self.cb, self.cr) if plane is not None]
+
     def empty_like(self, scale: int) -> Planes:
         """Return uninitialised planes for this frame enlarged ``scale`` times."""
-        luma, chroma = self._enlarged(scale)
+        luma, chroma = self.enlarged(scale)
         y = np.empty(luma, self.y.dtype)
         if chroma is None:
             return Planes(y, bit_depth=self.bit_depth, siting=self.siting)
@@ -92,7 +97,7 @@ class Planes:
             raise InputError(f"out is {type(out).__name__}; for Planes it must be Planes")
         if out.bit_depth != self.bit_depth:
             raise InputError(f"out has bit_depth {out.bit_depth}; it must be {self.bit_depth}")
-        luma, chroma = self._enlarged(scale)
+        luma, chroma = self.enlarged(scale)
         for name, plane, shape in (
             ("y", out.y, luma),
             ("cb", out.cb, chroma),
@@ -111,8 +116,8 @@ class Planes:
                         f"out.{name} shares memory with the frame; give planes of their own"
                     )
 
-    def _enlarged(self, scale: int) -> tuple[tuple[int, int], tuple[int, int] | None]:
-        """Shapes of luma and chroma after enlargement."""
+    def enlarged(self, scale: int) -> tuple[tuple[int, int], tuple[int, int] | None]:
+        """Return the shapes of luma and chroma after enlargement."""
         height, width = (side * scale for side in self.y.shape)
         if self.cb is None:
             return (height, width), None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
@@ -27,6 +27,7 @@ from restore_rt.frames import (
 from restore_rt.model.manifest import Manifest
 from restore_rt.streaming import overlapped
 from restore_rt.timing import StageTimes
+from restore_rt.unchanged import LinkedFrame, Reuse
 
 if TYPE_CHECKING:
     from restore_rt.gpu.lane import Lane
@@ -243,6 +244,7 @@ class Restorer:
         *,
         stages: StageTimes | None = None,
         channel_order: ChannelOrder = "rgb",
+        reuse: Reuse | None = None,
     ) -> Generator[tuple[Carried, Frame | None], None, None]:
         """Restore frames as ``stream`` does, into given frames, each with a value of the caller's.
 
@@ -256,6 +258,10 @@ class Restorer:
             Takes the times in place of the attribute.
         channel_order
             As in a call.
+        reuse
+            Allows the native backend to copy from the result before what is the same in every bit
+            because the frame is; nothing may write to a frame or a result until the one after has
+            come back. Results do not depend on it. Other backends restore all.
 
         Yields
         ------
@@ -264,6 +270,8 @@ class Restorer:
         """
         check_channel_order(channel_order)
         times = self.stages if stages is None else stages
+        if reuse is not None:
+            return self._stream_linked(items, times, reuse, channel_order)
 
         def work(
             item: tuple[Carried, Frame | None, Frame | None],
@@ -276,6 +284,40 @@ class Restorer:
             return carried, restored
 
         return overlapped(work, items, workers=self._workers)
+
+    def _stream_linked(
+        self,
+        items: Iterable[tuple[Carried, Frame | None, Frame | None]],
+        stages: StageTimes,
+        reuse: Reuse,
+        order: ChannelOrder,
+    ) -> Generator[tuple[Carried, Frame | None], None, None]:
+        """Restore frames of which each one knows the one before."""
+
+        def linked() -> Iterator[tuple[Carried, Frame | None, Frame, LinkedFrame | None]]:
+            before = None
+            for carried, out, frame in items:
+                link = None if frame is None else LinkedFrame(frame, before)
+                before = link or before
+                yield carried, out, frame, link
+
+        def work(
+            item: tuple[Carried, Frame | None, Frame, LinkedFrame | None],
+        ) -> tuple[Carried, LinkedFrame | None]:
+            carried, out, frame, link = item
+            if link is not None:
+                with self._borrowed() as runner:
+                    link.restore(
+                        runner,
+                        lambda runner: self._restore(runner, frame, out, stages, order),
+                        stages=stages,
+                        reuse=reuse,
+                    )
+            return carried, link
+
+        with closing(overlapped(work, linked(), workers=self._workers)) as results:
+            for carried, link in results:
+                yield carried, None if link is None else link.result.result()
 
     def warmup(
         self, shape: tuple[int, ...], *, dtype: DTypeLike = np.uint8, planes: bool = False

@@ -155,9 +155,7 @@ def _copy_rest(out: Any, before: Any, changes: Changes) -> None:
 
 
 def _planes_of(frame: Any) -> list[NDArray[Any]]:
-    if isinstance(frame, Planes):
-        return [plane for plane in (frame.y, frame.cb, frame.cr) if plane is not None]
-    return [frame]
+    return frame.arrays if isinstance(frame, Planes) else [frame]
 
 
 def _outside(boxes: Sequence[Box], height: int, width: int) -> Iterator[Box]:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["video"]
 
+# What was copied is told if it is more than the rest of this.
+_MOSTLY_COMPUTED = 0.95
 _QUALITIES = ", ".join(
     f"{name} {codec.quality[-1]}" for name, codec in CODECS.items() if codec.quality
 )
@@ -366,11 +368,15 @@ def _table(report: VideoReport, target: str | Path, description: str) -> Rendera
     table.add_column("share of wall time", justify="right")
     for row in report.table:
         table.add_row(row.stage, f"{row.milliseconds:.2f}", f"{row.share:.0%}")
+    unchanged = (
+        f"computed: {report.computed:.0%} of the picture; the rest is as in the frame before"
+    )
     return Group(
         Text(_summary(report, target)),
         Text(description),
         table,
         Text(f"bottleneck: {report.bottleneck}{_waits(report)}"),
+        *([Text(unchanged)] if report.computed < _MOSTLY_COMPUTED else []),
     )
 
 

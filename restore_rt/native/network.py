@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from restore_rt.errors import InputError
 from restore_rt.frames import Planes
 from restore_rt.native.importer import read_layers
 from restore_rt.native.nodes import UnsupportedError
+from restore_rt.unchanged import Box
 
 if TYPE_CHECKING:
     import onnx
@@ -64,8 +66,9 @@ class NativeNetwork:
         *,
         threads: int = 1,
         peak: float | None = None,
+        boxes: Sequence[Box] | None = None,
     ) -> bool:
-        """Restore one frame.
+        """Restore one frame, or parts of it.
 
         Parameters
         ----------
@@ -78,6 +81,8 @@ class NativeNetwork:
             CPU threads to use; the result does not depend on them.
         peak
             The sample value that stands for white; by default 255, 65535 or 1.
+        boxes
+            Parts of the result to make, as ``find_changes`` returns them; by default the whole.
 
         Returns
         -------
@@ -89,7 +94,7 @@ class NativeNetwork:
         InputError
             A shape, dtype or layout is not allowed.
         """
-        return self._network.run_into(out, frame, threads=threads, peak=peak)
+        return self._network.run_into(out, frame, threads=threads, peak=peak, boxes=boxes)
 
     def run_colour_into(self, out: NDArray[Any], frame: NDArray[Any], *, threads: int = 1) -> bool:
         """Restore the luma of one RGB frame and enlarge its chroma, in one pass.
@@ -116,7 +121,14 @@ class NativeNetwork:
         """
         return self._network.run_colour_into(out, frame, threads=threads)
 
-    def run_planes_into(self, out: Planes, planes: Planes, *, threads: int = 1) -> bool:
+    def run_planes_into(
+        self,
+        out: Planes,
+        planes: Planes,
+        *,
+        threads: int = 1,
+        boxes: Sequence[Sequence[Box] | None] = (None, None, None),
+    ) -> bool:
         """Restore the luma of one frame and enlarge its chroma, in one pass.
 
         Parameters
@@ -127,6 +139,9 @@ class NativeNetwork:
             The frame, for a network of one channel.
         threads
             As for ``run_into``.
+        boxes
+            For each plane the parts to make, boxes of chroma as wide as the result; by default
+            all.
 
         Returns
         -------
@@ -139,14 +154,47 @@ class NativeNetwork:
             A shape, dtype or layout is not allowed.
         """
         if planes.cb is None or planes.cr is None or out.cb is None or out.cr is None:
-            return self.run_into(out.y, planes.y, threads=threads, peak=planes.peak)
+            return self.run_into(out.y, planes.y, threads=threads, peak=planes.peak, boxes=boxes[0])
+        rows = [None if each is None else [(box[0], box[2]) for box in each] for each in boxes[1:]]
         return self._network.run_planes_into(
             (out.y, out.cb, out.cr),
             (planes.y, planes.cb, planes.cr),
             phase=planes.chroma_phase,
             threads=threads,
             peak=planes.peak,
+            boxes=boxes[0],
+            chroma_rows=rows,
         )
+
+    def find_changes(self, frame: NDArray[Any], before: NDArray[Any]) -> list[Box]:
+        """Find what of a result may differ, in any bit, from that of the frame before.
+
+        Parameters
+        ----------
+        frame, before
+            As for ``run_into``, of one shape and dtype.
+
+        Returns
+        -------
+        list
+            Boxes that do not overlap; one with the whole result if leaving out the rest would gain
+            little.
+        """
+        return _ext.find_changes(self._network, frame, before)
+
+    def find_chroma_changes(self, planes: Planes, before: Planes) -> list[list[Box]]:
+        """Find the same of bicubic chroma: for each plane of it boxes as wide as the result."""
+        _, chroma = planes.enlarged(self.scale)
+        if chroma is None:
+            return []
+        height, width = chroma
+        return [
+            [
+                (begin, 0, end, width)
+                for begin, end in _ext.find_row_changes(now, then, scale=self.scale, height=height)
+            ]
+            for now, then in zip(planes.arrays[1:], before.arrays[1:], strict=True)
+        ]
 
 
 def open_native(

@@ -17,6 +17,7 @@ import av
 from restore_rt.errors import InputError
 from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
+from restore_rt.unchanged import Reuse
 from restore_rt.video.choices import STANDARD, Deinterlace
 from restore_rt.video.conversion import NO_FRAME, Conversion, Convert, RgbConversion
 from restore_rt.video.decoding import Step
@@ -255,6 +256,7 @@ class Pipeline:
         *,
         skip: Callable[[int, int], bool] | None = None,
         stage: str = "encode",
+        reuse: Reuse | None = None,
     ) -> Generator[RestoredStep, None, None]:
         """Restore all that the source holds: its frames, with the packets of its other streams.
 
@@ -266,6 +268,9 @@ class Pipeline:
             Takes a frame's number and time; frames for which it returns True are not restored.
         stage
             Name of the work that the caller does with each step.
+        reuse
+            Allows copying what did not change from the result before, which the caller must not
+            write to then; see ``Restorer.stream_into``.
         """
         reading = threading.Lock()
         stopped = False
@@ -289,7 +294,8 @@ class Pipeline:
                     yield carried, prepared.out, prepared.frame
 
         try:
-            with closing(self.restorer.stream_into(items(), stages=self.stages)) as restored:
+            stream = self.restorer.stream_into(items(), stages=self.stages, reuse=reuse)
+            with closing(stream) as restored:
                 while not self.cancelled:
                     with self.waits.measure(stage):
                         found = next(restored, None)

@@ -39,6 +39,9 @@ class VideoReport:
     age
         How long frames took from decoded to delivered to the encoder; None where that was not
         measured.
+    computed
+        The share of the restored pictures, 0 to 1, that was computed; the rest was copied from the
+        picture before, since the source is the same there.
     """
 
     frames: int
@@ -52,6 +55,7 @@ class VideoReport:
     taken_over: int = 0
     waiting: Mapping[str, float] = field(default_factory=dict)
     age: FrameAge | None = None
+    computed: float = 1.0
 
     @property
     def fps(self) -> float:
@@ -91,6 +95,7 @@ class VideoReport:
             "height": self.height,
             "codec": self.codec,
             **self.stage_table.as_dict(),
+            "computed": round(self.computed, 4),
             "notes": self.notes,
         }
 

@@ -13,6 +13,7 @@ from restore_rt.errors import InputError
 from restore_rt.frames import ChromaSiting, Planes
 from restore_rt.model.manifest import Manifest
 from restore_rt.timing import StageTimes
+from restore_rt.unchanged import Reuse
 from restore_rt.video.decoding import Step
 from restore_rt.video.pixels import PixelLayout, planes_of
 
@@ -48,6 +49,7 @@ class FrameRestorer(Protocol):
         items: Iterable[tuple[Carried, Any, Any]],
         *,
         stages: StageTimes | None = None,
+        reuse: Reuse | None = None,
     ) -> Generator[tuple[Carried, Any], None, None]:
         """Restore frames in order; see ``Restorer.stream_into``."""
 

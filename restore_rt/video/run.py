@@ -12,6 +12,7 @@ import av
 
 from restore_rt.errors import TruncatedInputError
 from restore_rt.timing import StageTimes
+from restore_rt.unchanged import Reuse
 from restore_rt.video.conversion import Convert
 from restore_rt.video.decoding import Step
 from restore_rt.video.pipeline import Pipeline
@@ -59,6 +60,7 @@ class Run:
         on_note: Callable[[str], None] | None,
     ) -> None:
         self.stages = StageTimes()
+        self.reuse = Reuse()
         self.frames = self.taken_over = 0
         self.notes: list[str] = []
         self.damage = ""
@@ -109,7 +111,7 @@ class Run:
         self.start(pipeline.total and max(0, pipeline.total - finished))
         try:
             try:
-                with closing(pipeline.steps(convert, skip=writer.holds)) as steps:
+                with closing(pipeline.steps(convert, skip=writer.holds, reuse=self.reuse)) as steps:
                     for step, picture in steps:
                         with pipeline.stages.measure("encode"):
                             self._write(writer, step, picture)
@@ -154,6 +156,7 @@ class Run:
             taken_over=self.taken_over,
             waiting={} if pipeline is None else pipeline.waits.seconds,
             age=None if pipeline is None else pipeline.ages.summary,
+            computed=self.reuse.computed,
         )
         if self.damage:
             raise TruncatedVideoError(f"{self.damage}; they were written to {self._target}", report)

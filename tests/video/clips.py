@@ -16,6 +16,7 @@ from restore_rt.frames import Planes
 from restore_rt.model.manifest import Manifest
 from restore_rt.streaming import overlapped
 from restore_rt.timing import StageTimes
+from restore_rt.unchanged import Reuse
 from restore_rt.video.pixels import layout_of, new_frame, planes_of
 
 Carried = TypeVar("Carried")
@@ -69,7 +70,11 @@ class Enlarger:
         return "enlarger"
 
     def stream_into(
-        self, items: Iterable[tuple[Carried, Any, Any]], *, stages: StageTimes | None = None
+        self,
+        items: Iterable[tuple[Carried, Any, Any]],
+        *,
+        stages: StageTimes | None = None,
+        reuse: Reuse | None = None,
     ) -> Generator[tuple[Carried, Any], None, None]:
         times = StageTimes() if stages is None else stages
 
