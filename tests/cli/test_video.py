@@ -51,6 +51,19 @@ def test_an_rgb_model(tmp_path: Path, nearest_model: Path, cli: Cli) -> None:
     assert abs(new[::2, ::2].astype(float) - old).mean() < 4
 
 
+def test_held_drawings_are_told(tmp_path: Path, luma_model: Path, cli: Cli) -> None:
+    source, target = make_clip(tmp_path / "in.mkv", codec="ffv1", draw=_on_twos), tmp_path / "o.mkv"
+    said = cli(*command(source, target, luma_model, "--codec", "ffv1"))
+    assert "computed: 50% of the picture; the rest is as in the frame before" in said.out
+    moving = make_clip(tmp_path / "moving.mkv", codec="ffv1")
+    said = cli(*command(moving, tmp_path / "moved.mkv", luma_model, "--codec", "ffv1"))
+    assert "computed" not in said.out
+
+
+def _on_twos(index: int) -> av.VideoFrame:
+    return moving_picture(64, 48, "yuv420p", index // 2)
+
+
 def _grey(index: int) -> av.VideoFrame:
     picture = moving_picture(64, 48, "yuv420p", index)
     for plane in picture.planes[1:]:

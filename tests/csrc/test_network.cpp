@@ -8,6 +8,7 @@
 #include "check.h"
 #include "cpu/kernels.h"
 #include "cpu/run.h"
+#include "nn/changes.h"
 #include "nn/run.h"
 
 namespace {
@@ -156,6 +157,31 @@ void runs_anywhere(const Description& description, const std::vector<Shape>& sha
     }
 }
 
+/// A frame that differs from one with a known result: what changed, and the rest of that result,
+/// are the result of the whole.
+void changes_alone(const Model& model, const std::vector<float>& before,
+                   const std::vector<float>& known, Index height, Index width) {
+    std::vector<float> frame = before;
+    for (int i = random_int(0, 2); i > 0; --i) {
+        frame[static_cast<std::size_t>(random_int(0, static_cast<int>(frame.size()) - 1))] = 0.5f;
+    }
+    std::vector<float> old = before;
+    const FrameView now = view_of(frame, height, width, model.channels());
+    const std::vector<rrt::nn::Pair> pairs{
+        {now, view_of(old, height, width, model.channels()), model.unshuffle()}};
+    const rrt::nn::Parts parts{find_changes(model, model.blocks_of(height), model.blocks_of(width),
+                                            pairs, model.unshuffle() > 1 ? 1 : 0),
+                               {}};
+    const Index scale = model.scale();
+    std::vector<float> part = known;
+    std::vector<float> whole(known.size());
+    const FrameView out = view_of(part, height * scale, width * scale, model.colours());
+    const FrameView all = view_of(whole, height * scale, width * scale, model.colours());
+    CHECK(run(model, {out, now, 1.0f}, 3, 0, {}, parts));
+    CHECK(run(model, {all, now, 1.0f}, 1, 0));
+    CHECK(part == whole);
+}
+
 /// Each algorithm wherever it can, for any threads and bands; the precise ones must agree closely.
 void same_everywhere(const Description& description, Index height, Index width) {
     std::vector<Shape> shapes;
@@ -180,6 +206,7 @@ void same_everywhere(const Description& description, Index height, Index width) 
                 if (expected.empty()) expected = out;
                 CHECK(out == expected);
             }
+            changes_alone(model, frame, expected, height, width);
             if (portable.empty()) portable = expected;
             compare(expected, portable, precise.has(algorithm) ? 3e-5f : 0.05f);
         }

@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SETS = ("portable", "avx2-only", "avx512-only")
 INT8 = ["tests/isa", "tests/export/test_quantization.py", "tests/native/test_native_int8.py"]
-ALL = [*INT8, "tests/kernels", "tests/native/test_native.py"]
+ALL = [*INT8, "tests/kernels", "tests/native/test_native.py", "tests/test_unchanged.py"]
 PARALLEL = ["-n", "logical", "--dist", "loadscope"]
 # A fault's handler is how the mask answers, and pytest would set one of its own.
 MASKED = ["-p", "no:faulthandler", "-n", "0"]
