@@ -59,10 +59,10 @@ class Restorer:
         The model's description of itself.
     stages
         Busy seconds by stage, of all frames so far except those of streams that were given
-        ``stages`` of their own. The native backend has the stage ``network``, and ``chroma`` where
-        a network enlarges it; tiles on a CPU have ``split``, ``network``, ``merge`` and ``chroma``;
-        a GPU has ``upload``, ``device`` and ``download``, and ``chroma`` for RGB frames through a
-        luma model.
+        ``stages`` of their own. The native backend has the stage ``network``, ``chroma`` where a
+        network enlarges it, and ``reuse`` in streams that copy what did not change; tiles on a CPU
+        have ``split``, ``network``, ``merge`` and ``chroma``; a GPU has ``upload``, ``device`` and
+        ``download``, and ``chroma`` for RGB frames through a luma model.
     path
         The file that was loaded; None if the Restorer was made without one.
     notes
