@@ -294,7 +294,7 @@ class Restorer:
     ) -> Generator[tuple[Carried, Frame | None], None, None]:
         """Restore frames of which each one knows the one before."""
 
-        def linked() -> Iterator[tuple[Carried, Frame | None, Frame, LinkedFrame | None]]:
+        def linked() -> Iterator[tuple[Carried, Any, Any, LinkedFrame | None]]:
             before = None
             for carried, out, frame in items:
                 link = None if frame is None else LinkedFrame(frame, before)
@@ -302,7 +302,7 @@ class Restorer:
                 yield carried, out, frame, link
 
         def work(
-            item: tuple[Carried, Frame | None, Frame, LinkedFrame | None],
+            item: tuple[Carried, Any, Any, LinkedFrame | None],
         ) -> tuple[Carried, LinkedFrame | None]:
             carried, out, frame, link = item
             if link is not None:

@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ def held(
     return frames
 
 
+def replaced(planes: Planes, arrays: Sequence[NDArray[Any]]) -> Planes:
+    y, cb, cr = arrays
+    return replace(planes, y=y, cb=cb, cr=cr)
+
+
 def stream(restorer: Restorer, frames: Sequence[Any], reuse: Reuse) -> list[Any]:
     items = ((index, None, frame) for index, frame in enumerate(frames))
     results = list(restorer.stream_into(items, reuse=reuse))
@@ -73,9 +79,7 @@ def test_planes(
     rng: np.random.Generator, threads: int, depth: int, chroma: str, network: str
 ) -> None:
     first = planes_of(91, 127, chroma=chroma, depth=depth)
-    frames = [
-        Planes(*arrays, bit_depth=depth) for arrays in held(rng, first.arrays, 12, 1 << depth)
-    ]
+    frames = [replaced(first, arrays) for arrays in held(rng, first.arrays, 12, 1 << depth)]
     with restore_rt.load(
         "video-x2-fast", backend="native", threads=threads, chroma=network
     ) as restorer:
@@ -118,7 +122,7 @@ def test_frames_of_another_kind_are_restored_whole(make_model: MakeModel) -> Non
         planes_of(40, 60, siting="center"),
         planes_of(40, 60, chroma="444"),
         deep,
-        Planes(*deep.arrays, bit_depth=12),
+        replace(deep, bit_depth=12),
         planes_of(40, 62),
         first.y,
         first.y.astype(np.uint16),
@@ -206,7 +210,9 @@ def test_no_more_than_the_frames_in_work_are_kept(make_model: MakeModel) -> None
     assert most <= 12
 
 
-def test_videos_say_what_was_computed(tmp_path: Path, make_model: MakeModel) -> None:
+def test_videos_say_what_was_computed(
+    tmp_path: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("av")
     from restore_rt.video import restore_video
     from tests.video.clips import make_clip, moving_picture, read_clip, samples
@@ -218,13 +224,16 @@ def test_videos_say_what_was_computed(tmp_path: Path, make_model: MakeModel) -> 
         draw=lambda index: moving_picture(64, 48, "yuv420p", index // 3),
     )
     model = make_model(nearest(1, 2), scale=2)
+    stream_into: Any = Restorer.stream_into
+
+    def without(self: Restorer, items: Any, *, stages: Any, reuse: Any) -> Any:
+        return stream_into(self, items, stages=stages)
+
     made = []
     for name, patched in (("held", False), ("whole", True)):
+        if patched:
+            monkeypatch.setattr(Restorer, "stream_into", without)
         with restore_rt.load(model, backend="native", threads=2) as restorer:
-            if patched:
-                restorer.stream_into = lambda items, *, stages, reuse: Restorer.stream_into(  # type: ignore[method-assign]
-                    restorer, items, stages=stages
-                )
             report = restore_video(source, tmp_path / f"{name}.mkv", restorer, codec="ffv1")
         assert report.computed == pytest.approx(1 if patched else 1 / 3)
         assert report.as_dict()["computed"] == round(report.computed, 4)

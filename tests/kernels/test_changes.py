@@ -198,7 +198,8 @@ def test_rows_of_chroma(
     for y in rng.integers(0, height, rng.integers(0, 3)):
         frame[y, rng.integers(0, width)] ^= 3
     shape = (height * scale - min(less, scale - 1), width * scale)
-    known, whole = np.empty(shape, dtype), np.empty(shape, dtype)
+    known: Array = np.empty(shape, dtype)
+    whole: Array = np.empty(shape, dtype)
     for out, plane in ((known, before), (whole, frame)):
         _ext.upsample_plane_into(out, plane, scale=scale, phase=(phase, 0.5))
     rows = _ext.find_row_changes(frame, before, scale=scale, height=shape[0])
