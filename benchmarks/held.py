@@ -48,7 +48,7 @@ class Watched:
         given = reuse if self._copies else None
         for carried, result in self._restorer.stream_into(items, stages=stages, reuse=given):
             for plane in () if result is None else result.arrays:
-                self.digest.update(np.ascontiguousarray(plane))
+                self.digest.update(np.ascontiguousarray(plane).data)
             yield carried, result
 
 
