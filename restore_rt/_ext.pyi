@@ -403,6 +403,7 @@ class Network:
         *,
         threads: SupportsIndex = 1,
         band_rows: SupportsIndex | None = None,
+        boxes: Sequence[tuple[int, int, int, int]] | None = None,
     ) -> bool:
         """Restore the luma of an RGB frame and enlarge its chroma, in one pass.
 
@@ -416,7 +417,7 @@ class Network:
             overlap; written.
         frame
             (H, W, 3), uint8, uint16 or float32, any strides.
-        threads, band_rows
+        threads, band_rows, boxes
             As for ``run_into``.
 
         Returns
@@ -500,7 +501,7 @@ def find_changes(
     network
         Makes the results.
     frame, before
-        As ``Network.run_into`` takes them, of one shape and dtype.
+        As ``Network.run_into`` or ``Network.run_colour_into`` takes them, of one shape and dtype.
 
     Returns
     -------

@@ -261,7 +261,8 @@ class Restorer:
         reuse
             Allows the native backend to copy from the result before what is the same in every bit
             because the frame is; nothing may write to a frame or a result until the one after has
-            come back. Results do not depend on it. Other backends restore all.
+            come back. Results do not depend on it. Other backends restore all, as does this one
+            where a frame has alpha, or is grey and the model takes RGB.
 
         Yields
         ------

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import restore_rt
 from restore_rt import Planes, Restorer
 from restore_rt.errors import InputError, NonFiniteError
+from restore_rt.frames import ChannelOrder
 from restore_rt.native.runner import NativeRunner
 from restore_rt.unchanged import Reuse
 from tests.networks import MakeModel, blur, nearest
@@ -51,18 +52,20 @@ def replaced(planes: Planes, arrays: Sequence[NDArray[Any]]) -> Planes:
     return replace(planes, y=y, cb=cb, cr=cr)
 
 
-def stream(restorer: Restorer, frames: Sequence[Any], reuse: Reuse) -> list[Any]:
+def stream(
+    restorer: Restorer, frames: Sequence[Any], reuse: Reuse, order: ChannelOrder = "rgb"
+) -> list[Any]:
     items = ((index, None, frame) for index, frame in enumerate(frames))
-    results = list(restorer.stream_into(items, reuse=reuse))
+    results = list(restorer.stream_into(items, channel_order=order, reuse=reuse))
     assert [index for index, _ in results] == list(range(len(frames)))
     return [result for _, result in results]
 
 
-def check(restorer: Restorer, frames: Sequence[Any]) -> Reuse:
+def check(restorer: Restorer, frames: Sequence[Any], order: ChannelOrder = "rgb") -> Reuse:
     """Check that a stream gives what calls give."""
     reuse = Reuse()
-    for frame, result in zip(frames, stream(restorer, frames, reuse), strict=True):
-        expected = restorer(frame)
+    for frame, result in zip(frames, stream(restorer, frames, reuse, order), strict=True):
+        expected = restorer(frame, channel_order=order)
         if isinstance(frame, Planes):
             for one, other in zip(expected.arrays, result.arrays, strict=True):
                 np.testing.assert_array_equal(one, other)
@@ -96,10 +99,25 @@ def test_arrays(rng: np.random.Generator, name: str, dtype: type) -> None:
         first = random_frame(rng, shape, dtype)
         frames = [array for (array,) in held(rng, [first], 8, 256)]
         assert check(restorer, frames).computed < 1
-        # What is converted on the way is restored whole: the luma of RGB, grey as RGB, alpha.
-        other = (32, 40, 3) if channels == 1 else (32, 40)
-        for shape in (other, (32, 40, 4), (32, 40, 2)):
+        # Frames with alpha, and grey ones through a network of RGB, are restored whole.
+        others = [(32, 40, 4), (32, 40, 2)]
+        if channels == 3:
+            others.append((32, 40))
+        for shape in others:
             assert check(restorer, [random_frame(rng, shape, dtype)] * 3).computed == 1
+
+
+@pytest.mark.parametrize("name", ["video-x2-fast", "photo-x2"])
+@pytest.mark.parametrize("order", ["rgb", "bgr"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_frames_in_colour(
+    rng: np.random.Generator, name: str, order: ChannelOrder, dtype: type
+) -> None:
+    first = random_frame(rng, (64, 150, 3), dtype)
+    high = 1 if dtype == np.float32 else 256
+    frames = [array for (array,) in held(rng, [first], 12, high)]
+    with restore_rt.load(name, backend="native", threads=2) as restorer:
+        assert check(restorer, frames, order).computed < 0.7
 
 
 def test_still_frames_are_copied_whole(make_model: MakeModel) -> None:
@@ -241,3 +259,27 @@ def test_videos_say_what_was_computed(
     for one, other in zip(*made, strict=True):
         for plane, expected in zip(one, other, strict=True):
             np.testing.assert_array_equal(plane, expected)
+
+
+@pytest.mark.parametrize("target", ["out/%02d.png", "out.apng"])
+def test_pictures_say_what_was_computed(
+    tmp_path: Path, rng: np.random.Generator, target: str
+) -> None:
+    pytest.importorskip("av")
+    from restore_rt.images import format_of, read_picture, write_picture
+    from restore_rt.images.picture import Picture
+    from restore_rt.video import restore_video
+
+    folder = tmp_path / "in"
+    folder.mkdir()
+    drawings = [random_frame(rng, (40, 60, 3), np.uint8) for _ in range(2)]
+    for number in range(6):
+        path = folder / f"{number:02d}.png"
+        write_picture(path, Picture(drawings[number // 3]), format_of(path))
+    with restore_rt.load("video-x2-fast", backend="native", threads=2) as restorer:
+        report = restore_video(folder / "%02d.png", tmp_path / target, restorer, fps=25)
+        assert report.computed == pytest.approx(1 / 3)
+        if "%" in target:
+            for number in range(6):
+                picture = read_picture(tmp_path / (target % number))
+                np.testing.assert_array_equal(picture.pixels, restorer(drawings[number // 3]))

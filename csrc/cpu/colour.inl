@@ -16,7 +16,7 @@ namespace rrt::cpu::RRT_ISA {
 namespace {
 
 constexpr Index kColourRun = 256;
-constexpr Index kColourMargin = 2;
+constexpr Index kColourMargin = kTapsReach;
 // A run of the source's pixels, with what bicubic interpolation reads beside it.
 constexpr Index kColourLine = kColourRun + 2 * kColourMargin + 2;
 

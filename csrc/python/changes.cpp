@@ -1,5 +1,6 @@
 #include "nn/changes.h"
 
+#include "core/taps.h"
 #include "python/bindings.h"
 #include "python/changes.h"
 #include "python/gil.h"
@@ -62,7 +63,11 @@ py::list find_changes(const nn::Model& model, const py::object& frame_object,
     std::vector<nn::Box> boxes;
     without_gil([&] {
         // The last block of a frame that ends within it reads the one before by reflection.
-        const Index reach = model.unshuffle() > 1 ? 1 : 0;
+        Index reach = model.unshuffle() > 1 ? 1 : 0;
+        // The colour of an RGB frame is enlarged beside its luma.
+        if (model.channels() == 1 && pairs[0].now.channels == 3) {
+            reach = (kTapsReach + model.unshuffle() - 1) / model.unshuffle();
+        }
         boxes =
             nn::find_changes(model, model.blocks_of(height), model.blocks_of(width), pairs, reach);
     });

@@ -241,7 +241,7 @@ bool run_into(const nn::Model& model, const py::object& out_object, const py::ob
 
 bool run_colour_into(const nn::Model& model, const py::object& out_object,
                      const py::object& frame_object, const py::object& threads,
-                     const py::object& band_rows) {
+                     const py::object& band_rows, const py::object& boxes) {
     if (model.channels() != 1 || model.colours() != 1) {
         refuse("the network takes " + std::to_string(model.channels()) + " channels and makes " +
                std::to_string(model.colours()) + "; this needs one that restores luma");
@@ -251,7 +251,7 @@ bool run_colour_into(const nn::Model& model, const py::object& out_object,
     const ColourJob colour = to_colour_job(out, frame, model.scale());
     nn::Job job{colour.target, colour.source, colour.peak};
     job.colour = &colour;
-    return run_job(model, job, threads, band_rows, {}, nn::whole_of(model, job, {}));
+    return run_job(model, job, threads, band_rows, {}, {to_boxes(boxes, model, job), {}});
 }
 
 using Planes = std::array<py::array, 3>;
@@ -355,6 +355,7 @@ void bind_nn(py::module_& module) {
              py::arg("band_rows") = py::none(), py::arg("boxes") = py::none(), "Restore a frame.")
         .def("run_colour_into", &run_colour_into, py::arg("out"), py::arg("frame"), py::kw_only(),
              py::arg("threads") = 1, py::arg("band_rows") = py::none(),
+             py::arg("boxes") = py::none(),
              "Restore the luma of an RGB frame and enlarge its chroma.")
         .def("run_planes_into", &run_planes_into, py::arg("out"), py::arg("planes"), py::kw_only(),
              py::arg("phase") = py::make_tuple(0.5, 0.5), py::arg("threads") = 1,

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["video"]
 
-# What was copied is told if it is more than the rest of this.
+# The command says how much was computed if it is less than this.
 _MOSTLY_COMPUTED = 0.95
 _QUALITIES = ", ".join(
     f"{name} {codec.quality[-1]}" for name, codec in CODECS.items() if codec.quality

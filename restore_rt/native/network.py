@@ -96,7 +96,14 @@ class NativeNetwork:
         """
         return self._network.run_into(out, frame, threads=threads, peak=peak, boxes=boxes)
 
-    def run_colour_into(self, out: NDArray[Any], frame: NDArray[Any], *, threads: int = 1) -> bool:
+    def run_colour_into(
+        self,
+        out: NDArray[Any],
+        frame: NDArray[Any],
+        *,
+        threads: int = 1,
+        boxes: Sequence[Box] | None = None,
+    ) -> bool:
         """Restore the luma of one RGB frame and enlarge its chroma, in one pass.
 
         Parameters
@@ -106,7 +113,7 @@ class NativeNetwork:
         frame
             (H, W, 3), uint8, uint16 or float32, any strides, for a network of one channel; shares
             no memory with ``out``.
-        threads
+        threads, boxes
             As for ``run_into``.
 
         Returns
@@ -119,7 +126,7 @@ class NativeNetwork:
         InputError
             A shape, dtype or layout is not allowed.
         """
-        return self._network.run_colour_into(out, frame, threads=threads)
+        return self._network.run_colour_into(out, frame, threads=threads, boxes=boxes)
 
     def run_planes_into(
         self,
@@ -172,7 +179,7 @@ class NativeNetwork:
         Parameters
         ----------
         frame, before
-            As for ``run_into``, of one shape and dtype.
+            As for ``run_into`` or ``run_colour_into``, of one shape and dtype.
 
         Returns
         -------

@@ -79,8 +79,9 @@ class NativeRunner:
     ) -> None:
         """See ``FrameRunner``; everything is the stage ``network``."""
         network = self._opened()
+        boxes = None if self._changes is None else self._changes.boxes[0]
         with stages.measure("network"):
-            finite = network.run_colour_into(out, frame, threads=self.threads)
+            finite = network.run_colour_into(out, frame, threads=self.threads, boxes=boxes)
         if not finite:
             raise not_finite(self._manifest.name, frame)
 
@@ -147,8 +148,10 @@ class NativeRunner:
         return _changes(boxes, (height, width))
 
     def _takes(self, frame: NDArray[Any]) -> bool:
-        """Whether the network takes an array as it is."""
+        """Whether one pass of the network restores all channels of an array."""
         channels = 1 if frame.ndim == 2 else frame.shape[2]
+        if channels == 3 and self._manifest.colour == "luma":
+            return True
         return channels in (1, 3) and channels == self._opened().channels
 
     def close(self) -> None:

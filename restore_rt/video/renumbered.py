@@ -61,7 +61,8 @@ def restore_numbered(
 
     make_folder(target.parent)
     run.start(len(files))
-    with closing(run.restorer.stream_into(items(), stages=run.stages)) as restored:
+    stream = run.restorer.stream_into(items(), stages=run.stages, reuse=run.reuse)
+    with closing(stream) as restored:
         for (number, picture), pixels in restored:
             size = size or (pixels.shape[1], pixels.shape[0])
             with run.stages.measure("encode"):

@@ -372,6 +372,18 @@ void check_colour() {
                 CHECK(out == expected);
             }
         }
+        // A part of it, and nothing beside that.
+        const rrt::nn::Box box{{5, 22}, {3, 211}};
+        out.assign(out.size(), -1.0f);
+        CHECK(run(model, job, 3, 0, {}, {{box}, {}}));
+        for (Index i = 0; i < height * scale * width * scale * 3; ++i) {
+            const Index y = i / (width * scale * 3) / scale;
+            const Index x = i / 3 % (width * scale) / scale;
+            const bool inside = y >= box.rows.begin && y < box.rows.end && x >= box.columns.begin &&
+                                x < box.columns.end;
+            const std::size_t at = static_cast<std::size_t>(i);
+            CHECK(out[at] == (inside ? expected[at] : -1.0f));
+        }
     }
 }
 

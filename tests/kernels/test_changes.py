@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from restore_rt import _ext
 from restore_rt._ext import Network
 from restore_rt.errors import InputError
+from tests.kernels.test_colour import enlarging_network
 from tests.kernels.test_int8 import made_by, random_int8_network
 from tests.kernels.test_network import (
     Layout,
@@ -115,6 +116,43 @@ def test_any_change_is_found_and_made(
     before = random_frame(rng, (height, width, channels), dtype)
     frame = changed(rng, before, count)
     boxes = check_changes(network, frame, before, threads=threads, band_rows=band)
+    if np.array_equal(frame, before):
+        assert not boxes
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    height=st.integers(1, 70),
+    width=st.integers(1, 300),
+    factors=st.sampled_from([(1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 1, 1), (3, 2, 1), (1, 4, 2)]),
+    side=st.sampled_from([1, 3]),
+    dtype=st.sampled_from([np.uint8, np.uint16, np.float32]),
+    count=st.integers(0, 3),
+    threads=st.sampled_from([1, 3]),
+)
+def test_any_change_of_colour_is_found_and_made(
+    isa: str,
+    seed: int,
+    height: int,
+    width: int,
+    factors: tuple[int, int, int],
+    side: int,
+    dtype: type,
+    count: int,
+    threads: int,
+) -> None:
+    """Colour reads neighbours that a network of small kernels does not."""
+    network = enlarging_network(*factors, side=side)
+    rng = np.random.default_rng(seed)
+    before = random_frame(rng, (height, width, 3), dtype)
+    frame = changed(rng, before, count)
+    known: Array = np.empty((height * network.scale, width * network.scale, 3), dtype)
+    whole = known.copy()
+    for out, one in ((known, before), (whole, frame)):
+        assert network.run_colour_into(out, one)
+    boxes = _ext.find_changes(network, frame, before)
+    assert network.run_colour_into(known, frame, threads=threads, boxes=boxes)
+    np.testing.assert_array_equal(known, whole)
     if np.array_equal(frame, before):
         assert not boxes
 

@@ -134,14 +134,14 @@ def test_greys_stay_grey_to_the_bit(isa: str, dtype: type) -> None:
     np.testing.assert_array_equal(out[..., 2], out[..., 1])
 
 
-def enlarging_network(factor: int, shuffle: int, unshuffle: int) -> Network:
+def enlarging_network(factor: int, shuffle: int, unshuffle: int, *, side: int = 3) -> Network:
     """Make a network whose last value may be of another size than the frame, and lie odd in it."""
     rng = np.random.default_rng(factor)
     enlarge = {"step": "nearest", "source": 1, "factor": factor}
     layers = [
-        random_layer(rng, 0, unshuffle**2, 16),
+        random_layer(rng, 0, unshuffle**2, 16, side),
         *([enlarge] if factor > 1 else []),
-        random_layer(rng, 2 if factor > 1 else 1, 16, shuffle**2),
+        random_layer(rng, 2 if factor > 1 else 1, 16, shuffle**2, side),
     ]
     return Network(layers, channels=1, shuffle=shuffle, unshuffle=unshuffle, ring_bytes=1)
 
