@@ -100,11 +100,11 @@ def test_arrays(rng: np.random.Generator, name: str, dtype: type) -> None:
         frames = [array for (array,) in held(rng, [first], 8, 256)]
         assert check(restorer, frames).computed < 1
         # Frames with alpha, and grey ones through a network of RGB, are restored whole.
-        others = [(32, 40, 4), (32, 40, 2)]
+        others: list[tuple[int, ...]] = [(32, 40, 4), (32, 40, 2)]
         if channels == 3:
             others.append((32, 40))
-        for shape in others:
-            assert check(restorer, [random_frame(rng, shape, dtype)] * 3).computed == 1
+        for other in others:
+            assert check(restorer, [random_frame(rng, other, dtype)] * 3).computed == 1
 
 
 @pytest.mark.parametrize("name", ["video-x2-fast", "photo-x2"])
