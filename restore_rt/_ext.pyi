@@ -9,6 +9,7 @@ depend on the instruction set or on ``threads``.
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, SupportsIndex
 
+import numpy as np
 from numpy.typing import NDArray
 
 class TileGrid:
@@ -283,6 +284,87 @@ def chroma_inputs_into(
         8 for uint8, 9 to 16 for uint16; samples are divided by ``2**bit_depth - 1``.
     threads
         At most so many threads, 1 to 256; the result does not depend on them.
+    """
+
+def fill_holes(
+    frame: NDArray[Any],
+    mask: NDArray[np.uint8],
+    *,
+    sweeps: SupportsIndex = 4,
+    threads: SupportsIndex = 1,
+) -> None:
+    """Replace a frame's pixels under a mask by push-pull, in place.
+
+    Known pixels are averaged into a pyramid by halves (Gortler et al., "The Lumigraph", 1996, with
+    weights of 0 and 1), up to the first level without holes. From there each level's holes are
+    filled bilinearly from the level above and then relaxed, in Gauss and Seidel's way, towards the
+    mean of their four neighbours.
+
+    Parameters
+    ----------
+    frame
+        (H, W) or (H, W, C) with C 1, 3 or 4; uint8, uint16 or float32, any strides of elements that
+        do not overlap; written where the mask is not 0. What lies there is not looked at.
+    mask
+        (H, W), uint8; 0 is known. A pixel at least must be known.
+    sweeps
+        Passes over each level's holes, there and back: 0 to 1000.
+    threads
+        At most so many threads, one for each channel; the result does not depend on them.
+    """
+
+def hole_depth_into(depth: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+    """Tell how far each pixel whose mask is not 0 is from the nearest with 0; at most 255.
+
+    Distances are counted along rows, columns and diagonals.
+
+    Parameters
+    ----------
+    depth
+        (H, W), uint8, C-contiguous; written.
+    mask
+        (H, W), uint8, any strides.
+    """
+
+def halve_into(
+    half: NDArray[Any],
+    half_mask: NDArray[np.uint8],
+    frame: NDArray[Any],
+    mask: NDArray[np.uint8],
+) -> None:
+    """Make half of a frame, each pixel the mean of the known ones among its four.
+
+    Parameters
+    ----------
+    half
+        (ceil(H / 2), ceil(W / 2)) with the frame's channels and dtype; written, 0 in holes.
+    half_mask
+        (ceil(H / 2), ceil(W / 2)), uint8; written: 255 where none of the four is known, else 0.
+    frame, mask
+        As for ``fill_holes``; only read.
+    """
+
+def blend_half(
+    frame: NDArray[Any],
+    half: NDArray[Any],
+    depth: NDArray[np.uint8],
+    *,
+    radius: SupportsIndex,
+) -> None:
+    """Go over to a half of a frame, enlarged bilinearly, deep in holes; in place.
+
+    Its weight is ``(depth - radius) / radius``, between 0 and 1.
+
+    Parameters
+    ----------
+    frame
+        As for ``fill_holes``; written where ``depth`` is above ``radius``.
+    half
+        (ceil(H / 2), ceil(W / 2)) with the frame's channels and dtype.
+    depth
+        (H, W), uint8, as ``hole_depth_into`` makes it.
+    radius
+        1 to 254.
     """
 
 class Network:

@@ -113,4 +113,11 @@ struct ChromaJob {
     float grey;  // the sample value of no colour, over peak
 };
 
+/// Replace a frame's pixels where the mask, of its height and width and of bytes, is not 0.
+struct FillJob {
+    FrameView frame;
+    FrameView mask;
+    int sweeps;
+};
+
 }  // namespace rrt

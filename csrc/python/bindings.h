@@ -13,6 +13,7 @@ void bind_merge(pybind11::module_& module);
 void bind_upsample(pybind11::module_& module);
 void bind_chroma(pybind11::module_& module);
 void bind_colour(pybind11::module_& module);
+void bind_fill(pybind11::module_& module);
 void bind_isa(pybind11::module_& module);
 void bind_nn(pybind11::module_& module);
 void bind_changes(pybind11::module_& module);
