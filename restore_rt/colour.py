@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from restore_rt import _ext
 from restore_rt.errors import InputError
-from restore_rt.frames import ChannelOrder, bleed_colour
+from restore_rt.frames import ChannelOrder, bleed_colour, output_of
 from restore_rt.timing import StageTimes
 
 if TYPE_CHECKING:
@@ -51,26 +51,16 @@ def restore_array(
     InputError
         ``out`` does not fit the frame.
     """
-    height, width = frame.shape[:2]
-    shape = (height * scale, width * scale, *frame.shape[2:])
-    if out is None:
-        out = np.empty(shape, frame.dtype)
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != frame.dtype:
-        got = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
-        raise InputError(f"out is {got}; for this frame it must be {frame.dtype} {shape}")
-    if not out.flags.writeable:
-        raise InputError("out is read-only; give a writeable array")
-    if np.may_share_memory(frame, out):
-        raise InputError("out shares memory with the frame; give an array of its own")
-    colour, target = frame, out
+    result = output_of(frame, out, scale)
+    colour, target = frame, result
     if frame.ndim == 3 and frame.shape[2] in (2, 4):
-        colour, target = bleed_colour(frame), out[..., :-1]
-        _restore_colour(runner, frame[..., -1], out[..., -1], luma=luma, stages=stages)
+        colour, target = bleed_colour(frame), result[..., :-1]
+        _restore_colour(runner, frame[..., -1], result[..., -1], luma=luma, stages=stages)
     if order == "bgr" and frame.ndim == 3:
         # Views in the other order: strides may be negative everywhere.
         colour, target = colour[..., ::-1], target[..., ::-1]
     _restore_colour(runner, colour, target, luma=luma, stages=stages)
-    return out
+    return result
 
 
 def _restore_colour(

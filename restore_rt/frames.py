@@ -21,6 +21,7 @@ __all__ = [
     "chroma_phase_of",
     "is_on_gpu",
     "not_finite",
+    "output_of",
 ]
 
 ChannelOrder = Literal["rgb", "bgr"]
@@ -243,6 +244,28 @@ def not_finite(model: str, frame: NDArray[Any]) -> InputError | NonFiniteError:
     if frame.dtype == np.float32 and not np.isfinite(frame).all():
         return InputError("the frame holds NaN or infinity; give finite samples")
     return NonFiniteError(f"{model} returned NaN or infinity for this frame; nothing was delivered")
+
+
+def output_of(frame: NDArray[Any], out: Any, scale: int) -> NDArray[Any]:
+    """Return ``out``, or a new array for None, once it is known to hold a frame enlarged.
+
+    Raises
+    ------
+    InputError
+        It has another shape or dtype, cannot be written to, or is the frame's own memory.
+    """
+    height, width = frame.shape[:2]
+    shape = (height * scale, width * scale, *frame.shape[2:])
+    if out is None:
+        return np.empty(shape, frame.dtype)
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != frame.dtype:
+        got = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
+        raise InputError(f"out is {got}; for this frame it must be {frame.dtype} {shape}")
+    if not out.flags.writeable:
+        raise InputError("out is read-only; give a writeable array")
+    if np.may_share_memory(frame, out):
+        raise InputError("out shares memory with the frame; give an array of its own")
+    return out
 
 
 def bleed_colour(frame: NDArray[Any]) -> NDArray[Any]:

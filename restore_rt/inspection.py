@@ -216,7 +216,9 @@ def _cost(
     size: tuple[int, int] | None,
 ) -> Cost:
     inputs = inputs_of(model)
-    axes = image_axes(inputs[0]) if len(inputs) == 1 else None
+    # An in-painting network takes a mask of the picture's size beside it.
+    each_axes = [image_axes(value) for value in inputs[:2]]
+    axes = each_axes[0] if len(inputs) <= 2 and each_axes and None not in each_axes else None
     if axes is None:
         if size is not None:
             raise InputError(

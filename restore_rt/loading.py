@@ -5,18 +5,23 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from restore_rt.choosing import choose_place
 from restore_rt.chroma import BICUBIC
 from restore_rt.errors import InputError, ModelError
+from restore_rt.inpaint_opening import is_inpainting, open_inpainting
 from restore_rt.model.interface import read_interface
-from restore_rt.model.manifest import CHROMA, check_expected, check_intact, read_manifest
+from restore_rt.model.manifest import CHROMA, Manifest, check_expected, check_intact, read_manifest
 from restore_rt.model.reading import LoadedModel, find_model, read_model
 from restore_rt.opening import open_engine, open_restorer
 from restore_rt.options import Backend, Colour, LoadOptions, Precision
 from restore_rt.progress import Progress, silent
 from restore_rt.restorer import Restorer
 from restore_rt.threads import thread_count
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["load", "read_loaded"]
 
@@ -128,14 +133,23 @@ def load(
     path = find_model(model)
     if path.suffix == ".engine":
         return open_engine(path, options)
-    loaded = read_loaded(path, options)
+    network = read_model(path)
+    manifest = read_manifest(network)
+    if is_inpainting(network, manifest):
+        return open_inpainting(network, manifest, path, options)
+    loaded = _loaded(network, manifest, path, options)
     return open_restorer(loaded, choose_place(loaded, options), options)
 
 
 def read_loaded(path: Path, options: LoadOptions) -> LoadedModel:
     """Read a file, describe it where it has no manifest, and convert it to the precision."""
     network = read_model(path)
-    manifest = read_manifest(network)
+    return _loaded(network, read_manifest(network), path, options)
+
+
+def _loaded(
+    network: onnx.ModelProto, manifest: Manifest | None, path: Path, options: LoadOptions
+) -> LoadedModel:
     interface = read_interface(network, path, described=manifest is not None)
     threads = thread_count(options.threads)
     if manifest is None:

@@ -24,6 +24,7 @@ from restore_rt.frames import (
     check_channel_order,
     is_on_gpu,
 )
+from restore_rt.inpaint.runner import inpaint_frame
 from restore_rt.model.manifest import Manifest
 from restore_rt.streaming import overlapped
 from restore_rt.timing import StageTimes
@@ -162,6 +163,8 @@ class Restorer:
         *,
         out: NDArray[Any] | None = None,
         channel_order: ChannelOrder = "rgb",
+        mask: NDArray[Any] | None = None,
+        soft_edge: int = 0,
     ) -> NDArray[Any]: ...
 
     @overload
@@ -169,10 +172,24 @@ class Restorer:
 
     @overload
     def __call__(
-        self, frame: Any, *, out: Any = None, channel_order: ChannelOrder = "rgb"
+        self,
+        frame: Any,
+        *,
+        out: Any = None,
+        channel_order: ChannelOrder = "rgb",
+        mask: NDArray[Any] | None = None,
+        soft_edge: int = 0,
     ) -> Any: ...
 
-    def __call__(self, frame: Any, *, out: Any = None, channel_order: ChannelOrder = "rgb") -> Any:
+    def __call__(
+        self,
+        frame: Any,
+        *,
+        out: Any = None,
+        channel_order: ChannelOrder = "rgb",
+        mask: NDArray[Any] | None = None,
+        soft_edge: int = 0,
+    ) -> Any:
         """Restore one frame.
 
         Parameters
@@ -193,6 +210,11 @@ class Restorer:
             The order of the colours of an array with three or four channels, and of its result:
             ``"rgb"``, or ``"bgr"`` as in OpenCV; alpha comes last in both. Grey frames and
             ``Planes`` have none. Frames on a GPU must be RGB.
+        mask
+            For in-painting models, and for them alone: (H, W), bool, or uint8 where values above
+            127 are replaced. All other pixels come back bit for bit.
+        soft_edge
+            Pixels around the mask over which the result goes over to the frame; 0 to 254.
 
         Returns
         -------
@@ -211,7 +233,9 @@ class Restorer:
             The network cannot be run, or memory ran out.
         """
         check_channel_order(channel_order)
-        return self._restore(self._runner, frame, out, self.stages, channel_order)
+        return self._restore(
+            self._runner, frame, out, self.stages, channel_order, mask=mask, soft_edge=soft_edge
+        )
 
     def stream(
         self,
@@ -337,9 +361,13 @@ class Restorer:
         blank = np.zeros(shape, dtype)
         depth = 8 if blank.dtype == np.uint8 else 16
         frame = Planes(blank, bit_depth=depth) if planes else blank
+        mask = None
+        if self.manifest.task == "inpaint":
+            mask = np.zeros(blank.shape[:2], np.bool_)
+            mask[:1, :1] = mask.size > 1
         # On a GPU the second one is what a graph is recorded of.
         for _ in range(1 if self._lane is None else 2):
-            self._restore(self._runner, frame, None, StageTimes())
+            self._restore(self._runner, frame, None, StageTimes(), mask=mask)
 
     def close(self) -> None:
         """Release all networks and buffers; calls after this raise. Closing twice is fine."""
@@ -385,8 +413,15 @@ class Restorer:
         out: Any,
         stages: StageTimes,
         order: ChannelOrder = "rgb",
+        *,
+        mask: NDArray[Any] | None = None,
+        soft_edge: int = 0,
     ) -> Any:
         try:
+            if mask is not None:
+                return inpaint_frame(
+                    runner, self.manifest, frame, mask, out, stages, order, soft_edge=soft_edge
+                )
             if isinstance(frame, Planes):
                 return self._restore_planes(runner, frame, out, stages)
             if not isinstance(frame, np.ndarray) and is_on_gpu(frame):

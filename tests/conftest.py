@@ -96,6 +96,15 @@ def libvmaf() -> None:
 
 
 @pytest.fixture(scope="session")
+def xphoto() -> None:
+    """Skip where OpenCV is without its contributed modules (fail where they are mandatory)."""
+    import cv2
+
+    if not hasattr(cv2, "xphoto"):
+        _missing("OpenCV lacks xphoto: pip install opencv-contrib-python-headless alone")
+
+
+@pytest.fixture(scope="session")
 def rtx() -> Library:
     """Return TensorRT-RTX, which builds without a GPU, or skip (fail where it is mandatory)."""
     try:

@@ -70,21 +70,30 @@ def save_model(
 ) -> Path:
     """Write a network to a file, with a manifest in which ``fields`` replace what is usual."""
     model = network(kernels, scale, size)
-    if manifest:
-        usual: dict[str, Any] = {
-            "name": path.stem,
-            "version": "1",
-            "task": "upscale",
-            "content": "photo",
-            "scale": scale,
-            "colour": "luma" if kernels[0].shape[1] == 1 else "rgb",
-            "halo": sum(kernel.shape[2] // 2 for kernel in kernels),
-            "tile": (64, 64),
-            "sha256": weights_sha256(model),
-            "trained_on": "nothing",
-            "licence": "Apache-2.0",
-            "recipe": "",
-        }
-        write_manifest(model, Manifest(**(usual | fields)))
+    if not manifest:
+        onnx.save(model, path)
+        return path
+    usual = {
+        "task": "upscale",
+        "scale": scale,
+        "colour": "luma" if kernels[0].shape[1] == 1 else "rgb",
+        "halo": sum(kernel.shape[2] // 2 for kernel in kernels),
+    }
+    return save_described(path, model, **(usual | fields))
+
+
+def save_described(path: Path, model: onnx.ModelProto, **fields: Any) -> Path:
+    """Write a network with a manifest, whose other fields are the same for all."""
+    usual: dict[str, Any] = {
+        "name": path.stem,
+        "version": "1",
+        "content": "photo",
+        "tile": (64, 64),
+        "sha256": weights_sha256(model),
+        "trained_on": "nothing",
+        "licence": "Apache-2.0",
+        "recipe": "",
+    }
+    write_manifest(model, Manifest(**(usual | fields)))
     onnx.save(model, path)
     return path

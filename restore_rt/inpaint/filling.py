@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from restore_rt import _ext
 from restore_rt.inpaint.masks import as_mask
 
-__all__ = ["RADIUS", "blend_half", "fill", "halve", "hole_depth"]
+__all__ = ["DEEP", "RADIUS", "blend_half", "fill", "halve", "hole_depth"]
 
-# Pixels this far from what is known are seen at half size first.
-RADIUS = 16
+# Frames whose holes are deeper than this are restored at half size first; see ``blend_half`` for
+# where the result goes. Networks are trained with these.
+DEEP = 8
+RADIUS = 2
 
 
 def fill(frame: NDArray[Any], mask: NDArray[Any], *, threads: int = 1) -> NDArray[Any]:
@@ -37,7 +39,7 @@ def fill(frame: NDArray[Any], mask: NDArray[Any], *, threads: int = 1) -> NDArra
         The frame or the mask is not allowed, or the mask leaves no pixel.
     """
     holes = as_mask(mask, frame)
-    filled = np.array(frame, order="K")
+    filled = np.array(frame, order="C")
     _ext.fill_holes(filled, holes, threads=threads)
     return filled
 

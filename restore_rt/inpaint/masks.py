@@ -1,18 +1,25 @@
-"""Masks: what is to be replaced."""
+"""Masks: which pixels are to be replaced."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from restore_rt import _ext
 from restore_rt.errors import InputError
 
-__all__ = ["THRESHOLD", "as_mask"]
+__all__ = ["MOST_GROWTH", "THRESHOLD", "as_mask", "grown", "rectangles"]
 
 # Grey values above it are to be replaced.
 THRESHOLD = 127
+# As far as distances are counted.
+MOST_GROWTH = 254
+
+# x, y, width and height.
+Rectangle = tuple[int, int, int, int]
 
 
 def as_mask(mask: NDArray[Any], frame: NDArray[Any] | None = None) -> NDArray[np.uint8]:
@@ -47,3 +54,51 @@ def as_mask(mask: NDArray[Any], frame: NDArray[Any] | None = None) -> NDArray[np
         )
     marked = mask if mask.dtype == np.bool_ else mask > THRESHOLD
     return marked.view(np.uint8) * np.uint8(255)
+
+
+def grown(mask: NDArray[Any], pixels: int) -> NDArray[np.uint8]:
+    """Return a mask that reaches further by a number of pixels on all sides, diagonals included.
+
+    Raises
+    ------
+    InputError
+        ``pixels`` is not from 0 to 254, or the mask is none.
+    """
+    if isinstance(pixels, bool) or not isinstance(pixels, int) or not 0 <= pixels <= MOST_GROWTH:
+        raise InputError(
+            f"a mask is to grow by {pixels!r} pixels; allowed are whole numbers from 0 to "
+            f"{MOST_GROWTH}"
+        )
+    holes = as_mask(mask)
+    if pixels == 0:
+        return holes
+    distance = np.empty(holes.shape, np.uint8)
+    _ext.hole_depth_into(distance, np.bitwise_not(holes))
+    return (distance <= pixels).view(np.uint8) * np.uint8(255)
+
+
+def rectangles(shape: tuple[int, ...], rects: Iterable[Rectangle]) -> NDArray[np.uint8]:
+    """Return a mask of rectangles for a frame.
+
+    Parameters
+    ----------
+    shape
+        The frame's; its first two are height and width.
+    rects
+        Each (x, y, width, height) in pixels from the top left.
+
+    Raises
+    ------
+    InputError
+        A rectangle is empty or reaches beyond the frame.
+    """
+    height, width = shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    for x, y, wide, high in rects:
+        if min(x, y) < 0 or min(wide, high) < 1 or x + wide > width or y + high > height:
+            raise InputError(
+                f"the rectangle {x},{y},{wide},{high} (x, y, width, height) does not lie in the "
+                f"frame, which is {width}x{height}"
+            )
+        mask[y : y + high, x : x + wide] = 255
+    return mask

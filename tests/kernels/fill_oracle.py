@@ -37,7 +37,8 @@ def enlarged(coarse: Floats, height: int, width: int) -> Floats:
     def along(values: Floats, length: int) -> Floats:
         at = np.arange(length)
         other = np.clip(np.where(at % 2, at // 2 + 1, at // 2 - 1), 0, len(values) - 1)
-        return np.float32(0.75) * values[at // 2] + np.float32(0.25) * values[other]
+        near, far = np.float32(0.75) * values[at // 2], np.float32(0.25) * values[other]
+        return np.asarray(near + far)
 
     return along(np.ascontiguousarray(along(coarse.T, width).T), height)
 
