@@ -15,6 +15,7 @@ from restore_rt.cli.export import export
 from restore_rt.cli.features import train_features
 from restore_rt.cli.image import image
 from restore_rt.cli.info import info
+from restore_rt.cli.inpaint import inpaint
 from restore_rt.cli.live import live
 from restore_rt.cli.models import models
 from restore_rt.cli.train import train
@@ -55,7 +56,19 @@ def _root(
     """Restore and upscale images and video."""
 
 
-for _verb in (image, video, live, models, info, doctor, train, train_features, export, build):
+for _verb in (
+    image,
+    video,
+    live,
+    inpaint,
+    models,
+    info,
+    doctor,
+    train,
+    train_features,
+    export,
+    build,
+):
     app.command()(_verb)
 app.command("eval")(evaluate)
 app.add_typer(dataset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -19,53 +19,70 @@ from restore_rt.images import MAX_PIXELS
 from restore_rt.wording import count_of
 
 if TYPE_CHECKING:
-    from restore_rt.cli.paths import Job
+    from restore_rt.cli.paths import Job, Plan
     from restore_rt.images import Picture
 
-__all__ = ["image", "restore_pictures"]
+__all__ = [
+    "FormatOption",
+    "MaxPixelsOption",
+    "Outcome",
+    "OutputOption",
+    "PicturesArgument",
+    "QualityOption",
+    "check_quality",
+    "image",
+    "report_none",
+    "report_pictures",
+    "restore_pictures",
+]
+
+PicturesArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="IN...", help="Pictures, folders, or patterns like 'scans/*.png'."),
+]
+OutputOption = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="A file for one picture (its suffix is the format), else a folder, made if missing.",
+    ),
+]
+FormatOption = Annotated[
+    Literal["png", "jpeg", "webp", "tiff", "avif"] | None,
+    typer.Option(
+        "--format",
+        help="What to write into a folder; PNG and TIFF hold 16 bits, all but JPEG "
+        "transparency, TIFF several pages.",
+        show_default="each picture's own",
+    ),
+]
+QualityOption = Annotated[
+    int | None,
+    typer.Option(
+        "--quality",
+        min=1,
+        max=100,
+        help="Of JPEG, AVIF and WebP.",
+        show_default="JPEG 95, AVIF 90, WebP lossless",
+    ),
+]
+MaxPixelsOption = Annotated[
+    int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures.")
+]
 
 
 def image(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="IN...", help="Pictures, folders, or patterns like 'scans/*.png'."),
-    ],
-    output: Annotated[
-        str,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="A file for one picture (its suffix is the format), else a folder, made if "
-            "missing.",
-        ),
-    ],
+    inputs: PicturesArgument,
+    output: OutputOption,
     content: options.ContentOption = None,
     scale: options.ScaleOption = None,
     model: options.ModelOption = None,
-    format_name: Annotated[
-        Literal["png", "jpeg", "webp", "tiff", "avif"] | None,
-        typer.Option(
-            "--format",
-            help="What to write into a folder; PNG and TIFF hold 16 bits, all but JPEG "
-            "transparency, TIFF several pages.",
-            show_default="each picture's own",
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None,
-        typer.Option(
-            "--quality",
-            min=1,
-            max=100,
-            help="Of JPEG, AVIF and WebP.",
-            show_default="JPEG 95, AVIF 90, WebP lossless",
-        ),
-    ] = None,
+    format_name: FormatOption = None,
+    quality: QualityOption = None,
     recursive: options.RecursiveOption = False,
-    max_pixels: Annotated[
-        int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures.")
-    ] = MAX_PIXELS,
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
     tile: options.TileOption = None,
     threads: options.ThreadsOption = None,
     device: options.DeviceOption = "auto",
@@ -93,15 +110,10 @@ def image(
         skip_existing=skip_existing,
     )
     jobs = planned.jobs
-    if quality is not None and jobs and not any(job.format.quality for job in jobs):
-        raise InputError(
-            f"--quality is {quality}, but {jobs[0].format.name} has none; leave it out"
-        )
+    check_quality(quality, jobs)
     left = planned.tell()
     if not jobs:
-        text = f"nothing to do: {count_of(len(planned.existing), 'picture')} restored before"
-        emit({"failed": 0, "pictures": [], **left}, text, as_json=as_json)
-        return 0
+        return report_none(planned, left, as_json=as_json)
     begin = time.perf_counter()
     with options.load_model(
         model,
@@ -116,14 +128,70 @@ def image(
     ) as restorer:
         outcomes = restore_pictures(
             jobs,
-            restorer,
+            lambda job, pixels: restorer(pixels),
             scale=restorer.scale,
             quality=quality,
             max_pixels=max_pixels,
             overwrite=overwrite,
         )
         ran = options.ran_by(restorer)
-    seconds = time.perf_counter() - begin
+    return report_pictures(
+        outcomes, ran, time.perf_counter() - begin, planned=planned, left=left, as_json=as_json
+    )
+
+
+def check_quality(quality: int | None, jobs: Sequence[Job]) -> None:
+    """Refuse ``--quality`` where no format that is written has one."""
+    if quality is not None and jobs and not any(job.format.quality for job in jobs):
+        raise InputError(
+            f"--quality is {quality}, but {jobs[0].format.name} has none; leave it out"
+        )
+
+
+def report_none(planned: Plan, left: Mapping[str, Any], *, as_json: bool) -> int:
+    """Write that there is nothing to do; return the exit code."""
+    text = f"nothing to do: {count_of(len(planned.existing), 'picture')} restored before"
+    emit({"failed": 0, "pictures": [], **left}, text, as_json=as_json)
+    return 0
+
+
+def report_pictures(
+    outcomes: Sequence[Outcome],
+    ran: Mapping[str, str],
+    seconds: float,
+    *,
+    planned: Plan,
+    left: Mapping[str, Any],
+    as_json: bool,
+    details: Callable[[Outcome], Mapping[str, Any]] = lambda outcome: {},
+) -> int:
+    """Write the result of a run.
+
+    Parameters
+    ----------
+    outcomes
+        What became of each picture.
+    ran
+        What ran the model, as ``options.ran_by`` gives it.
+    seconds
+        How long that took.
+    planned, left
+        The plan, and what ``Plan.tell`` returned.
+    as_json
+        Write JSON.
+    details
+        What JSON says of a picture that was written, beside the usual.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    Exception
+        The error of the only picture.
+    """
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     failed = sum(outcome.error is not None for outcome in outcomes)
@@ -131,7 +199,10 @@ def image(
         **ran,
         "seconds": round(seconds, 3),
         "failed": failed,
-        "pictures": [outcome.as_dict() for outcome in outcomes],
+        "pictures": [
+            {**outcome.as_dict(), **({} if outcome.error else details(outcome))}
+            for outcome in outcomes
+        ],
         **left,
     }
     text = _summary(outcomes, failed, len(planned.existing), seconds, ran["model"])
@@ -183,7 +254,7 @@ class Outcome:
 
 def restore_pictures(
     jobs: Sequence[Job],
-    restore: Callable[[Any], Any],
+    restore: Callable[[Job, Any], Any],
     *,
     scale: int,
     quality: int | None = None,
@@ -200,7 +271,7 @@ def restore_pictures(
     jobs
         What to read and write.
     restore
-        A Restorer, or what takes an array and returns it ``scale`` times as large.
+        Is given a job and the pixels that were read; returns them ``scale`` times as large.
     scale, quality, max_pixels, overwrite
         See ``check_writable``, ``write_pages`` and ``read_pages``.
 
@@ -231,7 +302,7 @@ def restore_pictures(
         if isinstance(picture, Exception):
             return item
         try:
-            return job, replace(picture, pixels=restore(picture.pixels))
+            return job, replace(picture, pixels=restore(job, picture.pixels))
         except Exception as error:
             return job, error
 

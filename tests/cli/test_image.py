@@ -13,7 +13,7 @@ from PIL import Image
 
 from restore_rt import images
 from restore_rt.cli.image import restore_pictures
-from restore_rt.cli.paths import plan
+from restore_rt.cli.paths import Job, plan
 from restore_rt.errors import NonFiniteError
 from restore_rt.folders import FOLDER, SUFFIX
 from restore_rt.images import (
@@ -99,7 +99,7 @@ def test_formats_are_checked_before_work(tmp_path: Path) -> None:
     write_picture(tmp_path / "clear.png", Picture(noise(4, 8)), FORMATS["png"])
     calls = []
 
-    def restore(pixels: Any) -> Any:
+    def restore(job: Job, pixels: Any) -> Any:
         calls.append(pixels.shape)
         return twice(pixels)
 
@@ -115,7 +115,7 @@ def test_formats_are_checked_before_work(tmp_path: Path) -> None:
 def test_an_error_of_the_network_concerns_one_picture(tmp_path: Path) -> None:
     make(tmp_path, ["a.png", "b.png", "c.png"])
 
-    def restore(pixels: Any) -> Any:
+    def restore(job: Job, pixels: Any) -> Any:
         calls.append(None)
         if len(calls) == 2:
             raise NonFiniteError("NaN")
@@ -144,7 +144,11 @@ def test_an_unexpected_error_concerns_one_picture(
 
         return second_time
 
-    restore = breaks(twice) if broken == "restore" else twice
+    def restore(job: Job, pixels: Any) -> Any:
+        return twice(pixels)
+
+    if broken == "restore":
+        restore = breaks(restore)
     if broken != "restore":
         monkeypatch.setattr(images, broken, breaks(getattr(images, broken)))
     monkeypatch.setenv("RESTORE_RT_TRACEBACK", "1")
@@ -163,7 +167,7 @@ def test_running_out_of_memory_says_what_helps(
 ) -> None:
     make(tmp_path, ["a.png", "b.png"])
 
-    def restore(pixels: Any) -> Any:
+    def restore(job: Job, pixels: Any) -> Any:
         raise MemoryError
 
     jobs = plan([str(tmp_path / "*.png")], str(tmp_path / "out")).jobs
