@@ -1,7 +1,8 @@
 #include "python/bindings.h"
 
 PYBIND11_MODULE(_ext, module) {
-    module.doc() = "The kernels of restore_rt: tile geometry, split, merge, upsampling, filling, networks.";
+    module.doc() =
+        "The kernels of restore_rt: tile geometry, split, merge, upsampling, filling, networks.";
     rrt::python::bind_isa(module);
     rrt::python::bind_grid(module);
     rrt::python::bind_split(module);

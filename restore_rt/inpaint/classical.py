@@ -76,9 +76,9 @@ def _converted(frame: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         return frame
     before, after = (1 if d == np.float32 else np.iinfo(d).max for d in (frame.dtype, dtype))
     values = frame.astype(np.float32) * np.float32(after / before)
-    if dtype == np.float32:
-        return values
-    return np.rint(np.clip(values, 0, after)).astype(dtype)
+    return np.asarray(
+        values if dtype == np.float32 else np.rint(np.clip(values, 0, after)).astype(dtype)
+    )
 
 
 def import_opencv(method: str) -> Any:
