@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["inpaint"]
 
-_MODEL = "inpaint"
-
 Replace = Callable[["NDArray[Any]", "NDArray[Any]"], "NDArray[Any]"]
 
 
@@ -100,7 +98,7 @@ def inpaint(
         typer.Option(
             "--model",
             help="A shipped model's name or any in-painting .onnx file.",
-            show_default=_MODEL,
+            show_default="the shipped one",
         ),
     ] = None,
     scale: Annotated[
@@ -216,9 +214,8 @@ def _opened(
     if method == "model":
         from restore_rt import load
 
-        with load(
-            _MODEL if model is None else model, tile=options.parse_tile(tile), threads=threads
-        ) as restorer:
+        name = _shipped() if model is None else model
+        with load(name, tile=options.parse_tile(tile), threads=threads) as restorer:
             if restorer.manifest.task != "inpaint":
                 raise InputError(
                     f"--model is {model}, a model for {restorer.manifest.task}; give an "
@@ -234,6 +231,19 @@ def _opened(
             yield by_model, options.ran_by(restorer)
         return
     yield partial(_by_opencv, method, soft_edge), _opencv(method)
+
+
+def _shipped() -> str:
+    """Return the name of the shipped in-painting model."""
+    from restore_rt.model.registry import models
+
+    for manifest in models():
+        if manifest.task == "inpaint":
+            return manifest.name
+    raise InputError(
+        "no in-painting model is shipped with this version: give the file of one with --model, or "
+        "--method telea, ns or fsr"
+    )
 
 
 def _by_opencv(
