@@ -203,12 +203,9 @@ def _encoders() -> dict[str, str]:
 
 
 def _self_test() -> list[dict[str, Any]]:
-    import numpy as np
-
     from restore_rt import load
     from restore_rt.model import registry as zoo
 
-    frame = np.arange(np.prod(_TEST_SHAPE)).reshape(_TEST_SHAPE).astype(np.uint8)
     try:
         names = [manifest.name for manifest in zoo.models()]
     except Exception as error:
@@ -221,7 +218,7 @@ def _self_test() -> list[dict[str, Any]]:
             begin = time.perf_counter()
             with load(name, device="cpu") as restorer:
                 loaded = time.perf_counter()
-                restorer(frame)
+                restorer.warmup(_TEST_SHAPE)
                 done = time.perf_counter()
                 backend = restorer.backend
         except Exception as error:  # whatever it is, it is the diagnosis

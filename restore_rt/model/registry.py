@@ -81,9 +81,11 @@ def choose(content: str, scale: int) -> str:
     ModelError
         No shipped model has this scale.
     """
-    fitting = [manifest for manifest in models() if manifest.scale == scale]
+    # Those that need a mask beside the picture are chosen by name.
+    offered = [manifest for manifest in models() if manifest.task != "inpaint"]
+    fitting = [manifest for manifest in offered if manifest.scale == scale]
     if not fitting:
-        scales = sorted({manifest.scale for manifest in models()})
+        scales = sorted({manifest.scale for manifest in offered})
         raise ModelError(
             f"no shipped model enlarges {scale} times; allowed are "
             f"{', '.join(map(str, scales))}, or give a model file with --model"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,14 @@ def test_models_have_cards_and_complete_manifests() -> None:
 )
 def test_choose(content: str, scale: int, name: str) -> None:
     assert zoo.choose(content, scale) == name
+
+
+def test_models_that_need_a_mask_are_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = restore_rt.models()
+    (repair,) = (manifest for manifest in shipped if manifest.name == "repair-x1")
+    inpaint = dataclasses.replace(repair, name="inpaint", task="inpaint")
+    monkeypatch.setattr(zoo, "models", lambda: [inpaint, *shipped])
+    assert zoo.choose("photo", 1) == "repair-x1"
 
 
 def test_choose_has_no_model_of_every_scale() -> None:
