@@ -20,6 +20,7 @@ inline void record(bool holds, const char* text, const char* file, int line) {
 
 #define CHECK(condition) ::check::record((condition), #condition, __FILE__, __LINE__)
 
+void test_fill();
 void test_geometry();
 void test_kernels();
 void test_network();

@@ -1,6 +1,7 @@
 #include "check.h"
 
 int main() {
+    test_fill();
     test_geometry();
     test_kernels();
     test_network();
