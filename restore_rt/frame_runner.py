@@ -15,8 +15,8 @@ __all__ = ["FrameRunner"]
 class FrameRunner(Protocol):
     """A network with its buffers; restores one frame at a time.
 
-    Implemented by ``NativeRunner`` (whole frames on the CPU), ``TiledRunner`` (tiles on the CPU)
-    and ``GpuRunner`` (tiles on a GPU).
+    Implemented by ``NativeRunner`` (whole frames on the CPU), ``TiledRunner`` (tiles on the CPU),
+    ``GpuRunner`` (tiles on a GPU) and ``InpaintRunner``, which takes frames with a mask alone.
     """
 
     threads: int
