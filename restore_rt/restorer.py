@@ -63,7 +63,8 @@ class Restorer:
         ``stages`` of their own. The native backend has the stage ``network``, ``chroma`` where a
         network enlarges it, and ``reuse`` in streams that copy what did not change; tiles on a CPU
         have ``split``, ``network``, ``merge`` and ``chroma``; a GPU has ``upload``, ``device`` and
-        ``download``, and ``chroma`` for RGB frames through a luma model.
+        ``download``, and ``chroma`` for RGB frames through a luma model; in-painting has ``fill``,
+        ``network`` and ``merge``.
     path
         The file that was loaded; None if the Restorer was made without one.
     notes
