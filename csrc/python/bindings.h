@@ -2,6 +2,8 @@
 #pragma once
 
 #include <pybind11/pybind11.h>
+// All of them convert containers in the same way, or the linker may take another's way.
+#include <pybind11/stl.h>
 
 #include "core/geometry.h"
 
