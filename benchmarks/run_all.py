@@ -19,10 +19,11 @@ BENCH = {
     "bench": "--sweep benchmarks/models.toml --rounds 5 --seconds 0.3 --sustain 0",
     "scaling": "--sweep benchmarks/scaling.toml --rounds 2 --seconds 0.5 --sustain 0",
     "clip": "--sweep benchmarks/clip.toml --rounds 2 --seconds 5",
+    "pixels": "--sweep benchmarks/pixels.toml --rounds 5 --seconds 0.5 --sustain 0",
 }
 SPEED = (
     *("startup", "kernels.py --runs 5", "bench", "scaling", "engines.py --runs 3"),
-    *("engines.py --masked --runs 5", "clip"),
+    *("engines.py --masked --runs 5", "clip", "pixels"),
 )
 QUALITY = ("models.py", "precisions.py", "quality_cost.py")
 # CPUID cannot be masked on every machine.

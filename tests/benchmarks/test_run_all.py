@@ -79,7 +79,7 @@ def test_the_whole_run_is_timed_and_ends_with_the_tables(
     monkeypatch.setattr(run_all.harness, "update", lambda **values: told.append(values))
     monkeypatch.setattr("sys.argv", ["run_all.py"])
     run_all.main()
-    assert told == ["startup", "bench", "scaling", "clip", {"minutes_of_make_bench": 0.0}]
+    assert told == ["startup", "bench", "scaling", "clip", "pixels", {"minutes_of_make_bench": 0.0}]
     assert [command for command, _ in ran][-1] == "figures.py"
     # A machine on which CPUID cannot be masked is no failure; everything else is.
     assert [command for command, check in ran if not check] == [run_all.MAY_FAIL]
