@@ -191,9 +191,15 @@ def open_session(model: onnx.ModelProto, *, threads: int = 2) -> onnxruntime.Inf
 
 
 def run(session: onnxruntime.InferenceSession, x: Array) -> Array:
-    """Run a graph of float planes on `x` (N, C, H, W), float32, and give its output in float32."""
-    half = session.get_inputs()[0].type == "tensor(float16)"
-    (y,) = session.run(["y"], {"x": x.astype(np.float16) if half else x})
+    """Run a graph of float planes on `x` (N, C, H, W), float32, and give its output in float32.
+
+    A graph with a mask, see `restore_rt.export.interface.take_mask`, gets the last channel as such.
+    """
+    inputs = session.get_inputs()
+    if inputs[0].type == "tensor(float16)":
+        x = x.astype(np.float16)
+    feeds = {"x": x} if len(inputs) == 1 else {"image": x[:, :-1], "mask": x[:, -1:]}
+    (y,) = session.run(["y"], feeds)
     return np.asarray(y, np.float32)
 
 

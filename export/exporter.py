@@ -27,11 +27,11 @@ from restore_rt.export.cost import measure_cost
 from restore_rt.export.faults import ExportError
 from restore_rt.export.half import keep_what_needs_it, simulate, to_half
 from restore_rt.export.halo import find_halo
-from restore_rt.export.interface import INTERFACES, take_bytes
+from restore_rt.export.interface import INTERFACES, take_bytes, take_mask
 from restore_rt.export.quantization import choose_layers
 from restore_rt.export.samples import picture_samples, synthetic_samples
 from restore_rt.export.sources import DESCRIBED, Source, load_source
-from restore_rt.export.verification import compare, fitting, sizes_to_try
+from restore_rt.export.verification import TOLERANCE, compare, fitting, sizes_to_try
 from restore_rt.files import check_target, whole_file
 from restore_rt.model.manifest import PRECISIONS, Manifest, weights_sha256, write_manifest
 from restore_rt.model.validation import MOST_FIXED_PIXELS, check_network
@@ -63,7 +63,8 @@ def export_onnx(
 ) -> Manifest:
     """Export a network to an ONNX file that was checked and describes itself.
 
-    The file takes ``x`` and gives ``y``, with N, H and W free. Layers that serve only the training
+    The file takes ``x`` and gives ``y``, with N, H and W free; of a network that fills holes it
+    takes ``image`` and ``mask``. Layers that serve only the training
     are folded. Halo and size multiple are measured, the outputs of PyTorch and ONNX Runtime are
     compared at several sizes and batch sizes, and what a lower precision costs is measured.
 
@@ -120,6 +121,11 @@ def export_onnx(
     if out.exists() and source.path.exists() and out.samefile(source.path):
         raise InputError(f"{out} is what is exported; give another name, so that it is kept")
     network, channels = source.network, source.channels
+    if source.masked and io == "u8":
+        raise InputError(
+            "io is 'u8', and the network takes a mask beside the picture; export it with --io "
+            "float32"
+        )
     for name, values in network.state_dict().items():
         if not torch.isfinite(values).all():
             raise ExportError(
@@ -132,7 +138,11 @@ def export_onnx(
                 f"{what} is {sides[1]}x{sides[0]}; both sides must be positive multiples of "
                 f"{multiple}"
             )
-    pictures = picture_samples(images, source.colour, smallest=multiple) if images else []
+    pictures = (
+        picture_samples(images, source.colour, smallest=multiple, masked=source.masked)
+        if images
+        else []
+    )
     if precision == "int8" and len(pictures) < 2:
         raise InputError(
             f"{images} holds one picture; int8 learns from one and is measured on another: give "
@@ -172,6 +182,8 @@ def export_onnx(
         float_io=io != "float16",
         say=say,
     )
+    if source.masked:
+        model = _with_mask(model, samples.measured)
     if io == "u8":
         model = _of_bytes(model, samples.measured)
     manifest = write_manifest(model, replace(manifest, sha256=weights_sha256(model)))
@@ -285,6 +297,20 @@ def _reduced(
         )
     say(f"{precision} {cost}")
     return model
+
+
+def _with_mask(model: onnx.ModelProto, samples: list[Batch]) -> onnx.ModelProto:
+    """Give the graph a mask as an input of its own, and check it against the original."""
+    made = take_mask(model)
+    joined, apart = (open_session(each) for each in (model, made))
+    for sample in samples:
+        difference = float(np.abs(run(joined, sample) - run(apart, sample)).max())
+        if not difference <= TOLERANCE:
+            raise ExportError(
+                f"the graph with a mask differs from that without by {difference:.2e}; the file "
+                "was not written"
+            )
+    return made
 
 
 def _of_bytes(model: onnx.ModelProto, samples: list[Batch]) -> onnx.ModelProto:

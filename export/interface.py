@@ -1,4 +1,4 @@
-"""Input and output of a graph: float32 or float16 planes, or the bytes of a frame."""
+"""Input and output of a graph: float32 or float16 planes, a mask, or the bytes of a frame."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["INTERFACES", "take_bytes"]
+__all__ = ["INTERFACES", "take_bytes", "take_mask"]
 
 INTERFACES = ("float32", "float16", "u8")
 
@@ -50,6 +50,26 @@ def take_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
         count, channels, *sides = (_copied(side) for side in tensor.shape.dim)
         del tensor.shape.dim[:]
         tensor.shape.dim.extend([count, *sides, channels])
+    return made
+
+
+def take_mask(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Change the input of a graph, ``x`` (N, C + 1, H, W), to ``image`` and ``mask``.
+
+    The mask is the last channel. Types and free sizes stay as they are.
+    """
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    graph = made.graph
+    (x,) = graph.input
+    channels = x.type.tensor_type.shape.dim[1].dim_value
+    for name, count in (("image", channels - 1), ("mask", 1)):
+        value = graph.input.add()
+        value.CopyFrom(x)
+        value.name = name
+        value.type.tensor_type.shape.dim[1].dim_value = count
+    del graph.input[0]
+    graph.node.insert(0, helper.make_node("Concat", ["image", "mask"], ["x"], "mask_join", axis=1))
     return made
 
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from restore_rt.errors import InputError
 from restore_rt.training.colour import luma
+from restore_rt.training.data.holes import with_hole
 from restore_rt.training.data.pictures import find_pictures, read_rgb
+from restore_rt.training.degradations.holes import Holes
 
 __all__ = ["picture_samples", "synthetic_samples"]
 
@@ -36,9 +38,11 @@ def synthetic_samples(
 
 
 def picture_samples(
-    folder: Path, colour: str, *, smallest: int = 1, count: int = PICTURES
+    folder: Path, colour: str, *, smallest: int = 1, count: int = PICTURES, masked: bool = False
 ) -> list[NDArray[np.float32]]:
     """Read `count` pictures from all over a folder, their middles, (1, C, H, W) of 0 to 1.
+
+    If `masked`, they have holes with a first fill, and the mask as a further channel.
 
     Raises `InputError` if there is none, or one cannot be read or has a side below `smallest`.
     """
@@ -55,5 +59,8 @@ def picture_samples(
         # One row fewer than columns, and odd, so that axes cannot be confused.
         rgb = rgb[top : top + PICTURE_SIZE - 1, left : left + PICTURE_SIZE]
         planes = luma(rgb)[None] if colour == "luma" else rgb.transpose(2, 0, 1)
+        if masked:
+            hole = Holes().mask(np.random.default_rng(len(samples)), *rgb.shape[:2])
+            planes = with_hole(np.rint(planes).astype(np.uint8), hole)
         samples.append(np.ascontiguousarray(planes[None], dtype=np.float32) / np.float32(255))
     return samples

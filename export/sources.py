@@ -34,7 +34,7 @@ class Source:
     """A trained network, from the file `path`, and its description as in `Manifest`.
 
     The network takes (N, C, H, W) and gives (N, C, scale*H, scale*W), float32 of 0 to 1, in eval
-    mode.
+    mode. One that is `masked` takes a mask as a further channel.
     """
 
     path: Path
@@ -53,8 +53,13 @@ class Source:
 
     @property
     def channels(self) -> int:
-        """Channels of the network's input, and of its output unless it is for chroma."""
-        return {"rgb": 3, "luma": 1}.get(self.colour, 16)
+        """Channels of the network's input, and of its output unless it is for chroma or masked."""
+        return {"rgb": 3, "luma": 1}.get(self.colour, 16) + self.masked
+
+    @property
+    def masked(self) -> bool:
+        """Whether the network fills holes that a mask marks."""
+        return self.task == "inpaint"
 
 
 # What a source and a manifest both say.

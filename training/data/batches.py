@@ -21,8 +21,9 @@ from torch import Tensor
 
 from restore_rt.training.data.chroma import CHROMA, GREY
 from restore_rt.training.data.grouping import hold_out
+from restore_rt.training.data.holes import draw_hole, with_hole
 from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name, read_bytes, survey
-from restore_rt.training.data.regions import Pair, Regions, draw_turn, turned
+from restore_rt.training.data.regions import Pair, Regions, draw_turn, pick, turned
 from restore_rt.training.degradations.video import VIDEO_STEPS, check_pyav
 from restore_rt.training.lettering import find_fonts
 from restore_rt.training.recipes import Cache, Recipe
@@ -101,7 +102,8 @@ class PatchSet:
         """Cut the patches of a step: inputs and targets, float32, values 0 to 1.
 
         Inputs are (N, window*C, p, p), targets (N, C, p*scale, p*scale). Of a chroma network inputs
-        are what it reads, and targets less grey.
+        are what it reads, and targets less grey; of a network with a mask, see
+        `restore_rt.training.data.holes`.
         """
         data, scale = self.recipe.data, self.recipe.network.scale
         count, patch = data.batch, data.patch
@@ -123,6 +125,11 @@ class PatchSet:
                 x[n], y[n] = small, large
                 continue
             turn = draw_turn(rng, data.symmetries)
+            if network.mask:
+                variant = data.variants[pick(rng, [variant.share for variant in data.variants])]
+                y[n] = turned(large, turn)
+                x[n] = with_hole(turned(large, turn), draw_hole(variant, rng, patch, patch))
+                continue
             x[n], y[n] = turned(small, turn), turned(large, turn)
             if rng.random() < data.full_range:
                 # Full-range luma is the same picture on another scale.

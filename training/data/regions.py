@@ -20,6 +20,7 @@ from restore_rt.training.data.chroma import (
     full_range,
     i420_of,
 )
+from restore_rt.training.data.holes import draw_hole, with_hole
 from restore_rt.training.data.pictures import Library, PictureFile, crc_of_name
 from restore_rt.training.degradations import Clip, degrade
 from restore_rt.training.degradations.motion import REACH, drifting, layered, whole
@@ -46,11 +47,18 @@ TRAINING, VALIDATION = 1, 2
 class Pair:
     """A degraded input (window*C, h, w) and its target (C, scale*h, scale*w), 8 bit.
 
-    Of a chroma network the input is what it reads, see `restore_rt.training.data.chroma`.
+    Of a chroma network the input is what it reads, see `restore_rt.training.data.chroma`. If
+    `masked`, the mask is the input's last channel, see `restore_rt.training.data.holes`.
     """
 
     input: Planes
     target: U8
+    masked: bool = False
+
+    @property
+    def hole(self) -> NDArray[np.bool_] | None:
+        """Pixels (h, w) that are to be filled; None if the pair has no mask."""
+        return self.input[-1] > 0 if self.masked else None
 
 
 def as_planes(frame: U8, colour: str) -> U8:
@@ -180,7 +188,11 @@ class Regions:
             first = max(0, len(source) - variant.frames) // 2
             clip = [*source[first : first + variant.frames]]
             rng = np.random.default_rng([*key, n])
-            pairs[variant.name] = self._degraded(clip, variant, rng, MULTIPLE)
+            pair = self._degraded(clip, variant, rng, MULTIPLE)
+            if self.recipe.network.mask:
+                hole = draw_hole(variant, rng, *pair.target.shape[1:])
+                pair = Pair(with_hole(pair.target, hole), pair.target, masked=True)
+            pairs[variant.name] = pair
         return pairs
 
     def _degraded(
@@ -204,6 +216,10 @@ class Regions:
             moving = layered if variant.motion == "layers" else drifting
             clip = moving(clip[0], variant.frames, rng)
         originals = [whole(frame, multiple * scale) for frame in clip]
+        if self.recipe.network.mask:
+            # Holes are drawn anew for each patch.
+            planes = as_planes(originals[0], colour)
+            return Pair(planes, planes)
         frames = degrade(variant.steps, originals, rng, scale=scale)
         index = int(rng.integers(len(frames)))
         if index == 0 and variant.motion == "layers":

@@ -3,7 +3,7 @@
 Everything is deterministic: what is random comes from a seeded generator of the caller.
 """
 
-from restore_rt.training.degradations import codecs, optics, printing, resizing, video
+from restore_rt.training.degradations import codecs, holes, optics, printing, resizing, video
 from restore_rt.training.degradations.steps import STEPS, Clip, Step, degrade, parse_spec, read_step
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Step",
     "codecs",
     "degrade",
+    "holes",
     "optics",
     "parse_spec",
     "printing",

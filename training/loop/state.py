@@ -16,7 +16,7 @@ from restore_rt.training.loop.adversary import Opponent
 from restore_rt.training.loop.checkpoint import load_weights
 from restore_rt.training.loop.objective import Objective
 from restore_rt.training.loop.starting import WEIGHTS, Start
-from restore_rt.training.networks import build
+from restore_rt.training.networks import build, coarse_to_fine
 from restore_rt.training.precision import Precision
 from restore_rt.training.recipes import Optim, Recipe
 
@@ -27,6 +27,8 @@ KEYS = (
     *WEIGHTS,
     *("pictures", "step", "best", "metrics", "losses", "network", "adam", "scaler", "opponent"),
 )
+# The stream of random numbers that says at how many smaller sizes holes are filled first.
+LEVELS = 3
 
 
 def learning_rate(optim: Optim, step: int) -> float:
@@ -83,6 +85,10 @@ class TrainingState:
         x = x.to(device).contiguous(memory_format=torch.channels_last)
         y = y.to(device).contiguous(memory_format=torch.channels_last)
         self.adam.zero_grad()
+        if levels := self.recipe.data.levels:
+            rng = np.random.default_rng([self.recipe.seed, LEVELS, self.done])
+            with self.precision.autocast():
+                x = coarse_to_fine(self.network, x, int(rng.integers(levels + 1)))
         with self.precision.autocast():
             output = self.network(x)
         output = output.float()

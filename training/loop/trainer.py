@@ -208,7 +208,8 @@ class _Run:
         """Measure the average on the held-out pairs, and write records and checkpoints."""
         state, recipe = self.state, self.state.recipe
         scale, device = recipe.network.scale, state.precision.device
-        scores = validate(state.average, self.pairs, scale=scale, device=device)
+        levels = recipe.data.levels
+        scores = validate(state.average, self.pairs, scale=scale, device=device, levels=levels)
         if not np.isfinite([*scores.values()]).all():
             raise TrainingError(
                 f"step {state.done}: PSNR on the held-out pictures is {_shown(scores)}; lower "
@@ -229,7 +230,8 @@ class _Run:
         if higher or recipe.adversary:
             self._save(BEST)
         self._save(LAST)
-        self.records.add(row, sample_grid(state.average, self.pairs, scale=scale, device=device))
+        grid = sample_grid(state.average, self.pairs, scale=scale, device=device, levels=levels)
+        self.records.add(row, grid)
         mark = "  (best)" if higher and not recipe.adversary else ""
         self.say(f"step {state.done}: PSNR in dB {_shown(scores)}{mark}")
 

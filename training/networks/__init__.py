@@ -12,17 +12,28 @@ from restore_rt.training.networks.chroma import ChromaNet
 from restore_rt.training.networks.compact import CompactNet, deepen, look_around
 from restore_rt.training.networks.discriminator import Discriminator
 from restore_rt.training.networks.folding import fold, unfold
+from restore_rt.training.networks.inpaint import InpaintNet, coarse_to_fine
 from restore_rt.training.networks.pyramid import PyramidNet
 from restore_rt.training.networks.restore import RestoreNet
 from restore_rt.training.networks.rrdb import Rrdb
 from restore_rt.training.networks.srgan import SrGan
 from restore_rt.training.networks.srvgg import Srvgg
 
-__all__ = ["NETWORKS", "Discriminator", "build", "deepen", "fold", "look_around", "unfold"]
+__all__ = [
+    "NETWORKS",
+    "Discriminator",
+    "build",
+    "coarse_to_fine",
+    "deepen",
+    "fold",
+    "look_around",
+    "unfold",
+]
 
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "chroma": ChromaNet,
     "compact": CompactNet,
+    "inpaint": InpaintNet,
     "pyramid": PyramidNet,
     "restore": RestoreNet,
     "rrdb": Rrdb,

@@ -74,12 +74,17 @@ class ModelInfo:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Network:
-    """Which network; `params` goes to its constructor beside `scale` and `colour`."""
+    """Which network; `params` goes to its constructor beside `scale` and `colour`.
+
+    One with a `mask` fills holes: its input is the picture with a first fill of the holes, and the
+    mask as a further channel.
+    """
 
     name: str
     scale: Annotated[int, between(1, 4)]
     colour: Annotated[str, one_of((*COLOURS, CHROMA))]
     params: dict[str, int | str]
+    mask: bool = False
 
     @property
     def window(self) -> int:
@@ -90,7 +95,7 @@ class Network:
     @property
     def inputs(self) -> int:
         """Channels of the input."""
-        return 16 if self.colour == CHROMA else self.outputs * self.window
+        return 16 if self.colour == CHROMA else self.outputs * self.window + self.mask
 
     @property
     def outputs(self) -> int:
@@ -158,7 +163,9 @@ class Data:
     region between the two (less where
     the picture would become too small): many pictures are softer than their pixels, and teach to
     sharpen, where reduced ones teach edges and texture. `symmetries` is 8 for all turns and mirrors
-    of a square, 2 for mirroring left and right, 1 for none.
+    of a square, 2 for mirroring left and right, 1 for none. `levels` is for networks with a mask:
+    how often a picture is halved at most before the network begins to fill it, the smallest first;
+    each step draws a number up to that.
     """
 
     folders: Weights
@@ -170,6 +177,7 @@ class Data:
     grey: Share = 0.0
     reduced: tuple[float, float] = (1.0, 1.0)
     symmetries: Annotated[int, one_of((1, 2, 8))] = 8
+    levels: Annotated[int, between(0, 4)] = 0
     groups: str = ""
     exclude: tuple[str, ...] = ()
     cache: Cache = Cache()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from restore_rt.errors import RestoreError
 from restore_rt.model.manifest import CHROMA
+from restore_rt.training.degradations.holes import Holes
 from restore_rt.training.degradations.resizing import Reduce
 from restore_rt.training.degradations.video import VIDEO_STEPS, Codec
 
@@ -18,6 +19,8 @@ __all__ = ["rules"]
 
 # What goes to a network's constructor beside its `params`.
 RESERVED = ("name", "scale", "colour")
+# The task of networks that take a mask.
+INPAINT = "inpaint"
 
 
 def rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
@@ -40,6 +43,7 @@ def rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
         f"optim.rate_end is {optim.rate_end}; must be 0 to rate, which is {optim.rate}",
     )
     yield from _data_rules(data, network)
+    yield from _mask_rules(recipe)
     for number, variant in enumerate(data.variants):
         yield from _variant_rules(variant, f"data.variants[{number}]", network)
     yield from _loss_rules(recipe)
@@ -70,6 +74,36 @@ def _data_rules(data: Data, network: Network) -> Iterator[tuple[bool, str]]:
         region >= data.patch,
         f"data.cache.region is {region}; must be at least data.patch, {data.patch}",
     )
+
+
+def _mask_rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
+    network, task, levels = recipe.network, recipe.model.task, recipe.data.levels
+    yield (
+        network.mask == (task == INPAINT),
+        (
+            f"network.mask is {str(network.mask).lower()} and model.task {task!r}; networks with a "
+            f"mask are for the task {INPAINT!r}, and others are not"
+        ),
+    )
+    yield (
+        levels == 0 or network.mask,
+        f"data.levels is {levels}; it is for networks with a mask: leave it out",
+    )
+    if not network.mask:
+        return
+    yield (
+        network.window == 1 and network.colour != CHROMA,
+        "network.mask is for single frames of colour 'rgb' or 'luma'; leave out the window",
+    )
+    yield (
+        recipe.data.full_range == 0,
+        f"data.full_range is {recipe.data.full_range}; leave it out for networks with a mask",
+    )
+    for number, variant in enumerate(recipe.data.variants):
+        yield (
+            variant.frames == 1 and len(variant.steps) == 1 and isinstance(variant.steps[0], Holes),
+            f"data.variants[{number}]: of a network with a mask, the one step must be 'holes'",
+        )
 
 
 def _variant_rules(variant: Variant, where: str, network: Network) -> Iterator[tuple[bool, str]]:
@@ -159,7 +193,15 @@ def _network_rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
     except (RestoreError, RuntimeError, ValueError) as error:
         yield False, f"network.params is {net.params}: {error}"
         return
-    for what, side in (("model.tile", recipe.model.tile), ("data.patch", (recipe.data.patch,) * 2)):
+    patch, levels = recipe.data.patch, recipe.data.levels
+    sizes = [("model.tile", recipe.model.tile), ("data.patch", (patch, patch))]
+    if levels:
+        yield (
+            patch % 2**levels == 0,
+            f"data.patch is {patch}; it must be a multiple of {2**levels} for {levels} data.levels",
+        )
+        sizes.append((f"data.patch halved {levels} times", (patch >> levels, patch >> levels)))
+    for what, side in sizes:
         try:
             with torch.device("meta"), torch.no_grad():
                 shape = network(torch.empty(1, net.inputs, *side)).shape
