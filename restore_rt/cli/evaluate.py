@@ -13,6 +13,7 @@ import typer
 from restore_rt.cli import options
 from restore_rt.cli.bitrate import BitrateCodec, compare_rates, note_missing_vmaf
 from restore_rt.cli.console import emit, explain, fail, progress, show_traceback
+from restore_rt.cli.fills import compare_fills
 from restore_rt.errors import InputError
 from restore_rt.wording import count_of
 
@@ -101,6 +102,14 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    inpaint: Annotated[
+        bool,
+        typer.Option(
+            "--inpaint",
+            help="Compare how in-painting models and the classical methods fill drawn scratches, "
+            "patches, strokes and a square.",
+        ),
+    ] = False,
     images: Annotated[
         int,
         typer.Option("--images", metavar="N", min=1, help="Pictures in the page and the sheet."),
@@ -148,7 +157,8 @@ def evaluate(
     where all have one), CER which part of the letters is misread, ms/Mpixel the time for a
     megapixel of output. Clips also have VMAF and VMAF-NEG, where an ffmpeg with libvmaf is found,
     and flicker: how much a clip changes where the original stands still, divided by the mean
-    gradient (lower is better). With --bitrate, videos tell what streaming at half size saves.
+    gradient (lower is better). With --bitrate, videos tell what streaming at half size saves. With
+    --inpaint, holes are drawn into the pictures, and PSNR and SSIM are those of the pixels in them.
     Simple enlarging stands beside the models. When one of several pictures fails, the others are
     done and the exit code is 1.
     """
@@ -181,12 +191,34 @@ def evaluate(
     if sheet_file is not None and sheet_file.suffix.lower() not in FORMATS:
         raise InputError(f"--sheet is {sheet_file}; its name must end in .png or .webp")
     reports = {"html_file": html_file, "sheet_file": sheet_file}
-    _check_bitrate(bitrate, plot_file, degrade=degrade, ocr=ocr, **reports)
+    _check_bitrate(bitrate, plot_file, degrade=degrade, ocr=ocr, inpaint=inpaint, **reports)
+    if inpaint:
+        _refuse_beside(
+            "--inpaint",
+            degrade=degrade,
+            ocr=ocr,
+            html_file=html_file,
+            limit_frames=limit_frames,
+            scale=scale,
+            colour=colour,
+        )
     files = find_files(data)
     sources = {os.path.realpath(file) for file in files}
     for target in targets:
         if os.path.realpath(target) in sources:
             raise InputError(f"{target} is one of the inputs; give the report another name")
+    if inpaint:
+        return compare_fills(
+            models,
+            files,
+            root=data,
+            limit=limit,
+            threads=threads,
+            json_file=json_file,
+            sheet_file=sheet_file,
+            images=images,
+            overwrite=overwrite,
+        )
     most_frames = FRAMES if limit_frames is None else limit_frames
     if bitrate is not None:
         return compare_rates(
@@ -259,12 +291,17 @@ def _check_bitrate(codec: BitrateCodec | None, plot_file: Path | None, **others:
         if plot_file is not None:
             raise InputError("--plot draws what --bitrate measures; give both")
         return
-    for name, value in others.items():
-        if value:
-            option = f"--{name.removesuffix('_file')}"
-            raise InputError(f"{option} has no effect with --bitrate; leave one of them out")
+    _refuse_beside("--bitrate", **others)
     if plot_file is not None and plot_file.suffix.lower() not in (".png", ".svg"):
         raise InputError(f"--plot is {plot_file}; its name must end in .png or .svg")
+
+
+def _refuse_beside(chosen: str, **others: Any) -> None:
+    """Refuse options that have no effect with the one that is `chosen`."""
+    for name, value in others.items():
+        if value:
+            option = f"--{name.removesuffix('_file').replace('_', '-')}"
+            raise InputError(f"{option} has no effect with {chosen}; leave one of them out")
 
 
 def _run(

@@ -21,6 +21,7 @@ __all__ = [
     "picture_metrics",
     "psnr",
     "ssim",
+    "ssim_map",
     "y_of",
 ]
 
@@ -125,13 +126,27 @@ def ssim(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float | None:
     constants. Parameters and errors are those of `psnr`; over channels the similarity is averaged.
     None where a side is below 11 after shaving.
     """
+    found = _similarity(*_inner(a, b, shave))
+    return None if found is None else float(found[0])
+
+
+def ssim_map(a: NDArray[Any], b: NDArray[Any]) -> F64 | None:
+    """Return the structural similarity around each pixel, of the shape of the pictures; see `ssim`.
+
+    Raises `InputError` if the shapes differ.
+    """
+    found = _similarity(*_inner(a, b, 0))
+    return None if found is None else found[1]
+
+
+def _similarity(a: F64, b: F64) -> tuple[float, F64] | None:
+    """Return the mean similarity, and that around each pixel; None for pictures too small."""
     check_libraries()
     from skimage.metrics import structural_similarity
 
-    a, b = _inner(a, b, shave)
     if min(a.shape[:2]) < _WINDOW:
         return None
-    similarity = structural_similarity(  # type: ignore[no-untyped-call]
+    mean, full = structural_similarity(  # type: ignore[no-untyped-call]
         a,
         b,
         gaussian_weights=True,
@@ -139,8 +154,9 @@ def ssim(a: NDArray[Any], b: NDArray[Any], *, shave: int = 0) -> float | None:
         use_sample_covariance=False,
         data_range=255,
         channel_axis=2 if a.ndim == 3 else None,
+        full=True,
     )
-    return float(similarity)
+    return mean, full
 
 
 def check_libraries() -> None:
