@@ -20,10 +20,12 @@ from restore_rt.training.degradations import parse_spec
 from restore_rt.training.degradations.holes import Holes
 from restore_rt.training.degradations.shapes import SHAPES
 from restore_rt.training.loop.checkpoint import load_checkpoint
+from restore_rt.training.loop.objective import Objective
 from restore_rt.training.loop.trainer import train
 from restore_rt.training.loop.validation import validate
 from restore_rt.training.metrics.fidelity import psnr
 from restore_rt.training.networks import build, coarse_to_fine
+from restore_rt.training.precision import Precision
 from restore_rt.training.recipes import Recipe, RecipeError, load_recipe, parse_recipe
 from tests.training.conftest import picture, quiet, same
 
@@ -225,6 +227,25 @@ def test_validation_measures_the_holes(pictures: Path) -> None:
             assert hole is not None
             expected.append(psnr(pair.input[:3, hole].T, pair.target[:, hole].T))
         assert scores[name] == pytest.approx(np.mean(expected), abs=0.01)
+
+
+def test_losses_of_pixels_are_of_the_holes_relative_to_the_first_fill() -> None:
+    objective = Objective(
+        recipe_of(("loss = { psnr = 1 }", "loss = { l1 = 1 }")), Precision("fp32", "cpu")
+    )
+    target = torch.zeros(2, 3, 8, 8)
+    mask = torch.zeros(2, 1, 8, 8)
+    mask[0, :, 0, :4] = 1
+    mask[1, :, :4] = 1
+
+    def off(first: float, second: float) -> torch.Tensor:
+        return target + mask * torch.tensor([first, second]).view(2, 1, 1, 1)
+
+    holes = torch.cat((off(0.08, 0.48), mask), 1)
+    loss = objective(off(0.05, 0.4), target, holes)
+    assert loss.item() == pytest.approx((0.05 / 0.1 + 0.4 / 0.5) / 2)
+    # Of 64 pixels 4 and 32 are holes.
+    assert objective(off(0.05, 0.4), target).item() == pytest.approx((0.05 / 16 + 0.4 / 2) / 2)
 
 
 def test_a_run_learns_and_a_resumed_one_ends_as_an_unbroken_one(

@@ -16,6 +16,11 @@ from restore_rt.training.recipes import Recipe
 
 __all__ = ["Objective"]
 
+# Losses that grow with a difference as it does, at least where it is not tiny.
+PIXELWISE = ("charbonnier", "l1", "luma")
+# Added to the error of a first fill, which can be zero.
+ERROR = 0.02
+
 
 class Objective(nn.Module):
     """The weighted sum of a recipe's losses, on a device.
@@ -47,12 +52,22 @@ class Objective(nn.Module):
             self.perceptual = perceptual.to(precision.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.made_from["features"] = zlib.crc32(read_bytes(file))
 
-    def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Compare (N, C, H, W) with (N, C, H, W), both float32 of 0 to 1."""
+    def forward(self, output: Tensor, target: Tensor, holes: Tensor | None = None) -> Tensor:
+        """Compare (N, C, H, W) with (N, C, H, W), both float32 of 0 to 1.
+
+        `holes` (N, C + 1, H, W) is the input of a network that fills holes: outputs are right
+        everywhere else. The losses in `PIXELWISE` are then means over the holes, each picture's
+        divided by how far the input is off there: large errors of wide holes, which nobody can
+        foresee, would drown what can be learnt from narrow ones.
+        """
         total = output.new_zeros(())
         output = self._seen(output)
+        weights = None if holes is None else _hole_weights(holes, target)
         for name, weight in self.weights.items():
-            total = total + weight * self._loss(name, output, target)
+            compared = output
+            if weights is not None and name in PIXELWISE:
+                compared = target + (output - target) * weights
+            total = total + weight * self._loss(name, compared, target)
         return total
 
     def _seen(self, output: Tensor) -> Tensor:
@@ -74,3 +89,10 @@ class Objective(nn.Module):
             if not self._loss(name, output, target).isfinite():
                 return f", first in the loss {name}"
         return ""
+
+
+def _hole_weights(x: Tensor, target: Tensor) -> Tensor:
+    """Return what turns each picture's mean over all pixels into one of its holes, relative."""
+    share = x[:, -1:].mean((1, 2, 3), keepdim=True)
+    error = (x[:, :-1] - target).abs().mean((1, 2, 3), keepdim=True) / share
+    return 1 / (share * (error + ERROR))

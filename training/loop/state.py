@@ -85,6 +85,7 @@ class TrainingState:
         x = x.to(device).contiguous(memory_format=torch.channels_last)
         y = y.to(device).contiguous(memory_format=torch.channels_last)
         self.adam.zero_grad()
+        holes = x if self.recipe.network.mask else None
         if levels := self.recipe.data.levels:
             rng = np.random.default_rng([self.recipe.seed, LEVELS, self.done])
             with self.precision.autocast():
@@ -92,7 +93,7 @@ class TrainingState:
         with self.precision.autocast():
             output = self.network(x)
         output = output.float()
-        loss: Tensor = self.objective(output, y)
+        loss: Tensor = self.objective(output, y, holes)
         if adversary and self.opponent:
             # Before the discriminator gets it, which would be blamed otherwise.
             self._check(loss, x, y)
