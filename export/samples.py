@@ -46,7 +46,7 @@ def picture_samples(
 
     Raises `InputError` if there is none, or one cannot be read or has a side below `smallest`.
     """
-    samples = []
+    samples: list[NDArray[np.float32]] = []
     files = find_pictures(folder)
     for file in files[:: -(-len(files) // count)]:
         rgb = read_rgb(file)

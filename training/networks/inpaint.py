@@ -85,7 +85,7 @@ class _DilatedBlock(nn.Module):
         self.second = conv3x3(channels, channels, gain=0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(_active(self.first(x)))
+        return x + self.second(_active(self.first(x)))  # type: ignore[no-any-return]
 
 
 @torch.no_grad()
