@@ -25,6 +25,7 @@ SMALL: dict[str, dict[str, int]] = {
     "comic-x1": {"width": 6},
     "comic-x2": {"width": 6},
     "comic-x2-next": {"width": 4, "coarse": 1},
+    "inpaint": {"width": 8, "blocks": 1},
     "photo-x2": {"width": 8, "depth": 3},
     "photo-x4": {"blocks": 1, "filters": 8},
     "photo-x4-gan": {"blocks": 1, "filters": 8},
@@ -112,8 +113,9 @@ def test_a_tiny_run_learns_resumes_and_exports(name: str, pictures: Path, tmp_pa
         # So few steps gain less than pages in ink and screentone differ; the validation's stay.
         first, *_, last = (psnr_of(row) for row in recorded)
         assert last > first
-    # So few steps on streams that were coded so low gain less than the losses of batches differ.
-    elif recipe.adversary is None and name != "video-x2":
+    # So few steps gain less than the losses of batches differ, whose streams were coded so low, or
+    # whose holes are drawn anew.
+    elif recipe.adversary is None and name not in ("video-x2", "inpaint"):
         assert recorded[-1]["loss"] < recorded[0]["loss"]
 
     train(recipe, pictures, tmp_path / "parts", stop_after=STEPS // 2 + 1, say=quiet)
