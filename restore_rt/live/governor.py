@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 __all__ = ["Change", "Governor"]
 
 # A rung is chosen if its work fits this part of the time between two frames, and of the latency.
-_ROOM = 0.8
+_ROOM = 0.85
 # So many late frames within a second, and the rung is too slow.
 _TOO_MANY = 3
 _WINDOW = 1.0
@@ -18,12 +19,15 @@ _SETTLING = 0.5
 # Seconds without a late frame before a better rung is tried, if the present one's work tells that
 # it would keep pace. They double each time that it proved too slow soon after, so that a rung on
 # the edge is not tried for ever; they count for nothing where its frames are expected to take
-# clearly less than they were at that try.
+# clearly less than they were at that try, or where it was not tried in vain.
 _PATIENCE, _MOST_PATIENCE = 0.8, 60.0
 _SOON = 10.0
 _CLEARLY = 0.8
 # Weight of the newest frame in the average work of a rung.
 _NEWEST = 0.2
+# Frames whose median tells how much longer work takes than was measured: one that something else on
+# the machine held up says nothing about a better rung.
+_TYPICAL = 5
 _KEPT_CHANGES = 1000
 
 
@@ -91,13 +95,15 @@ class Governor:
         self._measured = dict(work)
         self._on_change = on_change
         self._work: float | None = None  # of the rung in use, as it is now
+        self._recent: deque[float] = deque(maxlen=_TYPICAL)
         self._index = self._best()
         self._failures: deque[float] = deque(maxlen=_TOO_MANY)
         self._calm_since: float | None = None
         self._changed: float | None = None
         self._climbed: float | None = None
         self._patience = _PATIENCE
-        self._tried: float | None = None  # what a frame was expected to take on a rung that failed
+        self._hope = 0.0  # what a frame was expected to take on the rung that was climbed to
+        self._tried: dict[int, float] = {}  # what it was on rungs that failed soon
 
     @property
     def rung(self) -> str:
@@ -130,6 +136,7 @@ class Governor:
         """Take note of the seconds that a frame took on the present rung."""
         old = self._work
         self._work = work if old is None else old + _NEWEST * (work - old)
+        self._recent.append(work)
 
     def delivered(self, now: float, age: float) -> bool:
         """Take note of a frame that was delivered; return whether it was late."""
@@ -172,34 +179,43 @@ class Governor:
             self._descend(now)
 
     def _climb(self, now: float, *, calm: float) -> None:
-        """Go to the next better rung if it would keep pace under the load that there is now."""
-        if self._index == 0 or calm < _PATIENCE:
+        """Go to the best rung that would keep pace under the load that there is now."""
+        if calm < _PATIENCE:
             return
-        better = self._rungs[self._index - 1]
-        expected = self._measured.get(better, float("inf"))
+        for index in range(self._index):
+            expected = self._expected(index)
+            lighter = expected < _CLEARLY * self._tried.get(index, float("inf"))
+            if self._fits(expected) and (lighter or calm >= self._patience):
+                self._calm_since = self._climbed = now
+                self._hope = expected
+                self._change(now, index, f"a frame would take {expected * 1000:.0f} ms there")
+                return
+
+    def _expected(self, index: int) -> float:
+        """Return what a frame would take on another rung, if load slows all of them alike."""
+        measured = self._measured.get(self._rungs[index], float("inf"))
         usual = self._measured.get(self.rung)
-        if usual and self._work is not None:
-            expected *= self._work / usual
-        lighter = self._tried is not None and expected < _CLEARLY * self._tried
-        if self._fits(expected) and (lighter or calm >= self._patience):
-            self._calm_since = self._climbed = now
-            self._tried = expected
-            self._change(now, -1, f"a frame would take {expected * 1000:.0f} ms there")
+        if not usual or not self._recent:
+            return measured
+        return measured * statistics.median(self._recent) / usual
 
     def _descend(self, now: float) -> None:
         if self._index == len(self._rungs) - 1:
             return
         if self._climbed is not None and now - self._climbed < _SOON:
             self._patience = min(2 * self._patience, _MOST_PATIENCE)
+            self._tried[self._index] = self._hope
         else:
-            self._patience, self._tried = _PATIENCE, None
+            self._patience = _PATIENCE
+            self._tried.clear()
         self._climbed = None
-        self._change(now, 1, f"{_TOO_MANY} frames were late within {_WINDOW:g} s")
+        self._change(now, self._index + 1, f"{_TOO_MANY} frames were late within {_WINDOW:g} s")
 
-    def _change(self, now: float, step: int, reason: str) -> None:
+    def _change(self, now: float, index: int, reason: str) -> None:
         before = self.rung
-        self._index += step
+        self._index = index
         self._work = None
+        self._recent.clear()
         self._changed = now
         self._failures.clear()
         change = Change(now, before, self.rung, reason)

@@ -45,7 +45,7 @@ def test_the_best_rung_that_keeps_pace_is_chosen() -> None:
     assert governed(quality=0.03).rung == "quality"
     assert governed(usual=0.039).rung == "fast"
     assert governed(usual=1, fast=1, tiny=1).rung == "tiny"
-    assert Governor(RUNGS, interval=INTERVAL, budget=0.012, work=WORK).rung == "tiny"
+    assert Governor(RUNGS, interval=INTERVAL, budget=0.0115, work=WORK).rung == "tiny"
     assert Governor(RUNGS, interval=INTERVAL, budget=BUDGET, work={"fast": 0.01}).rung == "fast"
     assert Governor(["one"], interval=INTERVAL, budget=BUDGET, work={}).rung == "one"
 
@@ -71,6 +71,31 @@ def test_load_that_comes_and_goes() -> None:
     ]
     assert governor.dropped + len(restored) == 1000
     assert governor.dropped < 20
+
+
+def test_after_a_load_the_best_rung_comes_back_at_once() -> None:
+    """Also by several rungs, and though one between them was tried in vain."""
+    work = {"quality": 0.032, "usual": 0.02, "fast": 0.009}
+    governor = Governor([*work], interval=INTERVAL, budget=BUDGET, work=work)
+    loads = {"quality": 3.0, "usual": 2.5, "fast": 1.2}
+    free = 0.0
+    for number in range(1000):
+        arrival = number * INTERVAL
+        begin = max(free, arrival)
+        if governor.is_late(begin - arrival, newest=True):
+            governor.drop(begin, newest=True)
+            continue
+        load = loads[governor.rung] if 10 <= begin < 20 else 1.0
+        free = begin + work[governor.rung] * load
+        governor.restored(free - begin)
+        governor.delivered(free, free - arrival)
+    changes = [(change.time, change.after) for change in governor.changes]
+    assert changes[0][1] == "usual"
+    assert changes[1][1] == "fast"
+    assert changes[1][0] < 12
+    assert {after for time, after in changes if time < 20} == {"usual", "fast"}
+    assert changes[-1][1] == "quality"
+    assert 20 < changes[-1][0] < 21
 
 
 def test_a_rung_that_looks_fast_enough_and_is_not_is_tried_less_and_less() -> None:
