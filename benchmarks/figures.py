@@ -247,8 +247,7 @@ def precisions() -> Found:
 def card(block: str, name: str) -> str:
     """Return a block of a model's card."""
     if block == "speed":
-        report = part("bench")
-        made = next(each for each in report["measurements"] if each["model"]["name"] == name)
+        made, report = tables.timed(name)
         (version,) = (each.version for each in restore_rt.models() if each.name == name)
         timed = made["model"]["version"]
         values = {
@@ -256,7 +255,7 @@ def card(block: str, name: str) -> str:
             "older": "" if timed == version else f", with version {timed} of the same network",
             "threads": report["machine"]["threads"],
             "processor": tables.processor(report["machine"]),
-            "file": tables.MACHINE,
+            "file": report["file"],
             "where": "the " * (made["backend"] == "native") + tables.named(made["backend"]),
         }
         return render("card_speed", Found({}, values))

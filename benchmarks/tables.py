@@ -66,6 +66,16 @@ def part(name: str, machine: str = MACHINE) -> Record:
     return {**record["parts"][name], "machine": record["machine"]}
 
 
+def timed(model: str) -> tuple[Record, Record]:
+    """Return how long a frame takes a shipped model, and the report: newer models are of EPYC."""
+    for machine in (MACHINE, EPYC):
+        report = {**part("bench", machine), "file": machine}
+        for made in report["measurements"]:
+            if made["model"]["name"] == model:
+                return made, report
+    raise KeyError(f"no frame of {model} was timed: make bench")
+
+
 class _Cells(string.Formatter):
     """Formats text as ``blocks.toml`` describes it; what is None or missing is blank."""
 

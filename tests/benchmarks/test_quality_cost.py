@@ -18,6 +18,9 @@ pytest.importorskip("onnxruntime")
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
+# Not yet timed beside others on the machine of that table; their cards have their times.
+NEWER = {"video-x2-tiny", "video-x2-sharp"}
+
 
 @pytest.fixture
 def weights() -> Any:
@@ -198,6 +201,8 @@ def test_times_are_of_the_shipped_networks(tables: Any) -> None:
     # What `restore-rt bench` timed on the same machine had the same weights, and is checked there.
     bench = {made["model"]["name"]: made["model"] for made in tables.part("bench")["measurements"]}
     for manifest in zoo.models():
+        if manifest.name in NEWER:
+            continue
         assert timed[manifest.name]["sha256"] == bench[manifest.name]["sha256"]
         assert timed[manifest.name]["scale"] == manifest.scale
 
@@ -214,7 +219,8 @@ def test_every_model_and_network_is_in_the_table_and_the_picture(
     measured = {one["name"] for one in record["times"]}
     absent = {one["name"] for one in record["absent"]}
     assert measured < drawn
-    assert {manifest.name for manifest in zoo.models()} < measured
+    assert {manifest.name for manifest in zoo.models()} - NEWER < measured
+    assert not NEWER & measured
     assert weights.OTHERS.keys() == absent | (weights.OTHERS.keys() & measured)
     written = " ".join(tables.render("quality_cost", drawing.quality_cost(record)).split())
     assert all(name in written for name in measured | absent)

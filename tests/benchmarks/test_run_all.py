@@ -41,8 +41,8 @@ def test_sweeps_have_the_cases_that_the_tables_show(
     monkeypatch.setattr("restore_rt.bench.sweep.clip_size", lambda path: (360, 640))
     cases = {name: read_sweep(ROOT / options.split()[1]) for name, options in run_all.BENCH.items()}
     assert [case.model for case in cases["bench"]] == [
-        *("video-x2-fast", "video-x2", "video-x2-quality", "photo-x2", "photo-x4"),
-        *("photo-x4-gan", "comic-x2", "comic-x1", "repair-x1"),
+        *(f"video-x2{each}" for each in ("-tiny", "-fast", "", "-quality", "-sharp")),
+        *("photo-x2", "photo-x4", "photo-x4-gan", "comic-x2", "comic-x1", "repair-x1"),
     ]
     assert {case.model for case in cases["bench"]} == {each.name for each in registry.models()}
     for name in ("scaling", "clip"):

@@ -20,7 +20,10 @@ from restore_rt.tiled.session import OnnxRuntimeBackend
 
 Array = NDArray[Any]
 
-RUNS = ("photo-x2", "photo-x4", "photo-x4-gan", "video-x2", "video-x2-fast", "video-x2-quality")
+RUNS = (
+    *("photo-x2", "photo-x4", "photo-x4-gan"),
+    *(f"video-x2{each}" for each in ("", "-tiny", "-fast", "-quality", "-sharp")),
+)
 REFUSED = ("comic-x1", "comic-x2", "repair-x1")
 
 

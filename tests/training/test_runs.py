@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, int]] = {
     "repair-x1": {"width": 6},
     "video-x2-chroma": {"width": 4},
     "video-x2-fast": {"width": 4, "depth": 3},
+    "video-x2-sharp": {"width": 4, "depth": 3},
     "video-x2-tiny": {"width": 4, "depth": 2},
     "video-x2": {"width": 4, "depth": 3},
     "video-x2-quality": {"width": 8, "depth": 3},
