@@ -155,7 +155,7 @@ def test_every_parameter_learns(name: str) -> None:
 
 
 def test_unknown_name_lists_the_valid_ones() -> None:
-    names = "chroma, compact, pyramid, restore, rrdb, srgan, srvgg"
+    names = "chroma, compact, inpaint, pyramid, restore, rrdb, srgan, srvgg"
     with pytest.raises(ModelError, match=rf"'dense'.*there are: {names}"):
         build("dense")
 
