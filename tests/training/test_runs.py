@@ -110,13 +110,13 @@ def test_a_tiny_run_learns_resumes_and_exports(name: str, pictures: Path, tmp_pa
     whole = load_checkpoint(train(recipe, pictures, tmp_path / "whole", say=quiet))
     recorded = json.loads((tmp_path / "whole" / "metrics.json").read_text())
     assert [row["step"] for row in recorded] == [8, 16, 24]
-    if name == "comic-x2-next":
-        # So few steps gain less than pages in ink and screentone differ; the validation's stay.
+    if name in ("comic-x2-next", "inpaint"):
+        # So few steps gain less than pages in ink and screentone, or holes that are drawn anew,
+        # differ; the validation's stay.
         first, *_, last = (psnr_of(row) for row in recorded)
         assert last > first
-    # So few steps gain less than the losses of batches differ, whose streams were coded so low, or
-    # whose holes are drawn anew.
-    elif recipe.adversary is None and name not in ("video-x2", "inpaint"):
+    # So few steps on streams that were coded so low gain less than the losses of batches differ.
+    elif recipe.adversary is None and name != "video-x2":
         assert recorded[-1]["loss"] < recorded[0]["loss"]
 
     train(recipe, pictures, tmp_path / "parts", stop_after=STEPS // 2 + 1, say=quiet)
