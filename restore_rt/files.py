@@ -15,7 +15,14 @@ from pathlib import Path
 
 from restore_rt.errors import InputError, MediaError, OutputError, RestoreError
 
-__all__ = ["check_plausible", "check_target", "journal_folder", "output_error", "whole_file"]
+__all__ = [
+    "check_plausible",
+    "check_target",
+    "check_target_of",
+    "journal_folder",
+    "output_error",
+    "whole_file",
+]
 
 _PREFIX, _JOURNAL = ".restore-rt-", ".restore-rt"
 _USUAL_PIXELS = 1 << 24
@@ -104,6 +111,19 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
         raise output_error(NotADirectoryError(errno.ENOTDIR, ""), path)
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise output_error(PermissionError(errno.EACCES, ""), path)
+
+
+def check_target_of(source: Path, path: Path, *, overwrite: bool = False) -> None:
+    """Refuse what ``check_target`` does, and the file that the result is made of.
+
+    Raises
+    ------
+    InputError, OutputError
+        As ``check_target`` does, or ``path`` is ``source``.
+    """
+    check_target(path, overwrite=overwrite)
+    if path.exists() and source.exists() and source.samefile(path):
+        raise InputError(f"{path} is the source itself; give another name for the result")
 
 
 @contextmanager

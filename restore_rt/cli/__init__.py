@@ -42,10 +42,13 @@ def run(arguments: Sequence[str]) -> int:
         damaged and what could be decoded was written, or some of several pictures failed), 130
         interrupted. (A SIGTERM ends it with 143, a SIGHUP with 129.)
     """
-    import typer
+    try:
+        import typer
 
-    from restore_rt.cli.app import app
-
+        from restore_rt.cli.app import app
+    except KeyboardInterrupt:
+        note("interrupted")
+        return _INTERRUPTED
     command = typer.main.get_command(app)
     try:
         code = command.main(

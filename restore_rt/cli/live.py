@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -26,6 +27,7 @@ from restore_rt.video.choices import STANDARD
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from restore_rt.live import LiveRun
     from restore_rt.live.report import LiveReport
 
 __all__ = ["live"]
@@ -64,7 +66,8 @@ LatencyOption = Annotated[
     str,
     typer.Option(
         "--latency", metavar="N[ms|s]",
-        help="The time from a frame's arrival to its delivery that is allowed.",
+        help="The time from a frame's arrival to its delivery that is allowed, up to 10s; a number "
+        "alone is in milliseconds.",
     ),
 ]  # fmt: skip
 LateOption = Annotated[
@@ -93,7 +96,10 @@ def live(
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> int:
-    """Restore live video with the best model that keeps pace; Ctrl-C ends it."""
+    """Restore live video with the best model that keeps pace.
+
+    Ctrl-C or SIGTERM ends it; what was written until then stays.
+    """
     budget = parse_latency(latency)
     if sink == STANDARD:
         check_output(json=as_json)
@@ -126,6 +132,7 @@ def live(
             format_name=format_name,
             threads=threads or available_threads(),
             overwrite=overwrite,
+            on_start=_end_when_told,
             on_note=note,
         )
     if sink == STANDARD:
@@ -136,6 +143,13 @@ def live(
     if report.damage:
         raise TruncatedInputError(report.damage)
     return 0
+
+
+def _end_when_told(run: LiveRun) -> None:
+    """Let SIGTERM and SIGHUP end a run as Ctrl-C does: a recording is finished."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: run.stop())
 
 
 def parse_latency(text: str) -> float:

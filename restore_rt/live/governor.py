@@ -202,12 +202,12 @@ class Governor:
     def _descend(self, now: float) -> None:
         if self._index == len(self._rungs) - 1:
             return
-        if self._climbed is not None and now - self._climbed < _SOON:
-            self._patience = min(2 * self._patience, _MOST_PATIENCE)
-            self._tried[self._index] = self._hope
-        else:
+        if self._changed is None or now - self._changed >= _SOON:
             self._patience = _PATIENCE
             self._tried.clear()
+        elif self._climbed is not None:
+            self._patience = min(2 * self._patience, _MOST_PATIENCE)
+            self._tried[self._index] = min(self._hope, self._tried.get(self._index, self._hope))
         self._climbed = None
         self._change(now, self._index + 1, f"{_TOO_MANY} frames were late within {_WINDOW:g} s")
 

@@ -22,15 +22,16 @@ class LiveReport:
         Frames that the source gave.
     delivered, dropped
         Those that reached the sink, and those that were left out because they were late. If the
-        run was stopped, a few frames are neither.
+        run was stopped, a few frames that were in work are neither.
     late
         Frames that were delivered later than the budget allows.
     seconds
         Wall time of the run.
     rungs
-        Frames restored by each model.
+        Frames delivered of each model.
     changes
-        From one model to another, the newest 1,000.
+        From one model to another, the newest 1,000; their times count from the opening of the
+        source.
     queues
         The most frames that waited in each queue, and how many it may hold.
     waited

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -105,6 +106,7 @@ def restore_live(
     if len(kinds) != 1:
         raise InputError(f"the ladder has {sorted(kinds)}; all models must have one scale and kind")
     muxer_of(sink, format_name)
+    begin = time.perf_counter()
     opened = open_live(source)
     # A decoder with several threads holds frames back.
     reader = VideoReader(Path(source), threads=1, opened=opened.opened)
@@ -146,6 +148,7 @@ def restore_live(
             pace=pace or (sink == WINDOW and opened.waits),
             waits=opened.waits,
             queue=max(2, math.ceil(latency / interval) + 1),
+            behind=math.ceil((time.perf_counter() - begin) / interval) + 1,
             clock=clock,
         )
         undo.pop_all()  # the run closes both

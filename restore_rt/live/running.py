@@ -36,6 +36,8 @@ _READY = 2
 _PATIENCE = 2.0
 # Seconds between two looks at whether the run was paused, went on, or was stopped.
 _LOOK = 0.02
+# A frame that reading waited for, by this part of the time between two, has only just come.
+_WAITED = 0.5
 # The ladder is measured from its fastest rung on, for so long.
 _MEASURING = 1.0
 
@@ -110,6 +112,9 @@ class LiveRun:
         the model stays the one that was chosen at the start.
     queue
         Frames that may wait for the model.
+    behind
+        Frames that a source that does not wait may have given since it was opened, before the run.
+        They are passed over where late frames are dropped.
     clock
         Of the run. While it is paused, a file is not read on, and the frames of any other source
         are passed over.
@@ -126,6 +131,7 @@ class LiveRun:
         pace: bool = False,
         waits: bool = True,
         queue: int = 4,
+        behind: int = 0,
         clock: RunClock | None = None,
     ) -> None:
         if late not in ("drop", "show"):
@@ -139,7 +145,7 @@ class LiveRun:
         self.ages, self.waited = FrameAges(), FrameAges()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self._size = queue
+        self._size, self._behind = queue, behind
         make_room = self._drop_oldest if self._drops else None
         self._arrived: BoundedQueue[_Arrived] = BoundedQueue(queue, make_room)
         self._ready: BoundedQueue[_Ready] = BoundedQueue(_READY)
@@ -230,13 +236,16 @@ class LiveRun:
         begin: float | None = None
         first = self._reader.position
         while not self._stopped.is_set():
+            asked = time.perf_counter()
             with self.stages.measure("decode"):
                 step = next(steps, None)
             if step is None:
                 return
             frame = step.frame
-            if frame is not None and self._clock.paused and not self._waits:
-                frame, step = None, Step(step.packets)
+            if frame is not None and not self._waits:
+                behind = self._is_behind(time.perf_counter() - asked)
+                if behind or self._clock.paused:
+                    frame, step = None, Step(step.packets)
             self._frames += frame is not None
             now = self._clock.now()
             if frame is not None and self._pace:
@@ -276,11 +285,21 @@ class LiveRun:
                         restored = self._ladder[name](prepared.frame, out=prepared.out)
                     picture = convert[name].result(restored, prepared.target)
                     with self._lock:
-                        self._rungs[name] += 1
                         if name == self._governor.rung:
                             self._governor.restored(time.perf_counter() - begin)
             if not self._ready.put(_Ready(arrived, picture, name)):
                 return
+
+    def _is_behind(self, waited: float) -> bool:
+        """Whether a frame came before the run began: all of those can be read at once.
+
+        Parameters
+        ----------
+        waited
+            Seconds that it took to read the frame.
+        """
+        self._behind = 0 if waited > _WAITED / float(self._reader.rate) else self._behind - 1
+        return self._drops and self._behind > 0
 
     def _wait_until(self, due: float) -> bool:
         """Wait for a time of the run's clock; False if the run was stopped."""
@@ -311,6 +330,7 @@ class LiveRun:
                 age = now - ready.arrived.time
                 self.ages.add(age)
                 self._delivered += 1
+                self._rungs[ready.model] += 1
                 if self._live:
                     with self._lock:
                         self._governor.delivered(now, age)

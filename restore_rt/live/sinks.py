@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import av
 
-from restore_rt.errors import InputError
-from restore_rt.files import check_target, whole_file
+from restore_rt.errors import InputError, OutputError
+from restore_rt.files import check_target_of, whole_file
 from restore_rt.live.clock import RunClock
 from restore_rt.live.sink import Sink
 from restore_rt.live.window import KEYS, WindowSink
@@ -42,6 +42,8 @@ _MUXERS = {
 }
 _BY_PROTOCOL: dict[str, StreamFormat] = {"tcp": "mpegts", "udp": "mpegts", "rtmp": "flv"}
 _RAW = ("nut", "yuv4mpegpipe", "rawvideo")
+# WebM has no codec that is encoded as fast.
+_FILES = [suffix for suffix, muxer in FORMATS.items() if muxer != "webm"]
 # Sound that these hold as it is; other sound becomes AAC.
 _COPIED = {
     "mpegts": ("aac", "mp2", "mp3", "mp3float", "ac3", "eac3"),
@@ -60,15 +62,21 @@ class WrittenSink(Sink):
 
     def copy(self, packets: Iterable[av.Packet[Any]]) -> None:
         """Write packets."""
-        self._writer.copy(packets)
+        with self._while_read():
+            self._writer.copy(packets)
 
     def deliver(self, frame: Frame, picture: av.VideoFrame, *, age: float, model: str) -> None:
         """Encode a picture at the time of its frame."""
-        self._writer.encode(picture, pts=frame.pts, duration=frame.duration)
+        with self._while_read():
+            self._writer.encode(picture, pts=frame.pts, duration=frame.duration)
 
     def close(self) -> None:
         """Finish; a file appears now."""
-        self._writer.close()
+        if self.ended:
+            self.abort()
+            return
+        with self._while_read():
+            self._writer.close()
         self._kept.close()
 
     def abort(self) -> None:
@@ -76,6 +84,16 @@ class WrittenSink(Sink):
         self._writer.abort()
         error = InterruptedError()
         self._kept.__exit__(type(error), error, None)
+
+    @contextmanager
+    def _while_read(self) -> Iterator[None]:
+        """End the run if nobody reads it any more: a player was closed."""
+        try:
+            yield
+        except OutputError as error:
+            if not isinstance(error.__cause__, BrokenPipeError):
+                raise
+            self.ended = True
 
 
 def muxer_of(sink: str, format_name: str | None) -> str:
@@ -99,11 +117,11 @@ def muxer_of(sink: str, format_name: str | None) -> str:
     if found and protocol in _BY_PROTOCOL:
         return _MUXERS[format_name or _BY_PROTOCOL[protocol]]
     suffix = Path(sink).suffix.lower()
-    if found or suffix not in FORMATS:
+    if found or suffix not in _FILES:
         raise InputError(
             f"the sink is {sink!r}; allowed are window, null, - for standard output, addresses "
             f"that begin with {', '.join(f'{name}://' for name in _BY_PROTOCOL)}, and files that "
-            f"end in {', '.join(FORMATS)}"
+            f"end in {', '.join(_FILES)}"
         )
     if format_name is not None:
         raise InputError(
@@ -186,18 +204,16 @@ def open_sink(
     )
     tracks, notes = _sound(reader, muxer, Path("stream.mkv" if streamed else sink))
     kept = ExitStack()
-    target = Path(sink)
-    if sink == STANDARD:
-        path: Path | str = "pipe:1"
-    elif streamed:
-        path = sink
-    else:
-        check_target(target, overwrite=overwrite)
-        path = kept.enter_context(whole_file(target, overwrite=overwrite))
+    shown: Path | str = "standard output" if sink == STANDARD else sink
+    path: Path | str = "pipe:1" if sink == STANDARD else sink
+    if not streamed:
+        shown = Path(sink)
+        check_target_of(reader.path, shown, overwrite=overwrite)
+        path = kept.enter_context(whole_file(shown, overwrite=overwrite))
     try:
         writer = VideoWriter(
             path,
-            target=Path("standard output") if sink == STANDARD else target,
+            target=shown,
             source=reader,
             tracks=tracks,
             encoding=encoding,

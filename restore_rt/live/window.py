@@ -24,7 +24,7 @@ KEYS = {
     "s": "before and after, with a line between them that the mouse drags",
     "f": "full screen",
     "space": "pause",
-    "i": "frame rate, latency and model",
+    "i": "hide and show the model, frame rate and latency",
     "q, Esc": "quit",
 }
 """What the keys of the window do."""
@@ -34,6 +34,8 @@ _ROOM = 0.9
 _TEXT_SIZE, _MARGIN, _LINE = 24, 8, 2
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _SECOND = 1.0
+# Drivers of SDL without a screen.
+_UNSEEN = ("dummy", "offscreen")
 
 
 class WindowSink(Sink):
@@ -72,6 +74,7 @@ class WindowSink(Sink):
         self._pygame = _import_pygame()
         try:
             self._pygame.display.init()
+            self._check_driver()
             self._pygame.font.init()
             self._font = self._pygame.font.Font(None, _TEXT_SIZE)
             screens = self._pygame.display.get_desktop_sizes()
@@ -109,6 +112,12 @@ class WindowSink(Sink):
         self._pygame.font.quit()
 
     abort = close
+
+    def _check_driver(self) -> None:
+        """Refuse to draw where nobody sees it, which SDL does without a screen."""
+        driver = self._pygame.display.get_driver()
+        if driver in _UNSEEN and "SDL_VIDEODRIVER" not in os.environ:
+            raise self._pygame.error("no screen")
 
     def _open(self) -> None:
         pygame = self._pygame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = ["Opened", "choose_stream", "open_source", "open_standard_input", "ope
 
 # A playlist must not make us open an address.
 _PROTOCOLS = "file,crypto,data"
+_ADDRESS = re.compile(r"[a-z]+:/")  # pathlib makes one slash of two
 
 
 @dataclass
@@ -135,6 +137,11 @@ def _check_file(path: Path) -> None:
             raise MediaError(f"{path} is not a regular file; give a video file")
         path.open("rb").close()
     except FileNotFoundError:
+        if _ADDRESS.match(str(path)):
+            raise MediaError(
+                f"{path} looks like an address; give a file, or use `restore-rt live` or "
+                "restore_rt.live.restore_live"
+            ) from None
         raise MediaError(f"there is no file {path}; check its name") from None
     except OSError as error:
         raise MediaError(f"cannot read {path}: {error.strerror}") from error

@@ -45,9 +45,10 @@ class _Carried(NamedTuple):
 class Pipeline:
     """Restores a video frame by frame; decoding and restoring run ahead on their own threads.
 
-    A context manager. Iterate over it with ``for`` or ``async for``, or pass a callback to
-    ``run``. At most a few frames more than the restorer's ``workers`` are in memory. One thread at
-    a time takes frames; ``cancel`` may be called from any thread.
+    A context manager: its threads end with the block, by ``close``, or at the end of the video.
+    Iterate over it with ``for`` or ``async for``, or pass a callback to ``run``. At most a few
+    frames more than the restorer's ``workers`` are in memory. One thread at a time takes frames;
+    ``cancel`` may be called from any thread.
 
     Parameters
     ----------
@@ -75,7 +76,8 @@ class Pipeline:
     done
         Frames delivered since the start or the last seek.
     total
-        Number of these when the pass is over, by the file's index or duration; None when not known.
+        Number of these when the pass is over; None when not known. It is exact where the file
+        states it, as MP4 does, and else the duration times ``rate``; so after a seek.
 
     Raises
     ------
@@ -96,6 +98,8 @@ class Pipeline:
         fps: str | float | None = None,
     ) -> None:
         check_options(deinterlace, threads, fps)
+        if not hasattr(restorer, "stream_into"):
+            raise InputError(f"restorer is {restorer!r}; give what restore_rt.load returns")
         self.codec_threads = min(threads or available_threads(), _MOST_CODEC_THREADS)
         self.stages = StageTimes()
         self.waits = StageTimes()
@@ -107,6 +111,7 @@ class Pipeline:
         self._begin = time.perf_counter()
         self._seconds: float | None = None
         self._cancelled = threading.Event()
+        self._closed = False
         self._lock = threading.RLock()
         self._running: Generator[RestoredFrame, None, None] | None = None
         self._pending: asyncio.Future[RestoredFrame | None] | None = None
@@ -125,9 +130,7 @@ class Pipeline:
             self._first = self.reader.position
             self._layout = self.reader.layout
             if not rgb:
-                self._layout = written_layout(
-                    self._layout, pixel_format, None, held=(), plays=False, hdr=False
-                )
+                self._layout = _delivered_layout(self._layout, pixel_format)
             self._convert = self._upright() if rgb else self.conversion(self._layout)
             self.width, self.height = self._convert.width, self._convert.height
         except BaseException:
@@ -170,6 +173,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Stop all threads and close the source. Closing twice is fine."""
+        self._closed = True
         self.cancel()
         with self._lock:
             self._stop()
@@ -177,7 +181,10 @@ class Pipeline:
             self._seconds = self._seconds or time.perf_counter() - self._begin
 
     def cancel(self) -> None:
-        """End the iteration after the frames that are being restored; may be called anywhere."""
+        """End the iteration after the frames that are being restored; may be called anywhere.
+
+        ``seek`` begins another one.
+        """
         self._cancelled.set()
 
     def seek(self, seconds: float) -> None:
@@ -190,11 +197,13 @@ class Pipeline:
         Raises
         ------
         InputError
-            The clip is not that long, or comes through standard input.
+            The clip is not that long, or comes through standard input; or the pipeline is closed.
         """
         with self._lock:
+            self._check_open()
             self._stop()
             self.reader.seek(seconds)
+            self._cancelled.clear()
             self.done, self._seconds = 0, None
             passed = round((self.reader.position - self._first) * self.rate)
             self.total = self.reader.total and max(1, self.reader.total - passed)
@@ -206,6 +215,7 @@ class Pipeline:
         return self.table
 
     def __iter__(self) -> Iterator[RestoredFrame]:
+        self._check_open()
         return self
 
     def __next__(self) -> RestoredFrame:
@@ -224,6 +234,7 @@ class Pipeline:
         return frame
 
     def __aiter__(self) -> Pipeline:
+        self._check_open()
         return self
 
     async def __anext__(self) -> RestoredFrame:
@@ -274,13 +285,15 @@ class Pipeline:
         """
         reading = threading.Lock()
         stopped = False
+        # The threads do not hold the pipeline: when nobody else does, it goes, and they end.
+        reader, cancelled, waits = self.reader, self._cancelled, self.waits
 
         def items() -> Iterator[tuple[_Carried, Any, Any]]:
-            steps = self.reader.steps()
+            steps = reader.steps()
             number = 0
             while True:
                 with reading:
-                    step = None if stopped or self.cancelled else next(steps, None)
+                    step = None if stopped or cancelled.is_set() else next(steps, None)
                     if step is None:
                         return
                     decoded = time.perf_counter()
@@ -290,7 +303,7 @@ class Pipeline:
                             prepared = convert.source(step.frame)
                         number += 1
                 carried = _Carried(step, prepared.target, decoded)
-                with self.waits.measure("decode"):
+                with waits.measure("decode"):
                     yield carried, prepared.out, prepared.frame
 
         try:
@@ -359,6 +372,10 @@ class Pipeline:
                     yield frame
         self._seconds = time.perf_counter() - self._begin
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InputError(f"the pipeline of {self.reader.name} is closed; open another")
+
     def _stop(self) -> None:
         if self._running is not None:
             self._running.close()
@@ -371,6 +388,13 @@ class Pipeline:
         return RgbConversion(
             self.reader, scale=scale, bits=bits, alpha=layout.has_alpha, stages=self.stages
         )
+
+
+def _delivered_layout(source: PixelLayout, pixel_format: str) -> PixelLayout:
+    try:
+        return written_layout(source, pixel_format, None, held=(), plays=False, hdr=False)
+    except InputError as error:
+        raise InputError(f"{error}; or rgb, for arrays") from None
 
 
 def check_options(deinterlace: str, threads: int | None, fps: str | float | None) -> None:

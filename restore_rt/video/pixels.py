@@ -95,7 +95,7 @@ def layout_named(name: str) -> PixelLayout:
     InputError
         There is no such format, or it is not planar Y'CbCr or grey.
     """
-    found = re.fullmatch(r"(gray|yuv4(?:20|22|44)p)(?:(9|10|12|14|16)(?:le)?)?", name)
+    found = re.fullmatch(r"(gray|yuv4(?:20|22|44)p)(?:(9|10|12|14|16)(?:le)?)?", str(name))
     if found is None:
         raise InputError(
             f"pixel_format is {name!r}; allowed are auto, keep, gray, yuv420p, yuv422p, yuv444p, "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from restore_rt.chroma import BICUBIC
 from restore_rt.errors import InputError
-from restore_rt.files import check_target, journal_folder, whole_file
+from restore_rt.files import check_target_of, journal_folder, whole_file
 from restore_rt.images import format_of
 from restore_rt.video.choices import (
     ANIMATIONS,
@@ -251,6 +251,4 @@ def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
         if target.parent.resolve() == source.parent.resolve() and target.name == source.name:
             raise InputError(f"{target} is the source itself; give another name for the result")
         return
-    check_target(target, overwrite=overwrite)
-    if target.exists() and source.exists() and source.samefile(target):
-        raise InputError(f"{target} is the source itself; give another name for the result")
+    check_target_of(source, target, overwrite=overwrite)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from numbers import Real
 
 import av
 
@@ -25,8 +26,8 @@ def check_seconds(seconds: float) -> Fraction:
     InputError
         It is negative or not a number.
     """
-    if not math.isfinite(seconds) or seconds < 0:
-        raise InputError(f"seconds is {seconds}; it must be a number of at least 0")
+    if not isinstance(seconds, Real) or not math.isfinite(seconds) or seconds < 0:
+        raise InputError(f"seconds is {seconds!r}; it must be a number of at least 0")
     return Fraction(seconds)
 
 

@@ -49,7 +49,7 @@ class VideoWriter:
         Where to write: a file, or an address of FFmpeg's, such as ``pipe:1``.
     target
         What that file will be called in the end: its suffix decides the container, and errors
-        name it.
+        name it. For what is no file, what errors call it.
     source
         The file whose clock, tags, chapters and other streams are kept.
     tracks
@@ -77,7 +77,7 @@ class VideoWriter:
         self,
         path: Path | str,
         *,
-        target: Path,
+        target: Path | str,
         source: VideoReader,
         tracks: Sequence[Track],
         encoding: Encoding,
@@ -90,9 +90,10 @@ class VideoWriter:
         self._encoding = encoding
         self._journal = journal
         self._opened = contextlib.ExitStack()
-        self._format = FORMATS[target.suffix.lower()] if muxer is None else muxer
+        suffix = Path(target).suffix
+        self._format = FORMATS[suffix.lower()] if muxer is None else muxer
         self._at_once = muxer is not None
-        self._container_name = muxer or target.suffix
+        self._container_name = muxer or suffix
         try:
             options = self._container_options([track.stream for track in tracks])
             self._file = av.open(str(path), "w", format=self._format, container_options=options)
@@ -342,9 +343,11 @@ class VideoWriter:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> OutputError:
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and isinstance(self._target, Path):
             return output_error(error, self._target)
-        hint = "" if self._format == "matroska" else "; .mkv, which can hold most streams, may do"
+        hint = "; .mkv, which can hold most streams, may do"
+        if self._format == "matroska" or self._at_once:
+            hint = ""
         return OutputError(f"cannot write {self._target}: {reason(error)}{hint}")
 
     def _encoding_failure(self, error: Exception) -> OutputError:

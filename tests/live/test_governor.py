@@ -110,6 +110,14 @@ def test_a_rung_that_looks_fast_enough_and_is_not_is_tried_less_and_less() -> No
     assert sum(rung == "fast" for _, rung in restored) > 0.9 * 5000
 
 
+def test_rungs_that_are_left_one_after_the_other_are_tried_less_and_less() -> None:
+    governor = governed()
+    loads = {"usual": 3.0, "fast": 5.0, "tiny": 1.0}
+    restored = simulate(governor, lambda time: loads[governor.rung], 200)
+    assert len(governor.changes) <= 30
+    assert sum(rung == "tiny" for _, rung in restored) > 0.8 * 5000
+
+
 def test_a_rung_that_failed_under_a_load_is_tried_at_once_when_the_load_is_gone() -> None:
     """The better rung suffers more from the load than the present one tells."""
     governor = governed(usual=0.021, fast=0.007)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from restore_rt.errors import InputError, TruncatedInputError
+from restore_rt.errors import InputError, MediaError, TruncatedInputError
 from restore_rt.video import Pipeline, RestoredFrame, restore_video
 from restore_rt.video.table import FrameAges, StageTable
 from tests.video.clips import Enlarger, make_clip, moving_picture, read_clip, samples
@@ -256,3 +257,36 @@ def test_a_moving_picture_is_not_the_same_everywhere() -> None:
     """Comparisons of frames above would be worth nothing otherwise."""
     first, second = (samples(moving_picture(64, 48, "yuv420p", index)) for index in (0, 1))
     assert not np.array_equal(first[0], second[0])
+
+
+def test_a_pipeline_that_nobody_holds_ends_its_threads(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", frames=50)
+    for _ in Pipeline(source, Enlarger()):
+        break
+    gc.collect()
+    assert not [each for each in threading.enumerate() if each.name.startswith("restore_rt")]
+
+
+def test_a_pipeline_goes_on_after_cancel_and_not_after_close(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", frames=10)
+    pipeline = Pipeline(source, Enlarger())
+    pipeline.cancel()
+    assert list(pipeline) == []
+    pipeline.seek(0)
+    assert len(list(pipeline)) == 10
+    pipeline.close()
+    for use in (iter, aiter, lambda closed: closed.seek(0), lambda closed: closed.run(print)):
+        with pytest.raises(InputError, match=r"the pipeline of .*in\.mp4 is closed; open another"):
+            use(pipeline)  # type: ignore[operator]
+
+
+def test_what_is_none_of_the_arguments_is_refused(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", frames=2)
+    with pytest.raises(InputError, match=r"restorer is 'video-x2'; give what restore_rt.load"):
+        Pipeline(source, "video-x2")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"pixel_format is None; allowed are .* rgb"):
+        Pipeline(source, Enlarger(), pixel_format=None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="seconds is 'x'"), Pipeline(source, Enlarger()) as opened:
+        opened.seek("x")  # type: ignore[arg-type]
+    with pytest.raises(MediaError, match="looks like an address; give a file, or use"):
+        Pipeline("http://somewhere/in.mp4", Enlarger())
