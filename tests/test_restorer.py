@@ -275,6 +275,11 @@ def test_frames_that_are_refused(make_model: MakeModel, frame: Any, message: str
         restorer(frame)
 
 
+def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(InputError, match="model is None; give a shipped model's name, or a file"):
+        restore_rt.load(None)  # type: ignore[arg-type]
+
+
 def test_outputs_that_are_refused(make_model: MakeModel) -> None:
     frame = np.zeros((8, 8), np.uint8)
     read_only = np.zeros((8, 8), np.uint8)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from restore_rt.errors import ModelError
+from restore_rt.errors import InputError, ModelError
 from restore_rt.model import registry as zoo
 from restore_rt.model.interface import Interface
 from restore_rt.model.manifest import Manifest
@@ -61,7 +61,11 @@ def find_model(model: str | os.PathLike[str]) -> Path:
     ------
     ModelError
         No such file exists, and no such model is shipped.
+    InputError
+        It is neither a name nor a path.
     """
+    if not isinstance(model, str | os.PathLike):
+        raise InputError(f"model is {model!r}; give a shipped model's name, or a file")
     path = Path(model)
     if path.is_file():
         return path

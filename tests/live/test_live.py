@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,17 @@ from typing import Any
 import av
 import pytest
 
-from restore_rt.errors import InputError, MediaError
+from restore_rt.errors import InputError, MediaError, OutputError
 from restore_rt.live import restoring
+from restore_rt.live.governor import Governor
 from restore_rt.live.queues import BoundedQueue
 from restore_rt.live.report import LiveReport
 from restore_rt.live.restoring import ladder_names, restore_live
 from restore_rt.live.running import LiveRun
+from restore_rt.live.sink import Sink
 from restore_rt.live.sources import open_live
 from restore_rt.timing import StageTimes
+from restore_rt.video.reader import VideoReader
 from tests.video.clips import Enlarger, make_clip, read_clip
 
 ROOT = Path(__file__).parents[2]
@@ -193,7 +197,7 @@ def test_wrong_options_are_refused_before_anything_is_opened(tmp_path: Path) -> 
     for sink in ("null", "window"):
         with pytest.raises(InputError, match=f"format is 'mkv', but the sink is {sink}"):
             live(missing, sink, format_name="mkv")
-    for sink in ("ftp://somewhere", "out.xyz"):
+    for sink in ("ftp://somewhere", "out.xyz", "out.webm"):
         with pytest.raises(InputError, match="the sink is"):
             live(missing, sink)
     with pytest.raises(InputError, match="one scale"):
@@ -202,6 +206,64 @@ def test_wrong_options_are_refused_before_anything_is_opened(tmp_path: Path) -> 
         live(missing, "null")
     with pytest.raises(MediaError, match="cannot open tcp://127"):
         live("tcp://127.0.0.1:1", "null")
+    source = make_clip(tmp_path / "in.mkv", frames=2)
+    before = source.read_bytes()
+    with pytest.raises(InputError, match="is the source itself"):
+        live(source, source, overwrite=True)
+    assert source.read_bytes() == before
+    with pytest.raises(OutputError, match=r"cannot write tcp://127.0.0.1:1: Connection refused"):
+        live(source, "tcp://127.0.0.1:1")
+
+
+def test_a_player_that_is_closed_ends_the_run(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=200)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def receive() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+
+        thread = threading.Thread(target=receive)
+        thread.start()
+        report = live(source, f"tcp://127.0.0.1:{server.getsockname()[1]}", pace=True)
+        thread.join(20)
+    assert report.delivered < report.frames < 200
+
+
+def test_sigterm_finishes_a_recording(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=400)
+    code = "from restore_rt.cli import main; main()"
+    command = [sys.executable, "-c", code, "live", str(source), "-o", str(tmp_path / "out.mkv")]
+    with subprocess.Popen(
+        [*command, "--pace", "--model", "video-x2-tiny"], stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as run:  # fmt: skip
+        while not list(tmp_path.glob(".restore-rt-*")):
+            time.sleep(0.02)
+        time.sleep(0.3)
+        run.terminate()
+        output, errors = run.communicate(timeout=60)
+    assert run.returncode == 0, errors
+    delivered = len(read_clip(tmp_path / "out.mkv").pts)
+    assert f"{delivered} of" in output
+
+
+def test_frames_from_before_the_run_are_passed_over(tmp_path: Path) -> None:
+    """They can all be read at once; the first that reading waits for has only just come."""
+    source = make_clip(tmp_path / "in.mkv", frames=2)
+    with VideoReader(source) as reader:
+        ladder: Any = {"model": Model()}
+        governor = Governor(["model"], interval=0.04, budget=0.1, work={"model": 0.0})
+        sink = Sink(reader.layout)
+        for late, waited, expected in (
+            ("drop", [0.0, 0.0, 0.0, 0.0], [True, True, False, False]),
+            ("drop", [0.0, 0.03, 0.0, 0.0], [True, False, False, False]),
+            ("show", [0.0, 0.0, 0.0, 0.0], [False, False, False, False]),
+        ):
+            how: Any = late
+            run = LiveRun(reader, ladder, sink, governor, late=how, waits=False, behind=3)
+            assert [run._is_behind(seconds) for seconds in waited] == expected
 
 
 def test_the_machine_is_measured_before_the_first_frame(tmp_path: Path) -> None:

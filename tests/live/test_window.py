@@ -153,6 +153,20 @@ def test_a_pause_makes_no_frame_late_and_quitting_ends_the_run(tmp_path: Path) -
     assert report.table.age.longest < 0.4
 
 
+@pytest.mark.parametrize("driver", ["dummy", "offscreen"])
+def test_what_nobody_would_see_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: str
+) -> None:
+    """SDL draws without a screen where there is none, which is right for those who ask for it."""
+    source = make_clip(tmp_path / "in.mkv", frames=2)
+    with VideoReader(source) as reader:
+        pygame.display.init()
+        monkeypatch.delenv("SDL_VIDEODRIVER")
+        monkeypatch.setattr(pygame.display, "get_driver", lambda: driver)
+        with pytest.raises(OutputError, match="needs a screen: set DISPLAY, or give another"):
+            WindowSink(reader, RunClock(), scale=2)
+
+
 def test_a_clock_that_is_paused_stands_still() -> None:
     times = iter([3.0, 4.0, 8.0, 10.0, 11.0])
     clock = RunClock(lambda: next(times))  # at 3

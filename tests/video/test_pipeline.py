@@ -277,7 +277,7 @@ def test_a_pipeline_goes_on_after_cancel_and_not_after_close(tmp_path: Path) -> 
     pipeline.close()
     for use in (iter, aiter, lambda closed: closed.seek(0), lambda closed: closed.run(print)):
         with pytest.raises(InputError, match=r"the pipeline of .*in\.mp4 is closed; open another"):
-            use(pipeline)  # type: ignore[operator]
+            use(pipeline)
 
 
 def test_what_is_none_of_the_arguments_is_refused(tmp_path: Path) -> None:
