@@ -49,10 +49,10 @@ SinkOption = Annotated[
     ),
 ]  # fmt: skip
 FormatOption = Annotated[
-    Literal["mkv", "nut", "yuv4mpeg", "raw", "mpegts", "flv"] | None,
+    Literal["mkv", "mp4", "nut", "yuv4mpeg", "raw", "mpegts", "flv"] | None,
     typer.Option(
         "--format", show_default="mkv to -, mpegts to tcp:// and udp://, flv to rtmp://",
-        help="What is streamed; nut, yuv4mpeg and raw are not compressed.",
+        help="What is streamed; mp4 is fragmented, nut, yuv4mpeg and raw are not compressed.",
     ),
 ]  # fmt: skip
 ModelOption = Annotated[

@@ -29,11 +29,12 @@ __all__ = ["WINDOW", "StreamFormat", "muxer_of", "open_sink"]
 WINDOW = "window"
 """The sink that shows frames."""
 
-StreamFormat = Literal["mkv", "nut", "yuv4mpeg", "raw", "mpegts", "flv"]
+StreamFormat = Literal["mkv", "mp4", "nut", "yuv4mpeg", "raw", "mpegts", "flv"]
 """What is written to standard output or an address."""
 
 _MUXERS = {
     "mkv": "matroska",
+    "mp4": "mp4",
     "nut": "nut",
     "yuv4mpeg": "yuv4mpegpipe",
     "raw": "rawvideo",
@@ -202,7 +203,11 @@ def open_sink(
         tags=reader.tags.enlarged(reader.width, reader.height, scale),
         threads=threads,
     )
-    tracks, notes = _sound(reader, muxer, Path("stream.mkv" if streamed else sink))
+    tracks, notes = _sound(
+        reader,
+        muxer,
+        Path("stream.mp4" if muxer == "mp4" else "stream.mkv") if streamed else Path(sink),
+    )
     kept = ExitStack()
     shown: Path | str = "standard output" if sink == STANDARD else sink
     path: Path | str = "pipe:1" if sink == STANDARD else sink

@@ -38,6 +38,8 @@ __all__ = ["VideoWriter"]
 
 _DISPLAY_MATRIX = struct.Struct("=9i")
 _FINEST_CLOCK = 10_000_000
+# Of MP4 that is read while it is written, in microseconds.
+_FRAGMENT = 20_000
 
 
 class VideoWriter:
@@ -185,7 +187,17 @@ class VideoWriter:
         self._opened.close()
 
     def _container_options(self, copied: Iterable[Stream]) -> dict[str, str]:
-        """Make MP4 note late starts exactly; it rounds them to milliseconds unless told."""
+        """Make MP4 note late starts exactly; it rounds them to milliseconds unless told.
+
+        Where it is written at once, it is fragmented, so that frames can be read as they come. (By
+        ``frag_every_frame`` FFmpeg would write wrong times of sound.)
+        """
+        if self._at_once and self._format == "mp4":
+            return {
+                "flush_packets": "1",
+                "movflags": "empty_moov+default_base_moof",
+                "frag_duration": str(_FRAGMENT),
+            }
         if self._format not in ("mp4", "mov"):
             return {"flush_packets": "1"} if self._at_once else {}
         clocks = [
@@ -305,8 +317,11 @@ class VideoWriter:
     def _is_cut_away(self, packet: av.Packet[Any]) -> bool:
         """Whether an edit list hides a packet, and the result can have no edit list to hide it.
 
-        The last one before the beginning stays: decoders of sound need it.
+        The last one before the beginning stays: decoders of sound need it. (Fragmented MP4 would
+        move all the rest for its sake.)
         """
+        if self._at_once and self._format == "mp4":
+            return packet.pts is not None and packet.pts < 0
         if not packet.is_discard or self._format in ("mp4", "mov"):
             return False
         return packet.pts is None or packet.pts >= 0 or packet.pts + 2 * (packet.duration or 0) <= 0

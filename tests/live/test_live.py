@@ -215,6 +215,26 @@ def test_wrong_options_are_refused_before_anything_is_opened(tmp_path: Path) -> 
         live(source, "tcp://127.0.0.1:1")
 
 
+def test_fragmented_mp4_can_be_read_while_it_is_written(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", frames=40, sound="aac")
+    code = "from restore_rt.cli import main; main()"
+    command = [sys.executable, "-c", code, "live", str(source), "-o", "-", "--format", "mp4"]
+    done = subprocess.run(
+        [*command, "--model", "video-x2-tiny"], capture_output=True, timeout=60, check=False,
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    out = tmp_path / "out.mp4"
+    out.write_bytes(done.stdout[: len(done.stdout) * 3 // 4])
+    with av.open(str(source)) as before, av.open(str(out)) as after:
+        whole = [packet.pts for packet in before.demux(audio=0) if packet.pts is not None]
+        times = [packet.pts for packet in after.demux(audio=0) if packet.pts is not None]
+        assert times == [time for time in whole if time >= 0][: len(times)]
+        assert len(times) > len(whole) // 2
+    with av.open(str(out)) as file:
+        assert len(list(file.decode(video=0))) >= 20
+
+
 def test_a_player_that_is_closed_ends_the_run(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mkv", frames=200)
     with socket.create_server(("127.0.0.1", 0)) as server:
