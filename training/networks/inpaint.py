@@ -17,20 +17,26 @@ RADIUS = 2
 
 
 class InpaintNet(nn.Module):
-    """Dilated residual blocks at a quarter of the size correct a first fill of the holes.
+    """Residual blocks at half and, dilated, at a quarter of the size correct a fill of the holes.
 
     The input is the picture with its holes filled, and the mask as a further channel, 1 in holes
     and 0 elsewhere. The output is the picture plus a residual that the mask limits to the holes:
-    known pixels are returned exactly. The blocks' dilations follow Zeng et al., "Aggregated
+    known pixels are returned exactly. Blocks at half the size see what narrow holes cut through,
+    those at a quarter what surrounds wide ones. The dilations follow Zeng et al., "Aggregated
     Contextual Transformations for High-Resolution Image Inpainting", 2021 (arXiv 2104.01431), one
     dilation to a block. Height and width must be multiples of 4.
 
     Parameters
     ----------
+    half
+        Channels at half the size, at least 1.
+    fine
+        Blocks of two 3x3 convolutions at half the size, at least 1: so many before, and so many
+        after those at a quarter.
     width
-        Channels of the blocks, an even number of at least 2; half as many at half the size.
+        Channels at a quarter of the size, at least 1.
     blocks
-        Number of blocks of two 3x3 convolutions, at least 1; the first of the two is dilated.
+        Blocks at a quarter of the size, at least 1; the first of the two convolutions is dilated.
     dilations
         The dilations are 1, 2, 4 and so on, this many, over and over.
     scale
@@ -40,25 +46,35 @@ class InpaintNet(nn.Module):
     """
 
     def __init__(
-        self, *, width: int, blocks: int, scale: int, colour: str, dilations: int = 3
+        self,
+        *,
+        half: int,
+        fine: int,
+        width: int,
+        blocks: int,
+        scale: int,
+        colour: str,
+        dilations: int = 3,
     ) -> None:
         super().__init__()
         one_of((1,))("scale", scale)
-        for name, value in (("width", width), ("blocks", blocks)):
+        sizes = {"half": half, "fine": fine, "width": width, "blocks": blocks}
+        for name, value in sizes.items():
             at_least(1)(name, value)
-        one_of((0,))("width % 2", width % 2)
         between(1, 5)("dilations", dilations)
         self.scale = scale
-        planes, half = channels_of(colour), width // 2
+        planes = channels_of(colour)
         self.halves = Unshuffle(planes + 1, 2)
         self.read = conv3x3(4 * (planes + 1), half)
+        self.near = nn.Sequential(*(_Block(half) for _ in range(fine)))
         self.quarters = Unshuffle(half, 2)
         self.down = nn.Conv2d(4 * half, width, 1)
         self.blocks = nn.Sequential(
-            *(_DilatedBlock(width, 2 ** (number % dilations)) for number in range(blocks))
+            *(_Block(width, 2 ** (number % dilations)) for number in range(blocks))
         )
         self.rise = Rise(width, half)
-        self.refine = conv3x3(2 * half, half)
+        self.join = nn.Conv2d(2 * half, half, 1)
+        self.refine = nn.Sequential(*(_Block(half) for _ in range(fine)))
         # Nothing, so that training starts with the first fill: a network that begins with noise
         # learns first of all to be silent, and may stay so.
         self.last = conv3x3(half, 4 * planes, gain=0.0)
@@ -66,9 +82,9 @@ class InpaintNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Correct the holes of `x` (N, C + 1, H, W), values 0 to 1; the result is (N, C, H, W)."""
         picture, mask = x[:, :-1], x[:, -1:]
-        near = _active(self.read(self.halves(x)))
-        features = self.blocks(_active(self.down(self.quarters(near))))
-        features = _active(self.refine(torch.cat((self.rise(features), near), 1)))
+        near = self.near(_active(self.read(self.halves(x))))
+        far = self.blocks(_active(self.down(self.quarters(near))))
+        features = self.refine(_active(self.join(torch.cat((self.rise(far), near), 1))))
         return picture + mask * F.pixel_shuffle(self.last(features), 2)
 
 
@@ -76,8 +92,8 @@ def _active(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.1)
 
 
-class _DilatedBlock(nn.Module):
-    def __init__(self, channels: int, dilation: int) -> None:
+class _Block(nn.Module):
+    def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
         self.first = conv3x3(channels, channels)
         self.first.dilation = self.first.padding = (dilation, dilation)
