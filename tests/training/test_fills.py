@@ -27,7 +27,7 @@ PUSH_PULL = Filler(name="push-pull", function=fill)
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """Return a network that makes all holes a little lighter than push-pull does."""
-    network = build("inpaint", half=4, fine=1, width=4, blocks=1, scale=1, colour="rgb")
+    network = build("inpaint", half=6, fine=1, width=4, blocks=1, scale=1, colour="rgb")
     torch.nn.init.constant_(network.last.bias, 0.02)  # type: ignore[arg-type, union-attr]
     checkpoint = tmp_path / "tiny.pt"
     state = {"recipe": recipe_of().text, "step": 0, "metrics": {}}

@@ -47,7 +47,7 @@ name = "inpaint"
 scale = 1
 colour = "rgb"
 mask = true
-params = { half = 4, fine = 1, width = 4, blocks = 1 }
+params = { half = 6, fine = 1, width = 4, blocks = 1 }
 
 [data]
 holdout = 3
@@ -133,7 +133,7 @@ def test_holes_are_painted_whitish_for_other_networks() -> None:
 @pytest.mark.parametrize(("colour", "channels"), [("luma", 1), ("rgb", 3)])
 @pytest.mark.parametrize("size", [(4, 4), (20, 12)])
 def test_the_network_changes_holes_alone(colour: str, channels: int, size: tuple[int, int]) -> None:
-    network = build("inpaint", half=4, fine=1, width=6, blocks=2, scale=1, colour=colour)
+    network = build("inpaint", half=6, fine=1, width=6, blocks=2, scale=1, colour=colour)
     torch.nn.init.ones_(network.last.bias)  # type: ignore[arg-type, union-attr]
     x = torch.rand(2, channels + 1, *size)
     x[:, -1] = 0
@@ -150,7 +150,7 @@ def test_the_network_changes_holes_alone(colour: str, channels: int, size: tuple
     [({"scale": 2}, "scale"), ({"half": 0}, "half"), ({"blocks": 0}, "blocks")],
 )
 def test_parameters_that_are_not_allowed_are_named(params: dict[str, int], message: str) -> None:
-    usual = {"half": 4, "fine": 1, "width": 4, "blocks": 1, "scale": 1}
+    usual = {"half": 6, "fine": 1, "width": 4, "blocks": 1, "scale": 1}
     with pytest.raises(InputError, match=message):
         build("inpaint", colour="rgb", **(usual | params))
 
@@ -218,7 +218,7 @@ def test_validation_measures_the_holes(pictures: Path) -> None:
     patches, pairs, _ = load_data(recipe_of(), pictures, say=quiet)
     patches.regions.close()
     # Its last layer begins with zeros, so that it keeps the first fill.
-    network = build("inpaint", half=4, fine=1, width=4, blocks=1, scale=1, colour="rgb")
+    network = build("inpaint", half=6, fine=1, width=4, blocks=1, scale=1, colour="rgb")
     scores = validate(network, pairs, scale=1, device=torch.device("cpu"))
     for name, some in pairs.items():
         expected = []
@@ -309,7 +309,7 @@ def test_the_exported_file_takes_an_image_and_a_mask(
     x = rng.random((2, 4, 36, 52), np.float32)
     x[:, 3] = x[:, 3] > 0.7
     (y,) = session.run(["y"], {"image": x[:, :3], "mask": x[:, 3:]})
-    network = build("inpaint", half=4, fine=1, width=4, blocks=1, scale=1, colour="rgb")
+    network = build("inpaint", half=6, fine=1, width=4, blocks=1, scale=1, colour="rgb")
     network.load_state_dict(load_checkpoint(last)["average"])
     with torch.no_grad():
         expected = network(torch.from_numpy(x)).numpy()
