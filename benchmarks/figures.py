@@ -65,7 +65,7 @@ def written(path: Path) -> str:
         },
     }
     if path.parent == ZOO:
-        names = ("quality", "lettering", "sharpness", "speed", "compressed")
+        names = ("quality", "lettering", "sharpness", "speed", "compressed", "holes", "filling")
         blocks = {name: functools.partial(card, name, path.stem) for name in names}
 
     def block(found: re.Match[str]) -> str:
@@ -259,6 +259,24 @@ def card(block: str, name: str) -> str:
             "where": "the " * (made["backend"] == "native") + tables.named(made["backend"]),
         }
         return render("card_speed", Found({}, values))
+    if block == "holes":
+        cases = results(f"model_{name}")["cases"]
+        methods = next(iter(cases.values()))
+        rows = [
+            {"who": who, **{kind: case[who] for kind, case in cases.items()}} for who in methods
+        ]
+        columns = {kind: f"{{{kind}[psnr]:.2f}}, {{{kind}[ssim]:.3f}}" for kind in cases}
+        return render("card_holes", Found({"": rows}, {}, columns))
+    if block == "filling":
+        report = part(name, tables.EPYC)
+        small, large = report["frames"]
+        values = {
+            "small": small,
+            "large": large,
+            "threads": report["threads"],
+            "processor": tables.processor(report["machine"]),
+        }
+        return render("card_filling", Found({}, values))
     if block == "compressed":
         found = results(f"compressed_{name}")["summary"]
         shown = [{**each, **tables.cells(each)} for each in found if each["kind"] == "natural"]

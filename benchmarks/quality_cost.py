@@ -104,6 +104,8 @@ def everything(
             told = {"name": each.name, "by": "filters", "runs_in": "Pillow, 1 thread"}
             found.append(Timed(each.restore, scale, told))
     for manifest in registry.models():
+        if manifest.task == "inpaint":
+            continue  # it takes a mask
         restorer = stack.enter_context(restore_rt.load(manifest.name, threads=threads))
         told = {"by": "restore_rt", "colour": manifest.colour, "runs_in": runs_in(restorer)}
         found.append(Timed(restorer, manifest.scale, {**model_entry(manifest.name), **told}))

@@ -17,11 +17,12 @@ from restore_rt.bench import Case, Measurement
 from restore_rt.bench.report import Round
 from restore_rt.model import registry as zoo
 from restore_rt.model.manifest import parameter_count
+from tests.shipped import restoring
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 RESULTS = BENCHMARKS / "results"
 CLIPS = "clips, H.264 CRF 28"
-NAMES = sorted(manifest.name for manifest in restore_rt.models())
+NAMES = sorted(manifest.name for manifest in restoring())
 # What a model must reach before it may take its name, on luma in dB ...
 FLOORS = {
     ("video-x2", "Set5"): 36.7,
@@ -67,7 +68,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_every_shipped_model_is_measured(models: Any) -> None:
-    assert {manifest.name for manifest in restore_rt.models()} == models.MODELS.keys()
+    assert {manifest.name for manifest in restoring()} == models.MODELS.keys()
     for name, labels in models.MODELS.items():
         cases = _record(name)["cases"]
         assert [*cases] == labels
@@ -104,7 +105,7 @@ def test_a_card_is_of_the_shipped_model(name: str) -> None:
 def test_speeds_are_of_the_shipped_networks(models: Any) -> None:
     """Their weights may be of an older version, which the card then names."""
     timed = importlib.import_module("tables").timed
-    for manifest in restore_rt.models():
+    for manifest in restoring():
         made, _ = timed(manifest.name)
         assert made["model"]["parameters"] == _parameters(manifest.name)
         same = made["model"]["sha256"] == manifest.sha256

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import restore_rt
+from tests.shipped import restoring
 
 ROOT = Path(__file__).parent.parent
 
@@ -57,7 +58,7 @@ def test_a_misspelt_name_in_a_block_is_an_error(figures: Any) -> None:
 
 
 def test_every_model_is_in_the_readme_and_has_a_card_with_figures(figures: Any) -> None:
-    names = {manifest.name for manifest in restore_rt.models()}
+    names = {manifest.name for manifest in restoring()}
     assert figures.MODELS.keys() == names
     for name in names:
         card = (figures.ZOO / f"{name}.md").read_text(encoding="utf-8")

@@ -82,7 +82,8 @@ def _table(described: list[dict[str, Any]]) -> Table:
     table.add_column("licence")
     for model in described:
         speed = model["speed"]
-        ms = f"{speed['ms']:.1f}" if speed else "not measured"
+        lacking = "by the damage" if model["task"] == "inpaint" else "not measured"
+        ms = f"{speed['ms']:.1f}" if speed else lacking
         if speed and len(conditions) > 1:
             ms += f", {speed['size']} on {speed['machine']}"
         licences = dict.fromkeys(_DETAILS.sub("", model["licence"]).split("; "))

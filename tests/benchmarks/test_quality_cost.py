@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import restore_rt
-from restore_rt.model import registry as zoo
+from tests.shipped import restoring
 
 pytest.importorskip("onnxruntime")
 
@@ -179,7 +179,7 @@ def test_everything_is_timed(cost: Any) -> None:
 def test_quality_is_of_the_pictures_that_ours_were_measured_on(cost: Any, tables: Any) -> None:
     record = tables.part("quality_cost")
     compared = 0
-    for manifest in zoo.models():
+    for manifest in restoring():
         ours = tables.results(f"model_{manifest.name}")["cases"]
         theirs = record["cases"].get(f"x{manifest.scale}", {})
         for label in ours.keys() & theirs.keys():
@@ -200,7 +200,7 @@ def test_times_are_of_the_shipped_networks(tables: Any) -> None:
     timed = {one["name"]: one for one in tables.part("quality_cost")["times"]}
     # What `restore-rt bench` timed on the same machine had the same weights, and is checked there.
     bench = {made["model"]["name"]: made["model"] for made in tables.part("bench")["measurements"]}
-    for manifest in zoo.models():
+    for manifest in restoring():
         if manifest.name in NEWER:
             continue
         assert timed[manifest.name]["sha256"] == bench[manifest.name]["sha256"]
@@ -219,7 +219,7 @@ def test_every_model_and_network_is_in_the_table_and_the_picture(
     measured = {one["name"] for one in record["times"]}
     absent = {one["name"] for one in record["absent"]}
     assert measured < drawn
-    assert {manifest.name for manifest in zoo.models()} - NEWER < measured
+    assert {manifest.name for manifest in restoring()} - NEWER < measured
     assert not NEWER & measured
     assert weights.OTHERS.keys() == absent | (weights.OTHERS.keys() & measured)
     written = " ".join(tables.render("quality_cost", drawing.quality_cost(record)).split())

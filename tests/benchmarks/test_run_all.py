@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from restore_rt.bench.sweep import read_sweep
-from restore_rt.model import registry
+from tests.shipped import restoring
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -44,7 +44,7 @@ def test_sweeps_have_the_cases_that_the_tables_show(
         *(f"video-x2{each}" for each in ("-tiny", "-fast", "", "-quality", "-sharp")),
         *("photo-x2", "photo-x4", "photo-x4-gan", "comic-x2", "comic-x1", "repair-x1"),
     ]
-    assert {case.model for case in cases["bench"]} == {each.name for each in registry.models()}
+    assert {case.model for case in cases["bench"]} == {each.name for each in restoring()}
     for name in ("scaling", "clip"):
         stored = importlib.import_module("tables").part(name)["measurements"]
         keys = ("model", "backend", "precision", "width", "height", "threads", "streams")

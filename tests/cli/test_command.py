@@ -216,8 +216,11 @@ def test_models(cli: Cli) -> None:
         assert entry["parameters"] > 1000
         assert Path(entry["file"]).is_file()
         assert entry["name"] in table
-        assert entry["speed"]["machine"] in " ".join(table.split())
-        assert f"{entry['speed']['ms']:.1f}" in table
+        if entry["task"] == "inpaint":
+            assert "by the damage" in table
+        else:
+            assert entry["speed"]["machine"] in " ".join(table.split())
+            assert f"{entry['speed']['ms']:.1f}" in table
         assert entry["purpose"].split()[0] in table
     assert "PSNR" not in table
 

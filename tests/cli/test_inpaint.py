@@ -273,7 +273,7 @@ def test_opencv_that_is_missing(
         (["--rect", "1,1,5,5", "--content", "comic"], "give --scale"),
         (["--rect", "1,1,5,5", "--quality", "5"], "--quality is 5"),
         (["--rect", "1,1,5,5", "--model", "photo-x2"], "a model for upscale"),
-        (["--rect", "1,1,5,5", "--tile", "1x2x3", "--method", "model"], "--method telea, ns"),
+        (["--rect", "1,1,5,5", "--tile", "1x2x3", "--method", "model"], "--tile is '1x2x3'"),
     ],
 )
 def test_wrong_use(tmp_path: Path, scan: Path, cli: Cli, options: list[str], message: str) -> None:

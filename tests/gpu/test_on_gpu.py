@@ -23,14 +23,15 @@ from restore_rt.gpu_opening import missing_for
 from tests.gpu.other_libraries import LIBRARIES, WAYS, Library, open_library
 from tests.networks import nearest, save_model
 from tests.pixels import enlarged, random_frame
+from tests.shipped import restoring
 
 pytestmark = pytest.mark.gpu
 
 Array = NDArray[Any]
 Backend = Literal["onnxruntime", "tensorrt"]
 
-MODELS = [manifest.name for manifest in restore_rt.models()]
-LUMA_MODELS = [manifest.name for manifest in restore_rt.models() if manifest.colour == "luma"]
+MODELS = [manifest.name for manifest in restoring()]
+LUMA_MODELS = [manifest.name for manifest in restoring() if manifest.colour == "luma"]
 BACKENDS: tuple[Backend, ...] = ("onnxruntime", "tensorrt")
 # Several tiles along an axis with every model, and frames smaller than one.
 TILE = 256

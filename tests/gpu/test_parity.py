@@ -17,6 +17,7 @@ from restore_rt.model.manifest import Manifest, read_manifest, write_manifest
 from restore_rt.model.precision import narrow
 from restore_rt.tiled.session import OnnxRuntimeBackend
 from tests.networks import network
+from tests.shipped import restoring
 
 Array = NDArray[Any]
 
@@ -71,7 +72,7 @@ def test_only_a_part_is_computed(model: onnx.ModelProto, manifest: Manifest) -> 
     assert found.samples == 4 * 96 * 96
 
 
-@pytest.mark.parametrize("name", [manifest.name for manifest in zoo.models()])
+@pytest.mark.parametrize("name", [manifest.name for manifest in restoring()])
 def test_every_shipped_model_passes_in_fp32_and_fp16(name: str) -> None:
     model = onnx.load(zoo.path_of(name))
     manifest = read_manifest(model)

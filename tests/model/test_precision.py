@@ -14,9 +14,10 @@ from restore_rt.errors import ModelError
 from restore_rt.model import registry as zoo
 from restore_rt.model.manifest import check_intact, read_manifest
 from restore_rt.model.precision import narrow, precision_of, to_half, widen
+from tests.shipped import restoring
 from tests.tensorrt.building.models import half_of
 
-NAMES = [manifest.name for manifest in zoo.models()]
+NAMES = [manifest.name for manifest in restoring()]
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 
 

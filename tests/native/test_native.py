@@ -17,6 +17,7 @@ from restore_rt.frames import Planes
 from restore_rt.model import registry as zoo
 from restore_rt.native.network import UnsupportedError, open_native
 from restore_rt.tiled.session import OnnxRuntimeBackend
+from tests.shipped import restoring
 
 Array = NDArray[Any]
 
@@ -48,7 +49,7 @@ def restored(model: onnx.ModelProto, frame: Array, **options: Any) -> Array:
 
 
 def test_the_lists_here_are_complete() -> None:
-    assert sorted(RUNS + REFUSED) == sorted(manifest.name for manifest in zoo.models())
+    assert sorted(RUNS + REFUSED) == sorted(manifest.name for manifest in restoring())
 
 
 @pytest.mark.parametrize("name", RUNS)

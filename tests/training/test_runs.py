@@ -25,7 +25,7 @@ SMALL: dict[str, dict[str, int]] = {
     "comic-x1": {"width": 6},
     "comic-x2": {"width": 6},
     "comic-x2-next": {"width": 4, "coarse": 1},
-    "inpaint": {"width": 8, "blocks": 1},
+    "inpaint": {"half": 6, "fine": 1, "width": 8, "blocks": 1},
     "photo-x2": {"width": 8, "depth": 3},
     "photo-x4": {"blocks": 1, "filters": 8},
     "photo-x4-gan": {"blocks": 1, "filters": 8},

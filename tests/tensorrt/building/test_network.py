@@ -15,11 +15,12 @@ from restore_rt.tensorrt.building import build_engine
 from restore_rt.tensorrt.building.network import read_network
 from restore_rt.tensorrt.profile import Profile, Shape
 from tests.networks import nearest, save_model
+from tests.shipped import restoring
 from tests.tensorrt.building.fake_tensorrt import FakeTensorRt
 from tests.tensorrt.building.models import Change, altered, half_of
 
 
-@pytest.mark.parametrize("name", [manifest.name for manifest in zoo.models()])
+@pytest.mark.parametrize("name", [manifest.name for manifest in restoring()])
 def test_shipped_models_are_read(name: str) -> None:
     network = read_network(zoo.path_of(name))
     assert network.manifest.name == name

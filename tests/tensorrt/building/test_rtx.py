@@ -25,10 +25,11 @@ from restore_rt.tensorrt.library import Library
 from restore_rt.tensorrt.pair import read_engine
 from restore_rt.tensorrt.profile import Profile
 from restore_rt.tensorrt.sidecar import Port
+from tests.shipped import restoring
 from tests.tensorrt.building.models import altered, described, half_of
 
 TARGETS = ("sm75", "sm86", "sm89", "sm120")
-NAMES = [manifest.name for manifest in zoo.models()]
+NAMES = [manifest.name for manifest in restoring()]
 
 
 @functools.cache
