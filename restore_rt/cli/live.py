@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from contextlib import ExitStack
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -146,10 +147,19 @@ def live(
 
 
 def _end_when_told(run: LiveRun) -> None:
-    """Let SIGTERM and SIGHUP end a run as Ctrl-C does: a recording is finished."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: run.stop())
+    """Let SIGTERM and SIGHUP end a run as Ctrl-C does: a recording is finished.
+
+    The second one ends the command at once.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        run.stop()
+
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, end)
 
 
 def parse_latency(text: str) -> float:

@@ -92,7 +92,7 @@ class WrittenSink(Sink):
         try:
             yield
         except OutputError as error:
-            if not isinstance(error.__cause__, BrokenPipeError):
+            if not isinstance(error.__cause__, BrokenPipeError | ConnectionResetError):
                 raise
             self.ended = True
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from restore_rt.errors import InputError
-from restore_rt.video.sequences import SEQUENCE_SUFFIXES, is_pattern
+from restore_rt.video.sequences import SEQUENCE_SUFFIXES, is_pattern, parse_rate
 
 __all__ = [
     "ANIMATIONS",
@@ -21,6 +21,7 @@ __all__ = [
     "CodecName",
     "Container",
     "Deinterlace",
+    "check_options",
     "container_of",
 ]
 
@@ -159,3 +160,14 @@ def container_of(path: Path) -> Container:
         f"{path} ends in {path.suffix or 'no suffix'!r}; allowed are {known}, and patterns of "
         "numbered pictures such as out/%05d.png"
     )
+
+
+def check_options(deinterlace: str, threads: int | None, fps: str | float | None) -> None:
+    """Raise ``InputError`` if an option has a value that is not allowed."""
+    if deinterlace not in get_args(Deinterlace):
+        allowed = ", ".join(get_args(Deinterlace))
+        raise InputError(f"deinterlace is {deinterlace!r}; allowed are {allowed}")
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}; it must be at least 1")
+    if fps is not None:
+        parse_rate(fps)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import av
 
@@ -18,7 +18,7 @@ from restore_rt.errors import InputError
 from restore_rt.threads import available_threads
 from restore_rt.timing import StageTimes
 from restore_rt.unchanged import Reuse
-from restore_rt.video.choices import STANDARD, Deinterlace
+from restore_rt.video.choices import STANDARD, Deinterlace, check_options
 from restore_rt.video.conversion import NO_FRAME, Conversion, Convert, RgbConversion
 from restore_rt.video.decoding import Step
 from restore_rt.video.opening import Opened, open_standard_input
@@ -28,7 +28,7 @@ from restore_rt.video.restored import FrameRestorer, RestoredFrame, RestoredStep
 from restore_rt.video.sequences import parse_rate
 from restore_rt.video.table import FrameAges, StageTable
 
-__all__ = ["Pipeline", "check_options"]
+__all__ = ["Pipeline"]
 
 # Decoders and encoders gain little beyond this, and take memory for each thread.
 _MOST_CODEC_THREADS = 16
@@ -395,14 +395,3 @@ def _delivered_layout(source: PixelLayout, pixel_format: str) -> PixelLayout:
         return written_layout(source, pixel_format, None, held=(), plays=False, hdr=False)
     except InputError as error:
         raise InputError(f"{error}; or rgb, for arrays") from None
-
-
-def check_options(deinterlace: str, threads: int | None, fps: str | float | None) -> None:
-    """Raise ``InputError`` if an option has a value that is not allowed."""
-    if deinterlace not in get_args(Deinterlace):
-        allowed = ", ".join(get_args(Deinterlace))
-        raise InputError(f"deinterlace is {deinterlace!r}; allowed are {allowed}")
-    if threads is not None and threads < 1:
-        raise InputError(f"threads is {threads}; it must be at least 1")
-    if fps is not None:
-        parse_rate(fps)

@@ -18,6 +18,7 @@ from restore_rt.video.choices import (
     STANDARD,
     AudioChoice,
     Deinterlace,
+    check_options,
     container_of,
 )
 from restore_rt.video.codecs import default_codec, held_formats, settings_for
@@ -27,7 +28,7 @@ from restore_rt.video.hdr import StaticHdr
 from restore_rt.video.identity import run_identity
 from restore_rt.video.journal import Journal, open_journal
 from restore_rt.video.notes import chroma_notes, tag_notes
-from restore_rt.video.pipeline import Pipeline, check_options
+from restore_rt.video.pipeline import Pipeline
 from restore_rt.video.pixels import written_layout
 from restore_rt.video.renumbered import restore_numbered
 from restore_rt.video.report import VideoReport
