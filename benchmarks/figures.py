@@ -14,12 +14,12 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import cards
 import quality_picture
 import tables
 from harness import ROOT
 from tables import Found, Record, part, render, results
 
-import restore_rt
 from restore_rt.wording import count_of
 
 ZOO = ROOT / "restore_rt" / "zoo"
@@ -65,8 +65,7 @@ def written(path: Path) -> str:
         },
     }
     if path.parent == ZOO:
-        names = ("quality", "lettering", "sharpness", "speed", "compressed", "holes", "filling")
-        blocks = {name: functools.partial(card, name, path.stem) for name in names}
+        blocks = {name: functools.partial(cards.block, name, path.stem) for name in cards.BLOCKS}
 
     def block(found: re.Match[str]) -> str:
         if found[1] not in blocks:
@@ -242,68 +241,6 @@ def precisions() -> Found:
         "machines": ", ".join(f"`{name}` on {words}" for name, words in where.items()),
     }
     return Found({"": rows}, values)
-
-
-def card(block: str, name: str) -> str:
-    """Return a block of a model's card."""
-    if block == "speed":
-        made, report = tables.timed(name)
-        (version,) = (each.version for each in restore_rt.models() if each.name == name)
-        timed = made["model"]["version"]
-        values = {
-            "made": made,
-            "older": "" if timed == version else f", with version {timed} of the same network",
-            "threads": report["machine"]["threads"],
-            "processor": tables.processor(report["machine"]),
-            "file": report["file"],
-            "where": "the " * (made["backend"] == "native") + tables.named(made["backend"]),
-        }
-        return render("card_speed", Found({}, values))
-    if block == "holes":
-        cases = results(f"model_{name}")["cases"]
-        methods = next(iter(cases.values()))
-        rows = [
-            {"who": who, **{kind: case[who] for kind, case in cases.items()}} for who in methods
-        ]
-        columns = {kind: f"{{{kind}[psnr]:.2f}}, {{{kind}[ssim]:.3f}}" for kind in cases}
-        return render("card_holes", Found({"": rows}, {}, columns))
-    if block == "filling":
-        report = part(name, tables.EPYC)
-        small, large = report["frames"]
-        values = {
-            "small": small,
-            "large": large,
-            "threads": report["threads"],
-            "processor": tables.processor(report["machine"]),
-        }
-        return render("card_filling", Found({}, values))
-    if block == "compressed":
-        found = results(f"compressed_{name}")["summary"]
-        shown = [{**each, **tables.cells(each)} for each in found if each["kind"] == "natural"]
-        return render(
-            "card_compressed", Found({"": [each for each in shown if each.get("psnr_y")]})
-        )
-    cases = results(f"model_{name}")["cases"]
-    base = next(iter(cases.values()))["baseline"]
-    if block == "lettering":
-        columns = {
-            f"{who}, {read}": f"{{case[totals][{who}][{key}]:.3f}}"
-            for key, read in (("cer_page", "page"), ("cer", "lines"))
-            for who in (base, name)
-        }
-        rows = [{"name": pictures, "case": case} for pictures, case in cases.items()]
-        return render("card_lettering", Found({"": rows}, {}, columns))
-    key = {"quality": "psnr_y", "sharpness": "niqe"}[block]
-    whose = (base, name) if block == "quality" else (base, name.removesuffix("-gan"), name)
-    rows = []
-    for pictures, case in cases.items():
-        told = tables.label(pictures, case)
-        row: Record = {"counted": told if told != pictures else f"{told} ({case['pictures']})"}
-        for who in whose:
-            of = name if who == base else who
-            row[who] = results(f"model_{of}")["cases"][pictures]["totals"][who][key]
-        rows.append(row)
-    return render("card_quality", Found({"": rows}, {}, {who: f"{{{who}:.2f}}" for who in whose}))
 
 
 def machine() -> Found:
