@@ -10,7 +10,7 @@ __all__ = ["RunClock"]
 
 
 class RunClock:
-    """Counts the seconds since it was made, without pauses; safe to use from several threads.
+    """Counts the seconds of a run without its pauses; safe to use from several threads.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class RunClock:
     def __init__(self, seconds: Callable[[], float] = time.perf_counter) -> None:
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._lost = seconds()  # before the run, and in pauses that are over
+        self._lost = 0.0  # in pauses that are over
         self._paused: float | None = None
 
     @property

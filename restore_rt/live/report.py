@@ -30,8 +30,8 @@ class LiveReport:
     rungs
         Frames delivered of each model.
     changes
-        From one model to another, the newest 1,000; their times count from the opening of the
-        source.
+        From one model to another, the newest 1,000; their times count from the beginning of
+        the run.
     queues
         The most frames that waited in each queue, and how many it may hold.
     waited

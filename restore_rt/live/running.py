@@ -169,7 +169,7 @@ class LiveRun:
         MediaError, OutputError, BackendError
             Reading, writing or restoring failed.
         """
-        begin = time.perf_counter()
+        begin, start = time.perf_counter(), self._clock.now()
         threads = [
             threading.Thread(target=self._guarded, args=(work, queue), name=name, daemon=True)
             for work, queue, name in (
@@ -206,7 +206,7 @@ class LiveRun:
             late=governor.late,
             seconds=seconds,
             rungs=self._rungs,
-            changes=list(governor.changes),
+            changes=[replace(each, time=each.time - start) for each in governor.changes],
             queues={
                 "arrived": (self._arrived.longest, self._size),
                 "ready": (self._ready.longest, _READY),

@@ -87,6 +87,23 @@ def test_a_source_that_waits_has_no_late_frames(tmp_path: Path) -> None:
     assert (report.delivered, report.dropped, report.late) == (12, 0, 0)
 
 
+def test_changes_have_their_times_from_the_beginning_of_the_run(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=25)
+    begun: list[float] = []
+
+    def wait(index: int) -> None:
+        if begun:
+            time.sleep(0.15)
+
+    ladder: Any = {"slow": Model(hook=wait), "fast": Model()}
+    report = restore_live(
+        str(source), "null", ladder, pace=True, on_start=lambda run: begun.append(time.monotonic())
+    )
+    assert report.changes
+    assert 0 < report.changes[0].time < report.seconds
+    assert report.changes[0].before == "slow"
+
+
 def test_late_frames_can_be_shown(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mkv", frames=12)
     pause = threading.Event()
